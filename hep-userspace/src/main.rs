@@ -1,0 +1,3 @@
+//! The `hep` command.
+
+fn main() {}

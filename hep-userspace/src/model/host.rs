@@ -1,0 +1,29 @@
+//! What policy needs to know of this host's network interfaces.
+
+use std::{net::IpAddr, sync::Arc};
+
+/// What a frame starts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkLayer {
+    /// An Ethernet header.
+    Ethernet,
+    /// The IP header.
+    None,
+}
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Name.
+    pub name: Arc<str>,
+    /// Interface index, positive.
+    pub ifindex: u32,
+    /// Addresses configured on it.
+    pub addresses: Vec<IpAddr>,
+    /// What its frames start with.
+    pub link_layer: LinkLayer,
+    /// It is the loopback interface.
+    pub is_loopback: bool,
+    /// It is a member of a bridge, bond or team (not of a VRF).
+    pub is_member: bool,
+}

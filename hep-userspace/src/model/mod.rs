@@ -1,0 +1,30 @@
+//! The resources, as types that cannot hold nonsense (spec `resources.md`).
+//!
+//! Everything here has been checked field by field; what spans fields or resources is `validate`'s.
+
+mod endpoint;
+mod felix;
+mod host;
+mod metadata;
+mod network_set;
+mod policy;
+mod profile;
+mod rule;
+mod scalar;
+mod snapshot;
+mod tier;
+
+pub use endpoint::{EndpointPort, HostEndpoint, InterfaceMatch};
+pub use felix::{
+    AttachType, EndpointToHostAction, FailsafePort, FelixConfiguration, LogLevel, ReversePath,
+    TimeoutSetting, Timeouts,
+};
+pub use host::{Interface, LinkLayer};
+pub use metadata::{Metadata, Position};
+pub use network_set::GlobalNetworkSet;
+pub use policy::{Policy, PolicyKind, Stage, StagedAction};
+pub use profile::{DEFAULT_ALLOW_PROFILE, Profile};
+pub use rule::{Action, EntityRule, IcmpMatch, NamespaceScope, PortMatch, Rule};
+pub use scalar::{IpFamily, PortName, PortRange, Protocol};
+pub use snapshot::Snapshot;
+pub use tier::{DEFAULT_TIER, DefaultAction, Tier};

@@ -1,0 +1,80 @@
+//! GlobalNetworkPolicy and StagedGlobalNetworkPolicy.
+
+use std::sync::Arc;
+
+use super::{Metadata, Rule};
+use crate::selector::Selector;
+
+/// What a staged policy would do to the enforced policy of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StagedAction {
+    /// Create or replace it.
+    Set,
+    /// Remove it.
+    Delete,
+    /// Only learn.
+    Learn,
+    /// Nothing.
+    Ignore,
+}
+
+/// Enforced or staged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PolicyKind {
+    /// GlobalNetworkPolicy.
+    Enforced,
+    /// StagedGlobalNetworkPolicy: counted, never enforced (RS-113).
+    Staged(StagedAction),
+}
+
+impl PolicyKind {
+    /// The resource's `kind`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enforced => "GlobalNetworkPolicy",
+            Self::Staged(_) => "StagedGlobalNetworkPolicy",
+        }
+    }
+}
+
+/// In which lists a policy's rules stand (EV-023).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// `doNotTrack: true`.
+    Untracked,
+    /// `preDNAT: true`.
+    PreDnat,
+    /// Neither: the normal list, and with `applyOnForward` also the forward list.
+    Normal {
+        /// `applyOnForward`.
+        apply_on_forward: bool,
+    },
+}
+
+/// A GlobalNetworkPolicy or StagedGlobalNetworkPolicy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Enforced or staged.
+    pub kind: PolicyKind,
+    /// Name and position.
+    pub metadata: Metadata,
+    /// `spec.tier`.
+    pub tier: Arc<str>,
+    /// `spec.order`; `None` is after every number.
+    pub order: Option<f64>,
+    /// `spec.selector`; empty is `all()`.
+    pub selector: Arc<Selector>,
+    /// A `namespaceSelector` or `serviceAccountSelector` is set: selects no HostEndpoint (RS-071).
+    pub selects_no_host: bool,
+    /// Whether the (defaulted) `types` holds `Ingress`.
+    pub applies_ingress: bool,
+    /// Whether the (defaulted) `types` holds `Egress`.
+    pub applies_egress: bool,
+    /// `spec.ingress`.
+    pub ingress: Vec<Rule>,
+    /// `spec.egress`.
+    pub egress: Vec<Rule>,
+    /// From `doNotTrack`, `preDNAT` and `applyOnForward`.
+    pub stage: Stage,
+}

@@ -1,0 +1,21 @@
+//! Everything that is configured at one moment, valid as a whole.
+
+use super::{FelixConfiguration, GlobalNetworkSet, HostEndpoint, Policy, Profile, Tier};
+
+/// A set of resources that passed validation. Built-in tiers and profiles are included; all lists
+/// are sorted by name (policies by name, then kind).
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// HostEndpoints of all nodes.
+    pub endpoints: Vec<HostEndpoint>,
+    /// Profiles, `projectcalico-default-allow` included.
+    pub profiles: Vec<Profile>,
+    /// Policies, enforced and staged.
+    pub policies: Vec<Policy>,
+    /// Tiers, built-in ones included.
+    pub tiers: Vec<Tier>,
+    /// GlobalNetworkSets.
+    pub sets: Vec<GlobalNetworkSet>,
+    /// The effective configuration of this node.
+    pub felix: FelixConfiguration,
+}

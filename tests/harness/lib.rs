@@ -1,0 +1,1 @@
+//! What the suites share: namespaces, packets, the daemon under test.
