@@ -5,6 +5,7 @@
 //! into tables, `datapath` loads them into the kernel, `reference` judges packets without it,
 //! `daemon` keeps everything current, and `cli` is the command line.
 
+pub mod cli;
 pub mod compile;
 pub mod model;
 pub mod selector;

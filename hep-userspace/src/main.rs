@@ -1,3 +1,7 @@
 //! The `hep` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hep_userspace::cli::main()
+}

@@ -1,0 +1,94 @@
+//! The command line: one file per subcommand, arguments in, text and exit code out.
+
+mod instance;
+mod output;
+mod selector;
+
+use std::{io, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+pub use instance::Instance;
+pub use output::Format;
+
+/// What the exit code says. Scripts rely on the numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Yes, or done.
+    Ok = 0,
+    /// A negative answer, or a failure at run time.
+    Negative = 1,
+    /// Wrong arguments; clap exits with this number itself.
+    Usage = 2,
+    /// The input is invalid.
+    Invalid = 3,
+    /// The daemon cannot be reached.
+    Unreachable = 4,
+    /// Refused by a safety check.
+    Refused = 5,
+    /// Applied, but rolled back.
+    RolledBack = 6,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A stand-alone host firewall: Calico's policy resources enforced by TC programs.
+///
+/// Exit codes: 0 yes or done, 1 a negative answer or a failure, 2 usage, 3 invalid input, 4 daemon
+/// unreachable, 5 refused by a safety check, 6 applied but rolled back.
+#[derive(Debug, Parser)]
+#[command(name = "hep", version, max_term_width = 100, propagate_version = true)]
+struct Arguments {
+    /// How to print
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        env = "HEP_OUTPUT"
+    )]
+    output: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Selector(selector::Arguments),
+}
+
+impl Command {
+    fn run(&self, format: Format) -> Result<Exit> {
+        match self {
+            Self::Selector(arguments) => selector::run(arguments, format),
+        }
+    }
+}
+
+/// Parses the command line, runs the subcommand and reports what it could not do.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.command.run(arguments.output) {
+        Ok(exit) => exit.into(),
+        Err(error) if is_closed_pipe(&error) => Exit::Ok.into(),
+        Err(error) => {
+            eprintln!("hep: {error:#}");
+            Exit::Negative.into()
+        }
+    }
+}
+
+/// Whether whoever read our output has seen enough of it (`hep … | head`).
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
