@@ -4,6 +4,8 @@
 pub const MAX_LOGGED_RULES: usize = 4;
 /// Size of the event ring, bytes.
 pub const RING_BYTES: u32 = 1 << 20;
+/// Rules whose budgets are remembered; the least recently used are forgotten, and start afresh.
+pub const MAX_BUDGETS: u32 = 4096;
 
 /// One packet that a `Log` rule matched, or that was denied while denials are reported.
 #[repr(C)]
