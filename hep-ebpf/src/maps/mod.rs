@@ -15,28 +15,29 @@ pub(crate) fn touch(ctx: &aya_ebpf::programs::TcContext, direction: hep_common::
     let Some(control) = control() else { return };
     let slot = Slot::of(control.generation);
     let i = ctx.len();
-    let ok = settings(slot).is_some()
-        | tables::interface(slot, i).is_some()
-        | tables::list(slot, i).is_some()
-        | tables::rule(slot, i).is_some()
-        | tables::index(slot, i).is_some()
-        | tables::row(slot, i).is_some()
-        | tables::root4(slot, i).is_some()
-        | tables::ranges4(slot, i).is_some()
-        | tables::root6(slot, i).is_some()
-        | tables::ranges6_top(slot, i).is_some()
-        | tables::ranges6_mid(slot, i).is_some()
-        | tables::ranges6_low(slot, i).is_some()
-        | tables::destination_ports(slot, i).is_some()
-        | tables::source_ports(slot, i).is_some()
-        | tables::named_port(slot, &NamedPortKey::default()).is_some()
-        | tables::is_own_address(&LocalAddress::default())
-        | flows::CONNS4.get_ptr(ConnKey4::default()).is_some()
-        | flows::CONNS6.get_ptr(ConnKey6::default()).is_some()
-        | flows::HALF4.get_ptr(ConnKey4::default()).is_some()
-        | flows::HALF6.get_ptr(ConnKey6::default()).is_some()
-        | flows::FRAGMENTS.get_ptr(FragmentKey::default()).is_some()
-        | events::LOG_BUDGETS.get_ptr(i).is_some();
+    let mut ok = false;
+    ok |= core::hint::black_box(settings(slot).is_some());
+    ok |= core::hint::black_box(tables::interface(slot, i).is_some());
+    ok |= core::hint::black_box(tables::list(slot, i).is_some());
+    ok |= core::hint::black_box(tables::rule(slot, i).is_some());
+    ok |= core::hint::black_box(tables::index(slot, i).is_some());
+    ok |= core::hint::black_box(tables::row(slot, i).is_some());
+    ok |= core::hint::black_box(tables::root4(slot, i).is_some());
+    ok |= core::hint::black_box(tables::ranges4(slot, i).is_some());
+    ok |= core::hint::black_box(tables::root6(slot, i).is_some());
+    ok |= core::hint::black_box(tables::ranges6_top(slot, i).is_some());
+    ok |= core::hint::black_box(tables::ranges6_mid(slot, i).is_some());
+    ok |= core::hint::black_box(tables::ranges6_low(slot, i).is_some());
+    ok |= core::hint::black_box(tables::destination_ports(slot, i).is_some());
+    ok |= core::hint::black_box(tables::source_ports(slot, i).is_some());
+    ok |= core::hint::black_box(tables::named_port(slot, &NamedPortKey::default()).is_some());
+    ok |= core::hint::black_box(tables::is_own_address(&LocalAddress::default()));
+    ok |= core::hint::black_box(flows::CONNS4.get_ptr(ConnKey4::default()).is_some());
+    ok |= core::hint::black_box(flows::CONNS6.get_ptr(ConnKey6::default()).is_some());
+    ok |= core::hint::black_box(flows::HALF4.get_ptr(ConnKey4::default()).is_some());
+    ok |= core::hint::black_box(flows::HALF6.get_ptr(ConnKey6::default()).is_some());
+    ok |= core::hint::black_box(flows::FRAGMENTS.get_ptr(FragmentKey::default()).is_some());
+    ok |= core::hint::black_box(events::LOG_BUDGETS.get_ptr(i).is_some());
     if events::RECORD_DECISIONS.load() != 0 {
         let _ignored = events::DECISION.set(0, hep_common::decision::Decision::default(), 0);
     }
