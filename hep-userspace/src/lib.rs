@@ -8,4 +8,5 @@
 pub mod cli;
 pub mod compile;
 pub mod model;
+pub mod reference;
 pub mod selector;

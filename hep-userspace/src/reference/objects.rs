@@ -1,0 +1,82 @@
+//! What selectors in rules select: all HostEndpoints and GlobalNetworkSets that are known.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use crate::model::{GlobalNetworkSet, HostEndpoint, Profile, Snapshot};
+
+/// Labels of an object.
+pub(super) type Labels = BTreeMap<String, String>;
+
+/// A HostEndpoint of any node with its own and inherited labels.
+struct LabelledEndpoint<'a> {
+    endpoint: &'a HostEndpoint,
+    labels: Labels,
+}
+
+/// Everything that a rule's selectors and named ports can stand for (SL-049, RS-036, EV-020).
+pub(super) struct Objects<'a> {
+    endpoints: Vec<LabelledEndpoint<'a>>,
+    sets: &'a [GlobalNetworkSet],
+}
+
+impl<'a> Objects<'a> {
+    /// The objects of a snapshot.
+    pub(super) fn new(snapshot: &'a Snapshot) -> Self {
+        let endpoints = snapshot.endpoints.iter().map(|endpoint| LabelledEndpoint {
+            endpoint,
+            labels: effective_labels(endpoint, &snapshot.profiles),
+        });
+        Self {
+            endpoints: endpoints.collect(),
+            sets: &snapshot.sets,
+        }
+    }
+
+    /// Whether `address` belongs to an object whose labels satisfy `selects`: one of the
+    /// `expectedIPs` of a HostEndpoint or in the `nets` of a set, and nothing else (SL-055).
+    pub(super) fn contain(&self, address: IpAddr, selects: impl Fn(&Labels) -> bool) -> bool {
+        let in_endpoint = |object: &LabelledEndpoint<'_>| {
+            object.endpoint.expected_ips.contains(&address) && selects(&object.labels)
+        };
+        let in_set = |set: &GlobalNetworkSet| {
+            set.nets.iter().any(|net| net.contains(address)) && selects(&set.metadata.labels)
+        };
+        self.endpoints.iter().any(in_endpoint) || self.sets.iter().any(in_set)
+    }
+
+    /// Whether (`address`, `protocol`, `port`) is the port called `name` of a HostEndpoint whose
+    /// labels satisfy `selects` (EV-124 to EV-126, EV-130, EV-131).
+    pub(super) fn have_named_port(
+        &self,
+        name: &str,
+        (address, protocol, port): (IpAddr, u8, u16),
+        selects: impl Fn(&Labels) -> bool,
+    ) -> bool {
+        self.endpoints.iter().any(|object| {
+            object.endpoint.expected_ips.contains(&address)
+                && object.endpoint.ports.iter().any(|entry| {
+                    &*entry.name == name && entry.protocol.number == protocol && entry.port == port
+                })
+                && selects(&object.labels)
+        })
+    }
+}
+
+/// An endpoint's own labels, and for other keys those of the first of its profiles that has the key
+/// (SL-042, SL-043, RS-045).
+pub(super) fn effective_labels(endpoint: &HostEndpoint, profiles: &[Profile]) -> Labels {
+    let mut labels = endpoint.metadata.labels.clone();
+    let inherited = endpoint
+        .profiles
+        .iter()
+        .filter_map(|name| {
+            profiles
+                .iter()
+                .find(|profile| profile.metadata.name == *name)
+        })
+        .flat_map(|profile| &profile.labels_to_apply);
+    for (key, value) in inherited {
+        labels.entry(key.clone()).or_insert_with(|| value.clone());
+    }
+    labels
+}
