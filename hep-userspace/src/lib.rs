@@ -7,6 +7,8 @@
 
 pub mod cli;
 pub mod compile;
+pub mod daemon;
+pub mod datapath;
 pub mod model;
 pub mod reference;
 pub mod selector;

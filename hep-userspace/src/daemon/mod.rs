@@ -1,0 +1,3 @@
+//! The reconcile loop: the only tasks, timers, clocks and signals.
+
+pub mod netlink;

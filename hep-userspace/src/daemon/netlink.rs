@@ -1,0 +1,320 @@
+//! This host's interfaces and addresses, read from and followed through rtnetlink.
+//!
+//! Notifications only say that something changed; what it is now is read anew as a whole, so that a
+//! lost notification costs nothing but time.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{StreamExt, TryStreamExt};
+use rtnetlink::{
+    Handle, MulticastGroup,
+    packet_core::{NetlinkMessage, NetlinkPayload},
+    packet_route::{
+        AddressFamily, RouteNetlinkMessage,
+        address::{AddressAttribute, AddressMessage},
+        link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage},
+        route::{RouteAddress, RouteAttribute, RouteMessage, RouteType},
+    },
+};
+
+use crate::model::{Interface, LinkLayer};
+
+/// The routing table of this host's own addresses.
+const TABLE_LOCAL: u8 = 255;
+/// Notifications come in bursts; the table is read when none followed for this long.
+const BURST: Duration = Duration::from_millis(5);
+
+/// Why the interfaces could not be read or followed.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// No netlink socket.
+    #[error("open a netlink socket")]
+    Socket(#[source] io::Error),
+    /// A dump failed.
+    #[error("read {what} through netlink")]
+    Dump {
+        /// What was read.
+        what: &'static str,
+        /// Cause.
+        source: Box<rtnetlink::Error>,
+    },
+    /// The socket of notifications broke.
+    #[error("the netlink socket of notifications was closed")]
+    Closed,
+}
+
+/// What policy needs to know of the network of this network namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostNetwork {
+    /// All interfaces, by index.
+    pub interfaces: Vec<Interface>,
+    /// The addresses whose packets the host keeps: local, broadcast and anycast.
+    pub local: BTreeSet<IpAddr>,
+}
+
+type Notifications = futures_channel::mpsc::UnboundedReceiver<(
+    NetlinkMessage<RouteNetlinkMessage>,
+    rtnetlink::sys::SocketAddr,
+)>;
+
+/// Follows the network.
+pub struct NetworkWatch {
+    requests: Handle,
+    notifications: Notifications,
+    is_pending: bool,
+}
+
+impl NetworkWatch {
+    /// Subscribes to changes in the network namespace of the calling thread; needs a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError::Socket`] if there is no netlink socket to be had.
+    pub fn open() -> Result<Self, NetworkError> {
+        let (connection, requests, _) =
+            rtnetlink::new_connection_with_strict_check().map_err(NetworkError::Socket)?;
+        tokio::spawn(connection);
+        Ok(Self {
+            requests,
+            notifications: subscribe()?,
+            is_pending: false,
+        })
+    }
+
+    /// A handle for other requests.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.requests.clone()
+    }
+
+    /// Waits until something may have changed. Nothing is lost if the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError::Closed`] if the socket broke and no new one could be opened.
+    pub async fn changed(&mut self) -> Result<(), NetworkError> {
+        while !self.is_pending {
+            match self.notifications.next().await {
+                Some((message, _)) => self.is_pending = is_relevant(&message),
+                None => {
+                    self.notifications = subscribe().map_err(|_broken| NetworkError::Closed)?;
+                    self.is_pending = true;
+                }
+            }
+        }
+        while let Ok(Some(_)) = tokio::time::timeout(BURST, self.notifications.next()).await {}
+        self.is_pending = false;
+        Ok(())
+    }
+
+    /// Reads the network as it is now.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError::Dump`] if the kernel refused.
+    pub async fn read(&self) -> Result<HostNetwork, NetworkError> {
+        let dump = |what| {
+            move |source| NetworkError::Dump {
+                what,
+                source: Box::new(source),
+            }
+        };
+        let links: Vec<LinkMessage> = self
+            .requests
+            .link()
+            .get()
+            .execute()
+            .try_collect()
+            .await
+            .map_err(dump("interfaces"))?;
+        let addresses: Vec<AddressMessage> = self
+            .requests
+            .address()
+            .get()
+            .execute()
+            .try_collect()
+            .await
+            .map_err(dump("addresses"))?;
+        let mut routes: Vec<RouteMessage> = Vec::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let mut request = RouteMessage::default();
+            request.header.address_family = family;
+            request.header.table = TABLE_LOCAL;
+            let found: Vec<RouteMessage> = self
+                .requests
+                .route()
+                .get(request)
+                .execute()
+                .try_collect()
+                .await
+                .map_err(dump("local routes"))?;
+            routes.extend(found);
+        }
+        Ok(HostNetwork {
+            interfaces: interfaces(&links, &addresses),
+            local: local_addresses(&routes),
+        })
+    }
+}
+
+fn subscribe() -> Result<Notifications, NetworkError> {
+    let groups = [
+        MulticastGroup::Link,
+        MulticastGroup::Ipv4Ifaddr,
+        MulticastGroup::Ipv6Ifaddr,
+        MulticastGroup::Ipv4Route,
+        MulticastGroup::Ipv6Route,
+    ];
+    let (connection, _, notifications) =
+        rtnetlink::new_multicast_connection(&groups).map_err(NetworkError::Socket)?;
+    tokio::spawn(connection);
+    Ok(notifications)
+}
+
+/// Routes of other tables come and go by the thousand where a routing daemon runs. Everything else
+/// counts: links, addresses, and the overrun of the socket's buffer.
+fn is_relevant(message: &NetlinkMessage<RouteNetlinkMessage>) -> bool {
+    if let NetlinkPayload::InnerMessage(
+        RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route),
+    ) = &message.payload
+    {
+        return route.header.table == TABLE_LOCAL;
+    }
+    true
+}
+
+fn interfaces(links: &[LinkMessage], addresses: &[AddressMessage]) -> Vec<Interface> {
+    let mut by_index: BTreeMap<u32, Vec<IpAddr>> = BTreeMap::new();
+    for message in addresses {
+        by_index
+            .entry(message.header.index)
+            .or_default()
+            .extend(own_address(message));
+    }
+    let is_vrf: BTreeSet<u32> = links
+        .iter()
+        .filter(|link| kind(link) == Some(&InfoKind::Vrf))
+        .map(|link| link.header.index)
+        .collect();
+    let mut found: Vec<Interface> = links
+        .iter()
+        .filter_map(|link| {
+            Some(Interface {
+                name: Arc::from(name(link)?),
+                ifindex: link.header.index,
+                addresses: by_index.remove(&link.header.index).unwrap_or_default(),
+                link_layer: link_layer(link.header.link_layer_type),
+                is_loopback: link.header.flags.contains(LinkFlags::Loopback),
+                is_member: controller(link).is_some_and(|index| !is_vrf.contains(&index)),
+            })
+        })
+        .collect();
+    found.sort_by_key(|interface| interface.ifindex);
+    for interface in &mut found {
+        interface.addresses.sort_unstable();
+    }
+    found
+}
+
+fn name(link: &LinkMessage) -> Option<&str> {
+    link.attributes.iter().find_map(|attribute| {
+        if let LinkAttribute::IfName(name) = attribute {
+            return Some(name.as_str());
+        }
+        None
+    })
+}
+
+/// The bridge, bond, team or VRF that the interface is a port of.
+fn controller(link: &LinkMessage) -> Option<u32> {
+    link.attributes.iter().find_map(|attribute| {
+        if let LinkAttribute::Controller(index) = attribute {
+            return (*index != 0).then_some(*index);
+        }
+        None
+    })
+}
+
+fn kind(link: &LinkMessage) -> Option<&InfoKind> {
+    let info = link.attributes.iter().find_map(|attribute| {
+        if let LinkAttribute::LinkInfo(info) = attribute {
+            return Some(info);
+        }
+        None
+    })?;
+    info.iter().find_map(|entry| {
+        if let LinkInfo::Kind(kind) = entry {
+            return Some(kind);
+        }
+        None
+    })
+}
+
+/// The types for which the kernel's own `dev_is_mac_header_xmit` says that packets start with the IP
+/// header.
+const fn link_layer(link_type: LinkLayerType) -> LinkLayer {
+    if matches!(
+        link_type,
+        LinkLayerType::Tunnel
+            | LinkLayerType::Tunnel6
+            | LinkLayerType::Sit
+            | LinkLayerType::Ipgre
+            | LinkLayerType::Ip6gre
+            | LinkLayerType::Void
+            | LinkLayerType::None
+            | LinkLayerType::Rawip
+            | LinkLayerType::Ppp
+    ) {
+        LinkLayer::None
+    } else {
+        LinkLayer::Ethernet
+    }
+}
+
+/// `IFA_LOCAL` where there is one: on point-to-point links, `IFA_ADDRESS` is the peer's.
+fn own_address(message: &AddressMessage) -> Option<IpAddr> {
+    let mut address = None;
+    for attribute in &message.attributes {
+        if let AddressAttribute::Local(local) = attribute {
+            return Some(*local);
+        }
+        if let AddressAttribute::Address(other) = attribute {
+            address = Some(*other);
+        }
+    }
+    address
+}
+
+/// Single addresses only; a packet to a local prefix is found by the routing look-up.
+fn local_addresses(routes: &[RouteMessage]) -> BTreeSet<IpAddr> {
+    routes
+        .iter()
+        .filter(|route| {
+            route.header.table == TABLE_LOCAL
+                && matches!(
+                    route.header.kind,
+                    RouteType::Local | RouteType::Broadcast | RouteType::Anycast
+                )
+        })
+        .filter_map(single_destination)
+        .collect()
+}
+
+fn single_destination(route: &RouteMessage) -> Option<IpAddr> {
+    let bits = route.header.destination_prefix_length;
+    route.attributes.iter().find_map(|attribute| {
+        if let RouteAttribute::Destination(RouteAddress::Inet(address)) = attribute {
+            return (bits == 32).then_some(IpAddr::V4(*address));
+        }
+        if let RouteAttribute::Destination(RouteAddress::Inet6(address)) = attribute {
+            return (bits == 128).then_some(IpAddr::V6(*address));
+        }
+        None
+    })
+}

@@ -1,0 +1,5 @@
+//! The only user of aya and of the bpf system call.
+
+pub mod attach;
+mod clsact;
+mod links;
