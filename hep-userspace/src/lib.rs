@@ -12,3 +12,4 @@ pub mod datapath;
 pub mod model;
 pub mod reference;
 pub mod selector;
+pub mod source;

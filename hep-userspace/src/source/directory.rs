@@ -1,0 +1,193 @@
+//! Finding and reading policy files without ever blocking or reading without end.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{self, Read as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{File, MAX_DIRECTORY_BYTES, MAX_DIRECTORY_DEPTH, MAX_FILE_BYTES, MAX_FILES};
+
+/// Endings of the names of policy files.
+const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+
+/// Why policy files cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The system refused.
+    #[error("read {}", path.display())]
+    Io {
+        /// File or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A symbolic link that leads nowhere.
+    #[error("{} is a symbolic link to nothing; remove it or mend its target", .0.display())]
+    Dangling(PathBuf),
+    /// A directory, FIFO, socket or device that is called like a policy file.
+    #[error("{} is not a regular file but is named like a policy file; rename or remove it", .0.display())]
+    NotAFile(PathBuf),
+    /// Larger than [`MAX_FILE_BYTES`].
+    #[error("{} is larger than {} MiB; split it", .0.display(), MAX_FILE_BYTES >> 20)]
+    TooLarge(PathBuf),
+    /// All files together are larger than [`MAX_DIRECTORY_BYTES`].
+    #[error("the files below {} are larger than {} MiB together", .0.display(), MAX_DIRECTORY_BYTES >> 20)]
+    TooMuch(PathBuf),
+    /// More than [`MAX_FILES`].
+    #[error("more than {MAX_FILES} policy files below {}", .0.display())]
+    TooMany(PathBuf),
+    /// More than [`MAX_DIRECTORY_DEPTH`] directories inside each other.
+    #[error("{} is more than {MAX_DIRECTORY_DEPTH} directories deep", .0.display())]
+    TooDeep(PathBuf),
+    /// A directory that was read already, found again by a symbolic link.
+    #[error("{} leads to a directory that is read already; remove the link", .0.display())]
+    Loop(PathBuf),
+}
+
+impl SourceError {
+    /// The file or directory in question.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Io { path, .. }
+            | Self::Dangling(path)
+            | Self::NotAFile(path)
+            | Self::TooLarge(path)
+            | Self::TooMuch(path)
+            | Self::TooMany(path)
+            | Self::TooDeep(path)
+            | Self::Loop(path) => path,
+        }
+    }
+}
+
+/// Reads the policy files (`*.yaml`, `*.yml`, `*.json`) of a directory and of those below it, in the
+/// order of their paths.
+///
+/// Names that start with a dot are left out, so a mounted ConfigMap, whose files are symbolic links
+/// into the hidden `..data`, is read once. Symbolic links are followed.
+///
+/// # Errors
+///
+/// [`SourceError`] for the first thing that cannot be read whole: nothing is skipped in silence.
+pub fn read_directory(directory: &Path) -> Result<Vec<File>, SourceError> {
+    let mut walk = Walk::default();
+    walk.enter(directory, 0)?;
+    walk.paths.sort();
+    let mut files = Vec::with_capacity(walk.paths.len());
+    let mut total = 0;
+    for path in walk.paths {
+        let file = read_file(&path)?;
+        total += file.text.len() as u64;
+        if total > MAX_DIRECTORY_BYTES {
+            return Err(SourceError::TooMuch(directory.to_owned()));
+        }
+        files.push(file);
+    }
+    Ok(files)
+}
+
+/// Reads one file.
+///
+/// # Errors
+///
+/// [`SourceError`] if it is not a regular file of at most [`MAX_FILE_BYTES`] that can be read.
+pub fn read_file(path: &Path) -> Result<File, SourceError> {
+    let io = |source| SourceError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    // Without O_NONBLOCK, opening a FIFO waits for a writer.
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+        .map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return Err(SourceError::NotAFile(path.to_owned()));
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(SourceError::TooLarge(path.to_owned()));
+    }
+    let mut text = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut text)
+        .map_err(io)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(SourceError::TooLarge(path.to_owned()));
+    }
+    Ok(File {
+        path: Arc::from(path),
+        text,
+    })
+}
+
+#[derive(Default)]
+struct Walk {
+    paths: Vec<PathBuf>,
+    /// Device and inode of the directories entered.
+    entered: BTreeSet<(u64, u64)>,
+}
+
+impl Walk {
+    fn enter(&mut self, directory: &Path, depth: usize) -> Result<(), SourceError> {
+        let io = |source| SourceError::Io {
+            path: directory.to_owned(),
+            source,
+        };
+        if depth > MAX_DIRECTORY_DEPTH {
+            return Err(SourceError::TooDeep(directory.to_owned()));
+        }
+        let metadata = fs::metadata(directory).map_err(io)?;
+        if !self.entered.insert((metadata.dev(), metadata.ino())) {
+            return Err(SourceError::Loop(directory.to_owned()));
+        }
+        for entry in fs::read_dir(directory).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            self.consider(path, depth)?;
+        }
+        Ok(())
+    }
+
+    fn consider(&mut self, path: PathBuf, depth: usize) -> Result<(), SourceError> {
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if hidden {
+            return Ok(());
+        }
+        let is_policy = path
+            .extension()
+            .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
+        let metadata = match fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Gone since the directory was listed, unless it is a link whose target is missing.
+                return match fs::symlink_metadata(&path) {
+                    Ok(_) if is_policy => Err(SourceError::Dangling(path)),
+                    _ => Ok(()),
+                };
+            }
+            Err(_) if !is_policy => return Ok(()),
+            Err(source) => return Err(SourceError::Io { path, source }),
+        };
+        if is_policy && !metadata.is_file() {
+            return Err(SourceError::NotAFile(path));
+        }
+        if metadata.is_dir() {
+            return self.enter(&path, depth + 1);
+        }
+        if is_policy {
+            if self.paths.len() == MAX_FILES {
+                return Err(SourceError::TooMany(path));
+            }
+            self.paths.push(path);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,39 @@
+//! Policy files: directories, limits, YAML and JSON text as trees that know their lines.
+
+mod directory;
+mod node;
+mod scalar;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+use std::{path::Path, sync::Arc};
+
+pub use directory::{SourceError, read_directory, read_file};
+pub use node::{Entry, Scalar, Value, YamlNode};
+pub use yaml::{Parsed, SyntaxError, parse};
+
+/// Largest file that is read. A GlobalNetworkSet of a million members has about 25 MB.
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
+/// Most bytes in all files of a directory together.
+pub const MAX_DIRECTORY_BYTES: u64 = 256 << 20;
+/// Most files in a directory and those below it.
+pub const MAX_FILES: usize = 10_000;
+/// Most directories inside each other.
+pub const MAX_DIRECTORY_DEPTH: usize = 16;
+/// Most sequences and mappings inside each other.
+pub const MAX_NESTING: usize = 64;
+/// Most bytes that the aliases of a file may add to it; an aliased value counts [`ALIAS_NODE_COST`]
+/// and the length of its text.
+pub const MAX_ALIAS_COST: usize = 4 << 20;
+/// What an aliased value costs beyond its text.
+pub const ALIAS_NODE_COST: usize = 64;
+
+/// A policy file as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its path as messages show it.
+    pub path: Arc<Path>,
+    /// Its content.
+    pub text: Vec<u8>,
+}

@@ -1,0 +1,290 @@
+//! Hostile and ordinary files.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process,
+    time::{Duration, Instant},
+};
+
+use super::*;
+
+fn one(text: &str) -> YamlNode<'_> {
+    let parsed = parse(text.as_bytes());
+    assert_eq!(parsed.errors, [], "{text}");
+    let [document] = <[YamlNode<'_>; 1]>::try_from(parsed.documents).expect("one document");
+    document
+}
+
+fn error(text: impl AsRef<[u8]>) -> SyntaxError {
+    let parsed = parse(text.as_ref());
+    parsed.errors.into_iter().next().expect("an error")
+}
+
+fn scalar(text: &str) -> Scalar<'_> {
+    match one(text).value {
+        Value::Scalar(scalar) => scalar,
+        other => panic!("{text} is {other:?}"),
+    }
+}
+
+/// RS-002.
+#[test]
+fn one_file_holds_many_documents_and_json_is_yaml() {
+    let parsed = parse(b"---\na: 1\n---\n# nothing\n---\n- b\n...\n---\n{\"c\": [1, \"x\"]}\n");
+    assert_eq!(parsed.errors, []);
+    assert_eq!(parsed.documents.len(), 3);
+    assert!(parse(b"").documents.is_empty());
+    assert!(parse(b"# only a comment\n").errors.is_empty());
+}
+
+#[test]
+fn nodes_and_keys_know_their_place() {
+    let Value::Mapping(entries) = one("a: x\n\u{e9}\u{e9}:\n  - 'y'\n").value else {
+        panic!("a mapping");
+    };
+    assert_eq!((entries[0].line, entries[0].column), (1, 1));
+    assert_eq!((entries[0].value.line, entries[0].value.column), (1, 4));
+    let Value::Sequence(items) = &entries[1].value.value else {
+        panic!("a sequence");
+    };
+    assert_eq!((items[0].line, items[0].column), (3, 5));
+}
+
+#[test]
+fn plain_scalars_resolve_as_go_resolves_them() {
+    for text in ["true", "True", "yes", "on"] {
+        assert_eq!(scalar(text).as_bool(), Some(true), "{text}");
+    }
+    assert_eq!(scalar("'true'").as_bool(), None);
+    assert_eq!(scalar("\"22\"").as_integer(), None);
+    assert_eq!(scalar("22").as_integer(), Some(22));
+    assert_eq!(scalar("-1").as_integer(), Some(-1));
+    assert_eq!(scalar("0x16").as_integer(), Some(22));
+    assert_eq!(scalar("022").as_integer(), None);
+    assert_eq!(scalar("1_000").as_integer(), None);
+    assert_eq!(scalar("1e3").as_float(), Some(1000.0));
+    assert_eq!(scalar("-.5").as_float(), Some(-0.5));
+    assert_eq!(scalar("-.inf").as_float(), Some(f64::NEG_INFINITY));
+    assert!(scalar(".nan").as_float().is_some_and(f64::is_nan));
+    assert_eq!(scalar("!!str 22").as_integer(), None);
+    assert_eq!(scalar("!!int \"22\"").as_integer(), Some(22));
+    for text in [
+        "web",
+        "10.0.0.0/8",
+        "::/0",
+        "80:443",
+        "infinity",
+        "nan",
+        "-",
+        "1.2.3",
+    ] {
+        assert!(scalar(text).is_text(), "{text}");
+    }
+    for text in ["null2", "'~'", "\"\"", "'1'"] {
+        assert!(scalar(text).is_text(), "{text}");
+    }
+    for text in ["1", "1.5", "no", "+.inf", "0"] {
+        assert!(!scalar(text).is_text(), "{text}");
+    }
+}
+
+#[test]
+fn common_mistakes_are_told_with_their_place() {
+    for (text, line, column, part) in [
+        ("a: 1\nb: 2\na: 3\n", 3, 1, "stands in line 1"),
+        ("interfaceName: *\n", 1, 16, "in quotes"),
+        ("selector: !has(a)\n", 1, 11, "in quotes"),
+        ("a:\n\tb: 1\n", 2, 1, "not tabs"),
+        ("a: b: c\n", 1, 5, "quotes"),
+        ("a: 'b\n", 1, 4, "quotes"),
+        ("x: &a 1\ny:\n  <<: {z: 1}\n", 3, 3, "merge keys"),
+        ("? [a]\n: b\n", 1, 3, "cannot be a key"),
+        ("a: &x [*x]\n", 1, 8, "inside the value"),
+    ] {
+        let error = error(text);
+        assert_eq!(error.line, line, "{text}: {error}");
+        assert!(error.column.abs_diff(column) <= 4, "{text}: {error}");
+        assert!(error.to_string().contains(part), "{text}: {error}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_told_with_their_place() {
+    let bad = error(b"a: 1\nb: \xc3\xa9\xff\n");
+    assert_eq!((bad.line, bad.column), (2, 5));
+    let bad = error(b"a: 1\n---\x00\nb: 2\n");
+    assert_eq!((bad.line, bad.column), (2, 4));
+    assert!(parse(b"\xef\xbb\xbfa: 1\n").errors.is_empty());
+}
+
+/// A mistake does not hide the documents before it.
+#[test]
+fn documents_before_a_mistake_are_kept() {
+    let parsed = parse(b"a: 1\n---\nb: [\n");
+    assert_eq!((parsed.documents.len(), parsed.errors.len()), (1, 1));
+}
+
+#[test]
+fn deep_nesting_and_alias_bombs_end_early() {
+    let start = Instant::now();
+    error("[".repeat(1 << 20));
+    error("- ".repeat(1 << 20));
+    error("{a: ".repeat(1 << 18));
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..40 {
+        let refs = vec![format!("*a{}", level - 1); 8].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{refs}]\n"));
+    }
+    assert!(error(&bomb).message.contains("aliases"));
+    let mut tower = "a0: &a0 [[[[[[[[x]]]]]]]]\n".to_owned();
+    for level in 1..40 {
+        tower.push_str(&format!("a{level}: &a{level} [[[[*a{}]]]]\n", level - 1));
+    }
+    assert!(error(&tower).message.contains("inside each other"));
+    let long = "x".repeat(1 << 20);
+    let copies = "- *a\n".repeat(1000);
+    assert!(
+        error(format!("- &a {long}\n{copies}"))
+            .message
+            .contains("aliases")
+    );
+    assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_the_parser_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        drop(parse(&bytes));
+    }
+
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "[-a:?&*!|>'\"%@{}\\[\\],# \n\t\\\\]{0,60}") {
+        drop(parse(text.as_bytes()));
+    }
+}
+
+/// A directory that removes itself.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("hep-source-{name}-{}", process::id()));
+        fs::create_dir_all(&path).expect("a directory");
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        fs::write(path, text).expect("a file");
+    }
+
+    fn names(&self) -> Vec<String> {
+        let files = read_directory(&self.0).expect("readable");
+        let name = |file: &File| {
+            let below = file.path.strip_prefix(&self.0).expect("below");
+            below.display().to_string()
+        };
+        files.iter().map(name).collect()
+    }
+
+    fn error(&self) -> SourceError {
+        read_directory(&self.0).expect_err("an error")
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+#[test]
+fn directories_are_read_recursively_in_order_without_hidden_files() {
+    let directory = Directory::new("walk");
+    for name in [
+        "b.yaml",
+        "a.yml",
+        "c.json",
+        "sub/d.yaml",
+        ".hidden.yaml",
+        ".git/e.yaml",
+        "README.md",
+    ] {
+        directory.write(name, "");
+    }
+    assert_eq!(
+        directory.names(),
+        ["a.yml", "b.yaml", "c.json", "sub/d.yaml"]
+    );
+}
+
+#[test]
+fn a_mounted_config_map_is_read_once() {
+    let directory = Directory::new("configmap");
+    directory.write("..2026_11_21/a.yaml", "a: 1");
+    symlink("..2026_11_21", directory.path("..data")).expect("a link");
+    symlink("..data/a.yaml", directory.path("a.yaml")).expect("a link");
+    assert_eq!(directory.names(), ["a.yaml"]);
+}
+
+#[test]
+fn what_is_no_file_is_an_error_and_never_blocks() {
+    let directory = Directory::new("odd");
+    fs::create_dir(directory.path("x.yaml")).expect("a directory");
+    assert!(matches!(directory.error(), SourceError::NotAFile(_)));
+    fs::remove_dir(directory.path("x.yaml")).expect("removed");
+
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        directory.path("x.yaml"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .expect("a FIFO");
+    assert!(matches!(directory.error(), SourceError::NotAFile(_)));
+    assert!(matches!(
+        read_file(&directory.path("x.yaml")),
+        Err(SourceError::NotAFile(_))
+    ));
+    fs::remove_file(directory.path("x.yaml")).expect("removed");
+
+    for (target, dangling) in [
+        ("/nowhere/at/all", true),
+        ("x.yaml", false),
+        ("/proc/self/mem", false),
+    ] {
+        symlink(target, directory.path("x.yaml")).expect("a link");
+        let error = directory.error();
+        assert_eq!(
+            matches!(error, SourceError::Dangling(_)),
+            dangling,
+            "{target}: {error}"
+        );
+        fs::remove_file(directory.path("x.yaml")).expect("removed");
+    }
+    symlink("/dev/zero", directory.path("x.yaml")).expect("a link");
+    assert!(matches!(directory.error(), SourceError::NotAFile(_)));
+    fs::remove_file(directory.path("x.yaml")).expect("removed");
+
+    symlink(".", directory.path("loop")).expect("a link");
+    assert!(matches!(directory.error(), SourceError::Loop(_)));
+    assert!(read_directory(Path::new("/nowhere/at/all")).is_err());
+}
+
+#[test]
+fn a_file_of_a_hundred_megabytes_is_an_error() {
+    let directory = Directory::new("large");
+    let file = fs::File::create(directory.path("x.yaml")).expect("a file");
+    file.set_len(100 << 20).expect("a sparse file");
+    assert!(matches!(directory.error(), SourceError::TooLarge(_)));
+    file.set_len(MAX_FILE_BYTES).expect("a sparse file");
+    assert_eq!(directory.names(), ["x.yaml"]);
+}

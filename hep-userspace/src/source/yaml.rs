@@ -1,0 +1,334 @@
+//! Parser events to trees, within limits.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
+
+use super::{Entry, MAX_ALIAS_COST, MAX_NESTING, Scalar, Value, YamlNode};
+
+/// A mistake in YAML or JSON.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{line}:{column}: {message}; {advice}")]
+pub struct SyntaxError {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+    /// What is wrong.
+    pub message: String,
+    /// What to write.
+    pub advice: &'static str,
+}
+
+/// What a file holds.
+#[derive(Clone, Debug, Default)]
+pub struct Parsed<'t> {
+    /// Its documents, up to the first mistake that leaves the rest without meaning.
+    pub documents: Vec<YamlNode<'t>>,
+    /// What is wrong with it.
+    pub errors: Vec<SyntaxError>,
+}
+
+/// Parses a file that may hold several documents; JSON is YAML.
+#[must_use]
+pub fn parse(bytes: &[u8]) -> Parsed<'_> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = match printable(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            return Parsed {
+                documents: Vec::new(),
+                errors: vec![error],
+            };
+        }
+    };
+    let mut builder = Builder {
+        text,
+        is_ascii: text.is_ascii(),
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        alias_cost: 0,
+        parsed: Parsed::default(),
+    };
+    for event in Parser::new_from_str(text) {
+        let fatal = match event {
+            Ok((event, span)) => builder.event(event, span).err(),
+            Err(error) => Some(builder.explain(&error)),
+        };
+        if let Some(error) = fatal {
+            builder.parsed.errors.push(error);
+            break;
+        }
+    }
+    builder.parsed
+}
+
+/// The text, if it is UTF-8 without control characters. The parser takes NUL for the end.
+fn printable(bytes: &[u8]) -> Result<&str, SyntaxError> {
+    let (message, advice, at) = match std::str::from_utf8(bytes) {
+        Err(error) => {
+            let at = error.valid_up_to();
+            let message = format!("byte 0x{:02x} is not UTF-8", bytes[at]);
+            (message, "save the file as UTF-8", at)
+        }
+        Ok(text) => {
+            let control = |byte: &u8| (*byte < b' ' && !b"\t\n\r".contains(byte)) || *byte == 0x7f;
+            let Some(at) = bytes.iter().position(control) else {
+                return Ok(text);
+            };
+            let message = format!("control character 0x{:02x}", bytes[at]);
+            (message, "remove it", at)
+        }
+    };
+    let before = &bytes[..at];
+    let line_start = before
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    Err(SyntaxError {
+        line: number(1 + before.iter().filter(|byte| **byte == b'\n').count()),
+        column: number(
+            1 + String::from_utf8_lossy(&before[line_start..])
+                .chars()
+                .count(),
+        ),
+        message,
+        advice,
+    })
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// A sequence or mapping whose end is still to come.
+struct Open<'t> {
+    node: YamlNode<'t>,
+    anchor: usize,
+    /// In a mapping, the key that waits for its value.
+    key: Option<(Cow<'t, str>, u32, u32)>,
+}
+
+struct Builder<'t> {
+    text: &'t str,
+    is_ascii: bool,
+    open: Vec<Open<'t>>,
+    anchors: HashMap<usize, YamlNode<'t>>,
+    alias_cost: usize,
+    parsed: Parsed<'t>,
+}
+
+impl<'t> Builder<'t> {
+    fn event(&mut self, event: Event<'t>, span: Span) -> Result<(), SyntaxError> {
+        let start = span.start;
+        match event {
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => Ok(()),
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = match tag {
+                    Some(tag) => tagged_plain(&tag, &text, start)?,
+                    None => style == ScalarStyle::Plain,
+                };
+                let text = self.borrow(text, span, style);
+                self.close(node(Value::Scalar(Scalar { text, plain }), start), anchor)
+            }
+            Event::SequenceStart(anchor, _) => {
+                self.begin(Value::Sequence(Vec::new()), anchor, start)
+            }
+            Event::MappingStart(anchor, _) => self.begin(Value::Mapping(Vec::new()), anchor, start),
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some(open) => {
+                    self.repeated_keys(&open.node);
+                    self.close(open.node, open.anchor)
+                }
+                None => Ok(()),
+            },
+            Event::Alias(anchor) => self.alias(anchor, start),
+        }
+    }
+
+    fn begin(&mut self, value: Value<'t>, anchor: usize, start: Marker) -> Result<(), SyntaxError> {
+        if self.open.len() == MAX_NESTING {
+            return Err(too_deep(start));
+        }
+        self.open.push(Open {
+            node: node(value, start),
+            anchor,
+            key: None,
+        });
+        Ok(())
+    }
+
+    /// Puts a finished node where it belongs.
+    fn close(&mut self, node: YamlNode<'t>, anchor: usize) -> Result<(), SyntaxError> {
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        let Some(parent) = self.open.last_mut() else {
+            if !matches!(&node.value, Value::Scalar(scalar) if scalar.is_null()) {
+                self.parsed.documents.push(node);
+            }
+            return Ok(());
+        };
+        match (&mut parent.node.value, parent.key.take()) {
+            (Value::Sequence(items), _) => items.push(node),
+            (Value::Mapping(entries), Some((key, line, column))) => entries.push(Entry {
+                key,
+                line,
+                column,
+                value: node,
+            }),
+            (Value::Mapping(_), None) => parent.key = Some(key_of(node)?),
+            (Value::Scalar(_), _) => {}
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, anchor: usize, start: Marker) -> Result<(), SyntaxError> {
+        let Some(target) = self.anchors.get(&anchor) else {
+            return Err(error(
+                start,
+                "this alias stands inside the value that it names".to_owned(),
+                "write the value out",
+            ));
+        };
+        let (height, cost) = target.measure();
+        if self.open.len() + height > MAX_NESTING {
+            return Err(too_deep(start));
+        }
+        self.alias_cost = self.alias_cost.saturating_add(cost);
+        if self.alias_cost > MAX_ALIAS_COST {
+            return Err(error(
+                start,
+                format!(
+                    "the aliases of this file add more than {} MiB to it",
+                    MAX_ALIAS_COST >> 20
+                ),
+                "write the values out",
+            ));
+        }
+        let copy = target.clone();
+        self.close(copy, 0)
+    }
+
+    fn repeated_keys(&mut self, node: &YamlNode<'t>) {
+        let Value::Mapping(entries) = &node.value else {
+            return;
+        };
+        let mut sorted: Vec<&Entry<'_>> = entries.iter().collect();
+        sorted.sort_by(|a, b| a.key.cmp(&b.key));
+        for pair in sorted.windows(2) {
+            if let [first, second] = pair
+                && first.key == second.key
+            {
+                self.parsed.errors.push(SyntaxError {
+                    line: second.line,
+                    column: second.column,
+                    message: format!(
+                        "key {} stands in line {} already",
+                        second.key.escape_debug(),
+                        first.line
+                    ),
+                    advice: "keep one of the two",
+                });
+            }
+        }
+    }
+
+    /// The slice of the file that holds this text, to save the copy.
+    fn borrow(&self, text: Cow<'t, str>, span: Span, style: ScalarStyle) -> Cow<'t, str> {
+        let quote = usize::from(style != ScalarStyle::Plain);
+        let start = span.start.index() + quote;
+        match self.text.get(start..start + text.len()) {
+            Some(slice) if self.is_ascii && slice == text => Cow::Borrowed(slice),
+            _ => text,
+        }
+    }
+
+    fn explain(&self, scan: &ScanError) -> SyntaxError {
+        let marker = scan.marker();
+        let line = self
+            .text
+            .lines()
+            .nth(marker.line().saturating_sub(1))
+            .unwrap_or_default();
+        let advice = match scan.info() {
+            info if info.contains("alias") || info.contains("anchor") => {
+                "put a text that starts with '*' or '&' in quotes: \"*\""
+            }
+            info if info.contains("tag") => "put a text that starts with '!' in quotes",
+            _ if line.trim_start_matches(' ').starts_with('\t') => "indent with blanks, not tabs",
+            info if info.contains("mapping values") => {
+                "check the indentation, and put a text that holds ': ' in quotes"
+            }
+            info if info.contains("quoted") => "close the quotes",
+            _ => "check the indentation, the quotes and the brackets here and in the line above",
+        };
+        error(*marker, scan.info().to_owned(), advice)
+    }
+}
+
+fn node(value: Value<'_>, start: Marker) -> YamlNode<'_> {
+    YamlNode {
+        value,
+        line: number(start.line()),
+        column: number(start.col() + 1),
+    }
+}
+
+fn error(marker: Marker, message: String, advice: &'static str) -> SyntaxError {
+    SyntaxError {
+        line: number(marker.line()),
+        column: number(marker.col() + 1),
+        message,
+        advice,
+    }
+}
+
+fn too_deep(start: Marker) -> SyntaxError {
+    error(
+        start,
+        format!("more than {MAX_NESTING} lists and mappings inside each other"),
+        "no resource needs that many",
+    )
+}
+
+/// Whether a scalar with this tag may be a number; only the core schema's tags are known.
+fn tagged_plain(tag: &Tag, text: &str, start: Marker) -> Result<bool, SyntaxError> {
+    match tag.suffix.as_str() {
+        "str" if tag.is_yaml_core_schema() => Ok(false),
+        "int" | "float" | "bool" | "null" if tag.is_yaml_core_schema() => Ok(true),
+        _ => Err(error(
+            start,
+            format!("'!{}{text}' is a YAML tag, not a text", tag.suffix),
+            "put a text that starts with '!' in quotes",
+        )),
+    }
+}
+
+fn key_of(node: YamlNode<'_>) -> Result<(Cow<'_, str>, u32, u32), SyntaxError> {
+    let refuse = |message: &str, advice| SyntaxError {
+        line: node.line,
+        column: node.column,
+        message: message.to_owned(),
+        advice,
+    };
+    match node.value {
+        Value::Scalar(scalar) if scalar.plain && scalar.text == "<<" => Err(refuse(
+            "merge keys are not supported",
+            "write the keys out in each place",
+        )),
+        Value::Scalar(scalar) if scalar.is_null() => Err(refuse(
+            "a key is missing here",
+            "write a key before the ':'",
+        )),
+        Value::Scalar(scalar) => Ok((scalar.text, node.line, node.column)),
+        Value::Sequence(_) | Value::Mapping(_) => Err(refuse(
+            "a list or mapping cannot be a key",
+            "write a word before the ':'",
+        )),
+    }
+}
