@@ -1,3 +1,54 @@
-//! What cargo cannot say.
+//! What cargo cannot say: set-up, demo, privileged tests, lints, and the coverage of the
+//! specification.
 
-fn main() {}
+mod command;
+mod lint;
+mod setup;
+mod spec;
+mod test;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum Task {
+    /// Install what building and testing needs and this machine lacks (Debian, as root)
+    Setup,
+    /// Set up, lint, build, run every test, and check that every statement of tests/spec has one
+    Test,
+    /// Formatting, Clippy for the host and for the BPF target, and rustdoc, all without a warning
+    Lint,
+    /// List the statements of tests/spec with the tests that cite them; fail on one without
+    SpecCoverage,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Setup => setup::run().map(|_environment| ()),
+        Task::Test => test::run(),
+        Task::Lint => setup::run().and_then(|environment| lint::run(&environment)),
+        Task::SpecCoverage => spec::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The directory of the workspace.
+fn workspace() -> PathBuf {
+    let mut directory = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    directory.pop();
+    directory
+}

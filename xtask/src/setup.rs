@@ -1,0 +1,275 @@
+//! What building, testing and showing hep needs of a machine, installed where it is missing.
+//!
+//! Everything is found by looking at the machine, never by asking a package index, so a machine
+//! that has it all needs no network and prints nothing.
+
+use std::{
+    env,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command;
+
+/// The linker of the BPF target, and the first version that reads this compiler's bitcode.
+const LINKER: &str = "bpf-linker";
+/// As [`LINKER`].
+const LINKER_VERSION: [u32; 3] = [0, 13, 0];
+/// The LLVM that the linker is built against: Debian 12 has it in its security suite.
+const LLVM_PREFIX: &str = "/usr/lib/llvm-22";
+
+/// A Debian package and the file or program by which it is recognised.
+struct Package {
+    name: &'static str,
+    /// A program's name, or an absolute path.
+    mark: &'static str,
+}
+
+/// Needed to build anything, to make namespaces, and to look at what was loaded.
+const TOOLS: [Package; 4] = [
+    Package {
+        name: "gcc",
+        mark: "cc",
+    },
+    Package {
+        name: "libc6-dev",
+        mark: "/usr/include/stdio.h",
+    },
+    Package {
+        name: "iproute2",
+        mark: "ip",
+    },
+    Package {
+        name: "bpftool",
+        mark: "bpftool",
+    },
+];
+
+/// Needed to build the linker, and for nothing after that.
+const LINKER_BUILD: [Package; 4] = [
+    Package {
+        name: "g++",
+        mark: "c++",
+    },
+    Package {
+        name: "llvm-22-dev",
+        mark: "/usr/lib/llvm-22/bin/llvm-config",
+    },
+    Package {
+        name: "libpolly-22-dev",
+        mark: "/usr/lib/llvm-22/lib/libPolly.a",
+    },
+    Package {
+        name: "libzstd-dev",
+        mark: "/usr/include/zstd.h",
+    },
+];
+
+/// Debian's compiler with its library source, for a toolchain whose own source cannot be had.
+const COMPILER: [Package; 2] = [
+    Package {
+        name: "rustc-web",
+        mark: "/usr/bin/rustc",
+    },
+    Package {
+        name: "rust-web-src",
+        mark: "/usr/lib/rustlib/src/rust/library/core/src/lib.rs",
+    },
+];
+
+/// What the commands that build hep have to be given.
+#[derive(Default)]
+pub(crate) struct Environment {
+    /// The compiler of the kernel programs, if it is not the one that compiles the rest.
+    bpf_compiler: Option<PathBuf>,
+}
+
+impl Environment {
+    /// `cargo`, in the workspace, with what the set-up found.
+    pub(crate) fn cargo(&self) -> Command {
+        let mut cargo = command::program("cargo");
+        cargo.current_dir(crate::workspace());
+        if let Some(compiler) = &self.bpf_compiler {
+            cargo.env("HEP_BPF_RUSTC", compiler);
+        }
+        cargo
+    }
+
+    /// Whether the toolchain in use can compile for the BPF target itself.
+    pub(crate) fn toolchain_has_source(&self) -> bool {
+        self.bpf_compiler.is_none()
+    }
+}
+
+/// Installs what is missing.
+///
+/// # Errors
+///
+/// If something is missing and cannot be installed: no network, not root, not Debian.
+pub(crate) fn run() -> Result<Environment> {
+    install(&TOOLS)?;
+    let environment = library_source()?;
+    linker()?;
+    Ok(environment)
+}
+
+/// Says what only root can do, before anything else is tried.
+///
+/// # Errors
+///
+/// If this is not root.
+pub(crate) fn require_root(purpose: &str) -> Result<()> {
+    if !is_root() {
+        bail!(
+            "{purpose} needs root; run it as root (for example: `sudo -E env PATH=\"$PATH\" cargo xtask …`)"
+        );
+    }
+    Ok(())
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The library source of the toolchain, from which `core` is compiled for the BPF target.
+fn library_source() -> Result<Environment> {
+    if let Some(compiler) = env::var_os("HEP_BPF_RUSTC") {
+        return Ok(Environment {
+            bpf_compiler: Some(compiler.into()),
+        });
+    }
+    let sysroot = command::answer(command::program("rustc").args(["--print", "sysroot"]))
+        .context("`rustc --print sysroot` fails; install Rust with rustup")?;
+    let source = Path::new(&sysroot).join("lib/rustlib/src/rust/library/core/src/lib.rs");
+    if source.exists() {
+        return Ok(Environment::default());
+    }
+    let fallback = Environment {
+        bpf_compiler: Some("/usr/bin/rustc".into()),
+    };
+    if missing(&COMPILER).is_empty() {
+        return Ok(fallback);
+    }
+    let component = command::run_with_progress(
+        "set-up: the toolchain's rust-src component",
+        command::program("rustup").args(["component", "add", "rust-src"]),
+    );
+    let Err(problem) = component else {
+        return Ok(Environment::default());
+    };
+    println!("set-up: no rust-src ({problem}); Debian's compiler has its source packaged");
+    install(&COMPILER)?;
+    println!("set-up: set HEP_BPF_RUSTC=/usr/bin/rustc where you run cargo without xtask");
+    Ok(fallback)
+}
+
+/// The BPF linker.
+fn linker() -> Result<()> {
+    if linker_version().is_some_and(|version| version >= LINKER_VERSION) {
+        return Ok(());
+    }
+    install(&LINKER_BUILD)?;
+    let [major, minor, patch] = LINKER_VERSION;
+    let package = format!("{LINKER}@{major}.{minor}.{patch}");
+    command::run_with_progress(
+        &format!("set-up: build and install {package}"),
+        command::program("cargo")
+            .args(["install", &package, "--locked", "--force"])
+            .args(["--no-default-features", "--features", "llvm-22"])
+            .env("LLVM_SYS_221_PREFIX", LLVM_PREFIX)
+            .env("LLVM_PREFIX", LLVM_PREFIX)
+            // Flags meant for this workspace are not the linker's.
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env_remove("CARGO_TARGET_DIR"),
+    )?;
+    if linker_version().is_none() {
+        bail!("{LINKER} is installed but not on the PATH; add cargo's bin directory to it");
+    }
+    Ok(())
+}
+
+/// The version of the linker on the `PATH`.
+fn linker_version() -> Option<[u32; 3]> {
+    let text = command::answer(command::program(LINKER).arg("--version"))?;
+    version(text.strip_prefix(LINKER)?)
+}
+
+/// `1.2.3`, whatever stands behind it.
+fn version(text: &str) -> Option<[u32; 3]> {
+    let mut numbers = text
+        .trim()
+        .split(|character: char| !character.is_ascii_digit())
+        .map(str::parse);
+    let mut next = || numbers.next()?.ok();
+    Some([next()?, next()?, next()?])
+}
+
+/// The packages whose marks are not there.
+fn missing(packages: &[Package]) -> Vec<&'static str> {
+    packages
+        .iter()
+        .filter(|package| !is_present(package.mark))
+        .map(|package| package.name)
+        .collect()
+}
+
+/// Whether a path exists or a program is on the `PATH`.
+fn is_present(mark: &str) -> bool {
+    if mark.starts_with('/') {
+        return Path::new(mark).exists();
+    }
+    env::split_paths(&command::path()).any(|directory| directory.join(mark).is_file())
+}
+
+/// Installs the packages that are missing.
+fn install(packages: &[Package]) -> Result<()> {
+    let names = missing(packages);
+    if names.is_empty() {
+        return Ok(());
+    }
+    let list = names.join(" ");
+    if !is_present("apt-get") {
+        bail!(
+            "this machine lacks what Debian packages as: {list}; it has no apt-get, so install them by hand"
+        );
+    }
+    if !is_root() {
+        bail!(
+            "Debian packages are missing: {list}; run `cargo xtask setup` as root, or install them by hand"
+        );
+    }
+    apt("set-up: refresh Debian's package lists", ["update"])?;
+    let arguments = ["install", "--yes", "--no-install-recommends"];
+    apt(
+        &format!("set-up: install {list}"),
+        arguments.into_iter().chain(names.iter().copied()),
+    )?;
+    let still = missing(packages);
+    if !still.is_empty() {
+        bail!(
+            "{} installed, but not where it was expected",
+            still.join(" ")
+        );
+    }
+    Ok(())
+}
+
+/// `apt-get`, which asks nothing.
+fn apt<A: AsRef<OsStr>>(step: &str, arguments: impl IntoIterator<Item = A>) -> Result<()> {
+    command::run_with_progress(
+        step,
+        command::program("apt-get")
+            .args([
+                "--quiet",
+                "-o",
+                "Dpkg::Use-Pty=0",
+                "-o",
+                "DPkg::Lock::Timeout=300",
+            ])
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )
+}

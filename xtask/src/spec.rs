@@ -1,0 +1,250 @@
+//! Which tests prove which statement of `tests/spec/`.
+//!
+//! A statement is declared where its number stands in bold (`**EV-053**`); elsewhere a number is a
+//! reference. A test proves it by naming it: in the name of the test function (`ev_053_…`), in the
+//! comments before it, in its body, in a table of a test file, or in a case file.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+
+/// The families of statements: the first letters of their numbers.
+const FAMILIES: [&str; 3] = ["EV", "RS", "SL"];
+/// The digits of a number.
+const DIGITS: usize = 3;
+
+/// Prints every statement with the tests that cite it.
+///
+/// # Errors
+///
+/// If a statement is cited by no test, or a test cites one that does not exist.
+pub(crate) fn run() -> Result<()> {
+    let workspace = crate::workspace();
+    let statements = statements(&workspace.join("tests/spec"))?;
+    let mut citations = BTreeMap::<String, BTreeSet<String>>::new();
+    for path in sources(&workspace)? {
+        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        let shown = path.strip_prefix(&workspace).unwrap_or(&path);
+        for (id, place) in cited(shown, &text) {
+            citations.entry(id).or_default().insert(place);
+        }
+    }
+
+    for id in &statements {
+        match citations.get(id) {
+            Some(places) => {
+                println!("{id}  {} tests", places.len());
+                for place in places {
+                    println!("        {place}");
+                }
+            }
+            None => println!("{id}  NO TEST"),
+        }
+    }
+    let uncited = join(statements.iter().filter(|id| !citations.contains_key(*id)));
+    let unknown = join(citations.keys().filter(|id| !statements.contains(*id)));
+    let proved = statements.len() - uncited.len();
+    println!(
+        "{proved} of {} statements are cited by a test",
+        statements.len()
+    );
+    if !unknown.is_empty() {
+        println!("cited, but not in tests/spec: {}", unknown.join(" "));
+    }
+    if !uncited.is_empty() {
+        bail!("no test cites {}", uncited.join(" "));
+    }
+    Ok(())
+}
+
+fn join<'a>(ids: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
+    ids.map(String::as_str).collect()
+}
+
+/// The numbers of the statements declared in a directory of Markdown files.
+fn statements(directory: &Path) -> Result<BTreeSet<String>> {
+    let mut declared = BTreeSet::new();
+    for path in files_below(directory)? {
+        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        for bold in text.split("**").skip(1).step_by(2) {
+            let mut found = ids(bold);
+            if found.len() == 1 && bold.len() == found[0].len() && !declared.insert(found.remove(0))
+            {
+                bail!("{}: {bold} is declared twice", path.display());
+            }
+        }
+    }
+    Ok(declared)
+}
+
+/// The files in which a test can stand: Rust sources, and case files of the tests.
+fn sources(workspace: &Path) -> Result<Vec<PathBuf>> {
+    let mut sources = Vec::new();
+    for directory in [
+        "hep-common/src",
+        "hep-ebpf/src",
+        "hep-userspace",
+        "tests",
+        "xtask/src",
+    ] {
+        for path in files_below(&workspace.join(directory))? {
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            let is_case = path.starts_with(workspace.join("tests"))
+                && matches!(extension, Some("yaml" | "json" | "jsonl"));
+            // This file speaks of numbers in general.
+            if (extension == Some("rs") && !path.ends_with("xtask/src/spec.rs")) || is_case {
+                sources.push(path);
+            }
+        }
+    }
+    Ok(sources)
+}
+
+/// Every file below a directory, in order.
+fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let entries =
+        fs::read_dir(directory).with_context(|| format!("read {}", directory.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(files_below(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// What a file cites, each number with the test or the line that does.
+fn cited(path: &Path, text: &str) -> Vec<(String, String)> {
+    if path.extension().is_some_and(|extension| extension == "rs") {
+        cited_by_tests(path, text)
+    } else {
+        text.lines()
+            .enumerate()
+            .flat_map(|(index, line)| {
+                let place = format!("{}:{}", path.display(), index + 1);
+                ids(line).into_iter().map(move |id| (id, place.clone()))
+            })
+            .collect()
+    }
+}
+
+/// What the tests of a Rust source cite. In a crate's own source only what stands below
+/// `#[cfg(test)]` counts; the package `tests` and files named `tests` are tests throughout. What a
+/// file says of itself (`//!`) proves nothing.
+fn cited_by_tests(path: &Path, text: &str) -> Vec<(String, String)> {
+    let mut in_tests = path.starts_with("tests")
+        || path.file_stem().is_some_and(|stem| stem == "tests")
+        || path.components().any(|part| part.as_os_str() == "tests");
+    let mut citations = Vec::new();
+    // Numbers in the comments and attributes above an item belong to that item.
+    let mut above = Vec::new();
+    let mut item = None;
+    for line in text.lines() {
+        let trimmed = line.trim_start();
+        in_tests |= trimmed.starts_with("#[cfg(test)]");
+        if !in_tests || trimmed.starts_with("//!") {
+            continue;
+        }
+        if trimmed.starts_with("//") || trimmed.starts_with("#[") {
+            above.extend(ids(trimmed));
+            continue;
+        }
+        if let Some(name) = item_name(trimmed) {
+            item = Some(name.to_owned());
+        }
+        let place = match &item {
+            Some(name) => format!("{}: {name}", path.display()),
+            None => path.display().to_string(),
+        };
+        for id in above.drain(..).chain(ids(trimmed)) {
+            citations.push((id, place.clone()));
+        }
+    }
+    citations
+}
+
+/// The name of the function or constant that a line begins.
+fn item_name(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("pub ").unwrap_or(line);
+    let line = line.strip_prefix("async ").unwrap_or(line);
+    ["fn ", "const ", "static "]
+        .into_iter()
+        .find_map(|keyword| line.strip_prefix(keyword))?
+        .split(|character: char| !character.is_alphanumeric() && character != '_')
+        .next()
+}
+
+/// The numbers in a text: `EV-053`, and `ev_053` as it stands in the name of a test.
+fn ids(text: &str) -> Vec<String> {
+    let upper = text.to_ascii_uppercase();
+    let mut ids = Vec::new();
+    for (at, _) in upper.match_indices(['-', '_']) {
+        let Some(begin) = at.checked_sub(2) else {
+            continue;
+        };
+        let parts = (
+            upper.get(..begin),
+            upper.get(begin..at),
+            upper.get(at + 1..),
+        );
+        let (Some(before), Some(family), Some(after)) = parts else {
+            continue;
+        };
+        let digits = after.chars().take_while(char::is_ascii_digit).count();
+        let is_word = !before.ends_with(|last: char| last.is_alphanumeric());
+        if is_word && digits == DIGITS && FAMILIES.contains(&family) {
+            ids.push(format!("{family}-{}", &after[..digits]));
+        }
+    }
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{cited, ids};
+
+    #[test]
+    fn numbers_are_found_in_prose_and_in_names() {
+        assert_eq!(
+            ids("(EV-053, RS-001): see SL-9 and REV-100"),
+            ["EV-053", "RS-001"]
+        );
+        assert_eq!(ids("fn ev_053_and_sl_022_hold()"), ["EV-053", "SL-022"]);
+        assert_eq!(ids("EV-0531 AES-128 §"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_number_belongs_to_the_test_below_it_and_source_outside_tests_proves_nothing() {
+        let text = "//! EV-001\n/// EV-002\nfn code() {}\n#[cfg(test)]\nmod tests {\n    /// EV-003\n    \
+                    #[test]\n    fn ev_004() {\n        check(\"EV-005\");\n    }\n}\n";
+        let citations = cited(Path::new("crate/src/file.rs"), text);
+        let names: Vec<_> = citations
+            .iter()
+            .map(|(id, place)| (id.as_str(), place.as_str()))
+            .collect();
+        let place = "crate/src/file.rs: ev_004";
+        assert_eq!(
+            names,
+            [("EV-003", place), ("EV-004", place), ("EV-005", place)]
+        );
+    }
+
+    #[test]
+    fn a_case_file_is_cited_by_line() {
+        let citations = cited(Path::new("tests/cases/a.yaml"), "- id: x\n  why: RS-024\n");
+        assert_eq!(
+            citations,
+            [("RS-024".to_owned(), "tests/cases/a.yaml:2".to_owned())]
+        );
+    }
+}
