@@ -160,6 +160,8 @@ impl DirectoryWatch {
         let files = match found {
             Ok(files) => self.with_stand_ins(files),
             Err(_) if !self.directory.exists() => return Found::Held(Hold::Gone),
+            // It changed while it was read; the next look is due already.
+            Err(_) if self.first_change.is_some() => return Found::Unchanged,
             Err(error) => return Found::Unreadable(error),
         };
         if files.is_empty() && !self.accepted.is_empty() {
