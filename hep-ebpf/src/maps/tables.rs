@@ -3,10 +3,11 @@
 //! Each table is an array of two inner maps. A packet reads [`control`] once and looks everything up
 //! in one [`Slot`], so that it never meets a mixture of generations. Inner arrays differ in length
 //! from generation to generation, which the kernel allows with `BPF_F_INNER_MAP`; the lengths here
-//! are those of the templates.
+//! are those of the templates. Userspace fills arrays, and flips the control word with one store,
+//! through memory mappings.
 
 use aya_ebpf::{
-    bindings::{BPF_F_INNER_MAP, BPF_F_NO_PREALLOC},
+    bindings::{BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
     btf_maps::{Array, ArrayOfMaps, HashMap},
     macros::btf_map,
 };
@@ -26,7 +27,8 @@ const SLOTS: usize = 2;
 const TEMPLATE_LEN: usize = 1;
 
 /// Inner array of a generation's table.
-type Table<T> = ArrayOfMaps<Array<T, TEMPLATE_LEN, { BPF_F_INNER_MAP as usize }>, SLOTS>;
+type Table<T> =
+    ArrayOfMaps<Array<T, TEMPLATE_LEN, { (BPF_F_INNER_MAP | BPF_F_MMAPABLE) as usize }>, SLOTS>;
 
 /// Which of the two generations a packet is judged by.
 #[derive(Clone, Copy)]
@@ -86,7 +88,7 @@ tables! {
 }
 
 #[btf_map]
-static CONTROL: Array<Control, 1> = Array::new();
+static CONTROL: Array<Control, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
 
 #[btf_map]
 static SETTINGS: Array<Settings, SLOTS> = Array::new();
