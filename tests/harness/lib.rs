@@ -1,1 +1,32 @@
-//! What the suites share: namespaces, packets, the daemon under test.
+//! What the suites share: namespaces, links, probes, packets, policy directories, the daemon.
+//!
+//! Everything here undoes itself on drop, also when a test panics, and carries names of its own, so
+//! that tests run at once. It needs root: network namespaces, veth pairs, packet sockets and BPF.
+
+pub mod address;
+pub mod bench;
+pub mod daemon;
+pub mod hep;
+pub mod link;
+pub mod namespace;
+pub mod packet;
+pub mod policy;
+pub mod probe;
+pub mod site;
+pub mod tun;
+
+use std::time::{Duration, Instant};
+
+/// Asks every few milliseconds until `condition` holds, at most for `limit`; whether it did.
+pub fn eventually(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
+    loop {
+        if condition() {
+            return true;
+        }
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,339 @@
+//! The daemon as shipped, in a namespace, with directories of its own.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Once,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    eventually,
+    hep::{Said, binary},
+    namespace::Namespace,
+    policy::{Directory, NODE},
+};
+
+/// How long a generation may take to come into force in a debug build on a busy machine.
+const LOAD_LIMIT: Duration = Duration::from_secs(60);
+/// Where the kernel's BPF file system belongs.
+const BPFFS: &str = "/sys/fs/bpf";
+
+/// A running daemon; stopped on drop, and everything of it taken off the host.
+#[derive(Debug)]
+pub struct Daemon<'a> {
+    namespace: &'a Namespace,
+    directory: Directory,
+    scratch: TempDir,
+    bpffs: PathBuf,
+    options: Vec<String>,
+    child: Option<Child>,
+}
+
+impl<'a> Daemon<'a> {
+    /// Starts it on these resources and waits until they are in force.
+    ///
+    /// # Panics
+    ///
+    /// If that does not happen in time; the message holds what the daemon printed.
+    #[track_caller]
+    #[must_use]
+    pub fn start(namespace: &'a Namespace, resources: &[String]) -> Self {
+        Self::start_with(namespace, resources, &[])
+    }
+
+    /// As [`Daemon::start`], with further options of `hep run`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Daemon::start`].
+    #[track_caller]
+    #[must_use]
+    pub fn start_with(namespace: &'a Namespace, resources: &[String], options: &[&str]) -> Self {
+        let mut daemon = Self::prepare(namespace, options);
+        daemon.write_all(resources);
+        daemon.spawn();
+        daemon.wait_for(1);
+        daemon
+    }
+
+    /// Makes the directories; nothing runs yet.
+    ///
+    /// # Panics
+    ///
+    /// If the file system refuses.
+    #[must_use]
+    pub fn prepare(namespace: &'a Namespace, options: &[&str]) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        mount_bpffs();
+        let scratch = tempfile::Builder::new()
+            .prefix("hep-run-")
+            .tempdir()
+            .expect("make a state directory");
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let bpffs = Path::new(BPFFS).join(format!("heptest-{}-{number}", std::process::id()));
+        Self {
+            namespace,
+            directory: Directory::new(),
+            scratch,
+            bpffs,
+            options: options.iter().map(ToString::to_string).collect(),
+            child: None,
+        }
+    }
+
+    /// The policy directory.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Where its maps and links are pinned.
+    #[must_use]
+    pub fn bpffs(&self) -> &Path {
+        &self.bpffs
+    }
+
+    /// Runs `hep run`.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be run, or runs already.
+    pub fn spawn(&mut self) {
+        assert!(self.child.is_none(), "the daemon runs already");
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_path())
+            .expect("open the log");
+        let copy = log.try_clone().expect("share the log");
+        let child = self.namespace.run(|| {
+            Command::new(binary())
+                .arg("run")
+                .arg("--policy-dir")
+                .arg(self.directory.path())
+                .args(["--node", NODE])
+                .args(self.instance())
+                .args(&self.options)
+                .stdin(Stdio::null())
+                .stdout(log)
+                .stderr(copy)
+                .spawn()
+        });
+        self.child = Some(child.unwrap_or_else(|e| panic!("run {}: {e}", binary().display())));
+    }
+
+    /// The options that name this instance to every command.
+    #[must_use]
+    pub fn instance(&self) -> Vec<String> {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        vec![
+            "--bpffs".into(),
+            text(&self.bpffs),
+            "--socket".into(),
+            text(&self.scratch.path().join("hep.sock")),
+            "--state-dir".into(),
+            text(&self.scratch.path().join("state")),
+        ]
+    }
+
+    /// Everything that it printed.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.scratch.path().join("log")
+    }
+
+    /// Runs a command on this instance.
+    #[must_use]
+    pub fn hep(&self, arguments: &[&str]) -> Said {
+        self.namespace
+            .run(|| Said::by(Command::new(binary()).args(arguments).args(self.instance())))
+    }
+
+    /// `hep status -o json`.
+    ///
+    /// # Panics
+    ///
+    /// If the command fails.
+    #[track_caller]
+    #[must_use]
+    pub fn status(&self) -> Value {
+        self.hep(&["status", "-o", "json"]).json()
+    }
+
+    /// `hep show WHAT -o json`.
+    ///
+    /// # Panics
+    ///
+    /// If the command fails.
+    #[track_caller]
+    #[must_use]
+    pub fn show(&self, what: &str) -> Value {
+        self.hep(&["show", what, "-o", "json"]).exits(0).json()
+    }
+
+    /// Number of the generation in force; 0 if there is none.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        let said = self.hep(&["status", "-o", "json"]);
+        serde_json::from_str::<Value>(&said.stdout)
+            .ok()
+            .and_then(|status| status["generation"].as_u64())
+            .unwrap_or(0)
+    }
+
+    /// Waits until a generation of at least this number is in force.
+    ///
+    /// # Panics
+    ///
+    /// If that does not happen in time.
+    #[track_caller]
+    pub fn wait_for(&mut self, generation: u64) {
+        let mut ended = None;
+        let reached = eventually(LOAD_LIMIT, || {
+            ended = self
+                .child
+                .as_mut()
+                .and_then(|child| child.try_wait().expect("ask for the daemon's status"));
+            ended.is_some() || self.generation() >= generation
+        });
+        assert!(
+            reached && ended.is_none(),
+            "no generation {generation}, daemon {ended:?}; it printed:\n{}",
+            self.log()
+        );
+    }
+
+    /// Writes a policy file and waits until it is in force; how long that took.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come into force in time.
+    #[track_caller]
+    pub fn apply(&mut self, name: &str, text: &str) -> Duration {
+        self.change(|directory| {
+            directory.write(name, text);
+        })
+    }
+
+    /// Changes the policy directory and waits until the change is in force; how long that took.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come into force in time.
+    #[track_caller]
+    pub fn change(&mut self, work: impl FnOnce(&Directory)) -> Duration {
+        let before = self.generation();
+        let start = Instant::now();
+        work(&self.directory);
+        self.wait_for(before + 1);
+        start.elapsed()
+    }
+
+    /// Replaces all that is configured by these resources, and waits until they are in force.
+    ///
+    /// # Panics
+    ///
+    /// If they do not come into force in time.
+    #[track_caller]
+    pub fn replace(&mut self, resources: &[String]) {
+        self.apply(ALL, &crate::policy::documents(resources));
+    }
+
+    fn write_all(&self, resources: &[String]) {
+        self.directory
+            .write(ALL, &crate::policy::documents(resources));
+    }
+
+    /// Asks the daemon to stop and waits for its end; enforcement stays.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end.
+    pub fn stop(&mut self) {
+        self.end(Signal::SIGTERM);
+    }
+
+    /// Kills the daemon as a crash does.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end.
+    pub fn crash(&mut self) {
+        self.end(Signal::SIGKILL);
+    }
+
+    fn end(&mut self, signal: Signal) {
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        let id = i32::try_from(child.id()).expect("process ids fit");
+        if kill(Pid::from_raw(id), signal).is_ok() {
+            let ended = eventually(Duration::from_secs(10), || {
+                child.try_wait().is_ok_and(|status| status.is_some())
+            });
+            if !ended {
+                eprintln!("the daemon ignores {signal}; it printed:\n{}", self.log());
+                drop(child.kill());
+            }
+        }
+        child.wait().expect("wait for the daemon");
+    }
+
+    /// `hep down`.
+    #[must_use]
+    pub fn down(&self) -> Said {
+        self.hep(&["down"])
+    }
+}
+
+/// The file that holds what [`Daemon::start`] and [`Daemon::replace`] are given.
+const ALL: &str = "all.yaml";
+
+impl Drop for Daemon<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the daemon printed:\n{}", self.log());
+            eprintln!("counters: {}", self.hep(&["show", "counters"]).stdout);
+        }
+        self.end(Signal::SIGTERM);
+        let said = self.down();
+        if said.code != 0 && self.bpffs.exists() {
+            eprintln!("hep down: {said:#?}");
+            drop(std::fs::remove_dir_all(&self.bpffs));
+        }
+    }
+}
+
+/// Mounts the BPF file system where every distribution has it, once for all tests.
+fn mount_bpffs() {
+    static MOUNT: Once = Once::new();
+    MOUNT.call_once(|| {
+        let mounts = std::fs::read_to_string("/proc/mounts").expect("read /proc/mounts");
+        if !mounts
+            .lines()
+            .any(|line| line.split(' ').nth(1) == Some(BPFFS))
+        {
+            let said = Said::by(Command::new("mount").args(["-t", "bpf", "bpf", BPFFS]));
+            assert_eq!(
+                said.code, 0,
+                "mount the BPF file system (needs root): {said:#?}"
+            );
+        }
+    });
+}

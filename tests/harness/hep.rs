@@ -1,0 +1,133 @@
+//! The `hep` binary.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::OnceLock,
+};
+
+use serde_json::Value;
+
+/// Names a ready-made binary; without it, the workspace's own is built.
+const HEP_BIN: &str = "HEP_BIN";
+
+/// Where the binary is: `HEP_BIN`, or this workspace's, built as cargo builds these tests.
+///
+/// # Panics
+///
+/// If the build fails.
+#[must_use]
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| match std::env::var_os(HEP_BIN) {
+        Some(path) => PathBuf::from(path),
+        None => build(),
+    })
+}
+
+fn build() -> PathBuf {
+    let own = std::env::current_exe().expect("a test knows its own path");
+    let profile = own
+        .parent()
+        .and_then(Path::parent)
+        .expect("test binaries are in target/PROFILE/deps");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args([
+        "build",
+        "--quiet",
+        "--package",
+        "hep-userspace",
+        "--bin",
+        "hep",
+    ]);
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let status = cargo.status().expect("run cargo");
+    assert!(status.success(), "cargo cannot build the hep binary");
+    profile.join("hep")
+}
+
+/// What a finished command said.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// The command line.
+    pub command: String,
+    /// Exit code; -1 if a signal ended it.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Said {
+    /// Runs `command` to its end.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be run.
+    #[must_use]
+    pub fn by(command: &mut Command) -> Self {
+        let line = format!("{command:?}");
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command
+            .stdin(Stdio::null())
+            .output()
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
+        Self {
+            command: line,
+            code: status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&stderr).into_owned(),
+        }
+    }
+
+    /// Asserts the exit code.
+    ///
+    /// # Panics
+    ///
+    /// If it was another one.
+    #[track_caller]
+    #[must_use]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "exit code: {self:#?}");
+        self
+    }
+
+    /// Asserts that standard output or standard error holds `text`.
+    ///
+    /// # Panics
+    ///
+    /// If neither does.
+    #[track_caller]
+    #[must_use]
+    pub fn says(self, text: &str) -> Self {
+        assert!(
+            self.stdout.contains(text) || self.stderr.contains(text),
+            "should say {text:?}: {self:#?}"
+        );
+        self
+    }
+
+    /// Standard output as JSON.
+    ///
+    /// # Panics
+    ///
+    /// If it is not JSON.
+    #[track_caller]
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("not JSON ({error}): {self:#?}"))
+    }
+}
+
+/// Runs `hep` with these arguments to its end.
+#[must_use]
+pub fn run(arguments: &[&str]) -> Said {
+    Said::by(Command::new(binary()).args(arguments))
+}

@@ -1,0 +1,228 @@
+//! Network namespaces.
+
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Once,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use nix::sched::{CloneFlags, setns};
+
+/// Names of all namespaces of this harness start so; the process id and a number follow.
+const PREFIX: &str = "heptest-";
+
+/// Where `ip netns` keeps the handles of named namespaces.
+const HANDLES: &str = "/run/netns";
+
+/// A network namespace, removed on drop with everything in it.
+#[derive(Debug)]
+pub struct Namespace {
+    name: String,
+}
+
+/// Has the current thread in a namespace, and takes it back on drop.
+#[derive(Debug)]
+pub struct Entered {
+    home: File,
+}
+
+impl Namespace {
+    /// Makes a namespace with `lo` up and without duplicate address detection, router
+    /// solicitations, or ICMP rate limits, all of which make tests wait.
+    ///
+    /// # Panics
+    ///
+    /// If the namespace cannot be made: this needs root and `ip` of iproute2.
+    #[must_use]
+    pub fn new(role: &str) -> Self {
+        static REAP: Once = Once::new();
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        REAP.call_once(remove_leftovers);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{PREFIX}{}-{number}-{role}", std::process::id());
+        ip(&["netns", "add", &name]);
+        let namespace = Self { name };
+        namespace.ip("link set lo up");
+        for (key, value) in [
+            ("net/ipv6/conf/all/accept_dad", "0"),
+            ("net/ipv6/conf/default/accept_dad", "0"),
+            ("net/ipv6/conf/default/router_solicitations", "0"),
+            ("net/ipv4/ping_group_range", "0 2147483647"),
+            ("net/ipv4/icmp_ratemask", "0"),
+            ("net/ipv6/icmp/ratemask", ""),
+            ("net/ipv4/ip_nonlocal_bind", "1"),
+            ("net/ipv6/ip_nonlocal_bind", "1"),
+        ] {
+            namespace.sysctl(key, value);
+        }
+        namespace
+    }
+
+    /// The name under which `ip netns` knows it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Writes one sysctl; the key has slashes, without `/proc/sys`.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses.
+    pub fn sysctl(&self, key: &str, value: &str) {
+        let path = Path::new("/proc/sys").join(key);
+        self.run(|| {
+            fs::write(&path, value).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        });
+    }
+
+    /// Runs `ip` here: one command a line, as `ip -batch` reads them.
+    ///
+    /// # Panics
+    ///
+    /// If a command fails.
+    pub fn ip(&self, commands: &str) {
+        let mut child = Command::new("ip")
+            .args(["-netns", &self.name, "-batch", "-"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("run ip (package iproute2)");
+        child
+            .stdin
+            .take()
+            .expect("piped")
+            .write_all(format!("{commands}\n").as_bytes())
+            .expect("ip reads its commands");
+        let output = child.wait_with_output().expect("wait for ip");
+        assert!(
+            output.status.success(),
+            "ip in {}: {}\n{commands}",
+            self.name,
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// Runs a command here to its end and returns what it printed.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be run or fails.
+    pub fn command(&self, program: &str, arguments: &[&str]) -> String {
+        let output = self
+            .run(|| Command::new(program).args(arguments).output())
+            .unwrap_or_else(|error| panic!("run {program}: {error}"));
+        assert!(
+            output.status.success(),
+            "{program} {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Index of an interface of this namespace.
+    ///
+    /// # Panics
+    ///
+    /// If there is none of that name.
+    #[must_use]
+    pub fn ifindex(&self, interface: &str) -> u32 {
+        self.run(|| nix::net::if_::if_nametoindex(interface))
+            .unwrap_or_else(|error| panic!("{interface} in {}: {error}", self.name))
+    }
+
+    /// Runs `work` on a thread in this namespace; sockets and processes made there stay there.
+    ///
+    /// # Panics
+    ///
+    /// If `work` does.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                self.join();
+                work()
+            });
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    /// Takes the current thread into this namespace until the guard is dropped.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses.
+    #[must_use]
+    pub fn enter(&self) -> Entered {
+        let home = File::open("/proc/thread-self/ns/net").expect("own network namespace");
+        self.join();
+        Entered { home }
+    }
+
+    fn join(&self) {
+        let handle = self.handle();
+        let file = File::open(&handle).unwrap_or_else(|e| panic!("{}: {e}", handle.display()));
+        setns(file, CloneFlags::CLONE_NEWNET).expect("enter a network namespace (needs root)");
+    }
+
+    fn handle(&self) -> PathBuf {
+        Path::new(HANDLES).join(&self.name)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        remove(&self.name);
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        setns(&self.home, CloneFlags::CLONE_NEWNET).expect("return to the first namespace");
+    }
+}
+
+fn ip(arguments: &[&str]) {
+    let output = Command::new("ip")
+        .args(arguments)
+        .output()
+        .expect("run ip (package iproute2)");
+    assert!(
+        output.status.success(),
+        "ip {arguments:?}: {} (the suites that need a kernel run as root)",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Removes a namespace by name; one that is gone already is fine.
+fn remove(name: &str) {
+    let removed = Command::new("ip").args(["netns", "del", name]).output();
+    if let Err(error) = removed {
+        eprintln!("namespace {name} stays behind: {error}");
+    }
+}
+
+/// Removes namespaces whose test process was killed before it could.
+fn remove_leftovers() {
+    let Ok(entries) = fs::read_dir(HANDLES) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(process) = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split('-').next())
+        else {
+            continue;
+        };
+        if !Path::new("/proc").join(process).exists() {
+            remove(&name);
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! Real traffic through real sockets, and what came of it.
+
+use std::{
+    collections::BTreeSet,
+    io::{ErrorKind, Read as _, Write as _},
+    mem::MaybeUninit,
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use crate::{packet, site::Site};
+
+/// How long something that should get through may take.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How long something that should not get through is waited for.
+pub const SILENCE: Duration = Duration::from_millis(300);
+/// How often a waiting server looks whether it is still needed.
+const TICK: Duration = Duration::from_millis(20);
+/// What probes say.
+const GREETING: &[u8] = b"hep probe";
+
+/// What was heard of a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Heard {
+    /// Neither the request nor an answer.
+    Nothing,
+    /// The request arrived, the answer did not come back (UDP alone can tell).
+    Request,
+    /// The answer came back.
+    Answer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Tcp,
+    Udp,
+    Ping,
+}
+
+/// A question from one address to another.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe {
+    kind: Kind,
+    from: SocketAddr,
+    to: SocketAddr,
+    payload_bytes: usize,
+}
+
+/// Opens a TCP connection and sends a line back and forth.
+#[must_use]
+pub fn tcp(from: IpAddr, to: IpAddr, port: u16) -> Probe {
+    Probe::new(Kind::Tcp, from, to, port)
+}
+
+/// Sends a datagram and waits for its echo.
+#[must_use]
+pub fn udp(from: IpAddr, to: IpAddr, port: u16) -> Probe {
+    Probe::new(Kind::Udp, from, to, port)
+}
+
+/// Sends an ICMP or ICMPv6 echo request with this identifier.
+#[must_use]
+pub fn ping(from: IpAddr, to: IpAddr, identifier: u16) -> Probe {
+    Probe::new(Kind::Ping, from, to, 0).sport(identifier)
+}
+
+impl Probe {
+    fn new(kind: Kind, from: IpAddr, to: IpAddr, port: u16) -> Self {
+        Self {
+            kind,
+            from: SocketAddr::new(from, 0),
+            to: SocketAddr::new(to, port),
+            payload_bytes: GREETING.len(),
+        }
+    }
+
+    /// Uses this source port.
+    #[must_use]
+    pub fn sport(mut self, port: u16) -> Self {
+        self.from.set_port(port);
+        self
+    }
+
+    /// Sends this many bytes; a datagram of more than the link carries goes in fragments.
+    #[must_use]
+    pub fn payload(mut self, bytes: usize) -> Self {
+        self.payload_bytes = bytes;
+        self
+    }
+
+    /// A short name for messages.
+    fn label(&self) -> String {
+        format!("{:?} {} → {}", self.kind, self.from, self.to)
+    }
+
+    /// Sends from the current namespace; whether the answer came in time.
+    fn ask(&self, limit: Duration) -> std::io::Result<bool> {
+        match self.kind {
+            Kind::Tcp => self.ask_tcp(limit),
+            Kind::Udp => self.ask_udp(limit),
+            Kind::Ping => self.ask_ping(limit),
+        }
+    }
+
+    fn ask_tcp(&self, limit: Duration) -> std::io::Result<bool> {
+        let socket = Socket::new(Domain::for_address(self.to), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&self.from.into())?;
+        if let Err(error) = socket.connect_timeout(&self.to.into(), limit) {
+            return if error.kind() == ErrorKind::TimedOut || error.raw_os_error() == Some(110) {
+                Ok(false)
+            } else {
+                Err(error)
+            };
+        }
+        let mut stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(limit))?;
+        let message = vec![b'h'; self.payload_bytes];
+        stream.write_all(&message)?;
+        let mut answer = vec![0; self.payload_bytes];
+        timely(stream.read_exact(&mut answer))
+    }
+
+    fn ask_udp(&self, limit: Duration) -> std::io::Result<bool> {
+        let socket = UdpSocket::bind(self.from)?;
+        socket.connect(self.to)?;
+        socket.set_read_timeout(Some(limit))?;
+        match socket.send(&vec![b'h'; self.payload_bytes]) {
+            // The egress program drops: the kernel tells some senders so.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(false),
+            result => result?,
+        };
+        let mut answer = vec![0; self.payload_bytes + 1];
+        timely(socket.recv(&mut answer).map(|_length| ()))
+    }
+
+    fn ask_ping(&self, limit: Duration) -> std::io::Result<bool> {
+        let (domain, protocol) = match self.to {
+            SocketAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
+            SocketAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
+        };
+        let socket = Socket::new(domain, Type::DGRAM, Some(protocol))?;
+        socket.bind(&self.from.into())?;
+        socket.set_read_timeout(Some(limit))?;
+        let request =
+            packet::echo_request(self.from.ip(), self.to.ip(), self.from.port()).payload(16);
+        let header_bytes = if self.to.is_ipv4() { 20 } else { 40 };
+        let message = &request.datagram()[header_bytes..];
+        match socket.send_to(message, &SockAddr::from(self.to)) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(false),
+            result => result?,
+        };
+        let mut answer = [MaybeUninit::uninit(); 256];
+        timely(socket.recv(&mut answer).map(|_length| ()))
+    }
+}
+
+/// Turns "nothing came in time" into `false`.
+fn timely(result: std::io::Result<()>) -> std::io::Result<bool> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::UnexpectedEof
+            ) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl Site {
+    /// Sends all probes at once and compares what was heard of each.
+    ///
+    /// # Panics
+    ///
+    /// If something else was heard of a probe, with all that differ.
+    #[track_caller]
+    pub fn expect(&self, what: &str, probes: &[(Probe, Heard)]) {
+        let servers = Servers::open(self, probes);
+        let heard: Vec<Heard> = thread::scope(|scope| {
+            let serving = scope.spawn(|| servers.serve());
+            let clients: Vec<_> = probes
+                .iter()
+                .map(|(probe, wanted)| {
+                    scope.spawn(|| {
+                        let limit = if *wanted == Heard::Answer {
+                            PATIENCE
+                        } else {
+                            SILENCE
+                        };
+                        self.owner(probe.from.ip()).run(|| {
+                            probe
+                                .ask(limit)
+                                .unwrap_or_else(|error| panic!("{}: {error}", probe.label()))
+                        })
+                    })
+                })
+                .collect();
+            let answered: Vec<bool> = clients
+                .into_iter()
+                .map(|client| {
+                    client
+                        .join()
+                        .unwrap_or_else(|e| std::panic::resume_unwind(e))
+                })
+                .collect();
+            servers.done.store(true, Ordering::Relaxed);
+            serving.join().expect("servers do not panic");
+            probes
+                .iter()
+                .zip(answered)
+                .map(
+                    |((probe, _), answered)| match (answered, servers.saw(probe)) {
+                        (true, _) => Heard::Answer,
+                        (false, true) => Heard::Request,
+                        (false, false) => Heard::Nothing,
+                    },
+                )
+                .collect()
+        });
+        let differences: Vec<String> = probes
+            .iter()
+            .zip(heard)
+            .filter(|((_, wanted), heard)| wanted != heard)
+            .map(|((probe, wanted), heard)| {
+                format!("{}: expected {wanted:?}, heard {heard:?}", probe.label())
+            })
+            .collect();
+        assert!(differences.is_empty(), "{what}: {differences:#?}");
+    }
+
+    /// As [`Site::expect`], with an answer to every probe.
+    ///
+    /// # Panics
+    ///
+    /// As [`Site::expect`].
+    #[track_caller]
+    pub fn expect_all(&self, what: &str, heard: Heard, probes: &[Probe]) {
+        let probes: Vec<_> = probes.iter().map(|probe| (*probe, heard)).collect();
+        self.expect(what, &probes);
+    }
+}
+
+/// The echo servers that a set of probes needs.
+struct Servers {
+    tcp: Vec<TcpListener>,
+    udp: Vec<UdpSocket>,
+    seen: Mutex<BTreeSet<(Kind, SocketAddr, SocketAddr)>>,
+    done: AtomicBool,
+}
+
+impl Servers {
+    fn open(site: &Site, probes: &[(Probe, Heard)]) -> Self {
+        let wanted: BTreeSet<_> = probes
+            .iter()
+            .map(|(probe, _)| (probe.kind, probe.to))
+            .collect();
+        let mut servers = Self {
+            tcp: Vec::new(),
+            udp: Vec::new(),
+            seen: Mutex::default(),
+            done: AtomicBool::new(false),
+        };
+        for (kind, address) in wanted {
+            let namespace = site.owner(address.ip());
+            match kind {
+                Kind::Tcp => {
+                    let listener = namespace.run(|| TcpListener::bind(address));
+                    let listener = listener.unwrap_or_else(|e| panic!("listen at {address}: {e}"));
+                    listener.set_nonblocking(true).expect("set non-blocking");
+                    servers.tcp.push(listener);
+                }
+                Kind::Udp => {
+                    let socket = namespace.run(|| UdpSocket::bind(address));
+                    let socket = socket.unwrap_or_else(|e| panic!("bind {address}: {e}"));
+                    socket.set_read_timeout(Some(TICK)).expect("set a timeout");
+                    servers.udp.push(socket);
+                }
+                Kind::Ping => {}
+            }
+        }
+        servers
+    }
+
+    fn serve(&self) {
+        thread::scope(|scope| {
+            for listener in &self.tcp {
+                scope.spawn(|| self.serve_tcp(listener));
+            }
+            for socket in &self.udp {
+                scope.spawn(|| self.serve_udp(socket));
+            }
+        });
+    }
+
+    fn serve_tcp(&self, listener: &TcpListener) {
+        thread::scope(|scope| {
+            while !self.done.load(Ordering::Relaxed) {
+                match listener.accept() {
+                    Ok((stream, _)) => {
+                        scope.spawn(move || echo(stream));
+                    }
+                    Err(_) => thread::sleep(Duration::from_millis(2)),
+                }
+            }
+        });
+    }
+
+    fn serve_udp(&self, socket: &UdpSocket) {
+        let here = socket.local_addr().expect("a bound socket has an address");
+        let mut buffer = vec![0; 65_536];
+        while !self.done.load(Ordering::Relaxed) {
+            if let Ok((length, from)) = socket.recv_from(&mut buffer) {
+                self.seen
+                    .lock()
+                    .expect("servers do not panic")
+                    .insert((Kind::Udp, from, here));
+                // A refused answer is what some tests are about.
+                drop(socket.send_to(&buffer[..length], from));
+            }
+        }
+    }
+
+    /// Whether the request of this probe arrived.
+    fn saw(&self, probe: &Probe) -> bool {
+        let seen = self.seen.lock().expect("servers do not panic");
+        seen.iter().any(|(kind, from, to)| {
+            *kind == probe.kind
+                && *to == probe.to
+                && from.ip() == probe.from.ip()
+                && (probe.from.port() == 0 || from.port() == probe.from.port())
+        })
+    }
+}
+
+/// Sends everything back until the other end closes.
+fn echo(mut stream: TcpStream) {
+    let ready = stream.set_nonblocking(false).is_ok()
+        && stream
+            .set_read_timeout(Some(Duration::from_secs(1)))
+            .is_ok();
+    let mut buffer = vec![0; 65_536];
+    while ready {
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => break,
+            Ok(length) => {
+                if stream.write_all(&buffer[..length]).is_err() {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// A connection that stays open while policies change.
+#[derive(Debug)]
+pub struct Connection {
+    client: TcpStream,
+    server: TcpStream,
+}
+
+impl Connection {
+    /// Opens one.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come about.
+    #[must_use]
+    pub fn open(site: &Site, from: IpAddr, to: IpAddr, port: u16) -> Self {
+        let to = SocketAddr::new(to, port);
+        let listener = site
+            .owner(to.ip())
+            .run(|| TcpListener::bind(to))
+            .unwrap_or_else(|error| panic!("listen at {to}: {error}"));
+        let client = site.owner(from).run(|| {
+            let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+            socket.bind(&SocketAddr::new(from, 0).into())?;
+            socket.connect_timeout(&to.into(), PATIENCE)?;
+            Ok::<_, std::io::Error>(TcpStream::from(socket))
+        });
+        let client = client.unwrap_or_else(|error| panic!("connect {from} → {to}: {error}"));
+        let (server, _) = listener.accept().expect("the connection is established");
+        for stream in [&client, &server] {
+            stream.set_nodelay(true).expect("set no delay");
+        }
+        Self { client, server }
+    }
+
+    /// Whether a byte gets from the client to the server within `limit`.
+    #[must_use]
+    pub fn forth(&mut self, limit: Duration) -> bool {
+        carry(&mut self.client, &mut self.server, limit)
+    }
+
+    /// Whether a byte gets from the server to the client within `limit`.
+    #[must_use]
+    pub fn back(&mut self, limit: Duration) -> bool {
+        carry(&mut self.server, &mut self.client, limit)
+    }
+}
+
+fn carry(from: &mut TcpStream, to: &mut TcpStream, limit: Duration) -> bool {
+    to.set_read_timeout(Some(limit)).expect("set a timeout");
+    from.write_all(b"x").is_ok() && to.read_exact(&mut [0]).is_ok()
+}
+
+/// Repeats a TCP connect every few milliseconds until it does what is wanted; how long it took.
+#[must_use]
+pub fn time_until(site: &Site, from: IpAddr, to: IpAddr, port: u16, open: bool) -> Duration {
+    let target = SocketAddr::new(to, port);
+    let _listener = site
+        .owner(to)
+        .run(|| TcpListener::bind(target))
+        .unwrap_or_else(|error| panic!("listen at {target}: {error}"));
+    let start = Instant::now();
+    site.owner(from).run(|| {
+        while start.elapsed() < PATIENCE {
+            let socket =
+                Socket::new(Domain::for_address(target), Type::STREAM, None).expect("a socket");
+            socket
+                .bind(&SocketAddr::new(from, 0).into())
+                .expect("bind the source");
+            let connected = socket
+                .connect_timeout(&target.into(), Duration::from_millis(50))
+                .is_ok();
+            if connected == open {
+                break;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    });
+    start.elapsed()
+}

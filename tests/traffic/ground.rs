@@ -1,0 +1,85 @@
+//! The ground that the other tests stand on: without a daemon, everything gets through.
+
+use std::time::Duration;
+
+use hep_tests::{
+    address::Net,
+    link::Link,
+    packet,
+    probe::{Connection, Heard, PATIENCE, ping, tcp, udp},
+    site::{HOST_MAC, OUTSIDE_MAC, Site},
+    tun::Tun,
+};
+
+#[test]
+fn every_kind_of_probe_gets_through_without_the_daemon() {
+    let site = Site::new();
+    for net in Net::both() {
+        site.expect_all(
+            "no daemon",
+            Heard::Answer,
+            &[
+                tcp(net.client, net.host, 80),
+                tcp(net.host, net.client, 443),
+                tcp(net.client, net.inner, 80),
+                tcp(net.inner, net.client, 443),
+                udp(net.member, net.host, 53),
+                udp(net.client, net.inner, 5000).payload(8000),
+                ping(net.client, net.host, 7),
+                ping(net.host, net.client, 7),
+                ping(net.client, net.inner, 9),
+            ],
+        );
+        let mut connection = Connection::open(&site, net.client, net.inner, 81);
+        assert!(connection.forth(PATIENCE) && connection.back(PATIENCE));
+    }
+}
+
+#[test]
+fn crafted_frames_are_answered_without_the_daemon() {
+    let site = Site::new();
+    let link = Link::open(&site.outside, "eth0");
+    for net in Net::both() {
+        let request = packet::tcp(net.client, net.host)
+            .ethernet(OUTSIDE_MAC, HOST_MAC)
+            .dport(81);
+        link.send(&request.frame());
+        let header_bytes = if net.host.is_ipv4() { 20 } else { 40 };
+        let answer = link.receive(PATIENCE, |frame| {
+            frame.get(14 + header_bytes + 13) == Some(&(packet::RST | packet::ACK))
+        });
+        assert!(
+            answer.is_some(),
+            "a closed port of {} answers RST",
+            net.host
+        );
+    }
+}
+
+#[test]
+fn a_tun_device_carries_packets_both_ways() {
+    let site = Site::new();
+    let tun = Tun::new(&site.host, "tun0");
+    site.host
+        .ip("link set tun0 up\naddress add 192.0.2.129/32 dev tun0\n\
+         address add 2001:db8:7::1/128 dev tun0\n\
+         route add 192.0.2.130/32 dev tun0\nroute add 2001:db8:7::2/128 dev tun0");
+    for (from, to) in [
+        ("192.0.2.130", "192.0.2.129"),
+        ("2001:db8:7::2", "2001:db8:7::1"),
+    ] {
+        let request = packet::echo_request(
+            from.parse().expect("a literal"),
+            to.parse().expect("a literal"),
+            3,
+        );
+        tun.send(&request.datagram());
+        let reply = packet::echo_reply(request.destination(), request.source(), 3);
+        let reply = reply.datagram();
+        let type_at = reply.len() - 8;
+        let heard = tun.receive(Duration::from_secs(2), |packet| {
+            packet.get(type_at..) == reply.get(type_at..)
+        });
+        assert!(heard.is_some(), "{to} answers over the tun device");
+    }
+}
