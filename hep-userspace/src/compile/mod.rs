@@ -1,21 +1,41 @@
 //! From a snapshot to tables: a pure function, no clock, no kernel, no files.
+//!
+//! `binding` decides who owns which interface, `order` which policies an endpoint meets, `expand`
+//! and `lists` flatten them into rules with predicates; `partition` cuts each header field into
+//! classes, and `rows` turns predicates over classes into bits.
 
+mod address;
+mod binding;
+mod classes;
 mod description;
+mod endpoints;
+mod error;
+mod expand;
+mod generation;
+mod interfaces;
+mod labels;
+mod list_table;
+mod lists;
+mod named_ports;
+mod order;
+mod partition;
+mod predicates;
+mod ranges;
+mod rows;
+mod rules;
+mod services;
+mod sets;
 mod slots;
+mod summary;
 mod tables;
+mod text;
 
+pub use binding::{Binding, BindingReason, Bound, bind};
 pub use description::{
     Description, DirectionDescription, EndpointDescription, FailsafeDescription,
     InterfaceDescription, ListDescription, ListKind, RuleDescription, SetDescription,
 };
-pub use slots::Slots;
+pub use error::CompileError;
+pub use generation::{Generation, Options, compile};
+pub use slots::{Numbers, Slots};
 pub use tables::RuleTables;
-
-/// Everything that one generation puts into the kernel.
-#[derive(Clone, Debug)]
-pub struct Generation {
-    /// What the programs read.
-    pub tables: RuleTables,
-    /// What commands read to put names to the numbers.
-    pub description: Description,
-}

@@ -1,13 +1,167 @@
-//! Counter slots of rules: stable across generations, so that counters and flows keep their rule.
+//! Counter slots of rules and interfaces: stable across generations, so that counters and flows
+//! keep what they belong to.
 
 use std::collections::BTreeMap;
 
+use hep_common::counter::MAX_RULE_SLOTS;
 use serde::{Deserialize, Serialize};
 
-/// Which counter slot each rule has. A rule's identity is a text of everything that makes it that
-/// rule: list owner, direction, kind, policy, place, and its content. Slot 0 is never given.
+use super::CompileError;
+
+/// Who has which slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Slots {
-    /// Slot by identity.
-    pub by_identity: BTreeMap<String, u32>,
+    /// Slots of rules, by identity: a text of everything that makes a rule that rule (stage,
+    /// direction, kind, policy, place and content). Slot 0 is never given.
+    pub rules: Numbers,
+    /// Pairs of `COUNTERS` entries, by name of the interface; 0 is the first pair.
+    pub interfaces: Numbers,
+}
+
+/// Numbers given to names. A number that was given back is the last to be given again, so that what
+/// still bears the old meaning (a counter, a flow) is not read with the new one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Numbers {
+    /// Number by name.
+    pub taken: BTreeMap<String, u32>,
+    /// Every number below this one was given at some time.
+    pub unused_from: u32,
+    /// Numbers that were given back, in that order.
+    pub freed: Vec<u32>,
+    /// Numbers whose owner is new in this generation and not the first: what they count must start
+    /// from zero.
+    pub reused: Vec<u32>,
+}
+
+impl Numbers {
+    /// The numbers of the next generation, whose names are `names`: those that had one keep it, the
+    /// others get numbers never used, then those freed longest ago. Numbers are at least `first`
+    /// and less than `limit`; `None` if they do not suffice.
+    fn renew<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str>,
+        first: u32,
+        limit: u32,
+    ) -> Option<Self> {
+        let mut kept = BTreeMap::new();
+        let mut new = Vec::new();
+        for name in names {
+            match self.taken.get(name) {
+                Some(&number) => {
+                    kept.insert(name.to_owned(), number);
+                }
+                None => new.push(name),
+            }
+        }
+        let lost = self
+            .taken
+            .iter()
+            .filter(|(name, _)| !kept.contains_key(*name))
+            .map(|(_, number)| *number);
+        let mut freed = self
+            .freed
+            .iter()
+            .copied()
+            .chain(lost)
+            .collect::<Vec<u32>>()
+            .into_iter();
+        let mut unused = self.unused_from.max(first)..limit;
+        let mut reused = Vec::new();
+        for name in new {
+            let number = unused.next().or_else(|| {
+                let number = freed.next()?;
+                reused.push(number);
+                Some(number)
+            })?;
+            kept.insert(name.to_owned(), number);
+        }
+        Some(Self {
+            taken: kept,
+            unused_from: unused.start,
+            freed: freed.collect(),
+            reused,
+        })
+    }
+}
+
+impl Slots {
+    /// The slots of the next generation.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError::TooManySlots`] and [`CompileError::TooManyInterfaces`].
+    pub(super) fn renew<'n>(
+        &self,
+        rules: &[&'n str],
+        interfaces: &[&'n str],
+        max_interfaces: u32,
+    ) -> Result<Self, CompileError> {
+        Ok(Self {
+            rules: self
+                .rules
+                .renew(rules.iter().copied(), 1, MAX_RULE_SLOTS)
+                .ok_or(CompileError::TooManySlots {
+                    slots: rules.len(),
+                    limit: MAX_RULE_SLOTS as usize - 1,
+                })?,
+            interfaces: self
+                .interfaces
+                .renew(interfaces.iter().copied(), 0, max_interfaces)
+                .ok_or(CompileError::TooManyInterfaces {
+                    interfaces: interfaces.len(),
+                    limit: max_interfaces as usize,
+                })?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn renew(numbers: &Numbers, names: &[&str]) -> Option<Numbers> {
+        numbers.renew(names.iter().copied(), 1, 5)
+    }
+
+    fn taken(numbers: &Numbers) -> Vec<(&str, u32)> {
+        numbers
+            .taken
+            .iter()
+            .map(|(name, number)| (&**name, *number))
+            .collect()
+    }
+
+    #[test]
+    fn names_keep_their_numbers_and_new_ones_get_numbers_never_used() {
+        let first = renew(&Numbers::default(), &["a", "b"]).expect("room");
+        assert_eq!(taken(&first), [("a", 1), ("b", 2)]);
+        let second = renew(&first, &["b", "c"]).expect("room");
+        assert_eq!(taken(&second), [("b", 2), ("c", 3)]);
+        assert_eq!(second.freed, [1]);
+        assert!(second.reused.is_empty());
+    }
+
+    #[test]
+    fn numbers_freed_longest_ago_are_given_again_only_when_none_is_unused() {
+        let first = renew(&Numbers::default(), &["a", "b"]).expect("room");
+        let second = renew(&first, &["b"]).expect("room");
+        let third = renew(&second, &["c", "d"]).expect("room");
+        assert_eq!(taken(&third), [("c", 3), ("d", 4)]);
+        assert_eq!(third.freed, [1, 2]);
+        let fourth = renew(&third, &["c", "d", "e"]).expect("room");
+        assert_eq!(taken(&fourth), [("c", 3), ("d", 4), ("e", 1)]);
+        assert_eq!(fourth.reused, [1]);
+        let fifth = renew(&fourth, &["c", "d", "e"]).expect("room");
+        assert!(fifth.reused.is_empty());
+    }
+
+    #[test]
+    fn a_number_given_back_just_now_serves_when_nothing_else_does() {
+        let full = renew(&Numbers::default(), &["a", "b", "c", "d"]).expect("room");
+        let next = renew(&full, &["e", "f", "g", "h"]).expect("room");
+        assert_eq!(next.reused.len(), 4);
+        assert_eq!(renew(&full, &["a", "b", "c", "d", "e"]), None);
+    }
 }

@@ -1,0 +1,148 @@
+//! The classes of every header field, their tables, and lists in terms of them.
+
+use hep_common::{
+    Family,
+    named_port::{NamedPortClass, NamedPortKey},
+    port::PortClasses,
+    rule::{Dimension, List, RULES_PER_CHUNK, Rule},
+};
+
+use super::{
+    CompileError,
+    address::{Tables4, Tables6, tables4, tables6},
+    expand::{Match, Matcher},
+    lists::FlatList,
+    partition::{MAX_CLASSES, Partition},
+    predicates::{Classified, Space},
+    ranges::Position,
+    rows::Rows,
+    services,
+};
+
+/// The classes of every header field, and their tables.
+#[derive(Debug)]
+pub(super) struct Classes {
+    /// By family.
+    addresses: [Classified; 2],
+    services: Classified,
+    source_ports: Classified,
+    named_ports: Classified,
+    pub(super) tables4: Tables4,
+    pub(super) tables6: Tables6,
+    pub(super) destination_table: Vec<PortClasses>,
+    pub(super) source_table: Vec<PortClasses>,
+    pub(super) named_port_table: Vec<(NamedPortKey, NamedPortClass)>,
+}
+
+impl Classes {
+    /// Partitions every field by the sets that rules use.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError::TooManyClasses`].
+    pub(super) fn new(matcher: &Matcher<'_>) -> Result<Self, CompileError> {
+        let (partition4, addresses4) = classify(&matcher.addresses4, "IPv4 addresses")?;
+        let (partition6, addresses6) = classify(&matcher.addresses6, "IPv6 addresses")?;
+        let (services, service_classes) = classify(&matcher.services, "services")?;
+        let (source_ports, source_classes) = classify(&matcher.source_ports, "source ports")?;
+        let (named_port_table, named_ports) = matcher
+            .named_ports
+            .classify()
+            .map_err(|classes| too_many("named ports", classes))?;
+        Ok(Self {
+            addresses: [addresses4, addresses6],
+            services: service_classes,
+            source_ports: source_classes,
+            named_ports,
+            tables4: tables4(&partition4.ranges),
+            tables6: tables6(&partition6.ranges),
+            destination_table: services::destination_table(&services),
+            source_table: services::source_table(&source_ports),
+            named_port_table,
+        })
+    }
+
+    /// Adds a list's rows to `rows` and its rules to `rules`; `slot_of` gives the slot of each rule.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError::TableTooLarge`].
+    pub(super) fn list(
+        &self,
+        list: &FlatList,
+        slot_of: &[u32],
+        rows: &mut Rows,
+        rules: &mut Vec<Rule>,
+    ) -> Result<List, CompileError> {
+        let count = index(list.rules.len());
+        let mut entry = List {
+            rules: count,
+            chunks: count.div_ceil(RULES_PER_CHUNK),
+            first_rule: index(rules.len()),
+            ..List::default()
+        };
+        rules.extend(list.rules.iter().map(|rule| Rule {
+            action: rule.action as u8,
+            reason: rule.reason.map_or(0, |reason| reason as u8),
+            reserved: [0; 2],
+            target: index(rule.target),
+            slot: slot_of[rule.rule as usize],
+        }));
+        let matches: Vec<Match> = list.rules.iter().map(|rule| rule.matches).collect();
+        rows.add(&mut entry, &matches, |dimension| {
+            self.of(dimension, list.family)
+        })?;
+        Ok(entry)
+    }
+
+    fn of(&self, dimension: Dimension, family: Family) -> &Classified {
+        match dimension {
+            Dimension::Source | Dimension::Destination => &self.addresses[family as usize],
+            Dimension::Service => &self.services,
+            Dimension::SourcePort => &self.source_ports,
+            Dimension::SourceNamedPort | Dimension::DestinationNamedPort => &self.named_ports,
+        }
+    }
+
+    /// Address classes of IPv4 and IPv6, services, source ports, named ports.
+    pub(super) fn counts(&self) -> [usize; 5] {
+        let [addresses4, addresses6] = &self.addresses;
+        [
+            addresses4,
+            addresses6,
+            &self.services,
+            &self.source_ports,
+            &self.named_ports,
+        ]
+        .map(|classified| classified.classes)
+    }
+}
+
+fn classify<T: Position>(
+    space: &Space<T>,
+    what: &'static str,
+) -> Result<(Partition<T>, Classified), CompileError> {
+    let partition = space
+        .partition()
+        .map_err(|classes| too_many(what, classes))?;
+    let classified = Classified {
+        accepted: space
+            .predicates
+            .accepted(&partition.classes_of_set, partition.classes),
+        classes: partition.classes,
+    };
+    Ok((partition, classified))
+}
+
+fn too_many(what: &'static str, classes: usize) -> CompileError {
+    CompileError::TooManyClasses {
+        what,
+        classes,
+        limit: MAX_CLASSES,
+    }
+}
+
+/// A table index.
+fn index(length: usize) -> u32 {
+    u32::try_from(length).expect("fewer rules than bytes of memory")
+}

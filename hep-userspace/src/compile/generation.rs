@@ -1,0 +1,236 @@
+//! The whole of a generation, put together.
+
+use std::time::Duration;
+
+use hep_common::{
+    endpoint::{self, FLAG_MEMBER, FLAG_NO_ETHERNET, FLAG_WORKLOAD},
+    rule::List,
+    settings::{
+        FLAG_ALLOW_INVALID, FLAG_DENY_EVENTS, FLAG_NAMED_PORTS, FLAG_ND_EXEMPT, FLAG_NO_IPV6,
+        FLAG_REVALIDATE, FLAG_RPF_LOOSE, FLAG_RPF_STRICT, Settings, Timeouts,
+    },
+};
+
+use super::{
+    CompileError, Slots,
+    binding::{Binding, bind},
+    classes::Classes,
+    description::Description,
+    interfaces::interface_table,
+    list_table::{ListTable, endpoints_of},
+    lists::Flattener,
+    rows::Rows,
+    summary,
+    tables::RuleTables,
+};
+use crate::model::{FelixConfiguration, Interface, LinkLayer, ReversePath, Snapshot};
+
+/// Everything that one generation puts into the kernel.
+#[derive(Clone, Debug)]
+pub struct Generation {
+    /// What the programs read.
+    pub tables: RuleTables,
+    /// What commands read to put names to the numbers.
+    pub description: Description,
+}
+
+/// What the operator chose outside the resources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Accept neighbour discovery and multicast listener traffic without policy (EV-172).
+    pub nd_exempt: bool,
+    /// Judge established flows again when the generation changed (EV-160).
+    pub revalidate: bool,
+    /// The skb mark bit that exempts a forwarded packet accepted untracked; 0: none (EV-080).
+    pub bypass_mark: u32,
+    /// Report denied packets.
+    pub deny_events: bool,
+    /// Life of a fragmented packet's stored verdict.
+    pub fragment_timeout: Duration,
+    /// Idle times of flows; those that follow the kernel's are resolved.
+    pub timeouts: Timeouts,
+}
+
+/// Records per second and burst of `Log` rules when none is configured (EV-135).
+const DEFAULT_LOG_RATE: (u32, u32) = (100, 200);
+
+/// Compiles a snapshot for the host `node` with these `interfaces`. `previous` are the slots of the
+/// generation before; rules that stay keep theirs.
+///
+/// # Errors
+///
+/// [`CompileError`] if the snapshot exceeds a limit. Nothing is truncated.
+pub fn compile(
+    snapshot: &Snapshot,
+    node: &str,
+    interfaces: &[Interface],
+    options: &Options,
+    previous: &Slots,
+) -> Result<Generation, CompileError> {
+    let binding = bind(snapshot, node, interfaces);
+    let max_interfaces = snapshot.felix.max_interfaces;
+    if binding.bound.len() > max_interfaces as usize {
+        return Err(CompileError::TooManyInterfaces {
+            interfaces: binding.bound.len(),
+            limit: max_interfaces as usize,
+        });
+    }
+
+    let endpoints = endpoints_of(snapshot, &binding);
+    let mut flattener = Flattener::new(snapshot);
+    let lists = ListTable::new(&mut flattener, &binding, &endpoints)?;
+    let Flattener { matcher, rules, .. } = flattener;
+    matcher
+        .objects
+        .check_members(snapshot.felix.max_set_members)?;
+
+    let names: Vec<&str> = binding
+        .bound
+        .iter()
+        .map(|bound| &*bound.interface.name)
+        .collect();
+    let slots = previous.renew(&rules.identities(), &names, max_interfaces)?;
+    let slot_of: Vec<u32> = rules
+        .identities()
+        .iter()
+        .map(|identity| slots.rules.taken[*identity])
+        .collect();
+
+    let classes = Classes::new(&matcher)?;
+    let mut rows = Rows::default();
+    let mut list_entries = vec![List::default()];
+    let mut rule_entries = Vec::new();
+    for list in &lists.lists {
+        list_entries.push(classes.list(list, &slot_of, &mut rows, &mut rule_entries)?);
+    }
+    let (index, rows) = rows.finish();
+    let entries = interface_entries(&binding, &lists, &slots);
+    let interface_slots = interface_table(&entries)?;
+
+    let description = Description {
+        generation: 0,
+        applied_unix_ms: 0,
+        node: node.to_owned(),
+        endpoints: summary::endpoint_descriptions(snapshot, &binding, &endpoints),
+        interfaces: summary::interface_descriptions(
+            &binding,
+            entries.iter().map(|entry| entry.counters),
+        ),
+        lists: lists.describe(&binding, &slot_of),
+        rules: summary::rule_descriptions(rules.into_descriptions(), &slot_of),
+        sets: matcher.objects.describe(),
+        failsafe_inbound: summary::failsafes(&snapshot.felix.failsafe_inbound),
+        failsafe_outbound: summary::failsafes(&snapshot.felix.failsafe_outbound),
+        resources: summary::resources(snapshot),
+        classes: classes.counts(),
+        slots,
+    };
+    let settings = settings(
+        &snapshot.felix,
+        options,
+        interface_slots.len(),
+        matcher.named_ports.is_used(),
+    );
+    Ok(Generation {
+        tables: RuleTables {
+            interfaces: interface_slots,
+            lists: list_entries,
+            rules: rule_entries,
+            index,
+            rows,
+            roots4: classes.tables4.roots,
+            ranges4: classes.tables4.ranges,
+            roots6: classes.tables6.roots,
+            ranges6_top: classes.tables6.top,
+            ranges6_mid: classes.tables6.mid,
+            ranges6_low: classes.tables6.low,
+            destination_ports: classes.destination_table,
+            source_ports: classes.source_table,
+            named_ports: classes.named_port_table,
+            settings,
+        },
+        description,
+    })
+}
+
+/// The entries of the interface table, in the order of the bound interfaces.
+fn interface_entries(
+    binding: &Binding<'_>,
+    lists: &ListTable,
+    slots: &Slots,
+) -> Vec<endpoint::Interface> {
+    binding
+        .bound
+        .iter()
+        .zip(&lists.of_interfaces)
+        .map(|(bound, lists)| {
+            let number = binding
+                .local
+                .iter()
+                .position(|local| std::ptr::eq(*local, bound.endpoint))
+                .expect("every bound endpoint is local");
+            let mut flags = 0;
+            if bound.workload {
+                flags |= FLAG_WORKLOAD;
+            }
+            if bound.interface.link_layer == LinkLayer::None {
+                flags |= FLAG_NO_ETHERNET;
+            }
+            if bound.interface.is_member {
+                flags |= FLAG_MEMBER;
+            }
+            endpoint::Interface {
+                ifindex: bound.interface.ifindex,
+                endpoint: u32::try_from(number).expect("fewer endpoints than bytes of memory"),
+                flags,
+                counters: 2 * slots.interfaces.taken[&*bound.interface.name],
+                lists: *lists,
+            }
+        })
+        .collect()
+}
+
+fn settings(
+    felix: &FelixConfiguration,
+    options: &Options,
+    interface_slots: usize,
+    named_ports: bool,
+) -> Settings {
+    let flags = [
+        (options.nd_exempt, FLAG_ND_EXEMPT),
+        (options.revalidate, FLAG_REVALIDATE),
+        (options.deny_events, FLAG_DENY_EVENTS),
+        (felix.allow_invalid, FLAG_ALLOW_INVALID),
+        (!felix.ipv6_support, FLAG_NO_IPV6),
+        (felix.reverse_path == ReversePath::Loose, FLAG_RPF_LOOSE),
+        (felix.reverse_path == ReversePath::Strict, FLAG_RPF_STRICT),
+        (named_ports, FLAG_NAMED_PORTS),
+    ];
+    let (log_rate, log_burst) = log_limit(felix);
+    Settings {
+        flags: flags
+            .iter()
+            .filter(|(on, _)| *on)
+            .fold(0, |flags, (_, flag)| flags | flag),
+        interface_mask: u32::try_from(interface_slots - 1).expect("at most 2^20 slots"),
+        bypass_mark: options.bypass_mark,
+        log_rate,
+        log_burst,
+        reserved: 0,
+        fragment_timeout_ns: u64::try_from(options.fragment_timeout.as_nanos()).unwrap_or(u64::MAX),
+        timeouts: options.timeouts,
+    }
+}
+
+/// Records per second, at least 1, and burst.
+fn log_limit(felix: &FelixConfiguration) -> (u32, u32) {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to values that fit"
+    )]
+    let per_second = |rate: f64| rate.ceil().clamp(1.0, 9999.0) as u32;
+    felix.log_rate_per_second.map_or(DEFAULT_LOG_RATE, |rate| {
+        (per_second(rate), felix.log_burst.max(1))
+    })
+}

@@ -1,0 +1,572 @@
+//! Flattened rule lists: everything that one kind of packet meets, in order.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use hep_common::{Direction, Family, counter::Reason, rule::Action};
+
+use super::{
+    description::{ListKind, RuleDescription},
+    expand::{EVERYTHING, FailsafeEnds, Match, Matcher},
+    order::{Phase, TierPart},
+    rules::{RuleId, Rules},
+    text,
+};
+use crate::model::{
+    self, DefaultAction, EndpointToHostAction, FailsafePort, FelixConfiguration, HostEndpoint,
+    Metadata, Policy, PolicyKind, Profile, Snapshot,
+};
+
+/// One rule of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ListRule {
+    /// What it matches.
+    pub(super) matches: Match,
+    /// What it does.
+    pub(super) action: Action,
+    /// The reason of its verdict; `None` if it gives none.
+    pub(super) reason: Option<Reason>,
+    /// Where `Pass` and `Staged` go on.
+    pub(super) target: usize,
+    /// Which rule it is.
+    pub(super) rule: RuleId,
+}
+
+/// One list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FlatList {
+    pub(super) kind: ListKind,
+    pub(super) direction: Direction,
+    pub(super) family: Family,
+    pub(super) rules: Vec<ListRule>,
+}
+
+/// The tiers that one endpoint meets in one direction.
+#[derive(Debug)]
+pub(super) struct DirectionTiers<'s> {
+    pub(super) untracked: Vec<TierPart<'s>>,
+    pub(super) pre_dnat: Vec<TierPart<'s>>,
+    pub(super) normal: Vec<TierPart<'s>>,
+    pub(super) forward: Vec<TierPart<'s>>,
+}
+
+/// One rule of a policy or profile in one family, before it stands in a list.
+#[derive(Clone, Copy, Debug)]
+struct Template {
+    matches: Match,
+    action: model::Action,
+    rule: RuleId,
+}
+
+/// Makes lists, and the rules and predicates that they refer to.
+#[derive(Debug)]
+pub(super) struct Flattener<'s> {
+    pub(super) matcher: Matcher<'s>,
+    pub(super) rules: Rules,
+    felix: &'s FelixConfiguration,
+    profiles: BTreeMap<&'s str, &'s Profile>,
+    /// Rules of policies and profiles that were expanded before.
+    blocks: BTreeMap<BlockKey, Rc<[Template]>>,
+}
+
+/// Stage, `kind/name`, direction and family.
+type BlockKey = (&'static str, String, Direction, Family);
+
+/// Where rules come from.
+struct Source<'a> {
+    stage: &'static str,
+    tier: &'a str,
+    kind: &'static str,
+    staged: bool,
+    metadata: &'a Metadata,
+}
+
+impl<'s> Flattener<'s> {
+    pub(super) fn new(snapshot: &'s Snapshot) -> Self {
+        Self {
+            matcher: Matcher::new(snapshot),
+            rules: Rules::default(),
+            felix: &snapshot.felix,
+            profiles: snapshot
+                .profiles
+                .iter()
+                .map(|profile| (&*profile.metadata.name, profile))
+                .collect(),
+            blocks: BTreeMap::new(),
+        }
+    }
+
+    /// The exemption from the untracked list (EV-068).
+    pub(super) fn exempt(&mut self, direction: Direction, family: Family) -> FlatList {
+        let mut list = Builder::default();
+        let (own, other) = self.failsafes(direction);
+        self.failsafe_rules(&mut list, own, direction, family, true);
+        self.failsafe_rules(&mut list, other, direction, family, false);
+        let rule = self.default(direction, "not exempt", Action::Continue, None);
+        list.always(Action::Continue, None, rule);
+        list.finish(ListKind::Exempt, direction, family)
+    }
+
+    /// The untracked list; `None` if no tier is in it.
+    pub(super) fn untracked(
+        &mut self,
+        tiers: &[TierPart<'s>],
+        direction: Direction,
+        family: Family,
+    ) -> Option<FlatList> {
+        if tiers.is_empty() {
+            return None;
+        }
+        let mut list = Builder::default();
+        self.tiers(&mut list, tiers, Phase::Untracked, direction, family);
+        let rule = self.default(direction, "end of untracked policy", Action::Continue, None);
+        list.always(Action::Continue, None, rule); // EV-039
+        Some(list.finish(ListKind::Untracked, direction, family))
+    }
+
+    /// The list of packets to or from this host.
+    pub(super) fn local(
+        &mut self,
+        endpoint: &HostEndpoint,
+        tiers: &DirectionTiers<'s>,
+        direction: Direction,
+        family: Family,
+    ) -> FlatList {
+        let mut list = Builder::default();
+        let (own, _) = self.failsafes(direction);
+        self.failsafe_rules(&mut list, own, direction, family, true);
+        self.tiers(
+            &mut list,
+            &tiers.pre_dnat,
+            Phase::PreDnat,
+            direction,
+            family,
+        );
+        self.tiers(&mut list, &tiers.normal, Phase::Normal, direction, family);
+        for name in &endpoint.profiles {
+            self.profile(&mut list, name, direction, family);
+        }
+        let reason = Some(Reason::NoProfile);
+        let rule = self.default(direction, "no profile", Action::Deny, reason);
+        list.always(Action::Deny, reason, rule); // EV-048
+        list.finish(ListKind::Local, direction, family)
+    }
+
+    /// The list of forwarded packets.
+    pub(super) fn forward(
+        &mut self,
+        tiers: &DirectionTiers<'s>,
+        direction: Direction,
+        family: Family,
+    ) -> FlatList {
+        let mut list = Builder::default();
+        self.tiers(
+            &mut list,
+            &tiers.pre_dnat,
+            Phase::PreDnat,
+            direction,
+            family,
+        );
+        self.tiers(&mut list, &tiers.forward, Phase::Forward, direction, family);
+        let reason = Some(Reason::ForwardDefault);
+        let rule = self.default(direction, "forwarded", Action::Allow, reason);
+        list.always(Action::Allow, reason, rule); // EV-042
+        list.finish(ListKind::Forward, direction, family)
+    }
+
+    /// The lists of a workload interface (EV-103); `kind` is local or forward.
+    pub(super) fn workload(
+        &mut self,
+        pre_dnat: &[TierPart<'s>],
+        kind: ListKind,
+        direction: Direction,
+        family: Family,
+    ) -> FlatList {
+        let mut list = Builder::default();
+        let to_host = self.felix.endpoint_to_host;
+        let (action, reason, place) = match (direction, kind) {
+            (Direction::Egress, _) => (Action::Allow, Reason::ToWorkload, "to workload"),
+            (Direction::Ingress, ListKind::Local) if to_host == EndpointToHostAction::Drop => {
+                (Action::Deny, Reason::WorkloadDrop, "workload to host")
+            }
+            (Direction::Ingress, ListKind::Local) => {
+                (Action::Allow, Reason::FromWorkload, "workload to host")
+            }
+            (Direction::Ingress, _) => (
+                Action::Allow,
+                Reason::FromWorkload,
+                "forwarded from workload",
+            ),
+        };
+        if direction == Direction::Ingress {
+            self.tiers(&mut list, pre_dnat, Phase::PreDnat, direction, family);
+        }
+        let rule = self.default(direction, place, action, Some(reason));
+        list.always(action, Some(reason), rule);
+        list.finish(kind, direction, family)
+    }
+
+    /// This direction's failsafes and the other's.
+    fn failsafes(&self, direction: Direction) -> (&'s [FailsafePort], &'s [FailsafePort]) {
+        let inbound = &*self.felix.failsafe_inbound;
+        let outbound = &*self.felix.failsafe_outbound;
+        match direction {
+            Direction::Ingress => (inbound, outbound),
+            Direction::Egress => (outbound, inbound),
+        }
+    }
+
+    /// Allow for each port: in its own form, or reversed, as replies to it look.
+    fn failsafe_rules(
+        &mut self,
+        list: &mut Builder,
+        ports: &[FailsafePort],
+        direction: Direction,
+        family: Family,
+        own_form: bool,
+    ) {
+        // The far end is the source of what comes in and the destination of what goes out.
+        let ends = FailsafeEnds {
+            destination_port: own_form,
+            source_net: direction == Direction::Ingress,
+        };
+        for (index, port) in ports.iter().enumerate() {
+            let Some(matches) = self.matcher.failsafe(port, ends, family) else {
+                continue;
+            };
+            let port_end = if own_form { "to" } else { "from" };
+            let net_end = if ends.source_net { "from" } else { "to" };
+            let form = if own_form {
+                "failsafe"
+            } else {
+                "reverse failsafe"
+            };
+            let rule = self.rules.add(
+                direction_name(direction),
+                RuleDescription {
+                    stage: "failsafe".to_owned(),
+                    rule: format!("{form}[{index}]"),
+                    action: action_name(Action::Allow).to_owned(),
+                    reason: Reason::Failsafe.name().to_owned(),
+                    matches: text::failsafe_text(port, port_end, net_end),
+                    ..RuleDescription::default()
+                },
+            );
+            list.push(matches, Action::Allow, Some(Reason::Failsafe), rule);
+        }
+    }
+
+    /// The tiers of one phase (EV-030 to EV-038).
+    fn tiers(
+        &mut self,
+        list: &mut Builder,
+        tiers: &[TierPart<'s>],
+        phase: Phase,
+        direction: Direction,
+        family: Family,
+    ) {
+        for tier in tiers {
+            let mut passes = Vec::new();
+            for policy in &tier.policies {
+                let block = self.policy(policy, phase, direction, family);
+                match policy.kind {
+                    PolicyKind::Enforced => {
+                        list.enforced(&block, phase_reasons(phase), &mut passes)
+                    }
+                    PolicyKind::Staged(_) => list.staged(&block),
+                }
+            }
+            if let Some(end) = tier.end {
+                self.end_of_tier(list, &tier.name, end, phase, direction, &mut passes);
+            }
+            list.continue_here(passes); // EV-033
+        }
+    }
+
+    fn end_of_tier(
+        &mut self,
+        list: &mut Builder,
+        tier: &str,
+        end: DefaultAction,
+        phase: Phase,
+        direction: Direction,
+        passes: &mut Vec<usize>,
+    ) {
+        let (action, reason) = match end {
+            DefaultAction::Deny => (Action::Deny, Some(Reason::TierDefault)),
+            DefaultAction::Pass => (Action::Pass, None),
+        };
+        let rule = self.rules.add(
+            direction_name(direction),
+            RuleDescription {
+                stage: stage_name(phase).to_owned(),
+                tier: tier.to_owned(),
+                rule: format!("end of tier {tier}"),
+                action: action_name(action).to_owned(),
+                reason: reason.map_or("", Reason::name).to_owned(),
+                matches: "everything".to_owned(),
+                ..RuleDescription::default()
+            },
+        );
+        if action == Action::Pass {
+            passes.push(list.rules.len());
+        }
+        list.always(action, reason, rule);
+    }
+
+    /// A profile (EV-047, EV-050); one that does not exist denies (EV-052).
+    fn profile(&mut self, list: &mut Builder, name: &str, direction: Direction, family: Family) {
+        let reasons = (Reason::ProfileAllow, Reason::ProfileDeny);
+        let Some(&profile) = self.profiles.get(name) else {
+            let reason = Some(Reason::ProfileDeny);
+            let place = format!("missing profile {name}");
+            let rule = self.default(direction, &place, Action::Deny, reason);
+            list.always(Action::Deny, reason, rule);
+            return;
+        };
+        let source = Source {
+            stage: "profile",
+            tier: "",
+            kind: "Profile",
+            staged: false,
+            metadata: &profile.metadata,
+        };
+        let rules = match direction {
+            Direction::Ingress => &profile.ingress,
+            Direction::Egress => &profile.egress,
+        };
+        let block = self.block(&source, rules, direction, family);
+        let mut passes = Vec::new();
+        list.enforced(&block, reasons, &mut passes);
+        list.continue_here(passes);
+    }
+
+    fn policy(
+        &mut self,
+        policy: &Policy,
+        phase: Phase,
+        direction: Direction,
+        family: Family,
+    ) -> Rc<[Template]> {
+        let source = Source {
+            stage: stage_name(phase),
+            tier: &policy.tier,
+            kind: policy.kind.name(),
+            staged: policy.kind != PolicyKind::Enforced,
+            metadata: &policy.metadata,
+        };
+        let rules = match direction {
+            Direction::Ingress => &policy.ingress,
+            Direction::Egress => &policy.egress,
+        };
+        self.block(&source, rules, direction, family)
+    }
+
+    /// The rules of one source in one stage, direction and family, expanded once.
+    fn block(
+        &mut self,
+        source: &Source<'_>,
+        rules: &[model::Rule],
+        direction: Direction,
+        family: Family,
+    ) -> Rc<[Template]> {
+        let owner = format!("{}/{}", source.kind, source.metadata.name);
+        let key = (source.stage, owner, direction, family);
+        if let Some(known) = self.blocks.get(&key) {
+            return Rc::clone(known);
+        }
+        let mut block = Vec::with_capacity(rules.len());
+        for (index, rule) in rules.iter().enumerate() {
+            let id = self.rules.add(
+                direction_name(direction),
+                self.describe(source, &key.1, rule, index, direction),
+            );
+            let matches = self.matcher.rule(rule, family);
+            block.extend(matches.into_iter().map(|matches| Template {
+                matches,
+                action: rule.action,
+                rule: id,
+            }));
+        }
+        let block: Rc<[Template]> = block.into();
+        self.blocks.insert(key, Rc::clone(&block));
+        block
+    }
+
+    fn describe(
+        &self,
+        source: &Source<'_>,
+        owner: &str,
+        rule: &model::Rule,
+        index: usize,
+        direction: Direction,
+    ) -> RuleDescription {
+        let (allow, deny) = match source.stage {
+            "untracked" => (Reason::Untracked, Reason::UntrackedDeny),
+            "profile" => (Reason::ProfileAllow, Reason::ProfileDeny),
+            _ => (Reason::PolicyAllow, Reason::PolicyDeny),
+        };
+        let reason = match rule.action {
+            model::Action::Allow => allow.name(),
+            model::Action::Deny => deny.name(),
+            model::Action::Log | model::Action::Pass => "",
+        };
+        let log_prefix = if rule.action == model::Action::Log {
+            text::log_prefix(
+                &self.felix.log_prefix,
+                source.tier,
+                source.kind,
+                &source.metadata.name,
+            )
+        } else {
+            String::new()
+        };
+        RuleDescription {
+            slot: 0,
+            stage: source.stage.to_owned(),
+            tier: source.tier.to_owned(),
+            policy: owner.to_owned(),
+            rule: format!("{}[{index}]", direction_name(direction)),
+            action: rule.action.name().to_owned(),
+            staged: source.staged,
+            reason: reason.to_owned(),
+            file: rule.position.file.display().to_string(),
+            line: rule.position.line,
+            matches: text::rule_text(rule),
+            log_prefix,
+        }
+    }
+
+    /// A default that belongs to no policy.
+    fn default(
+        &mut self,
+        direction: Direction,
+        place: &str,
+        action: Action,
+        reason: Option<Reason>,
+    ) -> RuleId {
+        self.rules.add(
+            direction_name(direction),
+            RuleDescription {
+                stage: "default".to_owned(),
+                rule: place.to_owned(),
+                action: action_name(action).to_owned(),
+                reason: reason.map_or("", Reason::name).to_owned(),
+                matches: "everything".to_owned(),
+                ..RuleDescription::default()
+            },
+        )
+    }
+}
+
+/// A list while it grows.
+#[derive(Default)]
+struct Builder {
+    rules: Vec<ListRule>,
+}
+
+impl Builder {
+    fn push(&mut self, matches: Match, action: Action, reason: Option<Reason>, rule: RuleId) {
+        self.rules.push(ListRule {
+            matches,
+            action,
+            reason,
+            target: 0,
+            rule,
+        });
+    }
+
+    fn always(&mut self, action: Action, reason: Option<Reason>, rule: RuleId) {
+        self.push(EVERYTHING, action, reason, rule);
+    }
+
+    /// Rules that count; `passes` collects the places of those that pass.
+    fn enforced(
+        &mut self,
+        block: &[Template],
+        (allow, deny): (Reason, Reason),
+        passes: &mut Vec<usize>,
+    ) {
+        for template in block {
+            let (action, reason) = match template.action {
+                model::Action::Allow => (Action::Allow, Some(allow)),
+                model::Action::Deny => (Action::Deny, Some(deny)),
+                model::Action::Log => (Action::Log, None),
+                model::Action::Pass => {
+                    passes.push(self.rules.len());
+                    (Action::Pass, None)
+                }
+            };
+            self.push(template.matches, action, reason, template.rule);
+        }
+    }
+
+    /// Rules of a staged policy: the first that would decide is counted, and so is every `Log` rule
+    /// before it.
+    fn staged(&mut self, block: &[Template]) {
+        let mut decided = Vec::new();
+        for template in block {
+            let place = self.rules.len();
+            self.push(template.matches, Action::Staged, None, template.rule);
+            if template.action == model::Action::Log {
+                self.rules[place].target = place + 1;
+            } else {
+                decided.push(place);
+            }
+        }
+        self.continue_here(decided);
+    }
+
+    /// The rules at `places` go on with the next rule that is added.
+    fn continue_here(&mut self, places: Vec<usize>) {
+        let here = self.rules.len();
+        for place in places {
+            self.rules[place].target = here;
+        }
+    }
+
+    fn finish(self, kind: ListKind, direction: Direction, family: Family) -> FlatList {
+        FlatList {
+            kind,
+            direction,
+            family,
+            rules: self.rules,
+        }
+    }
+}
+
+fn phase_reasons(phase: Phase) -> (Reason, Reason) {
+    match phase {
+        Phase::Untracked => (Reason::Untracked, Reason::UntrackedDeny),
+        Phase::PreDnat | Phase::Normal | Phase::Forward => {
+            (Reason::PolicyAllow, Reason::PolicyDeny)
+        }
+    }
+}
+
+const fn stage_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Untracked => "untracked",
+        Phase::PreDnat => "preDNAT",
+        Phase::Normal => "normal",
+        Phase::Forward => "forward",
+    }
+}
+
+/// `ingress` or `egress`.
+pub(super) const fn direction_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Ingress => "ingress",
+        Direction::Egress => "egress",
+    }
+}
+
+const fn action_name(action: Action) -> &'static str {
+    match action {
+        Action::Allow => "Allow",
+        Action::Deny => "Deny",
+        Action::Pass => "Pass",
+        Action::Log => "Log",
+        Action::Staged => "Staged",
+        Action::Continue => "Continue",
+    }
+}

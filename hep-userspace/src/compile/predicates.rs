@@ -1,0 +1,209 @@
+//! What rules ask of one header field: conditions on sets, and the classes that satisfy them.
+
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+
+use super::{
+    partition::{Partition, partition},
+    ranges::{Position, RangeSet},
+};
+
+/// Number of a predicate within its space.
+pub(super) type PredicateId = u32;
+
+/// The predicate that accepts everything, in every space.
+pub(super) const ANY: PredicateId = 0;
+
+/// One condition: the field's value is in a set, or is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Term {
+    /// Number of the set.
+    pub(super) set: u32,
+    /// The value must not be in it.
+    pub(super) negated: bool,
+}
+
+/// Predicates, each a conjunction of terms, equal ones once.
+#[derive(Debug)]
+pub(super) struct Predicates {
+    terms: Vec<Vec<Term>>,
+    by_terms: FxHashMap<Vec<Term>, PredicateId>,
+}
+
+impl Default for Predicates {
+    fn default() -> Self {
+        Self {
+            terms: vec![Vec::new()],
+            by_terms: FxHashMap::from_iter([(Vec::new(), ANY)]),
+        }
+    }
+}
+
+impl Predicates {
+    /// The number of the conjunction of `terms`.
+    pub(super) fn intern(&mut self, mut terms: Vec<Term>) -> PredicateId {
+        terms.sort_unstable();
+        terms.dedup();
+        if let Some(&known) = self.by_terms.get(&terms) {
+            return known;
+        }
+        let id = u32::try_from(self.terms.len()).expect("fewer predicates than rules in memory");
+        self.terms.push(terms.clone());
+        self.by_terms.insert(terms, id);
+        id
+    }
+
+    /// The classes that each predicate accepts.
+    pub(super) fn accepted(&self, classes_of_set: &[Vec<u16>], classes: usize) -> Vec<Accepted> {
+        self.terms
+            .iter()
+            .map(|terms| accepted(terms, classes_of_set, classes))
+            .collect()
+    }
+}
+
+/// The classes that a predicate accepts; lists are ascending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Accepted {
+    /// Every class.
+    All,
+    /// These.
+    Only(Vec<u16>),
+    /// All but these.
+    AllBut(Vec<u16>),
+}
+
+fn accepted(terms: &[Term], classes_of_set: &[Vec<u16>], classes: usize) -> Accepted {
+    let mut only: Option<Vec<u16>> = None;
+    let mut except: Vec<u16> = Vec::new();
+    for term in terms {
+        let of_set = &classes_of_set[term.set as usize];
+        if term.negated {
+            except.extend(of_set);
+        } else {
+            match &mut only {
+                Some(only) => only.retain(|class| of_set.binary_search(class).is_ok()),
+                None => only = Some(of_set.clone()),
+            }
+        }
+    }
+    except.sort_unstable();
+    except.dedup();
+    match only {
+        Some(mut only) => {
+            only.retain(|class| except.binary_search(class).is_err());
+            if only.len() == classes {
+                Accepted::All
+            } else {
+                Accepted::Only(only)
+            }
+        }
+        None if except.is_empty() => Accepted::All,
+        None => Accepted::AllBut(except),
+    }
+}
+
+/// The sets and predicates over one kind of positions.
+#[derive(Debug)]
+pub(super) struct Space<T> {
+    last: T,
+    sets: Vec<Rc<RangeSet<T>>>,
+    by_content: FxHashMap<Rc<RangeSet<T>>, u32>,
+    /// Predicates over the sets.
+    pub(super) predicates: Predicates,
+}
+
+impl<T: Position> Space<T> {
+    /// A space of the positions up to and including `last`.
+    pub(super) fn up_to(last: T) -> Self {
+        Self {
+            last,
+            sets: Vec::new(),
+            by_content: FxHashMap::default(),
+            predicates: Predicates::default(),
+        }
+    }
+
+    /// The number of a set; equal sets have one number.
+    pub(super) fn set(&mut self, set: RangeSet<T>) -> u32 {
+        let set = Rc::new(set);
+        if let Some(&known) = self.by_content.get(&set) {
+            return known;
+        }
+        let number = u32::try_from(self.sets.len()).expect("fewer sets than rules in memory");
+        self.sets.push(Rc::clone(&set));
+        self.by_content.insert(set, number);
+        number
+    }
+
+    /// The condition "in `set`", or `None` if that holds for every position.
+    pub(super) fn within(&self, set: u32) -> Option<Term> {
+        let everything = self.sets[set as usize].covers(T::MIN, self.last);
+        (!everything).then_some(Term {
+            set,
+            negated: false,
+        })
+    }
+
+    /// The predicate "in `set`".
+    pub(super) fn membership(&mut self, set: RangeSet<T>) -> PredicateId {
+        let set = self.set(set);
+        let term = self.within(set);
+        self.predicates.intern(term.into_iter().collect())
+    }
+
+    /// The partition that tells all the sets apart.
+    ///
+    /// # Errors
+    ///
+    /// The number of classes, if there are too many.
+    pub(super) fn partition(&self) -> Result<Partition<T>, usize> {
+        partition(&self.sets)
+    }
+}
+
+/// A space whose classes are known.
+#[derive(Debug)]
+pub(super) struct Classified {
+    /// By predicate.
+    pub(super) accepted: Vec<Accepted>,
+    /// Number of classes.
+    pub(super) classes: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_are_intersected_and_negated_ones_subtracted() {
+        let within = |set| Term {
+            set,
+            negated: false,
+        };
+        let outside = |set| Term { set, negated: true };
+        let sets = [
+            vec![1, 2, 3],
+            vec![2, 3, 4],
+            Vec::new(),
+            vec![0, 1, 2, 3, 4],
+        ];
+        let rows: [(&[Term], Accepted); 8] = [
+            (&[], Accepted::All),
+            (&[within(0)], Accepted::Only(vec![1, 2, 3])),
+            (&[within(0), within(1)], Accepted::Only(vec![2, 3])),
+            (&[within(0), outside(1)], Accepted::Only(vec![1])),
+            (
+                &[outside(0), outside(1)],
+                Accepted::AllBut(vec![1, 2, 3, 4]),
+            ),
+            (&[within(2)], Accepted::Only(vec![])),
+            (&[outside(2)], Accepted::All),
+            (&[within(3)], Accepted::All),
+        ];
+        for (terms, expected) in rows {
+            assert_eq!(accepted(terms, &sets, 5), expected, "{terms:?}");
+        }
+    }
+}

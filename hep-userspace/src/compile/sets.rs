@@ -1,0 +1,211 @@
+//! Rule selectors → the addresses of the objects that satisfy them.
+
+use std::{
+    collections::{BTreeMap, btree_map},
+    sync::Arc,
+};
+
+use ipnetwork::IpNetwork;
+
+use super::{
+    CompileError,
+    description::SetDescription,
+    labels::effective_labels,
+    ranges::{Position, RangeSet},
+};
+use crate::{
+    model::{EntityRule, HostEndpoint, IpFamily, NamespaceScope, Snapshot},
+    selector::Selector,
+};
+
+/// Something that rule selectors can select.
+#[derive(Debug)]
+struct Object<'s> {
+    /// `Kind/name`.
+    name: String,
+    labels: BTreeMap<String, String>,
+    nets: Vec<IpNetwork>,
+    endpoint: Option<&'s HostEndpoint>,
+}
+
+/// What the selectors of one side of a rule come to (EV-107, SL-057, RS-103).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum SideSelector {
+    /// No constraint.
+    None,
+    /// The address must belong to a selected object.
+    Within(Arc<Selector>),
+    /// The address must not belong to a selected object.
+    Outside(Arc<Selector>),
+    /// No address satisfies the side.
+    Nothing,
+}
+
+impl SideSelector {
+    /// Merges `selector`, `notSelector` and `namespaceSelector` of a side.
+    pub(super) fn of(side: &EntityRule) -> Self {
+        let positive = match (side.namespace_scope, &side.selector) {
+            (Some(NamespaceScope::Nothing), _) => return Self::Nothing,
+            (Some(NamespaceScope::Known), None) => Some(Arc::new(Selector::all())),
+            (Some(NamespaceScope::Known) | None, selector) => selector.clone(),
+        };
+        match (positive, &side.not_selector) {
+            (None, None) => Self::None,
+            (Some(positive), None) => Self::Within(positive),
+            (Some(positive), Some(negative)) => Self::Within(Arc::new(positive.except(negative))),
+            (None, Some(negative)) => Self::Outside(Arc::clone(negative)),
+        }
+    }
+
+    /// The positive selector, if there is one.
+    pub(super) fn positive(&self) -> Option<&Selector> {
+        match self {
+            Self::Within(selector) => Some(selector),
+            Self::None | Self::Outside(_) | Self::Nothing => None,
+        }
+    }
+}
+
+/// A selector's objects, and the numbers of their address sets once they were asked for.
+#[derive(Debug)]
+struct Selected {
+    id: String,
+    objects: Vec<usize>,
+    members: [usize; 2],
+    set: [Option<u32>; 2],
+}
+
+/// Every object of the snapshot, and what each selector that was asked for selects.
+#[derive(Debug)]
+pub(super) struct Objects<'s> {
+    objects: Vec<Object<'s>>,
+    /// By canonical text (SL-039).
+    selected: BTreeMap<String, Selected>,
+}
+
+impl<'s> Objects<'s> {
+    /// HostEndpoints of all nodes (EV-020) and GlobalNetworkSets (SL-049, SL-055).
+    pub(super) fn new(snapshot: &'s Snapshot) -> Self {
+        let endpoints = snapshot.endpoints.iter().map(|endpoint| Object {
+            name: format!("HostEndpoint/{}", endpoint.metadata.name),
+            labels: effective_labels(endpoint, &snapshot.profiles),
+            nets: endpoint
+                .expected_ips
+                .iter()
+                .map(|address| IpNetwork::from(*address))
+                .collect(),
+            endpoint: Some(endpoint),
+        });
+        let sets = snapshot.sets.iter().map(|set| Object {
+            name: format!("GlobalNetworkSet/{}", set.metadata.name),
+            labels: set.metadata.labels.clone(),
+            nets: set.nets.clone(),
+            endpoint: None,
+        });
+        Self {
+            objects: endpoints.chain(sets).collect(),
+            selected: BTreeMap::new(),
+        }
+    }
+
+    /// The number of the set of addresses that `selector` selects; `register` gives it one when it
+    /// is asked for the first time.
+    pub(super) fn set<T: Position>(
+        &mut self,
+        selector: &Selector,
+        family: IpFamily,
+        register: impl FnOnce(RangeSet<T>) -> u32,
+    ) -> u32 {
+        let Self { objects, selected } = self;
+        let entry = select(selected, objects, selector);
+        if let Some(set) = entry.set[family as usize] {
+            return set;
+        }
+        let nets = entry
+            .objects
+            .iter()
+            .flat_map(|object| &objects[*object].nets);
+        let mut ranges: Vec<(T, T)> = nets.filter_map(T::bounds).collect();
+        ranges.sort_unstable();
+        ranges.dedup();
+        entry.members[family as usize] = ranges.len();
+        let set = register(RangeSet::new(ranges));
+        entry.set[family as usize] = Some(set);
+        set
+    }
+
+    /// The HostEndpoints that `selector` selects; every one without a selector.
+    pub(super) fn endpoints(&mut self, selector: Option<&Selector>) -> Vec<&'s HostEndpoint> {
+        let Self { objects, selected } = self;
+        match selector {
+            None => objects
+                .iter()
+                .filter_map(|object| object.endpoint)
+                .collect(),
+            Some(selector) => select(selected, objects, selector)
+                .objects
+                .iter()
+                .filter_map(|object| objects[*object].endpoint)
+                .collect(),
+        }
+    }
+
+    /// Checks the number of members of all sets together (`bpfMapSizeIPSets`).
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError::TooManySetMembers`].
+    pub(super) fn check_members(&self, limit: u32) -> Result<(), CompileError> {
+        let size = |selected: &Selected| selected.members.iter().sum::<usize>();
+        let members: usize = self.selected.values().map(size).sum();
+        let limit = limit as usize;
+        match self
+            .selected
+            .iter()
+            .max_by_key(|(_, selected)| size(selected))
+        {
+            Some((largest, selected)) if members > limit => Err(CompileError::TooManySetMembers {
+                members,
+                limit,
+                largest: largest.clone(),
+                largest_members: size(selected),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Every selector that was asked for, and what it comes to.
+    pub(super) fn describe(&self) -> Vec<SetDescription> {
+        self.selected
+            .iter()
+            .map(|(canonical, selected)| SetDescription {
+                selector: canonical.clone(),
+                id: selected.id.clone(),
+                objects: selected
+                    .objects
+                    .iter()
+                    .map(|object| self.objects[*object].name.clone())
+                    .collect(),
+                prefixes: selected.members,
+            })
+            .collect()
+    }
+}
+
+fn select<'m>(
+    selected: &'m mut BTreeMap<String, Selected>,
+    objects: &[Object<'_>],
+    selector: &Selector,
+) -> &'m mut Selected {
+    match selected.entry(selector.canonical().to_owned()) {
+        btree_map::Entry::Occupied(entry) => entry.into_mut(),
+        btree_map::Entry::Vacant(entry) => entry.insert(Selected {
+            id: selector.id(),
+            objects: (0..objects.len())
+                .filter(|object| selector.matches(&objects[*object].labels))
+                .collect(),
+            members: [0; 2],
+            set: [None; 2],
+        }),
+    }
+}

@@ -1,0 +1,98 @@
+//! The parts of a description that need no compiling.
+
+use super::{
+    binding::Binding,
+    description::{FailsafeDescription, InterfaceDescription, RuleDescription},
+    list_table::LocalEndpoint,
+};
+use crate::{
+    compile::{description::EndpointDescription, endpoints},
+    model::{FailsafePort, PolicyKind, Snapshot},
+};
+
+/// Local endpoints by number.
+pub(super) fn endpoint_descriptions(
+    snapshot: &Snapshot,
+    binding: &Binding<'_>,
+    local: &[LocalEndpoint<'_>],
+) -> Vec<EndpointDescription> {
+    local
+        .iter()
+        .map(|local| {
+            let owned = binding
+                .bound
+                .iter()
+                .filter(|bound| !bound.workload && std::ptr::eq(bound.endpoint, local.endpoint));
+            endpoints::describe(
+                local.endpoint,
+                local.labels.clone(),
+                owned
+                    .map(|bound| bound.interface.name.to_string())
+                    .collect(),
+                &local.tiers,
+                &snapshot.profiles,
+            )
+        })
+        .collect()
+}
+
+/// Interfaces that have programs; `counters` are their counters' indices.
+pub(super) fn interface_descriptions(
+    binding: &Binding<'_>,
+    counters: impl Iterator<Item = u32>,
+) -> Vec<InterfaceDescription> {
+    binding
+        .bound
+        .iter()
+        .zip(counters)
+        .map(|(bound, counters)| InterfaceDescription {
+            name: bound.interface.name.to_string(),
+            ifindex: bound.interface.ifindex,
+            endpoint: bound.endpoint.metadata.name.to_string(),
+            workload: bound.workload,
+            counters,
+        })
+        .collect()
+}
+
+/// Gives rules their slots and sorts them by slot.
+pub(super) fn rule_descriptions(
+    mut rules: Vec<RuleDescription>,
+    slot_of: &[u32],
+) -> Vec<RuleDescription> {
+    for (rule, slot) in rules.iter_mut().zip(slot_of) {
+        rule.slot = *slot;
+    }
+    rules.sort_by_key(|rule| rule.slot);
+    rules
+}
+
+/// Failsafe ports in words.
+pub(super) fn failsafes(ports: &[FailsafePort]) -> Vec<FailsafeDescription> {
+    ports
+        .iter()
+        .map(|port| FailsafeDescription {
+            protocol: port.protocol.to_string(),
+            port: port.port,
+            net: port.net.map_or_else(String::new, |net| net.to_string()),
+        })
+        .collect()
+}
+
+/// Resources by kind.
+pub(super) fn resources(snapshot: &Snapshot) -> Vec<(String, usize)> {
+    let (enforced, staged): (Vec<_>, Vec<_>) = snapshot
+        .policies
+        .iter()
+        .partition(|policy| policy.kind == PolicyKind::Enforced);
+    [
+        ("HostEndpoint", snapshot.endpoints.len()),
+        ("Profile", snapshot.profiles.len()),
+        ("GlobalNetworkPolicy", enforced.len()),
+        ("StagedGlobalNetworkPolicy", staged.len()),
+        ("Tier", snapshot.tiers.len()),
+        ("GlobalNetworkSet", snapshot.sets.len()),
+    ]
+    .map(|(kind, count)| (kind.to_owned(), count))
+    .into()
+}
