@@ -5,6 +5,8 @@
 //! into tables, `datapath` loads them into the kernel, `reference` judges packets without it,
 //! `daemon` keeps everything current, and `cli` is the command line.
 
+#![deny(unsafe_code)]
+
 pub mod cli;
 pub mod compile;
 pub mod daemon;

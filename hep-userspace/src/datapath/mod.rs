@@ -1,5 +1,38 @@
 //! The only user of aya and of the bpf system call.
+//!
+//! [`Kernel`] loads the programs and brings generations into force; [`Maps`] reads what is there,
+//! also from the pins alone; [`attach`] puts the programs on interfaces.
 
+mod adopt;
+mod apply;
 pub mod attach;
+mod check;
 mod clsact;
+mod error;
+mod events;
+mod fill;
+mod flows;
 mod links;
+mod load;
+mod local;
+mod maps;
+mod names;
+mod object;
+mod pins;
+mod read;
+mod sweep;
+mod sys;
+mod sys_mmap;
+mod sys_watch;
+mod tables;
+mod test_run;
+
+pub use apply::{Applied, AppliedTable, Observer, Step};
+pub use error::KernelError;
+pub use events::{Events, ProgramLog};
+pub use flows::{End, Flow, Home, monotonic_ns};
+pub use load::{Kernel, LoadOptions};
+pub use maps::Maps;
+pub use pins::{links_directory, remove, version_directory};
+pub use sweep::{SweepCursor, Swept};
+pub use test_run::TestOutcome;

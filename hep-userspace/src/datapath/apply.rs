@@ -1,0 +1,313 @@
+//! Bringing a generation into force: all of it or nothing.
+//!
+//! The idle slot of every outer map gets the new tables, side by side in threads, because the kernel
+//! ends each change of a slot with a wait for the packets in flight. One store then makes the
+//! programs read the other slots. Whatever fails before that store leaves the former generation in
+//! force and the idle slots empty.
+
+use std::{
+    fmt, io,
+    thread::{self, ScopedJoinHandle},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use aya::maps::Array;
+use hep_common::settings::{Control, Settings};
+
+use super::{
+    Kernel, KernelError, Maps,
+    check::{self, Capacities},
+    fill::{self, Filled},
+    names,
+    sys::value_of,
+    sys_mmap::Mapping,
+    tables::{self, Table},
+};
+use crate::compile::Generation;
+
+/// A stage of a load that an [`Observer`] may stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Making the table of this outer map and putting it into the idle slot.
+    Table(&'static str),
+    /// Writing the idle settings.
+    Settings,
+    /// Reading everything back.
+    Check,
+    /// The store that brings the generation into force.
+    Flip,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(map) => write!(f, "table {map}"),
+            Self::Settings => f.write_str("the settings"),
+            Self::Check => f.write_str("the check"),
+            Self::Flip => f.write_str("the flip"),
+        }
+    }
+}
+
+/// Is told what a load is about to do, and may stop it there.
+pub trait Observer {
+    /// Called before each step.
+    ///
+    /// # Errors
+    ///
+    /// Stops the load with [`KernelError::Stopped`]; the former generation stays in force.
+    fn before(&mut self, step: Step) -> io::Result<()>;
+}
+
+/// Lets every load go through.
+impl Observer for () {
+    fn before(&mut self, _step: Step) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a load did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Number of the generation that is now in force.
+    pub generation: u32,
+    /// What became of each table, in alphabetical order.
+    pub tables: Vec<AppliedTable>,
+    /// From the start until every idle slot was filled and checked.
+    pub fill: Duration,
+    /// From the start until the generation was in force.
+    pub in_force: Duration,
+    /// From the start until the former generation was gone.
+    pub total: Duration,
+}
+
+/// What became of one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AppliedTable {
+    /// Name of the outer map.
+    pub map: &'static str,
+    /// Entries of the inner map.
+    pub entries: usize,
+    /// Bytes of its values, and of its keys if it is a hash.
+    pub bytes: usize,
+    /// Nothing changed: the inner map is that of the former generation.
+    pub shared: bool,
+}
+
+impl Kernel {
+    /// Brings a generation into force: fills the idle slots, flips, waits for the packets in
+    /// flight, and empties the former slots. Sets the generation's number and time in its
+    /// description.
+    ///
+    /// # Errors
+    ///
+    /// The former generation is still in force: [`KernelError::Limit`] and
+    /// [`KernelError::Contradiction`] if the tables do not fit, else what the kernel refused.
+    pub fn apply(&mut self, generation: &mut Generation) -> Result<Applied, KernelError> {
+        self.apply_observed(generation, &mut ())
+    }
+
+    /// As [`Self::apply`], and tells `observer` of each step.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::apply`], and [`KernelError::Stopped`] if the observer did so.
+    pub fn apply_observed(
+        &mut self,
+        generation: &mut Generation,
+        observer: &mut dyn Observer,
+    ) -> Result<Applied, KernelError> {
+        let start = Instant::now();
+        let number = next(self.maps.control()?.generation);
+        let capacities = Capacities {
+            counters: self.maps.info(names::COUNTERS)?.max_entries(),
+            rule_counters: self.maps.info(names::RULE_COUNTERS)?.max_entries(),
+        };
+        check::check(&generation.tables, capacities)?;
+        let before = (
+            generation.description.generation,
+            generation.description.applied_unix_ms,
+        );
+        generation.description.generation = number;
+        generation.description.applied_unix_ms = unix_ms();
+        let slot = number & 1;
+        let prepared = self.prepare(generation, slot, observer).and_then(|tables| {
+            let fill = start.elapsed();
+            allow(observer, Step::Flip)?;
+            flip(&self.maps, number)?;
+            Ok((tables, fill))
+        });
+        let (tables, fill) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                let description = &mut generation.description;
+                (description.generation, description.applied_unix_ms) = before;
+                if let Err(also) = empty(&self.maps, slot) {
+                    log::warn!("slots of the generation that was given up: {also}");
+                }
+                return Err(error);
+            }
+        };
+        let in_force = start.elapsed();
+        // The generation is in force whatever happens to the former one's slots: the next load
+        // overwrites them.
+        if let Err(error) = empty(&self.maps, slot ^ 1) {
+            log::warn!("slots of the former generation: {error}");
+        }
+        Ok(Applied {
+            generation: number,
+            tables,
+            fill,
+            in_force,
+            total: start.elapsed(),
+        })
+    }
+
+    /// Fills the idle slots and reads them back.
+    fn prepare(
+        &mut self,
+        generation: &Generation,
+        slot: u32,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<AppliedTable>, KernelError> {
+        let mut tables = tables::of(&generation.tables);
+        tables.push(tables::description(&generation.description)?);
+        let filled = self.fill_slots(&tables, slot, observer)?;
+
+        allow(observer, Step::Settings)?;
+        let mut settings: Array<_, Settings> = self
+            .maps
+            .map_mut(names::SETTINGS)?
+            .try_into()
+            .map_err(KernelError::map(names::SETTINGS, "use"))?;
+        settings
+            .set(slot, generation.tables.settings, 0)
+            .map_err(KernelError::map(names::SETTINGS, "write"))?;
+
+        allow(observer, Step::Check)?;
+        for (table, filled) in tables.iter().zip(&filled) {
+            let found = self.maps.inner(table.map, slot)?;
+            let found = found.map(|map| fill::id(&map, table.map)).transpose()?;
+            if found != Some(fill::id(&filled.map, table.map)?) {
+                return Err(KernelError::Disturbed { map: table.map });
+            }
+        }
+        let mut report: Vec<_> = tables
+            .iter()
+            .zip(&filled)
+            .map(|(table, filled)| AppliedTable {
+                map: table.map,
+                entries: table.content.entries(),
+                bytes: table.content.bytes(),
+                shared: filled.shared,
+            })
+            .collect();
+        report.sort_unstable();
+        Ok(report)
+    }
+
+    /// Makes every table and puts it into the idle slot.
+    fn fill_slots(
+        &self,
+        tables: &[Table<'_>],
+        slot: u32,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Filled>, KernelError> {
+        let has_former = self.maps.slot_in_force()?.is_some();
+        let maps = &self.maps;
+        let btf = self.btf();
+        thread::scope(|scope| {
+            let mut workers = Vec::with_capacity(tables.len());
+            for table in tables {
+                if let Err(error) = allow(observer, Step::Table(table.map)) {
+                    // Threads that have begun end with the scope, before the slots are emptied.
+                    return Err(error);
+                }
+                workers.push(scope.spawn(move || {
+                    let current = if has_former {
+                        maps.inner(table.map, slot ^ 1)?
+                    } else {
+                        None
+                    };
+                    let filled = fill::fill(table, current, btf)?;
+                    filled.put(maps.slots(table.map)?, slot, table.map)?;
+                    Ok(filled)
+                }));
+            }
+            workers.into_iter().map(join).collect()
+        })
+    }
+}
+
+/// What a thread returned; its panic goes on here.
+fn join<T>(worker: ScopedJoinHandle<'_, T>) -> T {
+    worker
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn allow(observer: &mut dyn Observer, step: Step) -> Result<(), KernelError> {
+    observer
+        .before(step)
+        .map_err(|source| KernelError::Stopped { step, source })
+}
+
+/// The number after `generation`; 0 stands for none, and the lowest bit changes each time.
+const fn next(generation: u32) -> u32 {
+    match generation.checked_add(1) {
+        Some(next) => next,
+        None => 2,
+    }
+}
+
+fn unix_ms() -> u64 {
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Makes the programs read the other slots.
+fn flip(maps: &Maps, generation: u32) -> Result<(), KernelError> {
+    let control = Control {
+        generation,
+        reserved: 0,
+    };
+    let word = value_of(super::sys::bytes_of(&[control]))
+        .ok_or(KernelError::Contradiction("the control word has 64 bits"))?;
+    Mapping::writable(maps.data(names::CONTROL)?)
+        .map_err(KernelError::io(names::CONTROL, "flip"))?
+        .store_first(word);
+    Ok(())
+}
+
+/// Empties the slots that no packet will look into, after those in flight have ended.
+fn empty(maps: &Maps, slot: u32) -> Result<(), KernelError> {
+    let clear = |map: &'static str| {
+        maps.slots(map)?
+            .clear(slot)
+            .map_err(KernelError::io(map, "empty a slot of"))
+    };
+    // No program reads the description; the kernel waits for all of them here nevertheless.
+    let waited = clear(names::DESCRIPTION);
+    let cleared = thread::scope(|scope| {
+        let others = names::OUTER
+            .into_iter()
+            .filter(|map| *map != names::DESCRIPTION);
+        let workers: Vec<_> = others.map(|map| scope.spawn(move || clear(map))).collect();
+        workers.into_iter().map(join).collect::<Vec<_>>()
+    });
+    waited.and(cleared.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_alternate_slots_and_are_never_zero() {
+        assert_eq!([next(0), next(1)], [1, 2]);
+        assert_eq!(next(u32::MAX), 2);
+        assert_ne!(next(u32::MAX) & 1, u32::MAX & 1);
+    }
+}

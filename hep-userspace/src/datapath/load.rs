@@ -1,0 +1,236 @@
+//! From the embedded object to loaded programs and their maps.
+
+use std::{
+    collections::BTreeMap,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    path::PathBuf,
+};
+
+use aya::{
+    Ebpf, EbpfLoader,
+    maps::{Map, MapData, PerCpuArray},
+    programs::{ProgramError, SchedClassifier},
+};
+use aya_log::Level;
+use hep_common::{Direction, decision::RECORD_DECISIONS};
+
+use super::{
+    KernelError, Maps,
+    adopt::{self, Displaced},
+    attach::program_name,
+    names, object,
+    pins::Pins,
+    sys,
+    test_run::Decisions,
+};
+use crate::model::LogLevel;
+
+/// How to load.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// The instance's pin directory; `None`: nothing is pinned, and everything ends with this
+    /// process.
+    pub pins: Option<PathBuf>,
+    /// Capacity of each table of established flows.
+    pub flows: u32,
+    /// Most policed interfaces.
+    pub interfaces: u32,
+    /// What the programs log of their own work.
+    pub log_level: LogLevel,
+    /// Have the programs record each verdict, for tests.
+    pub record_decisions: bool,
+}
+
+/// The kernel's half of one instance: programs, maps and pins.
+#[derive(Debug)]
+pub struct Kernel {
+    pub(super) ebpf: Ebpf,
+    pub(super) maps: Maps,
+    pub(super) decisions: Option<Decisions>,
+    btf: Option<OwnedFd>,
+    displaced: Vec<Displaced>,
+    /// Keeps other writers out.
+    pins: Option<Pins>,
+}
+
+impl Kernel {
+    /// Creates the maps, or adopts those that are pinned, and loads the programs.
+    ///
+    /// A pinned map of another size than asked for is replaced: flows are copied, counters start
+    /// again at 0. Programs attached before go on with the map that they know; see
+    /// [`Self::finish_adoption`].
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Busy`] if another process has the pin directory open for writing,
+    /// [`KernelError::Incompatible`] if a pinned map has another layout, else what failed.
+    pub fn open(options: &LoadOptions) -> Result<Self, KernelError> {
+        let pins = options.pins.as_deref().map(Pins::prepare).transpose()?;
+        let displaced = match &pins {
+            Some(pins) => adopt::put_misfits_aside(pins, options)?,
+            None => Vec::new(),
+        };
+        match Self::load(options, pins.as_ref()) {
+            Ok(mut kernel) => {
+                if let Some(pins) = &pins {
+                    adopt::carry_over(&kernel.maps, &displaced)?;
+                    adopt::discard(pins, &displaced)?;
+                }
+                kernel.displaced = displaced;
+                kernel.pins = pins;
+                Ok(kernel)
+            }
+            Err(error) => {
+                if let Some(pins) = &pins {
+                    adopt::restore(pins, &displaced)?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn load(options: &LoadOptions, pins: Option<&Pins>) -> Result<Self, KernelError> {
+        let mut ebpf = create_maps(options, pins)?;
+        let mut by_name = BTreeMap::new();
+        for name in names::OUTER.into_iter().chain(names::PLAIN) {
+            let map = if name == names::DESCRIPTION {
+                description(pins)?
+            } else {
+                ebpf.take_map(name).ok_or(KernelError::Missing(name))?
+            };
+            by_name.insert(name, map);
+        }
+        // Every map stays open until the programs are loaded.
+        let decisions = options
+            .record_decisions
+            .then(|| ebpf.take_map(names::DECISION))
+            .flatten()
+            .map(PerCpuArray::try_from)
+            .transpose()
+            .map_err(KernelError::map(names::DECISION, "use"))?
+            .map(Decisions::new);
+        for direction in [Direction::Ingress, Direction::Egress] {
+            program(&mut ebpf, direction)?
+                .load()
+                .map_err(refused(direction))?;
+        }
+        Ok(Self {
+            btf: types_of(&mut ebpf)?,
+            ebpf,
+            maps: Maps::new(by_name),
+            decisions,
+            displaced: Vec::new(),
+            pins: None,
+        })
+    }
+
+    pub(super) fn btf(&self) -> Option<BorrowedFd<'_>> {
+        self.btf.as_ref().map(OwnedFd::as_fd)
+    }
+
+    /// The maps, for reading.
+    #[must_use]
+    pub const fn maps(&self) -> &Maps {
+        &self.maps
+    }
+
+    /// The loaded program of one hook.
+    ///
+    /// # Panics
+    ///
+    /// Never: [`Self::open`] found both programs in the object.
+    pub fn program(&mut self, direction: Direction) -> &mut SchedClassifier {
+        program(&mut self.ebpf, direction).expect("open found both programs")
+    }
+
+    /// Copies once more the flows of maps that [`Self::open`] replaced, and lets go of those. To be
+    /// called when no program of the former process is attached any more: until then, such a
+    /// program puts new flows where this one's do not look.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Io`] with what the kernel said.
+    pub fn finish_adoption(&mut self) -> Result<(), KernelError> {
+        adopt::carry_over(&self.maps, &self.displaced)?;
+        self.displaced.clear();
+        Ok(())
+    }
+}
+
+fn program(ebpf: &mut Ebpf, direction: Direction) -> Result<&mut SchedClassifier, KernelError> {
+    let name = program_name(direction);
+    ebpf.program_mut(name)
+        .and_then(|program| program.try_into().ok())
+        .ok_or(KernelError::Missing(name))
+}
+
+fn refused(direction: Direction) -> impl FnOnce(ProgramError) -> KernelError {
+    move |source| KernelError::Program {
+        name: program_name(direction),
+        source: Box::new(source),
+    }
+}
+
+/// The BTF object that describes the object's types, which its loaded programs hold.
+fn types_of(ebpf: &mut Ebpf) -> Result<Option<OwnedFd>, KernelError> {
+    let info = program(ebpf, Direction::Ingress)?
+        .info()
+        .map_err(refused(Direction::Ingress))?;
+    info.btf_id()
+        .map(sys::btf_by_id)
+        .transpose()
+        .map_err(KernelError::io("the object", "describe the types of"))
+}
+
+/// Creates or adopts the object's maps.
+fn create_maps(options: &LoadOptions, pins: Option<&Pins>) -> Result<Ebpf, KernelError> {
+    let log_level = match options.log_level {
+        LogLevel::Off => 0,
+        LogLevel::Info => Level::Info as u8,
+        LogLevel::Debug => Level::Debug as u8,
+    };
+    let record_decisions = u8::from(options.record_decisions);
+    let mut loader = EbpfLoader::new();
+    // Nothing in the object is relocated against the running kernel's types.
+    loader.btf(None);
+    loader.override_global(aya_log::LEVEL, &log_level, true);
+    loader.override_global(RECORD_DECISIONS, &record_decisions, true);
+    for (name, definition) in object::definitions()? {
+        loader.map_max_entries(name, adopt::capacity(name, definition, options));
+        if let Some(pins) = pins
+            && adopt::is_pinned(name)
+        {
+            loader.map_pin_path(name, pins.path(name));
+        }
+    }
+    loader
+        .load(object::BYTES)
+        .map_err(|error| KernelError::Load(Box::new(error)))
+}
+
+/// Creates or adopts the outer map of the description.
+fn description(pins: Option<&Pins>) -> Result<Map, KernelError> {
+    const NAME: &str = names::DESCRIPTION;
+    let path = pins.map(|pins| pins.path(NAME));
+    if let Some(path) = path.as_deref().filter(|path| path.exists()) {
+        return MapData::from_pin(path)
+            .and_then(Map::from_map_data)
+            .map_err(KernelError::map(NAME, "adopt"));
+    }
+    let template = MapData::create(object::inner(NAME)?, NAME, None)
+        .map_err(KernelError::map(NAME, "create"))?;
+    let outer = sys::create_array_of_maps(NAME, 2, template.fd().as_fd())
+        .map_err(KernelError::io(NAME, "create"))?;
+    let outer = MapData::from_fd(outer).map_err(KernelError::map(NAME, "create"))?;
+    if let Some(path) = path {
+        outer.pin(path).map_err(|error| KernelError::Map {
+            map: NAME,
+            operation: "pin",
+            source: Box::new(aya::maps::MapError::PinError {
+                name: Some(NAME.to_owned()),
+                error,
+            }),
+        })?;
+    }
+    Map::from_map_data(outer).map_err(KernelError::map(NAME, "create"))
+}

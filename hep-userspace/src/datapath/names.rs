@@ -1,0 +1,97 @@
+//! Names of the maps and programs in the object, and of the pins.
+
+/// The generation in force.
+pub(super) const CONTROL: &str = "CONTROL";
+/// Behaviour, by slot.
+pub(super) const SETTINGS: &str = "SETTINGS";
+/// Interface table.
+pub(super) const IFACES: &str = "IFACES";
+/// Rule lists.
+pub(super) const LISTS: &str = "LISTS";
+/// Rules of all lists.
+pub(super) const RULES: &str = "RULES";
+/// Row numbers.
+pub(super) const INDEX: &str = "INDEX";
+/// Bit vectors.
+pub(super) const ROWS: &str = "ROWS";
+/// IPv4 address classes: roots.
+pub(super) const ROOTS4: &str = "ROOTS4";
+/// IPv4 address classes: ranges.
+pub(super) const RANGES4: &str = "RANGES4";
+/// IPv6 address classes: roots.
+pub(super) const ROOTS6: &str = "ROOTS6";
+/// IPv6 address classes: bits 16–31.
+pub(super) const RANGES6_TOP: &str = "RANGES6_TOP";
+/// IPv6 address classes: bits 32–63.
+pub(super) const RANGES6_MID: &str = "RANGES6_MID";
+/// IPv6 address classes: bits 64–127.
+pub(super) const RANGES6_LOW: &str = "RANGES6_LOW";
+/// Classes of destination ports, ICMP types and protocols.
+pub(super) const DPORTS: &str = "DPORTS";
+/// Classes of source ports.
+pub(super) const SPORTS: &str = "SPORTS";
+/// Classes of named ports.
+pub(super) const NAMED_PORTS: &str = "NAMED_PORTS";
+/// The generation in words; only userspace reads it.
+pub(super) const DESCRIPTION: &str = "DESCRIPTION";
+/// Established IPv4 flows.
+pub(super) const CONNS4: &str = "CONNS4";
+/// Established IPv6 flows.
+pub(super) const CONNS6: &str = "CONNS6";
+/// IPv4 flows of which one direction was seen.
+pub(super) const HALF4: &str = "HALF4";
+/// IPv6 flows of which one direction was seen.
+pub(super) const HALF6: &str = "HALF6";
+/// Verdicts of first fragments.
+pub(super) const FRAGMENTS: &str = "FRAGMENTS";
+/// This host's own addresses.
+pub(super) const LOCAL: &str = "LOCAL";
+/// Counters by interface, direction and reason.
+pub(super) const COUNTERS: &str = "COUNTERS";
+/// Counters by rule slot.
+pub(super) const RULE_COUNTERS: &str = "RULE_COUNTERS";
+/// Tokens of rules that report.
+pub(super) const LOG_BUDGETS: &str = "LOG_BUDGETS";
+/// Ring of log and deny events.
+pub(super) const EVENTS: &str = "EVENTS";
+/// The last verdict of each CPU, for tests.
+pub(super) const DECISION: &str = "DECISION";
+/// Log records of the programs themselves.
+pub(super) const AYA_LOGS: &str = "AYA_LOGS";
+
+/// Maps that have a slot for each of the two generations.
+pub(super) const OUTER: [&str; 15] = [
+    IFACES,
+    LISTS,
+    RULES,
+    INDEX,
+    ROWS,
+    ROOTS4,
+    RANGES4,
+    ROOTS6,
+    RANGES6_TOP,
+    RANGES6_MID,
+    RANGES6_LOW,
+    DPORTS,
+    SPORTS,
+    NAMED_PORTS,
+    DESCRIPTION,
+];
+
+/// The other maps that userspace uses and the object declares.
+pub(super) const PLAIN: [&str; 11] = [
+    CONTROL,
+    SETTINGS,
+    CONNS4,
+    CONNS6,
+    HALF4,
+    HALF6,
+    FRAGMENTS,
+    LOCAL,
+    COUNTERS,
+    RULE_COUNTERS,
+    EVENTS,
+];
+
+/// Tables of flows.
+pub(super) const FLOWS: [&str; 4] = [CONNS4, CONNS6, HALF4, HALF6];

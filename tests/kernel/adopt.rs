@@ -1,0 +1,77 @@
+//! What a later process finds.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use hep_userspace::datapath::{self, Kernel, KernelError, Maps};
+
+use crate::ground::{Ground, generation, mounts_at};
+
+#[test]
+fn a_later_process_adopts_the_generation_in_force() {
+    let ground = Ground::new();
+    let mut kernel = ground.open().expect("opens");
+    let mut first = generation("first", 2);
+    kernel.apply(&mut first).expect("applies");
+    drop(kernel);
+
+    let maps = Maps::open(&ground.pins()).expect("opens without a daemon");
+    assert_eq!(maps.description().expect("reads"), first.description);
+
+    let mut kernel = ground.open().expect("adopts");
+    assert_eq!(kernel.maps().control().expect("reads").generation, 1);
+    let applied = kernel.apply(&mut first).expect("applies");
+    assert_eq!(applied.generation, 2);
+    assert!(
+        applied
+            .tables
+            .iter()
+            .all(|table| table.shared || table.map == "DESCRIPTION"),
+        "{applied:?}"
+    );
+}
+
+#[test]
+fn two_writers_at_once_are_refused() {
+    let ground = Ground::new();
+    let _kernel = ground.open().expect("opens");
+    assert!(matches!(ground.open(), Err(KernelError::Busy(_))));
+    assert!(matches!(
+        datapath::remove(&ground.pins()),
+        Err(KernelError::Busy(_))
+    ));
+}
+
+#[test]
+fn removing_leaves_neither_pins_nor_mounts() {
+    let ground = Ground::new();
+    let pins = ground.pins();
+    let mut kernel = ground.open().expect("opens");
+    kernel.apply(&mut generation("node", 1)).expect("applies");
+    assert_eq!(mounts_at(&pins), 1);
+    drop(kernel);
+
+    datapath::remove(&pins).expect("removes");
+    assert_eq!(mounts_at(&pins), 0);
+    assert!(!pins.exists());
+    assert!(matches!(Maps::open(&pins), Err(KernelError::NotPinned(_))));
+    datapath::remove(&pins).expect("nothing to remove is fine");
+}
+
+#[test]
+fn own_addresses_are_replaced_as_a_whole() {
+    let mut kernel = Kernel::open(&crate::ground::unpinned()).expect("opens");
+    let set = |texts: &[&str]| -> BTreeSet<IpAddr> {
+        texts
+            .iter()
+            .map(|text| text.parse().expect("is an address"))
+            .collect()
+    };
+    for addresses in [
+        set(&["192.0.2.1", "2001:db8::1"]),
+        set(&["2001:db8::1", "2001:db8::2", "198.51.100.1"]),
+        set(&[]),
+    ] {
+        kernel.set_local(&addresses).expect("writes");
+        assert_eq!(kernel.maps().local().expect("reads"), addresses);
+    }
+}

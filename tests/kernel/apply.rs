@@ -1,0 +1,141 @@
+//! Bringing generations into force: all or nothing.
+
+use std::io;
+
+use hep_common::named_port::NamedPortKey;
+use hep_userspace::datapath::{Applied, Kernel, KernelError, Maps, Observer, Step};
+
+use crate::ground::{Ground, generation, unpinned};
+
+/// Steps that were announced; stops before the `stop`th, counted from 0.
+struct StopAt {
+    steps: Vec<Step>,
+    stop: Option<usize>,
+}
+
+impl Observer for StopAt {
+    fn before(&mut self, step: Step) -> io::Result<()> {
+        if self.stop == Some(self.steps.len()) {
+            return Err(io::Error::other("injected"));
+        }
+        self.steps.push(step);
+        Ok(())
+    }
+}
+
+fn shared(applied: &Applied) -> Vec<&'static str> {
+    let tables = applied.tables.iter().filter(|table| table.shared);
+    tables.map(|table| table.map).collect()
+}
+
+#[test]
+fn generations_come_into_force_one_after_the_other() {
+    let mut kernel = Kernel::open(&unpinned()).expect("opens");
+    assert_eq!(kernel.maps().control().expect("reads").generation, 0);
+    assert!(matches!(
+        kernel.maps().description(),
+        Err(KernelError::NoGeneration)
+    ));
+
+    for number in 1..=4 {
+        let mut generation = generation(&format!("node-{number}"), number as usize);
+        generation.tables.settings.log_rate = number;
+        let applied = kernel.apply(&mut generation).expect("applies");
+
+        assert_eq!(applied.generation, number);
+        assert_eq!(kernel.maps().control().expect("reads").generation, number);
+        assert_eq!(
+            kernel.maps().settings().expect("reads"),
+            generation.tables.settings
+        );
+        let description = kernel.maps().description().expect("reads");
+        assert_eq!(description, generation.description);
+        assert_eq!(description.generation, number);
+        assert!(description.applied_unix_ms > 0);
+    }
+}
+
+#[test]
+fn tables_that_did_not_change_are_shared() {
+    let mut kernel = Kernel::open(&unpinned()).expect("opens");
+    let first = kernel.apply(&mut generation("a", 2)).expect("applies");
+    assert_eq!(shared(&first), [""; 0]);
+
+    let mut changed = generation("a", 3);
+    changed.tables.rules[0].reason = 1;
+    changed.tables.named_ports = vec![(NamedPortKey::default(), 7)];
+    let second = kernel.apply(&mut changed).expect("applies");
+    let own: Vec<_> = second
+        .tables
+        .iter()
+        .filter(|table| !table.shared)
+        .map(|table| table.map)
+        .collect();
+    assert_eq!(own, ["DESCRIPTION", "NAMED_PORTS", "RANGES4", "RULES"]);
+
+    let third = kernel.apply(&mut changed).expect("applies");
+    assert_eq!(shared(&third).len(), third.tables.len() - 1);
+}
+
+#[test]
+fn a_fault_at_any_step_leaves_the_former_generation_in_force() {
+    let ground = Ground::new();
+    let mut kernel = ground.open().expect("opens");
+    let mut former = generation("former", 2);
+    former.tables.named_ports = vec![(NamedPortKey::default(), 7)];
+    kernel.apply(&mut former).expect("applies");
+
+    let mut next = generation("next", 5);
+    next.tables.settings.log_rate = 99;
+    let mut stop = 0;
+    let steps = loop {
+        let mut observer = StopAt {
+            steps: Vec::new(),
+            stop: Some(stop),
+        };
+        match kernel.apply_observed(&mut next, &mut observer) {
+            Ok(_) => break observer.steps,
+            Err(KernelError::Stopped { .. }) => {}
+            Err(error) => panic!("step {stop}: {error}"),
+        }
+        let maps = Maps::open(&ground.pins()).expect("opens the pins");
+        assert_eq!(maps.control().expect("reads").generation, 1, "step {stop}");
+        assert_eq!(
+            maps.description().expect("reads"),
+            former.description,
+            "step {stop}"
+        );
+        assert_eq!(
+            maps.settings().expect("reads"),
+            former.tables.settings,
+            "step {stop}"
+        );
+        assert_eq!(next.description.generation, 0, "step {stop}");
+        assert_eq!(
+            maps.filled_slots(0).expect("reads"),
+            [""; 0],
+            "idle slots after step {stop}"
+        );
+        assert_eq!(maps.filled_slots(1).expect("reads").len(), 15);
+        stop += 1;
+    };
+    assert_eq!(steps.len(), 18, "15 tables, settings, check, flip");
+    assert_eq!(steps.last(), Some(&Step::Flip));
+    assert_eq!(kernel.maps().control().expect("reads").generation, 2);
+    assert_eq!(kernel.maps().filled_slots(1).expect("reads"), [""; 0]);
+}
+
+#[test]
+fn tables_that_do_not_fit_are_refused_with_number_and_limit() {
+    let mut kernel = Kernel::open(&unpinned()).expect("opens");
+    kernel.apply(&mut generation("former", 1)).expect("applies");
+
+    let mut too_many = generation("next", 1);
+    too_many.tables.interfaces[0].counters = 16;
+    let error = kernel.apply(&mut too_many).expect_err("refused");
+    assert_eq!(
+        error.to_string(),
+        "counters of interfaces: 18, and at most 16 fit"
+    );
+    assert_eq!(kernel.maps().control().expect("reads").generation, 1);
+}

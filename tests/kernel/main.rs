@@ -1,0 +1,7 @@
+//! The loader on the real kernel: opening, adopting, bringing generations into force, faults, limits.
+//!
+//! Needs root. Every test has a pin directory of its own, with a bpffs of its own.
+
+mod adopt;
+mod apply;
+mod ground;
