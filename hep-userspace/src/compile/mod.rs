@@ -28,6 +28,8 @@ mod sets;
 mod slots;
 mod summary;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use binding::{Binding, BindingReason, Bound, bind};

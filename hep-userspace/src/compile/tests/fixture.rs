@@ -1,0 +1,512 @@
+//! Snapshots and packets in few words, after the host of the worked cases: `eth0` 192.0.2.10/24 and
+//! 2001:db8::10/64 (interface index 2), `eth1` 10.0.0.1/24 (3), the default failsafes.
+
+use std::{collections::BTreeMap, net::IpAddr, path::Path, sync::Arc, time::Duration};
+
+use hep_common::{Direction, counter::Reason, protocol, settings};
+use ipnetwork::IpNetwork;
+
+use super::walker::{self, Packet};
+use crate::{
+    compile::{Generation, Options, Slots, compile},
+    model::{
+        Action, AttachType, DEFAULT_ALLOW_PROFILE, DEFAULT_TIER, DefaultAction, EndpointPort,
+        EndpointToHostAction, EntityRule, FailsafePort, FelixConfiguration, GlobalNetworkSet,
+        HostEndpoint, IcmpMatch, Interface, InterfaceMatch, LinkLayer, LogLevel, Metadata, Policy,
+        PolicyKind, PortMatch, PortRange, Position, Profile, Protocol, ReversePath, Rule, Snapshot,
+        Stage, Tier, TimeoutSetting, Timeouts,
+    },
+    selector::Selector,
+};
+
+pub(in crate::compile) const ETH0: u32 = 2;
+pub(in crate::compile) const ETH1: u32 = 3;
+
+pub(in crate::compile) fn metadata(name: &str) -> Metadata {
+    Metadata {
+        name: name.into(),
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+        position: Position {
+            file: Arc::from(Path::new("test.yaml")),
+            line: 1,
+            column: 1,
+        },
+    }
+}
+
+pub(in crate::compile) fn interface(name: &str, ifindex: u32, addresses: &[&str]) -> Interface {
+    Interface {
+        name: name.into(),
+        ifindex,
+        addresses: addresses.iter().map(|a| address(a)).collect(),
+        link_layer: LinkLayer::Ethernet,
+        is_loopback: name == "lo",
+        is_member: false,
+    }
+}
+
+pub(in crate::compile) fn interfaces() -> Vec<Interface> {
+    vec![
+        interface("lo", 1, &["127.0.0.1", "::1"]),
+        interface("eth0", ETH0, &["192.0.2.10", "2001:db8::10"]),
+        interface("eth1", ETH1, &["10.0.0.1"]),
+    ]
+}
+
+pub(in crate::compile) fn address(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+pub(in crate::compile) fn options() -> Options {
+    Options {
+        nd_exempt: true,
+        revalidate: true,
+        bypass_mark: 0,
+        deny_events: false,
+        fragment_timeout: Duration::from_secs(30),
+        timeouts: settings::Timeouts::default(),
+    }
+}
+
+/// An endpoint on `h1`.
+pub(in crate::compile) fn endpoint(name: &str, interface: &str) -> HostEndpoint {
+    HostEndpoint {
+        metadata: metadata(name),
+        node: "h1".into(),
+        interface: match interface {
+            "" => InterfaceMatch::ByAddress,
+            "*" => InterfaceMatch::All,
+            name => InterfaceMatch::Named(name.into()),
+        },
+        expected_ips: [].into(),
+        profiles: Vec::new(),
+        ports: Vec::new(),
+        generated: false,
+    }
+}
+
+pub(in crate::compile) trait EndpointExt {
+    fn profile(self, name: &str) -> Self;
+    fn label(self, key: &str, value: &str) -> Self;
+    fn ips(self, addresses: &[&str]) -> Self;
+    fn port(self, name: &str, protocol: &str, port: u16) -> Self;
+    fn on(self, node: &str) -> Self;
+}
+
+impl EndpointExt for HostEndpoint {
+    fn profile(mut self, name: &str) -> Self {
+        self.profiles.push(name.into());
+        self
+    }
+
+    fn label(mut self, key: &str, value: &str) -> Self {
+        self.metadata.labels.insert(key.into(), value.into());
+        self
+    }
+
+    fn ips(mut self, addresses: &[&str]) -> Self {
+        self.expected_ips = addresses.iter().map(|text| address(text)).collect();
+        self
+    }
+
+    fn port(mut self, name: &str, protocol: &str, port: u16) -> Self {
+        self.ports.push(EndpointPort {
+            name: name.into(),
+            protocol: protocol_named(protocol),
+            port,
+        });
+        self
+    }
+
+    fn on(mut self, node: &str) -> Self {
+        self.node = node.into();
+        self
+    }
+}
+
+pub(in crate::compile) fn protocol_named(name: &str) -> Protocol {
+    Protocol::NAMES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map_or_else(
+            || Protocol {
+                number: name.parse().expect("a protocol number"),
+                by_name: false,
+            },
+            |(_, number)| Protocol {
+                number: *number,
+                by_name: true,
+            },
+        )
+}
+
+pub(in crate::compile) fn set(name: &str, label: (&str, &str), nets: &[&str]) -> GlobalNetworkSet {
+    let mut metadata = metadata(name);
+    metadata.labels.insert(label.0.into(), label.1.into());
+    GlobalNetworkSet {
+        metadata,
+        nets: networks(nets),
+    }
+}
+
+pub(in crate::compile) fn networks(nets: &[&str]) -> Vec<IpNetwork> {
+    nets.iter()
+        .map(|net| net.parse().expect("a network"))
+        .collect()
+}
+
+pub(in crate::compile) fn tier(name: &str, order: f64, default_action: DefaultAction) -> Tier {
+    Tier {
+        metadata: metadata(name),
+        order,
+        default_action,
+    }
+}
+
+pub(in crate::compile) fn rule(action: Action) -> Rule {
+    Rule {
+        action,
+        ip_version: None,
+        protocol: None,
+        not_protocol: None,
+        icmp: None,
+        not_icmp: None,
+        source: EntityRule::default(),
+        destination: EntityRule::default(),
+        annotations: BTreeMap::new(),
+        position: Position::built_in(),
+    }
+}
+
+pub(in crate::compile) fn allow() -> Rule {
+    rule(Action::Allow)
+}
+
+pub(in crate::compile) fn deny() -> Rule {
+    rule(Action::Deny)
+}
+
+pub(in crate::compile) fn pass() -> Rule {
+    rule(Action::Pass)
+}
+
+pub(in crate::compile) fn log() -> Rule {
+    rule(Action::Log)
+}
+
+pub(in crate::compile) fn port_match(text: &str) -> PortMatch {
+    let (first, last) = text.split_once(':').unwrap_or((text, text));
+    match (first.parse(), last.parse()) {
+        (Ok(first), Ok(last)) => PortMatch::Range(PortRange::new(first, last).expect("a range")),
+        _ => PortMatch::Named(text.into()),
+    }
+}
+
+pub(in crate::compile) trait RuleExt {
+    fn protocol(self, name: &str) -> Self;
+    fn icmp_type(self, icmp_type: u8) -> Self;
+    fn to(self, side: EntityRule) -> Self;
+    fn from(self, side: EntityRule) -> Self;
+}
+
+impl RuleExt for Rule {
+    fn protocol(mut self, name: &str) -> Self {
+        self.protocol = Some(protocol_named(name));
+        self
+    }
+
+    fn icmp_type(mut self, icmp_type: u8) -> Self {
+        self.icmp = Some(IcmpMatch {
+            icmp_type: Some(icmp_type),
+            code: None,
+        });
+        self
+    }
+
+    fn to(mut self, side: EntityRule) -> Self {
+        self.destination = side;
+        self
+    }
+
+    fn from(mut self, side: EntityRule) -> Self {
+        self.source = side;
+        self
+    }
+}
+
+pub(in crate::compile) fn side() -> EntityRule {
+    EntityRule::default()
+}
+
+pub(in crate::compile) trait SideExt {
+    fn nets(self, nets: &[&str]) -> Self;
+    fn not_nets(self, nets: &[&str]) -> Self;
+    fn selector(self, text: &str) -> Self;
+    fn not_selector(self, text: &str) -> Self;
+    fn ports(self, ports: &[&str]) -> Self;
+    fn not_ports(self, ports: &[&str]) -> Self;
+}
+
+impl SideExt for EntityRule {
+    fn nets(mut self, nets: &[&str]) -> Self {
+        self.nets = networks(nets);
+        self
+    }
+
+    fn not_nets(mut self, nets: &[&str]) -> Self {
+        self.not_nets = networks(nets);
+        self
+    }
+
+    fn selector(mut self, text: &str) -> Self {
+        self.selector = Some(selector(text));
+        self
+    }
+
+    fn not_selector(mut self, text: &str) -> Self {
+        self.not_selector = Some(selector(text));
+        self
+    }
+
+    fn ports(mut self, ports: &[&str]) -> Self {
+        self.ports = ports.iter().map(|text| port_match(text)).collect();
+        self
+    }
+
+    fn not_ports(mut self, ports: &[&str]) -> Self {
+        self.not_ports = ports.iter().map(|text| port_match(text)).collect();
+        self
+    }
+}
+
+pub(in crate::compile) fn selector(text: &str) -> Arc<Selector> {
+    Arc::new(Selector::parse(text).expect("a selector"))
+}
+
+/// Allow TCP to a port.
+pub(in crate::compile) fn allow_tcp(port: &str) -> Rule {
+    allow().protocol("TCP").to(side().ports(&[port]))
+}
+
+/// An enforced policy in the default tier that selects everything and has these ingress rules.
+pub(in crate::compile) fn ingress(name: &str, rules: impl Into<Vec<Rule>>) -> Policy {
+    Policy {
+        kind: PolicyKind::Enforced,
+        metadata: metadata(name),
+        tier: DEFAULT_TIER.into(),
+        order: None,
+        selector: Arc::new(Selector::all()),
+        selects_no_host: false,
+        applies_ingress: true,
+        applies_egress: false,
+        ingress: rules.into(),
+        egress: Vec::new(),
+        stage: Stage::Normal {
+            apply_on_forward: false,
+        },
+    }
+}
+
+pub(in crate::compile) trait PolicyExt {
+    fn tier(self, name: &str) -> Self;
+    fn order(self, order: f64) -> Self;
+    fn egress(self, rules: impl Into<Vec<Rule>>) -> Self;
+    fn stage(self, stage: Stage) -> Self;
+    fn selecting(self, text: &str) -> Self;
+    fn staged(self) -> Self;
+}
+
+impl PolicyExt for Policy {
+    fn tier(mut self, name: &str) -> Self {
+        self.tier = name.into();
+        self
+    }
+
+    fn order(mut self, order: f64) -> Self {
+        self.order = Some(order);
+        self
+    }
+
+    fn egress(mut self, rules: impl Into<Vec<Rule>>) -> Self {
+        self.applies_egress = true;
+        self.egress = rules.into();
+        self
+    }
+
+    fn stage(mut self, stage: Stage) -> Self {
+        self.stage = stage;
+        self
+    }
+
+    fn selecting(mut self, text: &str) -> Self {
+        self.selector = selector(text);
+        self
+    }
+
+    fn staged(mut self) -> Self {
+        self.kind = PolicyKind::Staged(crate::model::StagedAction::Set);
+        self
+    }
+}
+
+pub(in crate::compile) const ON_FORWARD: Stage = Stage::Normal {
+    apply_on_forward: true,
+};
+
+/// The worked cases' host with one endpoint `h1-eth0`, and nothing else.
+pub(in crate::compile) fn snapshot() -> Snapshot {
+    Snapshot {
+        endpoints: vec![endpoint("h1-eth0", "eth0")],
+        profiles: vec![Profile {
+            metadata: metadata(DEFAULT_ALLOW_PROFILE),
+            ingress: vec![allow()],
+            egress: vec![allow()],
+            labels_to_apply: BTreeMap::new(),
+        }],
+        policies: Vec::new(),
+        tiers: vec![tier(DEFAULT_TIER, 1_000_000.0, DefaultAction::Deny)],
+        sets: Vec::new(),
+        felix: felix(),
+    }
+}
+
+/// As [`snapshot`], with these policies.
+pub(in crate::compile) fn with_policies(policies: impl Into<Vec<Policy>>) -> Snapshot {
+    Snapshot {
+        policies: policies.into(),
+        ..snapshot()
+    }
+}
+
+pub(in crate::compile) fn failsafe(protocol: &str, port: u16, net: Option<&str>) -> FailsafePort {
+    FailsafePort {
+        protocol: protocol_named(protocol),
+        port,
+        net: net.map(|net| net.parse().expect("a network")),
+    }
+}
+
+fn felix() -> FelixConfiguration {
+    let both = [179, 2379, 2380, 5473, 6443, 6666, 6667].map(|port| failsafe("TCP", port, None));
+    let inbound = [failsafe("TCP", 22, None), failsafe("UDP", 68, None)];
+    let outbound = [failsafe("UDP", 53, None), failsafe("UDP", 67, None)];
+    let fixed = TimeoutSetting::Fixed(Duration::from_secs(60));
+    FelixConfiguration {
+        failsafe_inbound: inbound.into_iter().chain(both).collect(),
+        failsafe_outbound: outbound.into_iter().chain(both).collect(),
+        interface_prefixes: vec!["cali".into()],
+        interface_exclude: vec![regex::Regex::new("^kube-ipvs0$").expect("a pattern")],
+        wildcard_patterns: Vec::new(),
+        interface_refresh: None,
+        endpoint_to_host: EndpointToHostAction::Drop,
+        ipv6_support: true,
+        bpf_log_level: LogLevel::Off,
+        conntrack_size: 512_000,
+        max_set_members: 1 << 20,
+        max_interfaces: 1000,
+        reverse_path: ReversePath::Disabled,
+        attach_type: AttachType::Tcx,
+        fragment_timeout: None,
+        allow_invalid: false,
+        timeouts: Timeouts {
+            tcp_syn_sent: fixed,
+            tcp_established: fixed,
+            tcp_fins_seen: fixed,
+            tcp_reset_seen: fixed,
+            udp: fixed,
+            generic: fixed,
+            icmp: fixed,
+        },
+        log_prefix: "calico-packet".into(),
+        log_rate_per_second: None,
+        log_burst: 5,
+        log_severity: "info".into(),
+        metrics: None,
+        health: None,
+    }
+}
+
+/// Compiles for `h1` with [`interfaces`].
+pub(in crate::compile) fn compiled(snapshot: &Snapshot) -> Generation {
+    compile(snapshot, "h1", &interfaces(), &options(), &Slots::default()).expect("within limits")
+}
+
+fn packet(source: &str, destination: &str, protocol: u8) -> Packet {
+    Packet {
+        source: address(source),
+        destination: address(destination),
+        protocol,
+        ports: None,
+        icmp: None,
+    }
+}
+
+pub(in crate::compile) fn tcp(source: &str, destination: &str, port: u16) -> Packet {
+    Packet {
+        ports: Some((40_000, port)),
+        ..packet(source, destination, protocol::TCP)
+    }
+}
+
+pub(in crate::compile) fn udp(source: &str, destination: &str, ports: (u16, u16)) -> Packet {
+    Packet {
+        ports: Some(ports),
+        ..packet(source, destination, protocol::UDP)
+    }
+}
+
+pub(in crate::compile) fn icmp6(source: &str, destination: &str, icmp_type: u8) -> Packet {
+    Packet {
+        icmp: Some((icmp_type, 0)),
+        ..packet(source, destination, protocol::ICMPV6)
+    }
+}
+
+pub(in crate::compile) fn portless(source: &str, destination: &str, protocol: u8) -> Packet {
+    packet(source, destination, protocol)
+}
+
+/// Where a packet is judged.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::compile) enum At {
+    /// To the host, at this interface.
+    In(u32),
+    /// From the host.
+    Out(u32),
+    /// Through the host, where it comes in.
+    ForwardedIn(u32),
+    /// Through the host, where it goes out.
+    ForwardedOut(u32),
+}
+
+/// Judges a packet in a snapshot's generation.
+pub(in crate::compile) fn judge(generation: &Generation, at: At, packet: &Packet) -> Reason {
+    outcome(generation, at, packet).reason
+}
+
+pub(in crate::compile) fn outcome(
+    generation: &Generation,
+    at: At,
+    packet: &Packet,
+) -> walker::Outcome {
+    let (ifindex, direction, forwarded) = match at {
+        At::In(ifindex) => (ifindex, Direction::Ingress, false),
+        At::Out(ifindex) => (ifindex, Direction::Egress, false),
+        At::ForwardedIn(ifindex) => (ifindex, Direction::Ingress, true),
+        At::ForwardedOut(ifindex) => (ifindex, Direction::Egress, true),
+    };
+    walker::judge(generation, ifindex, direction, forwarded, packet)
+}
+
+/// Judges rows of (name, where, packet, reason).
+pub(in crate::compile) fn check(snapshot: &Snapshot, rows: &[(&str, At, Packet, Reason)]) {
+    let generation = compiled(snapshot);
+    for (name, at, packet, expected) in rows {
+        assert_eq!(
+            judge(&generation, *at, packet),
+            *expected,
+            "{name}: {at:?} {packet:?}"
+        );
+    }
+}

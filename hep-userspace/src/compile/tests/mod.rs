@@ -1,0 +1,6 @@
+//! Whole generations, judged by walking their tables as the programs do.
+
+mod fixture;
+
+mod walker;
+mod worked_cases;

@@ -1,0 +1,291 @@
+//! Packets judged from a generation's tables, step by step as the programs do it.
+
+use std::net::IpAddr;
+
+use hep_common::{
+    Direction, Family,
+    address::TARGET_IS_RUN,
+    counter::Reason,
+    endpoint::{Lists, MAX_PROBES},
+    named_port::NamedPortKey,
+    port::{ICMP_BASE, ICMPV6_BASE, PROTOCOL_BASE, SCTP_BASE, TCP_BASE, UDP_BASE},
+    protocol,
+    rule::{Action, DIMENSIONS, Dimension, RULES_PER_CHUNK},
+};
+
+use crate::compile::{Generation, RuleDescription, RuleTables, ranges::mapped};
+
+/// A packet that belongs to no known flow.
+#[derive(Clone, Debug)]
+pub(in crate::compile) struct Packet {
+    pub(in crate::compile) source: IpAddr,
+    pub(in crate::compile) destination: IpAddr,
+    pub(in crate::compile) protocol: u8,
+    /// Source and destination port.
+    pub(in crate::compile) ports: Option<(u16, u16)>,
+    /// Type and code.
+    pub(in crate::compile) icmp: Option<(u8, u8)>,
+}
+
+/// What became of a packet.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::compile) struct Outcome {
+    pub(in crate::compile) reason: Reason,
+    /// Slot of the rule that decided.
+    pub(in crate::compile) slot: u32,
+    /// Slots of the `Log` rules that matched.
+    pub(in crate::compile) logged: Vec<u32>,
+    /// Slots of the rules of staged policies that matched.
+    pub(in crate::compile) staged: Vec<u32>,
+}
+
+/// Judges a packet at the interface `ifindex`.
+pub(in crate::compile) fn judge(
+    generation: &Generation,
+    ifindex: u32,
+    direction: Direction,
+    forwarded: bool,
+    packet: &Packet,
+) -> Outcome {
+    let tables = &generation.tables;
+    let mask = tables.settings.interface_mask;
+    let mut outcome = Outcome {
+        reason: Reason::Unpoliced,
+        slot: 0,
+        logged: Vec::new(),
+        staged: Vec::new(),
+    };
+    let Some(interface) = (0..MAX_PROBES)
+        .map(|probe| &tables.interfaces[((ifindex + probe) & mask) as usize])
+        .find(|interface| interface.ifindex == ifindex)
+    else {
+        return outcome;
+    };
+    let family = match packet.source {
+        IpAddr::V4(_) => Family::V4,
+        IpAddr::V6(_) => Family::V6,
+    };
+    let lists: Lists = interface.lists[direction as usize][family as usize];
+    let classes = classes(tables, packet);
+    // EV-068, EV-069, EV-079.
+    let untracked = lists.untracked != 0 && !(forwarded && direction == Direction::Egress);
+    let exempt =
+        || !forwarded && walk(tables, lists.exempt, &classes, &mut outcome.clone()).is_some();
+    if untracked
+        && !exempt()
+        && let Some((reason, slot)) = walk(tables, lists.untracked, &classes, &mut outcome)
+    {
+        return Outcome {
+            reason,
+            slot,
+            ..outcome
+        };
+    }
+    let list = if forwarded {
+        lists.forward
+    } else {
+        lists.local
+    };
+    let (reason, slot) =
+        walk(tables, list, &classes, &mut outcome).expect("local and forward lists decide");
+    Outcome {
+        reason,
+        slot,
+        ..outcome
+    }
+}
+
+/// The rule that decided.
+pub(in crate::compile) fn rule(generation: &Generation, slot: u32) -> &RuleDescription {
+    generation
+        .description
+        .rules
+        .iter()
+        .find(|rule| rule.slot == slot)
+        .expect("every slot in a list is described")
+}
+
+/// The class of a packet in every dimension.
+fn classes(tables: &RuleTables, packet: &Packet) -> [u32; DIMENSIONS] {
+    let port_base = match packet.protocol {
+        protocol::TCP => Some(TCP_BASE),
+        protocol::UDP => Some(UDP_BASE),
+        protocol::SCTP => Some(SCTP_BASE),
+        _ => None,
+    };
+    let icmp_base = match (packet.protocol, packet.source) {
+        (protocol::ICMP, IpAddr::V4(_)) => Some(ICMP_BASE),
+        (protocol::ICMPV6, IpAddr::V6(_)) => Some(ICMPV6_BASE),
+        _ => None,
+    };
+    let service = match (port_base, packet.ports, icmp_base, packet.icmp) {
+        (Some(base), Some((_, port)), _, _) => base + u32::from(port),
+        (_, _, Some(base), Some((icmp_type, code))) => {
+            base + (u32::from(icmp_type) << 8) + u32::from(code)
+        }
+        _ => PROTOCOL_BASE + u32::from(packet.protocol),
+    };
+    let destination = &tables.destination_ports[service as usize / 32];
+    let source_port = match (port_base, packet.ports) {
+        (Some(base), Some((port, _))) => {
+            let index = (base + u32::from(port)) as usize;
+            tables.source_ports[index / 32].classes[index % 32]
+        }
+        _ => 0,
+    };
+    let named = |address, port: Option<u16>| {
+        let key = NamedPortKey {
+            address: mapped(address),
+            port: port?,
+            protocol: packet.protocol,
+            reserved: 0,
+        };
+        let at = tables
+            .named_ports
+            .binary_search_by_key(&key, |entry| entry.0);
+        Some(tables.named_ports[at.ok()?].1)
+    };
+    let ports = packet.ports.filter(|_| port_base.is_some());
+    [
+        address_class(tables, packet.source),
+        address_class(tables, packet.destination),
+        destination.classes[service as usize % 32].into(),
+        source_port.into(),
+        named(packet.source, ports.map(|ports| ports.0)).unwrap_or(0),
+        named(packet.destination, ports.map(|ports| ports.1)).unwrap_or(0),
+    ]
+}
+
+/// The class of an address.
+pub(in crate::compile) fn address_class(tables: &RuleTables, address: IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(address) => {
+            let bits = address.to_bits();
+            let run = tables.roots4[(bits >> 16) as usize];
+            if run.len == 0 {
+                return run.first;
+            }
+            let range = |at: u32| tables.ranges4[at as usize / 16].ranges[at as usize % 16];
+            let at = last_at_or_before(run.first, run.len, bits & 0xffff, |at| {
+                range(at).start.into()
+            });
+            range(at).class.into()
+        }
+        IpAddr::V6(address) => {
+            let bits = address.to_bits();
+            let part = |shift: u32, width: u32| (bits >> shift) & ((1 << width) - 1);
+            let run = tables.roots6[part(112, 16) as usize];
+            let mut target = run.first;
+            if run.len != 0 {
+                let range = |at: u32| tables.ranges6_top[at as usize / 8].ranges[at as usize % 8];
+                let at = last_at_or_before(run.first, run.len, part(96, 16), |at| {
+                    range(at).start.into()
+                });
+                target = range(at).target;
+            }
+            if target & TARGET_IS_RUN != 0 {
+                let range = |at: u32| tables.ranges6_mid[at as usize / 8].ranges[at as usize % 8];
+                let header = target & !TARGET_IS_RUN;
+                let length = range(header).start;
+                let at = last_at_or_before(header + 1, length, part(64, 32), |at| {
+                    range(at).start.into()
+                });
+                target = range(at).target;
+            }
+            if target & TARGET_IS_RUN != 0 {
+                let range = |at: u32| tables.ranges6_low[at as usize / 4].ranges[at as usize % 4];
+                let header = target & !TARGET_IS_RUN;
+                let length = u32::try_from(range(header).start).expect("a length");
+                let at =
+                    last_at_or_before(header + 1, length, part(0, 64), |at| range(at).start.into());
+                target = range(at).target;
+            }
+            target
+        }
+    }
+}
+
+/// The last of the `length` ranges from `first` on that starts at or before `value`.
+fn last_at_or_before(
+    first: u32,
+    length: u32,
+    value: impl Into<u128>,
+    start: impl Fn(u32) -> u128,
+) -> u32 {
+    let value = value.into();
+    assert_eq!(start(first), 0, "the first range of a run starts at 0");
+    (first..first + length)
+        .take_while(|at| start(*at) <= value)
+        .last()
+        .expect("the first range starts at 0")
+}
+
+/// Walks a list; `None` if it gives no verdict.
+fn walk(
+    tables: &RuleTables,
+    list: u32,
+    classes: &[u32; DIMENSIONS],
+    outcome: &mut Outcome,
+) -> Option<(Reason, u32)> {
+    let entry = tables.lists[list as usize];
+    let mut from = 0;
+    loop {
+        let at =
+            first_match(tables, list, classes, from).expect("the last rule matches everything");
+        let rule = tables.rules[(entry.first_rule + at) as usize];
+        match Action::try_from(rule.action).expect("an action") {
+            Action::Allow | Action::Deny => {
+                let reason = Reason::try_from(rule.reason).expect("a reason");
+                assert_eq!(reason.allows(), rule.action == Action::Allow as u8);
+                return Some((reason, rule.slot));
+            }
+            Action::Pass => from = rule.target,
+            Action::Log => {
+                outcome.logged.push(rule.slot);
+                from = at + 1;
+            }
+            Action::Staged => {
+                outcome.staged.push(rule.slot);
+                from = rule.target;
+            }
+            Action::Continue => return None,
+        }
+        assert!(from > at && from < entry.rules, "targets lie ahead");
+    }
+}
+
+fn first_match(
+    tables: &RuleTables,
+    list: u32,
+    classes: &[u32; DIMENSIONS],
+    from: u32,
+) -> Option<u32> {
+    let list = tables.lists[list as usize];
+    for chunk in from / RULES_PER_CHUNK..list.chunks {
+        let rows: Vec<_> = Dimension::ALL
+            .into_iter()
+            .filter(|dimension| list.dimensions & dimension.bit() != 0)
+            .map(|dimension| {
+                let class = classes[dimension as usize];
+                let at = (list.rows[dimension as usize] + class * list.chunks + chunk) as usize;
+                &tables.rows[tables.index[at / 16].rows[at % 16] as usize]
+            })
+            .collect();
+        for row in &rows {
+            for (word, bits) in row.words.iter().enumerate() {
+                assert_eq!(row.summary >> word & 1 == 1, *bits != 0, "summary");
+            }
+        }
+        let end = RULES_PER_CHUNK.min(list.rules - chunk * RULES_PER_CHUNK);
+        let found = (0..end).find(|rule| {
+            chunk * RULES_PER_CHUNK + rule >= from
+                && rows
+                    .iter()
+                    .all(|row| row.words[*rule as usize / 64] >> (rule % 64) & 1 == 1)
+        });
+        if let Some(rule) = found {
+            return Some(chunk * RULES_PER_CHUNK + rule);
+        }
+    }
+    None
+}
