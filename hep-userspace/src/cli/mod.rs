@@ -3,6 +3,7 @@
 mod instance;
 mod output;
 mod selector;
+mod validate;
 
 use std::{io, process::ExitCode};
 
@@ -62,12 +63,14 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Selector(selector::Arguments),
+    Validate(validate::Arguments),
 }
 
 impl Command {
     fn run(&self, format: Format) -> Result<Exit> {
         match self {
             Self::Selector(arguments) => selector::run(arguments, format),
+            Self::Validate(arguments) => validate::run(arguments, format),
         }
     }
 }

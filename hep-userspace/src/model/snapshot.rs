@@ -19,3 +19,18 @@ pub struct Snapshot {
     /// The effective configuration of this node.
     pub felix: FelixConfiguration,
 }
+
+impl Snapshot {
+    /// Number of resources that were written, not built in.
+    #[must_use]
+    pub fn written(&self) -> usize {
+        let positions = (self.endpoints.iter().map(|endpoint| &endpoint.metadata))
+            .chain(self.profiles.iter().map(|profile| &profile.metadata))
+            .chain(self.policies.iter().map(|policy| &policy.metadata))
+            .chain(self.tiers.iter().map(|tier| &tier.metadata))
+            .chain(self.sets.iter().map(|set| &set.metadata));
+        positions
+            .filter(|metadata| metadata.position.line > 0)
+            .count()
+    }
+}

@@ -66,10 +66,12 @@ impl Expression {
         }
     }
 
-    /// Whether the expression holds for an object whose labels `label` looks up (SL-021 to SL-032).
-    pub(super) fn holds<'l>(&self, label: &impl Fn(&str) -> Option<&'l str>) -> bool {
+    /// Whether the expression holds for an object whose labels `label` looks up (SL-021 to SL-032),
+    /// if `all()` is `all`.
+    pub(super) fn holds<'l>(&self, label: &impl Fn(&str) -> Option<&'l str>, all: bool) -> bool {
         match self {
-            Self::All | Self::Global => true,
+            Self::All => all,
+            Self::Global => true,
             Self::Has(key) => label(key).is_some(),
             Self::Compare(key, comparison, literal) => {
                 let literal = literal.as_str();
@@ -84,9 +86,9 @@ impl Expression {
             }
             Self::In(key, set) => label(key).is_some_and(|value| set.contains(value)),
             Self::NotIn(key, set) => label(key).is_none_or(|value| !set.contains(value)),
-            Self::Not(operand) => !operand.holds(label),
-            Self::And(operands) => operands.iter().all(|operand| operand.holds(label)),
-            Self::Or(operands) => operands.iter().any(|operand| operand.holds(label)),
+            Self::Not(operand) => !operand.holds(label, all),
+            Self::And(operands) => operands.iter().all(|operand| operand.holds(label, all)),
+            Self::Or(operands) => operands.iter().any(|operand| operand.holds(label, all)),
         }
     }
 }

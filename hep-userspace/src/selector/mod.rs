@@ -81,10 +81,17 @@ impl Selector {
         self.matches_with(|_key| None)
     }
 
+    /// Whether a namespace selector holds for what has no namespace: all labels are absent, and
+    /// `all()`, which stands for "has a namespace" there, is false (RS-103).
+    #[must_use]
+    pub fn matches_without_namespace(&self) -> bool {
+        self.expression.holds(&|_key: &str| None, false)
+    }
+
     /// Whether an object satisfies the selector whose labels `label` looks up.
     #[must_use]
     pub fn matches_with<'l>(&self, label: impl Fn(&str) -> Option<&'l str>) -> bool {
-        self.expression.holds(&label)
+        self.expression.holds(&label, true)
     }
 }
 

@@ -1,0 +1,137 @@
+//! `hep validate`.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, thread};
+
+use anyhow::Result;
+use clap::Args;
+
+use super::{
+    Exit, Format,
+    output::{print, print_json},
+};
+use crate::{
+    model::Position,
+    source::{self, File, SourceError},
+    validate::{self, Loaded, Node, Problem, Scope, Severity},
+};
+
+/// Check policy files without loading them
+///
+/// A directory is judged as the daemon would load it. Files are judged alone: a tier or profile that
+/// they name may be defined elsewhere, which is a warning. Exits with 0 if there is no error and with
+/// 3 otherwise.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// Directories, and *.yaml, *.yml or *.json files
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// Take warnings for errors
+    #[arg(long)]
+    strict: bool,
+    /// The host's name in spec.node; by default the kernel's host name in lower case
+    #[arg(long, value_name = "NAME", env = "HEP_NODE")]
+    node: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
+    let node = Node {
+        name: arguments.node.clone().unwrap_or_else(host_name),
+        labels: BTreeMap::new(),
+        cpus: thread::available_parallelism()
+            .map_or(1, |count| u32::try_from(count.get()).unwrap_or(1)),
+    };
+    let mut problems = Vec::new();
+    let (mut files, mut resources) = (Vec::new(), 0);
+    let mut judge = |files: &[File], scope| {
+        let Loaded {
+            snapshot,
+            problems: found,
+        } = validate::load(files, &node, scope);
+        problems.extend(found);
+        resources += snapshot.map_or(0, |snapshot| snapshot.written());
+    };
+    let mut unreadable = Vec::new();
+    for path in &arguments.paths {
+        let read = if path.is_dir() {
+            source::read_directory(path).map(|files| judge(&files, Scope::Directory))
+        } else {
+            source::read_file(path).map(|file| files.push(file))
+        };
+        unreadable.extend(read.err().map(|error| unreadable_problem(&error)));
+    }
+    if !files.is_empty() {
+        judge(&files, Scope::Files);
+    }
+    problems.extend(unreadable);
+
+    let worst = problems.iter().map(|problem| problem.severity).min();
+    let is_valid = match worst {
+        Some(Severity::Error) => false,
+        Some(Severity::Warning) => !arguments.strict,
+        Some(Severity::Info) | None => true,
+    };
+    match format {
+        Format::Json => print_json(&problems)?,
+        Format::Text => {
+            for problem in &problems {
+                print(problem)?;
+            }
+            print(&summary(&problems, is_valid, resources))?;
+        }
+    }
+    Ok(if is_valid { Exit::Ok } else { Exit::Invalid })
+}
+
+fn summary(problems: &[Problem], is_valid: bool, resources: usize) -> String {
+    let count = |severity, word: &str| {
+        let count = problems
+            .iter()
+            .filter(|problem| problem.severity == severity)
+            .count();
+        format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+    };
+    let errors = count(Severity::Error, "error");
+    let warnings = count(Severity::Warning, "warning");
+    if is_valid {
+        format!("valid: {resources} resources, {warnings}")
+    } else {
+        format!("invalid: {errors}, {warnings}")
+    }
+}
+
+fn unreadable_problem(error: &SourceError) -> Problem {
+    let message = match error {
+        SourceError::Io { source, .. } => source.to_string(),
+        SourceError::Dangling(_)
+        | SourceError::NotAFile(_)
+        | SourceError::TooLarge(_)
+        | SourceError::TooMuch(_)
+        | SourceError::TooMany(_)
+        | SourceError::TooDeep(_)
+        | SourceError::Loop(_) => error.to_string(),
+    };
+    Problem {
+        severity: Severity::Error,
+        code: "E-READ",
+        position: Position {
+            file: Arc::from(error.path()),
+            line: 0,
+            column: 0,
+        },
+        kind: String::new(),
+        name: String::new(),
+        field: String::new(),
+        message,
+        got: None,
+        advice: String::new(),
+    }
+}
+
+/// The kernel's host name, trimmed and in lower case (RS-028).
+fn host_name() -> String {
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    name.trim().to_lowercase()
+}

@@ -1,0 +1,147 @@
+//! HostEndpoint (RS-028 to RS-035).
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    cursor::{Object, Value, one_of},
+    names::NameRule,
+    resources::{Header, Reference},
+    scalars::{address, is_interface_name, port_name, port_number, protocol},
+};
+use crate::model::{EndpointPort, HostEndpoint, InterfaceMatch};
+
+/// Annotation that Calico marks egress traffic by.
+const DSCP: &str = "qos.projectcalico.org/dscp";
+
+/// Decodes a HostEndpoint's `spec`.
+pub(super) fn decode(header: Header<'_>, spec: Object<'_>) -> Option<HostEndpoint> {
+    if header.metadata.annotations.contains_key(DSCP) {
+        header.value.warn(
+            "W-IGNORED",
+            format!("annotation {DSCP} has no effect"),
+            "remove it",
+        );
+    }
+    let node = spec
+        .required(
+            "node",
+            "write the host's name, as the daemon has it (hep status shows it)",
+        )
+        .and_then(|value| match value.text()? {
+            "" => value.error("E-REQUIRED", "node missing", "write the host's name"),
+            _ => NameRule::Subdomain.read(&value),
+        });
+    let interface = spec.read_or("interfaceName", InterfaceMatch::ByAddress, interface);
+    let expected_ips = spec.read_or("expectedIPs", BTreeSet::new(), |value| {
+        let texts = value.distinct_texts(usize::MAX)?;
+        Some(
+            texts
+                .iter()
+                .filter_map(|(item, text)| address(item, text))
+                .collect(),
+        )
+    });
+    let profiles = spec.read_or("profiles", Vec::new(), |value| {
+        let texts = value.distinct_texts(usize::MAX)?;
+        let names = texts.iter().filter_map(|(item, _)| {
+            let name = NameRule::Subdomain.read(item)?;
+            header.refer(Reference::Profile, name, item);
+            Some(Arc::from(name))
+        });
+        Some(names.collect())
+    });
+    let ports = spec.read_or("ports", Vec::new(), ports);
+    let nowhere = interface == Some(InterfaceMatch::ByAddress)
+        && expected_ips.as_ref().is_some_and(BTreeSet::is_empty);
+    if nowhere
+        && spec.optional("expectedIPs").is_none_or(|value| {
+            value
+                .items()
+                .is_some_and(|mut items| items.next().is_none())
+        })
+    {
+        spec.missing(
+            "interfaceName",
+            "write interfaceName: eth0, interfaceName: \"*\" for all interfaces, or expectedIPs",
+        );
+    }
+    spec.finish();
+    Some(HostEndpoint {
+        metadata: header.metadata,
+        node: Arc::from(node?),
+        interface: interface?,
+        expected_ips: expected_ips?,
+        profiles: profiles?,
+        ports: ports?,
+        generated: false,
+    })
+}
+
+fn interface(value: &Value<'_>) -> Option<InterfaceMatch> {
+    match value.text()? {
+        "" => Some(InterfaceMatch::ByAddress),
+        "*" => Some(InterfaceMatch::All),
+        name if is_interface_name(name) => Some(InterfaceMatch::Named(Arc::from(name))),
+        name if name.contains('*') => value.error(
+            "E-NAME",
+            "is not an interface name",
+            "write one name, or \"*\" alone for all interfaces; patterns are not supported",
+        ),
+        _ => value.error(
+            "E-NAME",
+            "is not an interface name",
+            "use 1 to 15 letters, digits, '_', '.' and '-', or \"*\"",
+        ),
+    }
+}
+
+fn ports(value: &Value<'_>) -> Option<Vec<EndpointPort>> {
+    let mut ports: Vec<EndpointPort> = Vec::new();
+    for item in value.items()? {
+        let Some(port) = port(&item) else { continue };
+        if ports.contains(&port) {
+            item.warn(
+                "W-REPEATED",
+                format!("port {} is listed already", port.name),
+                "remove one of the two",
+            );
+        } else {
+            ports.push(port);
+        }
+    }
+    Some(ports)
+}
+
+fn port(value: &Value<'_>) -> Option<EndpointPort> {
+    const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
+    let object = value.object()?;
+    let name = object
+        .required("name", "write the name that rules use, such as http")
+        .and_then(|value| match value.text()? {
+            "" => value.error(
+                "E-REQUIRED",
+                "is empty",
+                "write the name that rules use, such as http",
+            ),
+            name => port_name(&value, name),
+        });
+    let protocol = object
+        .required("protocol", "write TCP, UDP or SCTP")
+        .and_then(|value| match protocol(&value)? {
+            protocol if protocol.has_ports() => Some(protocol),
+            _ => value.error(
+                "E-PORTPROTO",
+                "is a protocol without ports",
+                format!("write {}", one_of(&PROTOCOLS)),
+            ),
+        });
+    let port = object
+        .required("port", "write a port from 1 to 65535")
+        .and_then(|value| port_number(&value));
+    object.finish();
+    Some(EndpointPort {
+        name: name?,
+        protocol: protocol?,
+        port: port?,
+    })
+}

@@ -1,0 +1,182 @@
+//! The source or destination side of a rule (RS-094 to RS-107).
+
+use std::sync::Arc;
+
+use ipnetwork::IpNetwork;
+
+use super::{
+    cursor::{Object, Value},
+    names::NameRule,
+    scalars::{parse_selector, port_match, rule_net, selector},
+};
+use crate::{
+    model::{EntityRule, NamespaceScope, PortMatch},
+    selector::Selector,
+};
+
+/// Most items in `nets` and `notNets`.
+const MAX_NETS: usize = 256;
+/// Most items in `ports` and `notPorts`.
+const MAX_PORTS: usize = 50;
+
+/// A list of ports that is not empty.
+pub(super) struct PortList<'n> {
+    pub(super) value: Value<'n>,
+    /// It holds a port or range, not only names.
+    pub(super) numeric: bool,
+}
+
+/// A side with what the checks across a rule need.
+#[derive(Default)]
+pub(super) struct Side<'n> {
+    /// The side, unless it has problems.
+    pub(super) rule: Option<EntityRule>,
+    /// All networks of `nets` and `notNets`.
+    pub(super) nets: Vec<(Value<'n>, IpNetwork)>,
+    pub(super) port_lists: Vec<PortList<'n>>,
+}
+
+/// Decodes a side; an absent one matches everything.
+pub(super) fn side(value: Option<Value<'_>>) -> Side<'_> {
+    let mut side = Side::default();
+    match value {
+        None => side.rule = Some(EntityRule::default()),
+        Some(value) => {
+            if let Some(object) = value.object() {
+                side.rule = decode(&object, &mut side);
+                object.finish();
+            }
+        }
+    }
+    side
+}
+
+fn decode<'n>(object: &Object<'n>, side: &mut Side<'n>) -> Option<EntityRule> {
+    let nets = nets(object, "nets", side);
+    let not_nets = self::nets(object, "notNets", side);
+    let ports = ports(object, "ports", side);
+    let not_ports = self::ports(object, "notPorts", side);
+    let selector = optional_selector(object, "selector");
+    let not_selector = optional_selector(object, "notSelector");
+    let namespace_scope = object.read("namespaceSelector", namespace_scope);
+    refuse_services(object);
+    if let Some(value) = object.optional("serviceAccounts") {
+        if let Some(accounts) = value.object() {
+            accounts.read("names", |value| value.distinct_texts(usize::MAX));
+            accounts.read("selector", self::selector);
+            accounts.finish();
+        }
+        value.error::<()>(
+            "E-UNSUPPORTED",
+            "a host has no service accounts, and without this condition the rule would match more",
+            "remove it, or select addresses by nets or selector",
+        );
+    }
+    Some(EntityRule {
+        nets: nets?,
+        not_nets: not_nets?,
+        selector: selector?,
+        not_selector: not_selector?,
+        namespace_scope: namespace_scope?.flatten(),
+        ports: ports?,
+        not_ports: not_ports?,
+    })
+}
+
+/// A selector, `Some(None)` if it is absent or empty, `None` if it has a problem.
+fn optional_selector(object: &Object<'_>, key: &'static str) -> Option<Option<Arc<Selector>>> {
+    match object.optional(key) {
+        Some(value) if value.scalar().is_none_or(|scalar| !scalar.text.is_empty()) => {
+            selector(&value).map(Some)
+        }
+        _ => Some(None),
+    }
+}
+
+fn nets<'n>(object: &Object<'n>, key: &'static str, side: &mut Side<'n>) -> Option<Vec<IpNetwork>> {
+    let Some(list) = object.optional(key) else {
+        return Some(Vec::new());
+    };
+    let items = list.distinct_texts(MAX_NETS)?;
+    let mut nets = Vec::with_capacity(items.len());
+    for (item, _) in &items {
+        let Some(net) = rule_net(item) else { continue };
+        if key == "notNets" && net.prefix() == 0 {
+            item.error::<()>(
+                "E-CIDR",
+                "excludes every address, so the rule would match nothing",
+                "remove it",
+            );
+        }
+        nets.push(net);
+        side.nets.push((item.clone(), net));
+    }
+    (nets.len() == items.len()).then_some(nets)
+}
+
+fn ports<'n>(
+    object: &Object<'n>,
+    key: &'static str,
+    side: &mut Side<'n>,
+) -> Option<Vec<PortMatch>> {
+    let Some(value) = object.optional(key) else {
+        return Some(Vec::new());
+    };
+    let items = value.items_up_to(MAX_PORTS)?;
+    let ports: Vec<PortMatch> = items.iter().filter_map(port_match).collect();
+    let is_whole = ports.len() == items.len();
+    if !items.is_empty() {
+        let numeric = ports.iter().any(|port| matches!(port, PortMatch::Range(_)));
+        side.port_lists.push(PortList { value, numeric });
+    }
+    is_whole.then_some(ports)
+}
+
+/// RS-102, RS-103: `Some(None)` if empty.
+fn namespace_scope(value: &Value<'_>) -> Option<Option<NamespaceScope>> {
+    let text = value.text()?;
+    if text.is_empty() {
+        return Some(None);
+    }
+    let selector = parse_selector(value, text)?;
+    if selector.canonical() == "global()" {
+        return Some(Some(NamespaceScope::Known));
+    }
+    if text.contains("global(") {
+        return value.error(
+            "E-SELECTOR",
+            "global() cannot be combined with anything else",
+            "write global() alone",
+        );
+    }
+    if selector.matches_without_namespace() {
+        return Some(Some(NamespaceScope::Known));
+    }
+    value.warn(
+        "W-NAMESPACE",
+        "nothing known to this host has a namespace, so the rule never matches",
+        "write global(), or remove it",
+    );
+    Some(Some(NamespaceScope::Nothing))
+}
+
+/// RS-098, RS-100, RS-105.
+fn refuse_services(object: &Object<'_>) {
+    let Some(value) = object.optional("services") else {
+        return;
+    };
+    if let Some(services) = value.object() {
+        if let Some(name) = services.required("name", "write the service's name") {
+            NameRule::Subdomain.read(&name);
+        }
+        if let Some(namespace) = services.required("namespace", "write the service's namespace") {
+            NameRule::Subdomain.read(&namespace);
+        }
+        services.finish();
+    }
+    value.error::<()>(
+        "E-UNSUPPORTED",
+        "a host knows no services, and without this condition the rule would match more",
+        "remove it, or write nets and ports",
+    );
+}

@@ -1,0 +1,192 @@
+//! FelixConfiguration (RS-138 to RS-212): every field that Calico knows is checked; those that the
+//! daemon uses are merged, field by field, into one configuration.
+
+mod fields;
+mod ignored;
+mod values;
+
+use std::time::Duration;
+
+use regex::Regex;
+
+use super::{
+    Node,
+    cursor::{Object, Value},
+    resources::Header,
+};
+use crate::model::{
+    AttachType, EndpointToHostAction, FailsafePort, FelixConfiguration, LogLevel, Protocol,
+    ReversePath, TimeoutSetting, Timeouts,
+};
+use hep_common::protocol::{TCP, UDP};
+
+/// What one field of an object sets.
+type Setting = Box<dyn FnOnce(&mut Draft)>;
+
+/// The settings of one object.
+pub(super) struct Settings {
+    name: String,
+    settings: Vec<Setting>,
+}
+
+/// A configuration that is still being merged.
+struct Draft {
+    merged: FelixConfiguration,
+    per_cpu_conntrack: u32,
+    metrics_enabled: bool,
+    metrics_host: String,
+    metrics_port: u16,
+    health_enabled: bool,
+    health_host: String,
+    health_port: u16,
+    /// `bpfDataIfacePattern` and `bpfL3IfacePattern`.
+    patterns: [Option<Regex>; 2],
+}
+
+/// Decodes an object's `spec`.
+pub(super) fn decode(header: &Header<'_>, spec: Object<'_>) -> Option<Settings> {
+    let name = header.metadata.name.to_string();
+    if let Some(selector) = spec.optional("nodeSelector") {
+        selector.error::<()>(
+            "E-UNSUPPORTED",
+            "the daemon has no node labels to select by",
+            "name the object default or node.<name of the host> instead",
+        );
+    } else if name != "default" && !name.starts_with("node.") {
+        header.value.warn(
+            "W-IGNORED",
+            format!("configuration {name} applies to no node"),
+            "name it default, or node.<name of the host>",
+        );
+    }
+    let mut settings = Vec::new();
+    let mut unused = Vec::new();
+    // Calico takes an empty text for a field that is not there.
+    let present = |name| {
+        let is_empty =
+            |value: &Value<'_>| value.scalar().is_some_and(|scalar| scalar.text.is_empty());
+        spec.optional(name).filter(|value| !is_empty(value))
+    };
+    for (field, decode) in fields::USED {
+        settings.extend(present(field).and_then(|value| decode(&value)));
+    }
+    for (field, shape) in &ignored::IGNORED {
+        if let Some(value) = present(field) {
+            values::check(&value, shape);
+            unused.push(*field);
+        }
+    }
+    fields::check_together(&spec);
+    spec.finish();
+    if !unused.is_empty() {
+        header.value.info(
+            "W-IGNORED",
+            format!("has no effect here: {}", unused.join(", ")),
+            "",
+        );
+    }
+    Some(Settings { name, settings })
+}
+
+/// Merges what applies to this node (RS-138, RS-140).
+pub(super) fn merge(objects: Vec<Settings>, node: &Node) -> FelixConfiguration {
+    let own = format!("node.{}", node.name);
+    let mut draft = Draft::default();
+    let (mut base, mut overrides) = (Vec::new(), Vec::new());
+    for object in objects {
+        if object.name == "default" {
+            base = object.settings;
+        } else if object.name == own {
+            overrides = object.settings;
+        }
+    }
+    for setting in base.into_iter().chain(overrides) {
+        setting(&mut draft);
+    }
+    draft.finish(node.cpus)
+}
+
+impl Draft {
+    fn finish(mut self, cpus: u32) -> FelixConfiguration {
+        if self.per_cpu_conntrack > 0 {
+            self.merged.conntrack_size = self.per_cpu_conntrack.saturating_mul(cpus.max(1));
+        }
+        self.merged.metrics = self
+            .metrics_enabled
+            .then_some((self.metrics_host, self.metrics_port));
+        self.merged.health = self
+            .health_enabled
+            .then_some((self.health_host, self.health_port));
+        self.merged.wildcard_patterns = self.patterns.into_iter().flatten().collect();
+        self.merged
+    }
+}
+
+/// The failsafe ports of RS-143 and RS-144.
+fn default_failsafes(first: [(u8, u16); 2]) -> Vec<FailsafePort> {
+    let common = [179, 2379, 2380, 5473, 6443, 6666, 6667].map(|port| (TCP, port));
+    first
+        .into_iter()
+        .chain(common)
+        .map(|(number, port)| FailsafePort {
+            protocol: Protocol {
+                number,
+                by_name: true,
+            },
+            port,
+            net: None,
+        })
+        .collect()
+}
+
+/// Defaults of RS-186 to RS-192.
+const DEFAULT_TIMEOUTS: Timeouts = Timeouts {
+    tcp_syn_sent: TimeoutSetting::Fixed(Duration::from_secs(20)),
+    tcp_established: TimeoutSetting::Fixed(Duration::from_secs(3600)),
+    tcp_fins_seen: TimeoutSetting::Kernel,
+    tcp_reset_seen: TimeoutSetting::Fixed(Duration::from_secs(40)),
+    udp: TimeoutSetting::Fixed(Duration::from_secs(60)),
+    generic: TimeoutSetting::Fixed(Duration::from_secs(600)),
+    icmp: TimeoutSetting::Fixed(Duration::from_secs(5)),
+};
+
+impl Default for Draft {
+    /// Calico's defaults, or the daemon's where the specification decides so.
+    fn default() -> Self {
+        Self {
+            merged: FelixConfiguration {
+                failsafe_inbound: default_failsafes([(TCP, 22), (UDP, 68)]),
+                failsafe_outbound: default_failsafes([(UDP, 53), (UDP, 67)]),
+                interface_prefixes: vec!["cali".to_owned()],
+                interface_exclude: values::excluded("kube-ipvs0").unwrap_or_default(),
+                wildcard_patterns: Vec::new(),
+                interface_refresh: Some(Duration::from_secs(90)),
+                endpoint_to_host: EndpointToHostAction::Drop,
+                ipv6_support: true,
+                bpf_log_level: LogLevel::Off,
+                conntrack_size: hep_common::conntrack::DEFAULT_FLOWS,
+                max_set_members: 1_048_576,
+                max_interfaces: 1000,
+                reverse_path: ReversePath::Disabled,
+                attach_type: AttachType::Tcx,
+                fragment_timeout: None,
+                allow_invalid: false,
+                timeouts: DEFAULT_TIMEOUTS,
+                log_prefix: "calico-packet".to_owned(),
+                log_rate_per_second: None,
+                log_burst: 5,
+                log_severity: "info".to_owned(),
+                metrics: None,
+                health: None,
+            },
+            per_cpu_conntrack: 0,
+            metrics_enabled: false,
+            metrics_host: String::new(),
+            metrics_port: 9091,
+            health_enabled: false,
+            health_host: "localhost".to_owned(),
+            health_port: 9099,
+            patterns: [None, None],
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Durations, failsafe ports, patterns: the values of FelixConfiguration.
+
+use std::{sync::LazyLock, time::Duration};
+
+use hep_common::protocol::{SCTP, TCP, UDP};
+use regex::Regex;
+
+use super::super::{
+    cursor::Value,
+    scalars::{is_interface_name, port_match, port_number, set_net},
+};
+use crate::model::{FailsafePort, Protocol, TimeoutSetting};
+
+/// What a field that is not used must look like.
+pub(super) enum Shape {
+    Bool,
+    /// An integer within bounds.
+    Int(i64, i64),
+    Text,
+    /// One of these words, in any case.
+    Word(&'static [&'static str]),
+    Duration,
+    Regex,
+    Host,
+    Interface,
+    Texts,
+    Nets,
+    /// A port or range of ports.
+    Port,
+    Ports,
+    /// A text or a number.
+    Scalar,
+    HealthTimeouts,
+    RouteTable,
+    RouteTables,
+}
+
+/// Checks a field that is not used.
+pub(super) fn check(value: &Value<'_>, shape: &Shape) -> Option<()> {
+    match shape {
+        Shape::Bool => value.boolean().map(drop),
+        Shape::Int(low, high) => value.integer(*low..=*high).map(drop),
+        Shape::Text => value.text().map(drop),
+        Shape::Word(words) => {
+            let choices: Vec<(&str, ())> = words.iter().map(|word| (*word, ())).collect();
+            value.choice_any_case(&choices)
+        }
+        Shape::Duration => duration(value).map(drop),
+        Shape::Regex => regex(value).map(drop),
+        Shape::Host => host(value).map(drop),
+        Shape::Interface => match value.text()? {
+            name if is_interface_name(name) => Some(()),
+            _ => value.error(
+                "E-NAME",
+                "is not an interface name",
+                "use 1 to 15 letters, digits, '_', '.' and '-'",
+            ),
+        },
+        Shape::Texts => each(value, |item| item.text().map(drop)),
+        Shape::Nets => each(value, |item| set_net(item).map(drop)),
+        Shape::Port => port_match(value).map(drop),
+        Shape::Ports => each(value, |item| port_match(item).map(drop)),
+        Shape::Scalar => match value.scalar() {
+            Some(_) => Some(()),
+            None => value.text().map(drop),
+        },
+        Shape::HealthTimeouts => each(value, health_timeout),
+        Shape::RouteTable => route_table(value),
+        Shape::RouteTables => each(value, route_table),
+    }
+}
+
+fn each(value: &Value<'_>, check: fn(&Value<'_>) -> Option<()>) -> Option<()> {
+    for item in value.items()? {
+        check(&item);
+    }
+    Some(())
+}
+
+fn health_timeout(value: &Value<'_>) -> Option<()> {
+    let object = value.object()?;
+    if let Some(name) = object.required("name", "write the component's name")
+        && let Some(text) = name.text()
+        && !(!text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)))
+    {
+        name.error::<()>(
+            "E-NAME",
+            "is not a component's name",
+            "use letters, digits, '_', '.' and '-'",
+        );
+    }
+    if let Some(timeout) = object.required("timeout", "write a duration such as 30s") {
+        duration(&timeout);
+    }
+    object.finish();
+    Some(())
+}
+
+fn route_table(value: &Value<'_>) -> Option<()> {
+    let object = value.object()?;
+    for key in ["min", "max"] {
+        if let Some(number) = object.required(key, "write the number of a routing table") {
+            number.integer(1..=i64::from(u32::MAX));
+        }
+    }
+    object.finish();
+    Some(())
+}
+
+/// A duration as Go writes it.
+pub(super) fn duration(value: &Value<'_>) -> Option<Duration> {
+    const ADVICE: &str = "write a duration such as 90s, 1m30s or 500ms";
+    let text = value.scalar().map_or("", |scalar| &*scalar.text);
+    if let Some(negative) = text.strip_prefix('-')
+        && parse_duration(negative).is_some()
+    {
+        return value.error("E-RANGE", "is negative", ADVICE);
+    }
+    match parse_duration(text.strip_prefix('+').unwrap_or(text)) {
+        Some(duration) => Some(duration),
+        None => value.error("E-SYNTAX", "is not a duration", ADVICE),
+    }
+}
+
+/// `1h30m`, `1.5s`, `0`.
+fn parse_duration(text: &str) -> Option<Duration> {
+    if text == "0" {
+        return Some(Duration::ZERO);
+    }
+    let mut rest = text;
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let number_end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+        let (number, after) = rest.split_at(number_end);
+        let unit_end = after
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(after.len());
+        let (unit, after) = after.split_at(unit_end);
+        let scale = match unit {
+            "ns" => 1e-9,
+            "us" | "µs" | "μs" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return None,
+        };
+        seconds += number.parse::<f64>().ok()? * scale;
+        rest = after;
+    }
+    if text.is_empty() {
+        return None;
+    }
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// A connection timer: a duration, or `Auto` where the kernel has one (RS-193).
+pub(super) fn timeout(
+    value: &Value<'_>,
+    has_kernel: bool,
+    default: TimeoutSetting,
+) -> Option<TimeoutSetting> {
+    if value.scalar().is_some_and(|scalar| scalar.text == "Auto") {
+        if has_kernel {
+            return Some(TimeoutSetting::Kernel);
+        }
+        value.warn(
+            "W-IGNORED",
+            "the kernel has no setting for this timer, so its default is used",
+            "write a duration such as 60s",
+        );
+        return Some(default);
+    }
+    let duration = duration(value)?;
+    if duration.is_zero() {
+        return value.error(
+            "E-RANGE",
+            "a timer of 0 would forget every flow at once",
+            "write a duration such as 60s, or Auto",
+        );
+    }
+    Some(TimeoutSetting::Fixed(duration))
+}
+
+/// A regular expression.
+pub(super) fn regex(value: &Value<'_>) -> Option<Regex> {
+    let text = value.text()?;
+    match Regex::new(text) {
+        Ok(regex) => Some(regex),
+        Err(error) => {
+            let reason = error.to_string();
+            let reason = reason
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .trim_start_matches("error: ");
+            value.error(
+                "E-SYNTAX",
+                format!("is not a regular expression: {reason}"),
+                "mend it",
+            )
+        }
+    }
+}
+
+/// A text that follows `pattern`.
+pub(super) fn matching<'n>(
+    value: &Value<'n>,
+    pattern: &LazyLock<Regex>,
+    advice: &str,
+) -> Option<&'n str> {
+    match value.text()? {
+        text if pattern.is_match(text) => Some(text),
+        _ => value.error("E-SYNTAX", "is not valid here", advice),
+    }
+}
+
+/// What a server listens on (RS-201).
+pub(super) fn host<'n>(value: &Value<'n>) -> Option<&'n str> {
+    static PATTERN: LazyLock<Regex> = LazyLock::new(|| constant("^[A-Za-z0-9:._+-]{1,64}$"));
+    matching(value, &PATTERN, "write an address or a host name")
+}
+
+/// A pattern of the program's own.
+pub(super) fn constant(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a pattern in the source is valid")
+}
+
+/// `interfaceExclude` (RS-152): the items' regular expressions, or what is wrong with one.
+pub(super) fn excluded(text: &str) -> Result<Vec<Regex>, String> {
+    static NAME: LazyLock<Regex> = LazyLock::new(|| constant("^[A-Za-z0-9_-]{1,15}$"));
+    let item = |item: &str| {
+        if NAME.is_match(item) {
+            return Ok(constant(&format!("^{item}$")));
+        }
+        item.strip_prefix('/')
+            .and_then(|rest| rest.strip_suffix('/'))
+            .filter(|pattern| !pattern.is_empty() && !pattern.contains(char::is_whitespace))
+            .and_then(|pattern| Regex::new(pattern).ok())
+            .ok_or_else(|| item.to_owned())
+    };
+    text.split(',').map(item).collect()
+}
+
+/// A list of failsafe ports (RS-145 to RS-149).
+pub(super) fn failsafes(value: &Value<'_>) -> Option<Vec<FailsafePort>> {
+    let items: Vec<Value<'_>> = value.items()?.collect();
+    if items.is_empty() {
+        value.warn(
+            "W-FAILSAFE",
+            "no failsafe port at all: a policy without a rule for SSH locks you out",
+            "leave the field out for the default list, or list the ports you need",
+        );
+    }
+    let decoded: Vec<Option<FailsafePort>> = items.iter().map(failsafe).collect();
+    decoded.into_iter().collect()
+}
+
+fn failsafe(value: &Value<'_>) -> Option<FailsafePort> {
+    const PROTOCOLS: [(&str, u8); 3] = [("TCP", TCP), ("UDP", UDP), ("SCTP", SCTP)];
+    let object = value.object()?;
+    let protocol = object.read_or("protocol", TCP, |value| value.choice_any_case(&PROTOCOLS));
+    let port = object
+        .required("port", "write a port from 1 to 65535")
+        .and_then(|value| port_number(&value));
+    let net = object.read("net", |value| match value.text()? {
+        "" => Some(None),
+        _ => set_net(value).map(Some),
+    });
+    object.finish();
+    Some(FailsafePort {
+        protocol: Protocol {
+            number: protocol?,
+            by_name: true,
+        },
+        port: port?,
+        net: net?.flatten(),
+    })
+}
+
+/// `logActionRateLimit` (RS-197) as records per second.
+pub(super) fn rate(value: &Value<'_>) -> Option<f64> {
+    static PATTERN: LazyLock<Regex> =
+        LazyLock::new(|| constant(r"^[1-9]\d{0,3}/(second|minute|hour|day)$"));
+    let text = matching(
+        value,
+        &PATTERN,
+        "write a rate such as 10/second or 100/minute",
+    )?;
+    let (count, unit) = text.split_once('/')?;
+    let seconds = match unit {
+        "second" => 1.0,
+        "minute" => 60.0,
+        "hour" => 3600.0,
+        _ => 86_400.0,
+    };
+    Some(count.parse::<f64>().ok()? / seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RS-193.
+    #[test]
+    fn durations_are_those_of_go() {
+        for (text, milliseconds) in [
+            ("90s", 90_000),
+            ("1h", 3_600_000),
+            ("1m30s", 90_000),
+            ("1.5s", 1500),
+            (".5s", 500),
+            ("500ms", 500),
+            ("2000us", 2),
+            ("0", 0),
+            ("0s", 0),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Some(Duration::from_millis(milliseconds)),
+                "{text}"
+            );
+        }
+        for text in ["", "90", "s", "1d", "1 s", "..s", "1s2", "-1s", "1e3s"] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+
+    /// RS-152.
+    #[test]
+    fn excluded_names_are_anchored_and_expressions_are_not() {
+        let patterns = excluded("veth1,/^kube/").expect("valid");
+        let excludes = |name: &str| patterns.iter().any(|pattern| pattern.is_match(name));
+        assert!(excludes("veth1") && excludes("kube-ipvs0"));
+        assert!(!excludes("veth10") && !excludes("eth0"));
+        for text in ["eth0.1", "/(/", "/a b/", "a,,b", "//"] {
+            assert!(excluded(text).is_err(), "{text}");
+        }
+    }
+}

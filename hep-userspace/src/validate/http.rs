@@ -1,0 +1,58 @@
+//! `http` clauses: checked for form, and always refused (RS-108).
+
+use super::cursor::Value;
+
+const MAX_ITEMS: usize = 20;
+const MAX_PATH: usize = 1024;
+
+/// Refuses an `http` clause.
+pub(super) fn refuse(value: &Value<'_>) {
+    check(value);
+    value.error::<()>(
+        "E-UNSUPPORTED",
+        "HTTP cannot be judged here, and without this condition the rule would match more",
+        "remove it, or filter HTTP in a proxy",
+    );
+}
+
+fn check(value: &Value<'_>) -> Option<()> {
+    let http = value.object()?;
+    http.read("methods", |value| value.distinct_texts(MAX_ITEMS));
+    http.read("paths", |value| {
+        for item in value.items_up_to(MAX_ITEMS)? {
+            path(&item);
+        }
+        Some(())
+    });
+    http.finish();
+    Some(())
+}
+
+fn path(value: &Value<'_>) -> Option<()> {
+    let object = value.object()?;
+    let given = [object.optional("exact"), object.optional("prefix")];
+    object.finish();
+    let ([Some(path), None] | [None, Some(path)]) = given else {
+        return value.error(
+            "E-SYNTAX",
+            "needs one of exact and prefix",
+            "write exact: /path",
+        );
+    };
+    let text = path.text()?;
+    if text.len() > MAX_PATH {
+        return path.error(
+            "E-RANGE",
+            format!("is longer than {MAX_PATH} characters"),
+            "shorten it",
+        );
+    }
+    if !text.starts_with('/') || text.contains(['?', '#', ' ']) {
+        return path.error(
+            "E-SYNTAX",
+            "is not a path",
+            "start with '/' and use neither '?' nor '#' nor blanks",
+        );
+    }
+    Some(())
+}

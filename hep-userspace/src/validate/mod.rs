@@ -1,0 +1,128 @@
+//! From files to one valid snapshot: strict decoding, what must hold between resources, and every
+//! problem with its place and what to write instead (spec `resources.md`).
+
+mod cursor;
+mod endpoint;
+mod entity;
+mod felix;
+mod http;
+mod names;
+mod policy;
+mod problem;
+mod references;
+mod resources;
+mod rule;
+mod scalars;
+mod simple;
+#[cfg(test)]
+mod tests;
+
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+
+pub use problem::{Problem, Severity};
+use resources::Collected;
+
+use crate::{
+    model::{Position, Snapshot},
+    source::{self, File},
+};
+
+/// The host that resources are loaded for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its name, as in `spec.node` of its HostEndpoints.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Number of its CPUs, which `bpfMapSizePerCpuConntrack` multiplies.
+    pub cpus: u32,
+}
+
+/// What the files are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything that is configured: what a resource names must exist.
+    Directory,
+    /// Some of it: what is not there may be elsewhere, so it is a warning (RS-213).
+    Files,
+}
+
+/// The result of a load.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What was loaded; `None` if there is any error. With [`Scope::Files`] it may name tiers and
+    /// profiles that it does not hold.
+    pub snapshot: Option<Snapshot>,
+    /// All problems, by place.
+    pub problems: Vec<Problem>,
+}
+
+/// Loads resources from files: all of them, or, with any error, none (RS-006, RS-007).
+#[must_use]
+pub fn load(files: &[File], node: &Node, scope: Scope) -> Loaded {
+    let problems = RefCell::new(Vec::new());
+    let mut collected = Collected::default();
+    for file in files {
+        let parsed = source::parse(&file.text);
+        for error in parsed.errors {
+            problems.borrow_mut().push(Problem {
+                severity: Severity::Error,
+                code: "E-SYNTAX",
+                position: Position {
+                    file: Arc::clone(&file.path),
+                    line: error.line,
+                    column: error.column,
+                },
+                kind: String::new(),
+                name: String::new(),
+                field: String::new(),
+                message: error.message,
+                got: None,
+                advice: error.advice.to_owned(),
+            });
+        }
+        for document in &parsed.documents {
+            resources::document(document, file, &problems, &mut collected);
+        }
+    }
+    let mut problems = problems.into_inner();
+    references::check(&collected, scope, &mut problems);
+    let snapshot = snapshot(collected, node);
+    let is_valid = problems
+        .iter()
+        .all(|problem| problem.severity != Severity::Error);
+    problems.sort_by(|a, b| a.position.cmp(&b.position));
+    Loaded {
+        snapshot: is_valid.then_some(snapshot),
+        problems,
+    }
+}
+
+/// Adds what is built in, and sorts by name.
+fn snapshot(collected: Collected, node: &Node) -> Snapshot {
+    let mut snapshot = Snapshot {
+        endpoints: collected.endpoints,
+        profiles: collected.profiles,
+        policies: collected.policies,
+        tiers: collected.tiers,
+        sets: collected.sets,
+        felix: felix::merge(collected.felix, node),
+    };
+    references::add_built_in(&mut snapshot);
+    snapshot
+        .endpoints
+        .sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    snapshot
+        .profiles
+        .sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    snapshot
+        .policies
+        .sort_by(|a, b| (&a.metadata.name, a.kind).cmp(&(&b.metadata.name, b.kind)));
+    snapshot
+        .tiers
+        .sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    snapshot
+        .sets
+        .sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    snapshot
+}

@@ -1,0 +1,258 @@
+//! GlobalNetworkPolicy and StagedGlobalNetworkPolicy (RS-047 to RS-073, RS-110 to RS-116).
+
+use std::sync::Arc;
+
+use super::{
+    cursor::{Object, Value},
+    names::NameRule,
+    resources::{Header, Reference},
+    rule::rules,
+    scalars::selector,
+};
+use crate::{
+    model::{DEFAULT_TIER, Policy, PolicyKind, Stage, StagedAction},
+    selector::Selector,
+};
+
+const STAGED_ACTIONS: [(&str, StagedAction); 4] = [
+    ("Set", StagedAction::Set),
+    ("Delete", StagedAction::Delete),
+    ("Learn", StagedAction::Learn),
+    ("Ignore", StagedAction::Ignore),
+];
+
+/// Fields of `spec` other than `tier` and `stagedAction`.
+const FIELDS: [&str; 11] = [
+    "order",
+    "selector",
+    "types",
+    "ingress",
+    "egress",
+    "doNotTrack",
+    "preDNAT",
+    "applyOnForward",
+    "namespaceSelector",
+    "serviceAccountSelector",
+    "performanceHints",
+];
+
+/// The directions that `types` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Type {
+    Ingress,
+    Egress,
+}
+
+/// Decodes a policy's `spec`.
+pub(super) fn decode(header: Header<'_>, spec: Object<'_>, staged: bool) -> Option<Policy> {
+    let kind = if staged {
+        let action = spec.read_or("stagedAction", StagedAction::Set, |value| {
+            value.choice(&STAGED_ACTIONS)
+        });
+        if action == Some(StagedAction::Delete) {
+            check_delete(&spec);
+        }
+        action.map(PolicyKind::Staged)
+    } else {
+        Some(PolicyKind::Enforced)
+    };
+    let tier = spec.read_or("tier", DEFAULT_TIER, |value| match value.text()? {
+        "" => Some(DEFAULT_TIER),
+        _ => {
+            let name = NameRule::Subdomain.read(value)?;
+            header.refer(Reference::Tier, name, value);
+            Some(name)
+        }
+    });
+    let order = spec.read("order", Value::number);
+    let selector = spec.read_or("selector", Arc::new(Selector::all()), non_empty_selector);
+    let selects_no_host = selects_no_host(&spec);
+    let ingress = spec.read_or("ingress", Vec::new(), rules);
+    let egress = spec.read_or("egress", Vec::new(), rules);
+    let types = spec.read("types", types);
+    let stage = stage(&spec, types.as_ref().and_then(Option::as_ref));
+    spec.read("performanceHints", |value| {
+        for (item, _) in value.distinct_texts(usize::MAX)? {
+            item.choice(&[("AssumeNeededOnEveryNode", ())]);
+        }
+        Some(())
+    });
+    let (applies_ingress, applies_egress) = match &types {
+        Some(Some(types)) => {
+            warn_inert(&spec, types);
+            (
+                types.contains(&Type::Ingress),
+                types.contains(&Type::Egress),
+            )
+        }
+        Some(None) | None => {
+            let has_egress = has_rules(&spec, "egress");
+            (has_rules(&spec, "ingress") || !has_egress, has_egress)
+        }
+    };
+    spec.finish();
+    types?;
+    Some(Policy {
+        kind: kind?,
+        metadata: header.metadata,
+        tier: Arc::from(tier?),
+        order: order?,
+        selector: selector?,
+        selects_no_host: selects_no_host?,
+        applies_ingress,
+        applies_egress,
+        ingress: ingress?,
+        egress: egress?,
+        stage: stage?,
+    })
+}
+
+fn non_empty_selector(value: &Value<'_>) -> Option<Arc<Selector>> {
+    match value.text()? {
+        "" => Some(Arc::new(Selector::all())),
+        _ => selector(value),
+    }
+}
+
+/// RS-071: a selector of namespaces or service accounts selects no host.
+fn selects_no_host(spec: &Object<'_>) -> Option<bool> {
+    let mut selects_none = false;
+    let mut is_valid = true;
+    for key in ["namespaceSelector", "serviceAccountSelector"] {
+        let Some(value) = spec.optional(key) else {
+            continue;
+        };
+        let Some(text) = value.text() else {
+            is_valid = false;
+            continue;
+        };
+        if text.is_empty() {
+            continue;
+        }
+        is_valid &= selector(&value).is_some();
+        selects_none = true;
+        value.warn(
+            "W-NAMESPACE",
+            "hosts have neither namespace nor service account, so this policy is never enforced here",
+            "remove it if the policy is meant for hosts",
+        );
+    }
+    is_valid.then_some(selects_none)
+}
+
+/// RS-050, RS-062.
+fn types(value: &Value<'_>) -> Option<Vec<Type>> {
+    let mut types = Vec::new();
+    let items = value.items()?;
+    if items.len() == 0 {
+        return value.error(
+            "E-RANGE",
+            "is empty",
+            "write [Ingress], [Egress] or both, or leave types out",
+        );
+    }
+    for item in items {
+        let Some(kind) = item.choice(&[("Ingress", Type::Ingress), ("Egress", Type::Egress)])
+        else {
+            continue;
+        };
+        if types.contains(&kind) {
+            item.error::<()>("E-TYPES", "stands in this list already", "remove it");
+        } else {
+            types.push(kind);
+        }
+    }
+    Some(types)
+}
+
+fn has_rules(spec: &Object<'_>, key: &'static str) -> bool {
+    spec.optional(key)
+        .is_some_and(|value| value.len().is_some_and(|count| count > 0))
+}
+
+/// RS-067.
+fn warn_inert(spec: &Object<'_>, types: &[Type]) {
+    for (key, kind, word) in [
+        ("ingress", Type::Ingress, "Ingress"),
+        ("egress", Type::Egress, "Egress"),
+    ] {
+        if has_rules(spec, key)
+            && !types.contains(&kind)
+            && let Some(value) = spec.optional(key)
+        {
+            value.warn(
+                "W-INERT",
+                format!("these rules have no effect, since types lacks {word}"),
+                format!("add {word} to types, or remove the rules"),
+            );
+        }
+    }
+}
+
+/// The flags and what they exclude (RS-058 to RS-061).
+fn stage(spec: &Object<'_>, types: Option<&Vec<Type>>) -> Option<Stage> {
+    let flag = |key| spec.read_or(key, false, Value::boolean);
+    let flags = (flag("doNotTrack"), flag("preDNAT"), flag("applyOnForward"));
+    let (untracked, pre_dnat, on_forward) = (flags.0?, flags.1?, flags.2?);
+    let refuse = |key, message: &str, advice: &str| {
+        if let Some(value) = spec.optional(key) {
+            value.error::<()>("E-POLICYFLAGS", message, advice);
+        }
+    };
+    if untracked && pre_dnat {
+        refuse(
+            "preDNAT",
+            "cannot be combined with doNotTrack",
+            "set one of the two to false",
+        );
+    }
+    if pre_dnat && has_rules(spec, "egress") {
+        refuse(
+            "egress",
+            "a preDNAT policy has no egress rules",
+            "move them to a policy without preDNAT",
+        );
+    }
+    if pre_dnat && types.is_some_and(|types| types.contains(&Type::Egress)) {
+        refuse(
+            "types",
+            "a preDNAT policy has no Egress type",
+            "write types: [Ingress]",
+        );
+    }
+    if (untracked || pre_dnat) && !on_forward {
+        let key = if untracked { "doNotTrack" } else { "preDNAT" };
+        refuse(
+            key,
+            "needs applyOnForward: true",
+            "add applyOnForward: true",
+        );
+    }
+    Some(match (untracked, pre_dnat) {
+        (true, _) => Stage::Untracked,
+        (false, true) => Stage::PreDnat,
+        (false, false) => Stage::Normal {
+            apply_on_forward: on_forward,
+        },
+    })
+}
+
+/// RS-112.
+fn check_delete(spec: &Object<'_>) {
+    for key in FIELDS {
+        let Some(value) = spec.optional(key) else {
+            continue;
+        };
+        let is_zero = match value.scalar() {
+            Some(scalar) => scalar.text.is_empty() || scalar.as_bool() == Some(false),
+            None => value.len() == Some(0),
+        };
+        if !is_zero {
+            value.error::<()>(
+                "E-POLICYFLAGS",
+                "a staged policy with stagedAction: Delete only names the policy to delete",
+                "remove every field of spec but tier and stagedAction",
+            );
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The scalars that many kinds share: protocols, ports, addresses, selectors (RS-018 to RS-027).
+
+use std::{net::IpAddr, sync::Arc};
+
+use ipnetwork::IpNetwork;
+
+use super::cursor::Value;
+use crate::{
+    model::{PortMatch, PortName, PortRange, Protocol},
+    selector::Selector,
+};
+
+/// Longest interface name.
+const MAX_INTERFACE: usize = 15;
+
+/// A protocol, by name or number (RS-019).
+pub(super) fn protocol(value: &Value<'_>) -> Option<Protocol> {
+    let Some(scalar) = value.scalar() else {
+        return value.text().and(None);
+    };
+    let text: &str = &scalar.text;
+    if let Some((_, number)) = Protocol::NAMES.iter().find(|(name, _)| *name == text) {
+        return Some(Protocol {
+            number: *number,
+            by_name: true,
+        });
+    }
+    let number = scalar.as_integer().or_else(|| decimal(text));
+    match number {
+        Some(number) => match u8::try_from(number) {
+            Ok(number) if number > 0 => Some(Protocol {
+                number,
+                by_name: false,
+            }),
+            _ => value.error(
+                "E-RANGE",
+                "protocol number is out of range",
+                "write a number from 1 to 255",
+            ),
+        },
+        None => {
+            let same = |(name, _): &&(&str, u8)| name.eq_ignore_ascii_case(text);
+            let advice = match Protocol::NAMES.iter().find(same) {
+                Some((name, _)) => format!("write {name}; case counts"),
+                None => "write TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or a number from 1 to 255"
+                    .to_owned(),
+            };
+            value.error("E-ENUM", "is not a protocol", advice)
+        }
+    }
+}
+
+/// A number in decimal digits alone.
+fn decimal(text: &str) -> Option<i64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(i64::MAX))
+}
+
+/// A port number, 1 to 65535.
+pub(super) fn port_number(value: &Value<'_>) -> Option<u16> {
+    let port = value.integer(1..=i64::from(u16::MAX))?;
+    u16::try_from(port).ok()
+}
+
+/// An item of a list of ports (RS-021).
+pub(super) fn port_match(value: &Value<'_>) -> Option<PortMatch> {
+    let Some(scalar) = value.scalar() else {
+        return value.text().and(None);
+    };
+    let text: &str = &scalar.text;
+    if let Some(number) = scalar.as_integer().or_else(|| decimal(text)) {
+        let port = u16::try_from(number).ok();
+        return match port.and_then(|port| PortRange::new(port, port)) {
+            Some(range) => Some(PortMatch::Range(range)),
+            None => value.error(
+                "E-RANGE",
+                "port is out of range",
+                "write a port from 1 to 65535",
+            ),
+        };
+    }
+    if !scalar.is_text() {
+        return value.error(
+            "E-SYNTAX",
+            "is not a port",
+            "write a port from 1 to 65535, a range such as \"80:443\", or a port name",
+        );
+    }
+    if let Some((low, high)) = text.split_once(':') {
+        return port_range(value, low, high).map(PortMatch::Range);
+    }
+    port_name(value, text).map(PortMatch::Named)
+}
+
+fn port_range(value: &Value<'_>, low: &str, high: &str) -> Option<PortRange> {
+    let (Some(low), Some(high)) = (decimal(low), decimal(high)) else {
+        return value.error(
+            "E-SYNTAX",
+            "is not a range of ports",
+            "write low:high, such as \"80:443\"",
+        );
+    };
+    let (Ok(first), Ok(last)) = (u16::try_from(low), u16::try_from(high)) else {
+        return value.error(
+            "E-RANGE",
+            "port is out of range",
+            "write ports from 1 to 65535",
+        );
+    };
+    if first == 0 {
+        return value.error(
+            "E-RANGE",
+            "port 0 cannot be matched",
+            format!("write 1:{last}"),
+        );
+    }
+    let range = PortRange::new(first, last);
+    if range.is_none() {
+        value.error::<()>(
+            "E-RANGE",
+            format!("port range {first}:{last} is reversed"),
+            format!("write {last}:{first}"),
+        );
+    }
+    range
+}
+
+/// A port's name (RS-022).
+pub(super) fn port_name(value: &Value<'_>, name: &str) -> Option<PortName> {
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_valid = (1..=15).contains(&name.len())
+        && name.bytes().all(inside)
+        && name.bytes().any(|byte| byte.is_ascii_lowercase())
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && !name.contains("--");
+    if is_valid {
+        return Some(Arc::from(name));
+    }
+    let advice = match name.split_once('-') {
+        Some((low, high)) if decimal(low).is_some() && decimal(high).is_some() => {
+            format!("write a range as \"{low}:{high}\"")
+        }
+        _ => {
+            "write a port from 1 to 65535, or a name of at most 15 lower-case letters, digits and \
+              single '-' inside, with at least one letter"
+                .to_owned()
+        }
+    };
+    value.error("E-NAME", "is not a port or port name", advice)
+}
+
+/// A network of a rule: a CIDR without host bits (RS-024).
+pub(super) fn rule_net(value: &Value<'_>) -> Option<IpNetwork> {
+    let text = value.text()?;
+    let Some(net) = parse_net(text) else {
+        return not_a_net(value, "write a CIDR such as 192.0.2.0/24 or 2001:db8::/32");
+    };
+    if !text.contains('/') {
+        return value.error(
+            "E-CIDR",
+            "address without prefix length",
+            format!("write {net}"),
+        );
+    }
+    let masked = mask(net);
+    if masked != net {
+        return value.error(
+            "E-CIDR",
+            "address has bits behind its prefix",
+            format!("write {masked}"),
+        );
+    }
+    Some(net)
+}
+
+/// A network of a set: a CIDR or an address; what is behind the prefix is masked off (RS-025).
+pub(super) fn set_net(value: &Value<'_>) -> Option<IpNetwork> {
+    match parse_net(value.text()?) {
+        Some(net) => Some(mask(net)),
+        None => not_a_net(value, "write a CIDR such as 192.0.2.0/24, or an address"),
+    }
+}
+
+fn not_a_net(value: &Value<'_>, advice: &str) -> Option<IpNetwork> {
+    let mapped = value.scalar().is_some_and(|scalar| {
+        let address = scalar.text.split('/').next().unwrap_or_default();
+        matches!(address.parse(), Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_some())
+    });
+    if mapped {
+        return value.error(
+            "E-CIDR",
+            "is an IPv4 address in IPv6 form, which no packet carries",
+            "write the IPv4 address",
+        );
+    }
+    value.error("E-CIDR", "is not a network", advice)
+}
+
+/// An address with an optional prefix length, in Go's strict syntax; host bits are kept.
+pub(super) fn parse_net(text: &str) -> Option<IpNetwork> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.parse().ok()?;
+    if matches!(address, IpAddr::V6(address) if address.to_ipv4_mapped().is_some()) {
+        return None;
+    }
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = match prefix {
+        Some(prefix) if prefix.len() <= 3 => u8::try_from(decimal(prefix)?).ok()?,
+        Some(_) => return None,
+        None => bits,
+    };
+    IpNetwork::new(address, prefix).ok()
+}
+
+fn mask(net: IpNetwork) -> IpNetwork {
+    IpNetwork::new(net.network(), net.prefix()).unwrap_or(net)
+}
+
+/// An address without prefix length (RS-027).
+pub(super) fn address(value: &Value<'_>, text: &str) -> Option<IpAddr> {
+    match text.parse() {
+        Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_some() => {
+            not_a_net(value, "").and(None)
+        }
+        Ok(address) => Some(address),
+        Err(_) => value.error(
+            "E-CIDR",
+            "is not an address",
+            match text.split_once('/') {
+                Some((address, _)) if address.parse::<IpAddr>().is_ok() => {
+                    format!("write {address}, without prefix length")
+                }
+                _ => "write an address such as 192.0.2.1 or 2001:db8::1".to_owned(),
+            },
+        ),
+    }
+}
+
+/// Whether this is a network interface's name (RS-026).
+pub(super) fn is_interface_name(name: &str) -> bool {
+    (1..=MAX_INTERFACE).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+}
+
+/// A selector that does not use `global()` (RS-049, RS-101); `None` also if it is empty.
+pub(super) fn selector(value: &Value<'_>) -> Option<Arc<Selector>> {
+    let text = value.text()?;
+    if text.contains("global(") {
+        return value.error(
+            "E-SELECTOR",
+            "global() is not allowed here",
+            "remove it; only a rule's namespaceSelector may be global()",
+        );
+    }
+    parse_selector(value, text)
+}
+
+/// A selector; `None` also if it is empty.
+pub(super) fn parse_selector(value: &Value<'_>, text: &str) -> Option<Arc<Selector>> {
+    if text.is_empty() {
+        return None;
+    }
+    match Selector::parse(text) {
+        Ok(selector) => Some(Arc::new(selector)),
+        Err(error) => value.error(
+            "E-SELECTOR",
+            error.to_string(),
+            "write a selector such as role == 'web' && has(public)",
+        ),
+    }
+}
