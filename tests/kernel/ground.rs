@@ -124,6 +124,7 @@ pub(crate) fn generation(node: &str, ranges: usize) -> Generation {
         source_ports: vec![PortClasses::default(); (SOURCE_LEN / PORTS_PER_BLOCK) as usize],
         named_ports: Vec::new(),
         settings: Settings {
+            fragment_timeout_ns: 30_000_000_000,
             timeouts: Timeouts {
                 tcp_established_ns: 3_600_000_000_000,
                 udp_ns: 60_000_000_000,

@@ -4,4 +4,7 @@
 
 mod adopt;
 mod apply;
+mod dump;
+mod flows;
 mod ground;
+mod test_run;

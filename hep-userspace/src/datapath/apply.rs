@@ -219,10 +219,9 @@ impl Kernel {
         thread::scope(|scope| {
             let mut workers = Vec::with_capacity(tables.len());
             for table in tables {
-                if let Err(error) = allow(observer, Step::Table(table.map)) {
-                    // Threads that have begun end with the scope, before the slots are emptied.
-                    return Err(error);
-                }
+                // If this stops the load, threads that have begun still end with the scope, before
+                // the caller empties the slots.
+                allow(observer, Step::Table(table.map))?;
                 workers.push(scope.spawn(move || {
                     let current = if has_former {
                         maps.inner(table.map, slot ^ 1)?

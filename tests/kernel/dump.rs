@@ -1,0 +1,45 @@
+//! What an operator sees with bpftool.
+
+use std::process::Command;
+
+use hep_userspace::datapath::version_directory;
+use serde_json::Value;
+
+use crate::ground::{Ground, generation};
+
+fn bpftool(arguments: &[&str]) -> Value {
+    let output = Command::new("bpftool")
+        .arg("--json")
+        .args(arguments)
+        .output()
+        .expect("bpftool runs");
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// The first value of the table in force, as bpftool prints it.
+fn first_value(ground: &Ground, map: &str) -> Value {
+    let pin = version_directory(&ground.pins()).join(map);
+    let outer = bpftool(&["map", "dump", "pinned", pin.to_str().expect("UTF-8")]);
+    let id = outer[0]["value"].as_array().expect("bytes of a slot");
+    let id: Vec<u8> = id
+        .iter()
+        .map(|byte| byte.as_str().expect("text").trim_start_matches("0x"))
+        .map(|byte| u8::from_str_radix(byte, 16).expect("number"))
+        .collect();
+    let id = u32::from_ne_bytes(id.try_into().expect("four bytes"));
+    let dump = bpftool(&["map", "dump", "id", &id.to_string()]);
+    dump[0]["formatted"]["value"].clone()
+}
+
+#[test]
+fn tables_are_dumped_with_named_fields() {
+    let ground = Ground::new();
+    let mut kernel = ground.open().expect("opens");
+    kernel.apply(&mut generation("node", 1)).expect("applies");
+
+    assert_eq!(first_value(&ground, "RULES")["slot"], 1);
+    assert_eq!(first_value(&ground, "IFACES")["ifindex"], 1);
+    let ranges = first_value(&ground, "RANGES4");
+    assert_eq!(ranges["ranges"][0]["class"], 1, "{ranges}");
+}

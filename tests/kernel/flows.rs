@@ -1,0 +1,225 @@
+//! Flows: listed, swept, forgotten, carried over to a table of another size.
+
+use std::{path::Path, time::Duration};
+
+use aya::{
+    Pod,
+    maps::{HashMap, Map, MapData},
+};
+use hep_common::{
+    Family,
+    conntrack::{Approval, Conn, ConnKey4, ConnKey6, FLAG_OPENED_BY_A, State, leg},
+    fragment::{FragmentKey, FragmentVerdict},
+    protocol,
+};
+use hep_userspace::datapath::{
+    Home, Kernel, LoadOptions, Maps, SweepCursor, monotonic_ns, version_directory,
+};
+
+use crate::ground::{Ground, generation};
+
+/// Writes into a pinned map, as the programs do.
+fn write<K: Pod, V: Pod>(pins: &Path, map: &str, entries: impl IntoIterator<Item = (K, V)>) {
+    let pin = version_directory(pins).join(map);
+    let data = MapData::from_pin(pin).expect("is pinned");
+    let mut map = Map::from_map_data(data).expect("is a map");
+    let mut map: HashMap<_, K, V> = (&mut map).try_into().expect("is a hash");
+    for (key, value) in entries {
+        map.insert(key, value, 0).expect("has room");
+    }
+}
+
+fn key4(number: u32) -> ConnKey4 {
+    ConnKey4 {
+        addr_a: [192, 0, 2, 1],
+        addr_b: number.to_be_bytes(),
+        port_a: 53,
+        port_b: 40_000,
+        protocol: protocol::UDP,
+        ..ConnKey4::default()
+    }
+}
+
+fn key6(number: u32) -> ConnKey6 {
+    let mut key = ConnKey6 {
+        port_a: 53,
+        port_b: 40_000,
+        protocol: protocol::UDP,
+        ..ConnKey6::default()
+    };
+    key.addr_b[..4].copy_from_slice(&[0x20, 1, 0x0d, 0xb8]);
+    key.addr_b[12..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// A UDP flow, 60 s of idle time allowed, last seen so long ago.
+fn idle_for(idle: Duration) -> Conn {
+    let idle_ns = u64::try_from(idle.as_nanos()).expect("fits");
+    Conn {
+        last_seen_ns: monotonic_ns().saturating_sub(idle_ns),
+        legs: [leg::SEEN, 0],
+        flags: FLAG_OPENED_BY_A,
+        protocol: protocol::UDP,
+        approvals: [
+            Approval {
+                ifindex: 3,
+                generation: 1,
+                slot: 1,
+            },
+            Approval::default(),
+        ],
+        ..Conn::default()
+    }
+}
+
+const LIVE: Duration = Duration::from_secs(5);
+const EXPIRED: Duration = Duration::from_secs(90);
+
+/// A kernel with one generation, and room for so many flows.
+fn open(ground: &Ground, flows: u32) -> Kernel {
+    Kernel::open(&LoadOptions {
+        flows,
+        ..ground.options()
+    })
+    .expect("opens")
+}
+
+fn applied(ground: &Ground, flows: u32) -> Kernel {
+    let mut kernel = open(ground, flows);
+    kernel.apply(&mut generation("node", 1)).expect("applies");
+    kernel
+}
+
+#[test]
+fn flows_of_both_families_and_homes_are_listed_unless_expired() {
+    let ground = Ground::new();
+    let kernel = applied(&ground, 1024);
+    let pins = ground.pins();
+    write(&pins, "CONNS4", [(key4(1), idle_for(LIVE))]);
+    write(&pins, "HALF4", [(key4(2), idle_for(EXPIRED))]);
+    write(&pins, "CONNS6", [(key6(3), idle_for(EXPIRED))]);
+    write(&pins, "HALF6", [(key6(4), idle_for(LIVE))]);
+
+    let flows = kernel.maps().flows().expect("reads");
+    let found: Vec<_> = flows.iter().map(|flow| (flow.family, flow.home)).collect();
+    assert_eq!(
+        found,
+        [
+            (Family::V4, Home::Established),
+            (Family::V6, Home::HalfOpen)
+        ]
+    );
+    for flow in &flows {
+        assert_eq!(flow.state, State::New);
+        assert_eq!(flow.idle.as_secs(), LIVE.as_secs());
+        assert_eq!(flow.idle_limit, Duration::from_secs(60));
+        assert_eq!(flow.approvals[0].map(|approval| approval.ifindex), Some(3));
+        assert_eq!(flow.approvals[1], None);
+    }
+    let addresses = flows.iter().map(|flow| flow.responder.address.to_string());
+    assert_eq!(addresses.collect::<Vec<_>>(), ["0.0.0.1", "2001:db8::4"]);
+}
+
+#[test]
+fn a_sweep_removes_what_expired_and_nothing_else() {
+    let ground = Ground::new();
+    let kernel = applied(&ground, 65_536);
+    let pins = ground.pins();
+    let aged = |number: u32| if number % 3 == 0 { LIVE } else { EXPIRED };
+    let ages = |number| idle_for(aged(number));
+    write(&pins, "CONNS4", (0..9000).map(|n| (key4(n), ages(n))));
+    write(&pins, "HALF6", (0..30).map(|n| (key6(n), ages(n))));
+    let seen = |idle: Duration| FragmentVerdict {
+        seen_ns: idle_for(idle).last_seen_ns,
+        ..FragmentVerdict::default()
+    };
+    let fragment = |id| FragmentKey {
+        id,
+        ..FragmentKey::default()
+    };
+    write(
+        &pins,
+        "FRAGMENTS",
+        [(fragment(1), seen(LIVE)), (fragment(2), seen(EXPIRED))],
+    );
+
+    let mut cursor = SweepCursor::default();
+    let (mut removed, mut slices) = (0, 0);
+    loop {
+        let swept = kernel.maps().sweep_slice(&mut cursor).expect("sweeps");
+        assert!(swept.seen <= 5000, "a slice is small: {swept:?}");
+        removed += swept.removed;
+        slices += 1;
+        if swept.round_ended {
+            break;
+        }
+    }
+    assert_eq!(removed, 6000 + 20 + 1);
+    assert!(
+        slices >= 7,
+        "five tables, the large one in slices: {slices}"
+    );
+    assert_eq!(kernel.maps().flows().expect("reads").len(), 3000 + 10);
+    let fragments = MapData::from_pin(version_directory(&pins).join("FRAGMENTS"));
+    let map = Map::from_map_data(fragments.expect("is pinned")).expect("is a map");
+    let map: HashMap<_, FragmentKey, FragmentVerdict> = (&map).try_into().expect("is a hash");
+    let keys: Vec<_> = map.keys().map(|key| key.expect("reads").id).collect();
+    assert_eq!(keys, [1]);
+}
+
+#[test]
+fn without_a_generation_nothing_is_swept() {
+    let ground = Ground::new();
+    let kernel = open(&ground, 1024);
+    write(&ground.pins(), "CONNS4", [(key4(1), idle_for(EXPIRED))]);
+    let swept = kernel.maps().sweep_slice(&mut SweepCursor::default());
+    let swept = swept.expect("is no error");
+    assert!(swept.round_ended && swept.removed == 0);
+}
+
+#[test]
+fn clearing_forgets_every_flow() {
+    let ground = Ground::new();
+    let mut kernel = applied(&ground, 65_536);
+    let pins = ground.pins();
+    write(
+        &pins,
+        "CONNS4",
+        (0..9000).map(|n| (key4(n), idle_for(LIVE))),
+    );
+    write(&pins, "HALF6", [(key6(1), idle_for(LIVE))]);
+    kernel.clear_flows().expect("clears");
+    assert_eq!(kernel.maps().flows().expect("reads"), []);
+}
+
+#[test]
+fn flows_survive_a_change_of_the_tables_size() {
+    let ground = Ground::new();
+    let pins = ground.pins();
+    drop(applied(&ground, 1024));
+    let numbers = 0..500;
+    let entries = |numbers: std::ops::Range<u32>| numbers.map(|n| (key4(n), idle_for(LIVE)));
+    write(&pins, "CONNS4", entries(numbers.clone()));
+    write(&pins, "CONNS6", numbers.map(|n| (key6(n), idle_for(LIVE))));
+    let before = MapData::from_pin(version_directory(&pins).join("CONNS4")).expect("is pinned");
+
+    let mut kernel = open(&ground, 4096);
+    assert_eq!(kernel.maps().flows().expect("reads").len(), 1000);
+    assert_eq!(kernel.maps().control().expect("reads").generation, 1);
+
+    // A program that is still attached puts a flow into the table that it knows.
+    let mut map = Map::from_map_data(before).expect("is a map");
+    let mut map: HashMap<_, ConnKey4, Conn> = (&mut map).try_into().expect("is a hash");
+    map.insert(key4(777), idle_for(LIVE), 0).expect("has room");
+    kernel.finish_adoption().expect("copies");
+    drop(kernel);
+
+    let maps = Maps::open(&pins).expect("opens");
+    assert_eq!(maps.flows().expect("reads").len(), 1001);
+    let files = std::fs::read_dir(version_directory(&pins)).expect("lists");
+    let aside = files.filter(|file| {
+        let name = file.as_ref().expect("entry").file_name();
+        name.to_string_lossy().ends_with("_old")
+    });
+    assert_eq!(aside.count(), 0);
+}
