@@ -130,7 +130,7 @@ mod tests {
             node: "a".repeat(3 * PAGE_BYTES),
             ..Description::default()
         };
-        written.slots.by_identity.insert("rule".to_owned(), 7);
+        written.slots.rules.taken.insert("rule".to_owned(), 7);
 
         let table = description(&written).expect("serialises");
         let Content::Array { values, .. } = &table.content else {
