@@ -2,11 +2,13 @@
 //!
 //! Each module imports only from those above it: `source` reads files into documents, `model` and
 //! `selector` give them types, `validate` checks what spans resources, `compile` turns a snapshot
-//! into tables, `datapath` loads them into the kernel, `reference` judges packets without it,
+//! into tables, `datapath` loads them into the kernel, `reference` judges packets without it, `cases` puts policy
+//! under test by both,
 //! `daemon` keeps everything current, and `cli` is the command line.
 
 #![deny(unsafe_code)]
 
+pub mod cases;
 pub mod cli;
 pub mod compile;
 pub mod daemon;

@@ -1,8 +1,10 @@
 //! The command line: one file per subcommand, arguments in, text and exit code out.
 
+mod explain;
 mod instance;
 mod output;
 mod selector;
+mod test;
 mod validate;
 
 use std::{io, process::ExitCode};
@@ -62,8 +64,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Selector(selector::Arguments),
     Validate(validate::Arguments),
+    Selector(selector::Arguments),
+    Test(test::Arguments),
+    Explain(explain::Arguments),
 }
 
 impl Command {
@@ -71,6 +75,8 @@ impl Command {
         match self {
             Self::Selector(arguments) => selector::run(arguments, format),
             Self::Validate(arguments) => validate::run(arguments, format),
+            Self::Test(arguments) => test::run(arguments, format),
+            Self::Explain(arguments) => explain::run(arguments, format),
         }
     }
 }

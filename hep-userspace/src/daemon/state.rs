@@ -117,14 +117,23 @@ impl StateDirectory {
     ///
     /// # Errors
     ///
-    /// [`StateError::Damaged`] if it is not what was saved, [`StateError::Io`] if it cannot be read.
+    /// As [`last_good`].
     pub fn load(&self) -> Result<Option<Vec<source::File>>, StateError> {
-        let path = self.directory.join(LAST_GOOD);
-        match fs::read(&path) {
-            Ok(body) => decode(&body).map(Some).ok_or(StateError::Damaged(path)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(StateError::Io { path, source }),
-        }
+        last_good(&self.directory)
+    }
+}
+
+/// The last good policy of a state directory that may be another process's, if one was ever saved.
+///
+/// # Errors
+///
+/// [`StateError::Damaged`] if it is not what was saved, [`StateError::Io`] if it cannot be read.
+pub fn last_good(directory: &Path) -> Result<Option<Vec<source::File>>, StateError> {
+    let path = directory.join(LAST_GOOD);
+    match fs::read(&path) {
+        Ok(body) => decode(&body).map(Some).ok_or(StateError::Damaged(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StateError::Io { path, source }),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Judgements in words: a place that can be compared and serialised, and the trace line by line.
 
+use std::fmt;
+
 use hep_common::Direction;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +46,28 @@ impl Place {
             self.line = position.line;
         }
         self
+    }
+}
+
+impl fmt::Display for Place {
+    /// `normal: tier default, GlobalNetworkPolicy/web ingress[0] Allow (web.yaml:12)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.stage.is_empty() {
+            return f.write_str("before any rule");
+        }
+        write!(f, "{}: ", self.stage)?;
+        if !self.tier.is_empty() {
+            write!(f, "tier {}, ", self.tier)?;
+        }
+        for word in [&self.policy, &self.rule, &self.action] {
+            if !word.is_empty() {
+                write!(f, "{word} ")?;
+            }
+        }
+        match self.line {
+            0 => Ok(()),
+            line => write!(f, "({}:{line})", self.file),
+        }
     }
 }
 

@@ -1,0 +1,323 @@
+//! The case format.
+
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+
+use hep_common::{Direction, protocol};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model::Protocol,
+    reference::{IcmpHeader, Packet, Ports, tcp_flags},
+};
+
+/// Source port of a packet whose case gives none.
+const DEFAULT_SOURCE_PORT: u16 = 40_000;
+/// Hop limit of a packet whose case gives none.
+const DEFAULT_HOP_LIMIT: u8 = 64;
+/// ICMP echo request, the type of an ICMP packet whose case gives none.
+const ICMP_ECHO_REQUEST: u8 = 8;
+/// As [`ICMP_ECHO_REQUEST`], for IPv6.
+const ICMPV6_ECHO_REQUEST: u8 = 128;
+
+/// What a packet should come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Expect {
+    /// It passes.
+    Allow,
+    /// It is dropped.
+    Deny,
+}
+
+impl Expect {
+    /// The verdict in one word.
+    #[must_use]
+    pub const fn of(allows: bool) -> Self {
+        if allows { Self::Allow } else { Self::Deny }
+    }
+
+    /// The word in a case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+/// A resource of a case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Resource {
+    /// A file or directory, relative to the case's file.
+    Path(String),
+    /// The resource itself.
+    Inline(serde_json::Value),
+}
+
+/// Options of `hep run` that change verdicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CaseOptions {
+    /// `--ipv6-nd-exempt`.
+    pub ipv6_nd_exempt: bool,
+}
+
+impl Default for CaseOptions {
+    fn default() -> Self {
+        Self {
+            ipv6_nd_exempt: true,
+        }
+    }
+}
+
+impl CaseOptions {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Everything that is configured, and packets with the verdicts they should get.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Name; if there is none, the case's number in its file.
+    #[serde(default)]
+    pub id: String,
+    /// Remark.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+    /// Where the fact stands.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub src: String,
+    /// Name of the host that decides.
+    pub node: String,
+    /// Everything that is configured.
+    pub resources: Vec<Resource>,
+    /// The host's interfaces and their addresses.
+    pub interfaces: BTreeMap<String, Vec<IpAddr>>,
+    /// The interface that packets are judged at unless they name another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// Options of `hep run`.
+    #[serde(default, skip_serializing_if = "CaseOptions::is_default")]
+    pub options: CaseOptions,
+    /// The packets.
+    pub packets: Vec<PacketCase>,
+}
+
+/// A protocol in a case: a name or a number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ProtocolText {
+    /// IANA number.
+    Number(u8),
+    /// `tcp`, `udp`, `icmp`, `icmpv6`, `sctp` or `udplite`, in any case.
+    Name(String),
+}
+
+impl ProtocolText {
+    fn number(&self) -> Result<u8, CaseError> {
+        match self {
+            Self::Number(number) => Ok(*number),
+            Self::Name(text) => Protocol::NAMES
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(text))
+                .map(|(_, number)| *number)
+                .or_else(|| text.parse().ok())
+                .ok_or_else(|| CaseError::Protocol(text.clone())),
+        }
+    }
+}
+
+/// One packet, the first of a new flow, and its verdict.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PacketCase {
+    /// `ingress`: entering the host through the interface; `egress`: leaving it.
+    pub direction: DirectionText,
+    /// Judged at this interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// Whether the host routes the packet between interfaces.
+    #[serde(default)]
+    pub forwarded: bool,
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination address.
+    pub dst: IpAddr,
+    /// Protocol.
+    pub proto: ProtocolText,
+    /// Source port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sport: Option<u16>,
+    /// Destination port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dport: Option<u16>,
+    /// ICMP type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icmp_type: Option<u8>,
+    /// ICMP code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icmp_code: Option<u8>,
+    /// Destination before address translation: what a packet at ingress carries (EV-091).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_dnat_dst: Option<IpAddr>,
+    /// Destination port before address translation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_dnat_dport: Option<u16>,
+    /// IPv4 time to live or IPv6 hop limit; 64 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hop_limit: Option<u8>,
+    /// Flags of a TCP packet, such as `ACK` or `FIN ACK`; `SYN` if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp_flags: Option<String>,
+    /// The verdict.
+    pub expect: Expect,
+    /// The reason of the verdict, such as `no_profile`, if that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What decides, such as `allow-web ingress[0]`, if that matters: every word must occur in the
+    /// decision's description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Remark.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+}
+
+/// A direction in a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DirectionText {
+    /// Entering the host.
+    Ingress,
+    /// Leaving it.
+    Egress,
+}
+
+impl From<DirectionText> for Direction {
+    fn from(text: DirectionText) -> Self {
+        match text {
+            DirectionText::Ingress => Self::Ingress,
+            DirectionText::Egress => Self::Egress,
+        }
+    }
+}
+
+impl From<Direction> for DirectionText {
+    fn from(direction: Direction) -> Self {
+        match direction {
+            Direction::Ingress => Self::Ingress,
+            Direction::Egress => Self::Egress,
+        }
+    }
+}
+
+/// What is wrong with a case.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CaseError {
+    /// Unknown protocol name.
+    #[error("unknown protocol `{0}`; write tcp, udp, sctp, icmp, icmpv6, udplite or a number")]
+    Protocol(String),
+    /// Unknown TCP flag.
+    #[error("unknown TCP flag `{0}`; write SYN, ACK, FIN or RST")]
+    TcpFlag(String),
+    /// No interface is named.
+    #[error("neither the packet nor the case names an interface")]
+    NoInterface,
+    /// The named interface is not among the case's interfaces.
+    #[error("interface `{0}` is not one of the case's `interfaces`")]
+    UnknownInterface(String),
+    /// The addresses are of two families.
+    #[error("`src` and `dst` are of different IP versions")]
+    Families,
+    /// The protocol has ports, the packet none.
+    #[error("a packet of protocol {0} needs `dport`")]
+    NoPort(u8),
+}
+
+impl PacketCase {
+    /// The packet as it is on the wire at the hook.
+    ///
+    /// # Errors
+    ///
+    /// [`CaseError`] if the packet's fields do not go together.
+    pub fn packet(&self, case: &Case) -> Result<Packet, CaseError> {
+        let number = self.proto.number()?;
+        let interface = self
+            .interface
+            .as_ref()
+            .or(case.interface.as_ref())
+            .ok_or(CaseError::NoInterface)?;
+        if !case.interfaces.contains_key(interface) {
+            return Err(CaseError::UnknownInterface(interface.clone()));
+        }
+        let before_dnat = self.direction == DirectionText::Ingress;
+        let destination = self
+            .pre_dnat_dst
+            .filter(|_| before_dnat)
+            .unwrap_or(self.dst);
+        if self.src.is_ipv4() != destination.is_ipv4() {
+            return Err(CaseError::Families);
+        }
+        let has_ports = Protocol {
+            number,
+            by_name: false,
+        }
+        .has_ports();
+        let ports = if has_ports {
+            Some(Ports {
+                source: self.sport.unwrap_or(DEFAULT_SOURCE_PORT),
+                destination: self
+                    .pre_dnat_dport
+                    .filter(|_| before_dnat)
+                    .or(self.dport)
+                    .ok_or(CaseError::NoPort(number))?,
+            })
+        } else {
+            None
+        };
+        let (icmp_protocol, echo_request) = match self.src {
+            IpAddr::V4(_) => (protocol::ICMP, ICMP_ECHO_REQUEST),
+            IpAddr::V6(_) => (protocol::ICMPV6, ICMPV6_ECHO_REQUEST),
+        };
+        let icmp = (number == icmp_protocol).then(|| IcmpHeader {
+            icmp_type: self.icmp_type.unwrap_or(echo_request),
+            code: self.icmp_code.unwrap_or(0),
+        });
+        Ok(Packet {
+            direction: self.direction.into(),
+            interface: Arc::from(interface.as_str()),
+            forwarded: self.forwarded,
+            source: self.src,
+            destination,
+            protocol: number,
+            ports,
+            icmp,
+            tcp_flags: match number {
+                protocol::TCP => flags(self.tcp_flags.as_deref())?,
+                _ => 0,
+            },
+            hop_limit: self.hop_limit.unwrap_or(DEFAULT_HOP_LIMIT),
+            mark: 0,
+        })
+    }
+}
+
+fn flags(text: Option<&str>) -> Result<u8, CaseError> {
+    let Some(text) = text else {
+        return Ok(tcp_flags::SYN);
+    };
+    text.split_whitespace().try_fold(0, |flags, word| {
+        let bit = match word.to_ascii_uppercase().as_str() {
+            "SYN" => tcp_flags::SYN,
+            "ACK" => tcp_flags::ACK,
+            "FIN" => tcp_flags::FIN,
+            "RST" => tcp_flags::RST,
+            _ => return Err(CaseError::TcpFlag(word.to_owned())),
+        };
+        Ok(flags | bit)
+    })
+}

@@ -1,0 +1,220 @@
+//! The kernel engine: the shipped programs on compiled tables, run on crafted frames.
+
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+
+use hep_common::{Direction, counter::Reason, settings::Timeouts};
+
+use super::{LoadedCase, NamespaceError, frame, namespace};
+use crate::{
+    compile::{self, CompileError, Description, Generation, RuleDescription, Slots},
+    datapath::{Kernel, KernelError, LoadOptions},
+    model::LogLevel,
+    reference::{Packet, Place},
+};
+
+/// Flows that the engine's tables hold; every packet starts with empty ones.
+const FLOWS: u32 = 64;
+/// Interfaces that the engine's tables hold.
+const INTERFACES: u32 = 64;
+/// No packet of a case waits.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Why the kernel engine cannot judge.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelEngineError {
+    /// There is no network namespace for it.
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
+    /// The programs or tables were refused.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// The resources do not compile.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// A packet names an interface that the case does not have.
+    #[error("no interface {0}")]
+    Interface(String),
+    /// The programs judged a packet without telling why.
+    #[error("the programs recorded no decision")]
+    NoDecision,
+    /// The programs told a reason that does not exist.
+    #[error("the programs gave reason number {0}")]
+    Reason(u8),
+}
+
+/// What the programs did with a packet.
+#[derive(Clone, Debug)]
+pub struct KernelVerdict {
+    /// Whether it passes, by the program's return value.
+    pub passes: bool,
+    /// Why.
+    pub reason: Reason,
+    /// Whether it was taken for forwarded.
+    pub forwarded: bool,
+    /// The rule that decided.
+    pub rule: Option<RuleDescription>,
+}
+
+impl KernelVerdict {
+    /// What decided.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.rule
+            .as_ref()
+            .map_or_else(Place::default, |rule| Place {
+                stage: rule.stage.clone(),
+                tier: rule.tier.clone(),
+                policy: rule.policy.clone(),
+                rule: rule.rule.clone(),
+                action: rule.action.clone(),
+                file: rule.file.clone(),
+                line: rule.line,
+            })
+    }
+
+    /// What little the programs tell of the way to the verdict.
+    #[must_use]
+    pub fn trace(&self) -> Vec<String> {
+        let kind = if self.forwarded {
+            "forwarded"
+        } else {
+            "to or from this host"
+        };
+        let rule = match &self.rule {
+            Some(rule) => format!("slot {}: {}", rule.slot, rule.matches),
+            None => "no rule decided".to_owned(),
+        };
+        vec![format!("taken as {kind}"), rule]
+    }
+}
+
+/// The programs in a network namespace of the calling thread; nothing is pinned or attached.
+pub struct KernelEngine {
+    kernel: Kernel,
+    devices: Vec<u32>,
+    loaded: Description,
+    interfaces: Vec<(std::sync::Arc<str>, u32)>,
+}
+
+impl KernelEngine {
+    /// Loads the programs. The calling thread moves into a network namespace of its own and stays
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelEngineError`] without the needed privileges.
+    pub fn new() -> Result<Self, KernelEngineError> {
+        let devices = namespace::enter()?;
+        let kernel = Kernel::open(&LoadOptions {
+            pins: None,
+            flows: FLOWS,
+            interfaces: INTERFACES,
+            log_level: LogLevel::Off,
+            record_decisions: true,
+        })?;
+        Ok(Self {
+            kernel,
+            devices,
+            loaded: Description::default(),
+            interfaces: Vec::new(),
+        })
+    }
+
+    /// Numbers of the devices that stand for a case's interfaces.
+    #[must_use]
+    pub fn devices(&self) -> &[u32] {
+        &self.devices
+    }
+
+    /// Compiles a case and puts it in force.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelEngineError`] if the compiler or the kernel refuses.
+    pub fn load(&mut self, case: &LoadedCase) -> Result<(), KernelEngineError> {
+        let mut generation = Self::compile(case)?;
+        self.kernel.apply(&mut generation)?;
+        self.loaded = generation.description;
+        self.interfaces = case
+            .interfaces
+            .iter()
+            .map(|interface| (std::sync::Arc::clone(&interface.name), interface.ifindex))
+            .collect();
+        Ok(())
+    }
+
+    fn compile(case: &LoadedCase) -> Result<Generation, CompileError> {
+        let long = u64::try_from(LONG.as_nanos()).unwrap_or(u64::MAX);
+        let options = compile::Options {
+            nd_exempt: case.options.nd_exempt,
+            revalidate: true,
+            bypass_mark: case.options.bypass_mark,
+            deny_events: false,
+            fragment_timeout: LONG,
+            timeouts: Timeouts {
+                tcp_syn_sent_ns: long,
+                tcp_established_ns: long,
+                tcp_fins_seen_ns: long,
+                tcp_reset_seen_ns: long,
+                udp_ns: long,
+                icmp_ns: long,
+                generic_ns: long,
+            },
+        };
+        compile::compile(
+            &case.snapshot,
+            &case.node,
+            &case.interfaces,
+            &options,
+            &Slots::default(),
+        )
+    }
+
+    /// Runs a packet through the programs, as the first of a new flow.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelEngineError`] if the kernel refuses to run it.
+    pub fn judge(&mut self, packet: &Packet) -> Result<KernelVerdict, KernelEngineError> {
+        let ifindex = self
+            .interfaces
+            .iter()
+            .find(|(name, _)| *name == packet.interface)
+            .map(|(_, ifindex)| *ifindex)
+            .ok_or_else(|| KernelEngineError::Interface(packet.interface.to_string()))?;
+        // What the case says about the packet has to be what the programs find out: at ingress by
+        // the destination, at egress by the interface it came in by.
+        let mut local: BTreeSet<IpAddr> = BTreeSet::new();
+        let mut ingress_ifindex = 0;
+        match (packet.direction, packet.forwarded) {
+            (Direction::Ingress, false) => {
+                local.insert(packet.destination);
+            }
+            (Direction::Egress, true) => ingress_ifindex = self.other_device(ifindex),
+            (Direction::Ingress, true) | (Direction::Egress, false) => {}
+        }
+        self.kernel.set_local(&local)?;
+        self.kernel.clear_flows()?;
+        let outcome =
+            self.kernel
+                .test_run(packet.direction, ifindex, ingress_ifindex, &frame(packet))?;
+        let decision = outcome.decision.ok_or(KernelEngineError::NoDecision)?;
+        Ok(KernelVerdict {
+            passes: outcome.accepted,
+            reason: Reason::try_from(decision.reason).map_err(KernelEngineError::Reason)?,
+            forwarded: decision.forwarded != 0,
+            rule: self.rule(decision.slot),
+        })
+    }
+
+    fn other_device(&self, ifindex: u32) -> u32 {
+        let other = self.devices.iter().find(|device| **device != ifindex);
+        other.copied().unwrap_or(ifindex)
+    }
+
+    fn rule(&self, slot: u32) -> Option<RuleDescription> {
+        let rules = &self.loaded.rules;
+        let found = rules.binary_search_by_key(&slot, |rule| rule.slot).ok()?;
+        rules.get(found).cloned()
+    }
+}

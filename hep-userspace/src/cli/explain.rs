@@ -1,0 +1,392 @@
+//! `hep explain`.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, ValueEnum};
+use hep_common::Direction;
+use serde_json::json;
+
+use super::{
+    Exit, Format, Instance,
+    output::{print, print_json},
+};
+use crate::{
+    cases::{Case, CaseOptions, DirectionText, Expect, PacketCase, ProtocolText},
+    daemon::{netlink::NetworkWatch, state},
+    model::{Interface, LinkLayer, Snapshot},
+    reference::{Decider, Judgement, Options, Packet, Reference, Role},
+    source::{self, File},
+    validate::{self, Node, Scope, Severity},
+};
+
+/// Tell what happens to one packet, and why
+///
+/// The packet is judged as the first of a new flow by the resources in --policy-dir or, with
+/// --live, by those that the daemon has in force. Printed are the verdict, its reason, the rule with
+/// its file and line or the default that applied, and every tier, policy and rule that was passed
+/// on the way.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// Directory of policy files
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "HEP_POLICY_DIR",
+        required_unless_present = "live"
+    )]
+    policy_dir: Option<PathBuf>,
+    /// Judge by what the daemon has in force
+    #[arg(long, conflicts_with = "policy_dir")]
+    live: bool,
+    /// This host's name, as in spec.node of its HostEndpoints [default: the kernel's host name]
+    #[arg(long, value_name = "NAME", env = "HEP_NODE")]
+    node: Option<String>,
+    /// The interface whose hook sees the packet
+    #[arg(long, value_name = "NAME")]
+    interface: String,
+    /// An address of that interface, if it is not on this host; may be given several times
+    #[arg(long = "interface-address", value_name = "ADDRESS")]
+    interface_addresses: Vec<IpAddr>,
+    /// Towards the host or away from it
+    #[arg(long, value_enum)]
+    direction: DirectionArgument,
+    /// tcp, udp, sctp, icmp, icmpv6, udplite or a number
+    #[arg(long, value_name = "PROTOCOL")]
+    protocol: String,
+    /// Source: 192.0.2.1, 192.0.2.1:40000, 2001:db8::1 or [2001:db8::1]:40000
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = parse_end)]
+    src: End,
+    /// Destination, written like the source
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = parse_end)]
+    dst: End,
+    /// The packet is routed through this host
+    #[arg(long)]
+    forwarded: bool,
+    /// ICMP type [default: echo request]
+    #[arg(long, value_name = "TYPE")]
+    icmp_type: Option<u8>,
+    /// ICMP code [default: 0]
+    #[arg(long, value_name = "CODE", requires = "icmp_type")]
+    icmp_code: Option<u8>,
+    /// TCP flags, such as "FIN ACK" [default: SYN]
+    #[arg(long, value_name = "FLAGS")]
+    tcp_flags: Option<String>,
+    /// IPv4 time to live or IPv6 hop limit [default: 64]
+    #[arg(long, value_name = "NUMBER")]
+    hop_limit: Option<u8>,
+    /// As the option of `hep run`: accept neighbour discovery without policy
+    #[arg(long, value_name = "BOOL", env = "HEP_IPV6_ND_EXEMPT", default_value_t = true,
+          action = clap::ArgAction::Set)]
+    ipv6_nd_exempt: bool,
+    #[command(flatten)]
+    instance: Instance,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DirectionArgument {
+    /// Towards the host
+    Ingress,
+    /// Away from the host
+    Egress,
+}
+
+/// An address with or without a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct End {
+    address: IpAddr,
+    port: Option<u16>,
+}
+
+fn parse_end(text: &str) -> Result<End, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(End {
+            address,
+            port: None,
+        });
+    }
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    if let Some(Ok(address)) = bare.map(str::parse) {
+        return Ok(End {
+            address: IpAddr::V6(address),
+            port: None,
+        });
+    }
+    text.parse()
+        .map(|end: SocketAddr| End {
+            address: end.ip(),
+            port: Some(end.port()),
+        })
+        .map_err(|_not_an_end| "write 192.0.2.1:80 or [2001:db8::1]:80".to_owned())
+}
+
+pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
+    let node = match &arguments.node {
+        Some(node) => node.trim().to_ascii_lowercase(),
+        None => host_name(),
+    };
+    let files = read_files(arguments)?;
+    let Some(snapshot) = load(&files, &node, format)? else {
+        return Ok(Exit::Invalid);
+    };
+    let interfaces = interfaces(arguments)?;
+    let packet = packet(arguments)?;
+    let options = Options {
+        nd_exempt: arguments.ipv6_nd_exempt,
+        ..Options::default()
+    };
+    let reference = Reference::new(&snapshot, &node, &interfaces, options);
+    let explanation = Explanation {
+        packet: &packet,
+        node: &node,
+        role: reference.role(&packet.interface),
+        judgement: reference.judge(&packet),
+    };
+    match format {
+        Format::Json => print_json(&explanation.json())?,
+        Format::Text => print(&explanation.text())?,
+    }
+    Ok(Exit::Ok)
+}
+
+fn host_name() -> String {
+    let name = rustix::system::uname();
+    name.nodename()
+        .to_string_lossy()
+        .trim()
+        .to_ascii_lowercase()
+}
+
+fn read_files(arguments: &Arguments) -> Result<Vec<File>> {
+    match &arguments.policy_dir {
+        Some(directory) => Ok(source::read_directory(directory)?),
+        None => live_files(&arguments.instance.state_dir),
+    }
+}
+
+/// The files that the daemon loaded last.
+fn live_files(state_dir: &Path) -> Result<Vec<File>> {
+    match state::last_good(state_dir)? {
+        Some(files) => Ok(files),
+        None => bail!(
+            "no policy was ever loaded by a daemon with {}",
+            state_dir.display()
+        ),
+    }
+}
+
+/// The snapshot, or `None` after printing why the resources are not valid.
+fn load(files: &[File], node: &str, format: Format) -> Result<Option<Snapshot>> {
+    let node = Node {
+        name: node.to_owned(),
+        labels: Default::default(),
+        cpus: 1,
+    };
+    let loaded = validate::load(files, &node, Scope::Directory);
+    if loaded.snapshot.is_none() {
+        let is_error = |problem: &&validate::Problem| problem.severity == Severity::Error;
+        let errors: Vec<_> = loaded.problems.iter().filter(is_error).collect();
+        match format {
+            Format::Json => print_json(&json!({ "errors": errors }))?,
+            Format::Text => errors.iter().for_each(|error| eprintln!("{error}")),
+        }
+    }
+    Ok(loaded.snapshot)
+}
+
+/// The host's interfaces; the packet's own is made up if the host has none of that name.
+fn interfaces(arguments: &Arguments) -> Result<Vec<Interface>> {
+    let mut interfaces = host_interfaces()?;
+    let given = &arguments.interface_addresses;
+    let name = arguments.interface.as_str();
+    let known = interfaces
+        .iter_mut()
+        .find(|interface| &*interface.name == name);
+    match known {
+        Some(interface) => {
+            if !given.is_empty() {
+                interface.addresses.clone_from(given);
+            }
+        }
+        None => interfaces.push(Interface {
+            name: Arc::from(name),
+            ifindex: u32::MAX,
+            addresses: given.clone(),
+            link_layer: LinkLayer::Ethernet,
+            is_loopback: name == "lo",
+            is_member: false,
+        }),
+    }
+    Ok(interfaces)
+}
+
+fn host_interfaces() -> Result<Vec<Interface>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let network = runtime.block_on(async { NetworkWatch::open()?.read().await })?;
+    Ok(network.interfaces)
+}
+
+fn packet(arguments: &Arguments) -> Result<Packet> {
+    let case = Case {
+        id: String::new(),
+        why: String::new(),
+        src: String::new(),
+        node: String::new(),
+        resources: Vec::new(),
+        interfaces: [(arguments.interface.clone(), Vec::new())].into(),
+        interface: Some(arguments.interface.clone()),
+        options: CaseOptions::default(),
+        packets: Vec::new(),
+    };
+    let packet = PacketCase {
+        direction: match arguments.direction {
+            DirectionArgument::Ingress => DirectionText::Ingress,
+            DirectionArgument::Egress => DirectionText::Egress,
+        },
+        interface: None,
+        forwarded: arguments.forwarded,
+        src: arguments.src.address,
+        dst: arguments.dst.address,
+        proto: ProtocolText::Name(arguments.protocol.clone()),
+        sport: arguments.src.port,
+        dport: arguments.dst.port,
+        icmp_type: arguments.icmp_type,
+        icmp_code: arguments.icmp_code,
+        pre_dnat_dst: None,
+        pre_dnat_dport: None,
+        hop_limit: arguments.hop_limit,
+        tcp_flags: arguments.tcp_flags.clone(),
+        expect: Expect::Allow,
+        reason: None,
+        rule: None,
+        why: String::new(),
+    };
+    packet.packet(&case).context("--src, --dst and --protocol")
+}
+
+/// Everything there is to say about the packet.
+struct Explanation<'a> {
+    packet: &'a Packet,
+    node: &'a str,
+    role: Role<'a>,
+    judgement: Judgement<'a>,
+}
+
+impl Explanation<'_> {
+    fn endpoint(&self) -> &str {
+        match self.role {
+            Role::Unpoliced => "",
+            Role::Endpoint(endpoint) | Role::Workload(endpoint) => &endpoint.metadata.name,
+        }
+    }
+
+    /// The default that applied, if no rule decided.
+    fn default_text(&self) -> Option<String> {
+        match self.judgement.decider {
+            Decider::Rule(_) | Decider::Failsafe(..) | Decider::Pipeline => None,
+            Decider::EndOfTier(_, tier) => Some(format!(
+                "end of tier {}: a policy of it applies, no rule matched, defaultAction is Deny",
+                tier.metadata.name
+            )),
+            Decider::NoProfile => Some("no policy and no profile decided: deny".to_owned()),
+            Decider::ForwardDefault => {
+                Some("forwarded, and no policy with applyOnForward decided: allow".to_owned())
+            }
+            Decider::EndpointToHost(_) => {
+                Some("from a workload: defaultEndpointToHostAction".to_owned())
+            }
+            Decider::Workload => Some("a workload's interface: allow".to_owned()),
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let judgement = &self.judgement;
+        let place = judgement.place();
+        let direction = match self.packet.direction {
+            Direction::Ingress => "ingress",
+            Direction::Egress => "egress",
+        };
+        json!({
+            "verdict": Expect::of(judgement.allows()),
+            "reason": judgement.reason.name(),
+            "stage": place.stage,
+            "tier": place.tier,
+            "policy": place.policy,
+            "rule": place.rule,
+            "action": place.action,
+            "file": place.file,
+            "line": place.line,
+            "default": self.default_text(),
+            "node": self.node,
+            "endpoint": self.endpoint(),
+            "packet": self.packet.to_string(),
+            "interface": self.packet.interface,
+            "direction": direction,
+            "forwarded": self.packet.forwarded,
+            "logged": judgement.logged.iter().map(|rule| (*rule).into()).collect::<Vec<crate::reference::Place>>(),
+            "staged": judgement.staged.iter().map(|rule| (*rule).into()).collect::<Vec<crate::reference::Place>>(),
+            "trace": judgement.trace_lines(),
+        })
+    }
+
+    fn text(&self) -> String {
+        let place = self.judgement.place();
+        let mut lines = vec![format!(
+            "{}: {}",
+            Expect::of(self.judgement.allows()).name(),
+            self.judgement.reason.name()
+        )];
+        let file = match place.line {
+            0 => String::new(),
+            line => format!("{}:{line}", place.file),
+        };
+        let rule = format!("{} {}", place.rule, place.action);
+        for (name, value) in [
+            ("packet", self.packet.to_string().as_str()),
+            ("endpoint", self.endpoint()),
+            ("stage", &place.stage),
+            ("tier", &place.tier),
+            ("policy", &place.policy),
+            ("rule", rule.trim()),
+            ("file", &file),
+            ("default", &self.default_text().unwrap_or_default()),
+        ] {
+            if !value.is_empty() {
+                lines.push(format!("  {name:<9} {value}"));
+            }
+        }
+        lines.push("path".to_owned());
+        let trace = self.judgement.trace_lines();
+        lines.extend(trace.iter().map(|line| format!("  {line}")));
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_addresses_with_or_without_a_port() {
+        let end = |text| parse_end(text).map(|end| (end.address.to_string(), end.port));
+        assert_eq!(end("192.0.2.1"), Ok(("192.0.2.1".to_owned(), None)));
+        assert_eq!(end("192.0.2.1:80"), Ok(("192.0.2.1".to_owned(), Some(80))));
+        assert_eq!(end("2001:db8::1"), Ok(("2001:db8::1".to_owned(), None)));
+        assert_eq!(end("[2001:db8::1]"), Ok(("2001:db8::1".to_owned(), None)));
+        assert_eq!(
+            end("[2001:db8::1]:80"),
+            Ok(("2001:db8::1".to_owned(), Some(80)))
+        );
+        assert!(end("192.0.2.1:").is_err());
+        assert!(end("192.0.2.1:65536").is_err());
+        assert!(end("host:80").is_err());
+    }
+}

@@ -1,0 +1,96 @@
+//! Results as JUnit XML, which CI systems read.
+
+use super::{FileReport, failure_text};
+use crate::cases::CaseReport;
+
+/// One test suite per file, one test per case.
+pub(super) fn document(files: &[FileReport]) -> String {
+    let suites: String = files.iter().map(suite).collect();
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n{suites}</testsuites>\n")
+}
+
+fn suite(file: &FileReport) -> String {
+    let name = escape(&file.file.to_string_lossy());
+    let failures = file.cases.iter().filter(|case| !case.passed()).count();
+    let (tests, seconds) = (file.cases.len(), file.seconds);
+    let cases: String = file
+        .cases
+        .iter()
+        .map(|case| test_case(case, &name))
+        .collect();
+    format!(
+        "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" \
+         skipped=\"0\" time=\"{seconds:.3}\">\n{cases}  </testsuite>\n"
+    )
+}
+
+fn test_case(case: &CaseReport, suite: &str) -> String {
+    let id = escape(&case.id);
+    let head = format!("    <testcase classname=\"{suite}\" name=\"{id}\"");
+    if case.passed() {
+        return format!("{head}/>\n");
+    }
+    let first = case
+        .failures
+        .first()
+        .map(|failure| failure.problem.as_str());
+    let message = escape(case.error.as_deref().or(first).unwrap_or_default());
+    let body = escape(&failure_text(case));
+    format!("{head}>\n      <failure message=\"{message}\">{body}</failure>\n    </testcase>\n")
+}
+
+/// XML has no way to write most control characters, so they become question marks.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\n' | '\t' => escaped.push(character),
+            control if control.is_control() => escaped.push('?'),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases::{Expect, Failure};
+
+    fn case(id: &str, problem: Option<&str>) -> CaseReport {
+        CaseReport {
+            id: id.to_owned(),
+            why: String::new(),
+            packets: 1,
+            error: None,
+            failures: problem
+                .map(|problem| Failure {
+                    index: 0,
+                    packet: "a packet".to_owned(),
+                    why: String::new(),
+                    expect: Expect::Allow,
+                    problem: problem.to_owned(),
+                    got: Vec::new(),
+                })
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn failures_are_counted_and_escaped() {
+        let report = FileReport {
+            file: "a&b.yaml".into(),
+            cases: vec![case("good", None), case("bad", Some("a < \"b\"\u{7}"))],
+            seconds: 1.0,
+        };
+        let xml = document(&[report]);
+        assert!(xml.contains("<testsuite name=\"a&amp;b.yaml\" tests=\"2\" failures=\"1\""));
+        assert!(xml.contains("name=\"good\"/>"));
+        assert!(xml.contains("<failure message=\"a &lt; &quot;b&quot;?\">"));
+    }
+}

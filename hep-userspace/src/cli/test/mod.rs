@@ -1,0 +1,180 @@
+//! `hep test`.
+
+mod junit;
+
+use std::{fs, path::PathBuf, thread, time::Instant};
+
+use anyhow::{Context as _, Result, anyhow};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    Exit, Format,
+    output::{print, print_json},
+};
+use crate::cases::{self, Case, CaseReport, EngineReport, Engines, KernelEngine};
+
+/// Test policy: judge packets and compare with the verdicts they should get
+///
+/// A case holds resources, written out or named by path relative to the case's file, the host's
+/// interfaces with their addresses, and packets with `expect: allow` or `expect: deny`. Cases are
+/// read from YAML (a list, or documents), JSON or JSONL. The kernel engine runs every packet through
+/// the real programs in a network namespace of its own, attached to nothing; the reference engine
+/// walks the resources as the specification says. With both, they also have to agree on the rule
+/// that decides.
+///
+/// Exits with 0 if all cases pass, with 1 if one fails, with 3 if a file cannot be read.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// Files of cases
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Who judges; without it both as root, else reference
+    #[arg(long, value_enum, env = "HEP_TEST_ENGINE")]
+    engine: Option<Engine>,
+    /// Write the results as JUnit XML, too
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+enum Engine {
+    /// The programs in the kernel; needs root
+    Kernel,
+    /// The evaluator written from the specification
+    Reference,
+    /// Both, which have to agree
+    Both,
+}
+
+impl Engine {
+    fn default_for_user() -> Self {
+        if rustix::process::geteuid().is_root() {
+            Self::Both
+        } else {
+            Self::Reference
+        }
+    }
+}
+
+/// The cases of one file with their outcomes.
+#[derive(Serialize)]
+struct FileReport {
+    file: PathBuf,
+    cases: Vec<CaseReport>,
+    seconds: f64,
+}
+
+pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
+    let engine = arguments.engine.unwrap_or_else(Engine::default_for_user);
+    let mut files = Vec::new();
+    for path in &arguments.files {
+        match cases::read(path) {
+            Ok(cases) => files.push((path.clone(), cases)),
+            Err(error) => {
+                eprintln!("hep: {:#}", anyhow!(error));
+                return Ok(Exit::Invalid);
+            }
+        }
+    }
+    // The kernel engine changes the network namespace of its thread, so it gets one of its own.
+    let reports = thread::Builder::new()
+        .name("hep-test".to_owned())
+        .spawn(move || judge(&files, engine))
+        .context("start a thread")?
+        .join()
+        .map_err(|_panic| anyhow!("the engine's thread died"))??;
+    if let Some(path) = &arguments.junit {
+        fs::write(path, junit::document(&reports))
+            .with_context(|| format!("write {}", path.display()))?;
+    }
+    report(&reports, engine, format)
+}
+
+fn judge(files: &[(PathBuf, Vec<Case>)], engine: Engine) -> Result<Vec<FileReport>> {
+    let mut kernel;
+    let mut engines = match engine {
+        Engine::Reference => Engines::Reference,
+        Engine::Kernel => {
+            kernel = KernelEngine::new()?;
+            Engines::Kernel(&mut kernel)
+        }
+        Engine::Both => {
+            kernel = KernelEngine::new()?;
+            Engines::Both(&mut kernel)
+        }
+    };
+    let mut reports = Vec::new();
+    for (path, cases) in files {
+        let directory = path.parent().unwrap_or(path);
+        let start = Instant::now();
+        let cases = cases
+            .iter()
+            .map(|case| cases::run_case(case, directory, &mut engines))
+            .collect();
+        reports.push(FileReport {
+            file: path.clone(),
+            cases,
+            seconds: start.elapsed().as_secs_f64(),
+        });
+    }
+    Ok(reports)
+}
+
+fn report(files: &[FileReport], engine: Engine, format: Format) -> Result<Exit> {
+    let cases = || files.iter().flat_map(|file| &file.cases);
+    let passed = cases().filter(|case| case.passed()).count();
+    let failed = cases().count() - passed;
+    match format {
+        Format::Json => print_json(&json!({
+            "engine": engine,
+            "passed": passed,
+            "failed": failed,
+            "packets": cases().map(|case| case.packets).sum::<usize>(),
+            "files": files,
+        }))?,
+        Format::Text => {
+            for case in cases().filter(|case| !case.passed()) {
+                print(&failure_text(case))?;
+            }
+            print(&format!("{passed} passed, {failed} failed"))?;
+        }
+    }
+    Ok(if failed == 0 {
+        Exit::Ok
+    } else {
+        Exit::Negative
+    })
+}
+
+/// A failed case: its name and remark, then each packet with what was expected and what came.
+fn failure_text(case: &CaseReport) -> String {
+    let mut lines = vec![match case.why.as_str() {
+        "" => case.id.clone(),
+        why => format!("{}: {why}", case.id),
+    }];
+    lines.extend(case.error.iter().map(|error| format!("  {error}")));
+    for failure in &case.failures {
+        let index = failure.index;
+        lines.push(format!("  packet {index}: {}", failure.packet));
+        if !failure.why.is_empty() {
+            lines.push(format!("    {}", failure.why));
+        }
+        lines.push(format!("    {}", failure.problem));
+        lines.extend(failure.got.iter().flat_map(engine_lines));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn engine_lines(report: &EngineReport) -> impl Iterator<Item = String> {
+    let (engine, verdict) = (report.engine, report.verdict.name());
+    let summary = format!(
+        "    {engine}: {verdict}, {}, {}",
+        report.reason, report.place
+    );
+    let trace = report.trace.iter().map(|line| format!("      {line}"));
+    [summary].into_iter().chain(trace)
+}
