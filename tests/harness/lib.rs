@@ -6,6 +6,7 @@
 pub mod address;
 pub mod bench;
 pub mod daemon;
+pub mod differential;
 pub mod hep;
 pub mod link;
 pub mod namespace;

@@ -1,0 +1,178 @@
+//! Random packets at the boundaries of resources.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use fastrand::Rng;
+use hep_userspace::cases::{DirectionText, Expect, PacketCase, ProtocolText};
+use serde_json::Value;
+
+use super::{
+    addresses::{Net, address},
+    chance,
+    generate::INTERFACES,
+    pick,
+    policies::PORTS,
+};
+
+/// What packets are made of.
+struct Material {
+    /// By family.
+    addresses: [Vec<IpAddr>; 2],
+    ports: Vec<u16>,
+}
+
+/// Packets for these resources.
+pub(super) fn packets(
+    rng: &mut Rng,
+    resources: &[Value],
+    interfaces: &BTreeMap<String, Vec<IpAddr>>,
+    count: usize,
+) -> Vec<PacketCase> {
+    let material = Material::new(rng, resources, interfaces);
+    (0..count).map(|_| packet(rng, &material)).collect()
+}
+
+impl Material {
+    fn new(rng: &mut Rng, resources: &[Value], interfaces: &BTreeMap<String, Vec<IpAddr>>) -> Self {
+        let mut addresses: BTreeSet<IpAddr> = interfaces.values().flatten().copied().collect();
+        for resource in resources {
+            collect_addresses(resource, &mut addresses);
+        }
+        for _ in 0..3 {
+            addresses.insert(address(rng, false));
+            addresses.insert(address(rng, true));
+        }
+        let (v4, v6) = addresses.into_iter().partition(IpAddr::is_ipv4);
+        let neighbours = |port: &u16| [port.wrapping_sub(1), *port, *port, port.wrapping_add(1)];
+        Self {
+            addresses: [v4, v6],
+            ports: PORTS
+                .iter()
+                .flat_map(neighbours)
+                .chain([0, 40_000])
+                .collect(),
+        }
+    }
+}
+
+/// Every text that is an address or a network, with its edges.
+fn collect_addresses(value: &Value, addresses: &mut BTreeSet<IpAddr>) {
+    match value {
+        Value::String(text) => {
+            let net = match text.split_once('/') {
+                Some((address, bits)) => address.parse().ok().zip(bits.parse().ok()),
+                None => text.parse().ok().map(|address: IpAddr| {
+                    let bits = if address.is_ipv4() { 32 } else { 128 };
+                    (address, bits)
+                }),
+            };
+            if let Some((address, bits)) = net {
+                addresses.extend(Net { address, bits }.edges());
+            }
+        }
+        Value::Array(items) => {
+            items
+                .iter()
+                .for_each(|item| collect_addresses(item, addresses));
+        }
+        Value::Object(fields) => {
+            fields
+                .values()
+                .for_each(|field| collect_addresses(field, addresses));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn packet(rng: &mut Rng, material: &Material) -> PacketCase {
+    let ipv6 = rng.bool();
+    let pool = &material.addresses[usize::from(ipv6)];
+    let proto = protocol(rng, ipv6);
+    let is_icmp = proto == if ipv6 { 58 } else { 1 };
+    let ingress = rng.bool();
+    let mut packet = PacketCase {
+        direction: if ingress {
+            DirectionText::Ingress
+        } else {
+            DirectionText::Egress
+        },
+        interface: Some((*pick(rng, &INTERFACES)).to_owned()),
+        forwarded: chance(rng, 40),
+        src: *pick(rng, pool),
+        dst: *pick(rng, pool),
+        proto: ProtocolText::Number(proto),
+        sport: matches!(proto, 6 | 17 | 132).then(|| *pick(rng, &material.ports)),
+        dport: matches!(proto, 6 | 17 | 132).then(|| *pick(rng, &material.ports)),
+        icmp_type: is_icmp.then(|| icmp_type(rng)),
+        icmp_code: is_icmp.then(|| *pick(rng, &[0, 0, 0, 1, 2, 254, 255])),
+        pre_dnat_dst: None,
+        pre_dnat_dport: None,
+        hop_limit: is_icmp.then(|| *pick(rng, &[1, 64, 254, 255])),
+        tcp_flags: (proto == 6 && chance(rng, 20)).then(|| {
+            (*pick(
+                rng,
+                &[
+                    "ACK", "ACK", "SYN ACK", "FIN", "FIN ACK", "RST", "", "SYN FIN",
+                ],
+            ))
+            .to_owned()
+        }),
+        expect: Expect::Allow,
+        reason: None,
+        rule: None,
+        why: String::new(),
+    };
+    // What goes to a group, to everybody or to a DHCP client is for this host, whatever the FIB says
+    // (EV-095).
+    let dhcp = !ipv6 && proto == 17 && packet.sport == Some(67) && packet.dport == Some(68);
+    if ingress && (dhcp || is_group(packet.dst)) {
+        packet.forwarded = false;
+    }
+    packet
+}
+
+fn is_group(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_multicast() || address.is_broadcast(),
+        IpAddr::V6(address) => address.is_multicast(),
+    }
+}
+
+/// An upper-layer protocol; IPv6 extension headers are none.
+fn protocol(rng: &mut Rng, ipv6: bool) -> u8 {
+    match rng.u8(0..20) {
+        0..9 => 6,
+        9..13 => 17,
+        13 | 14 => 132,
+        15 | 16 => {
+            if ipv6 {
+                58
+            } else {
+                1
+            }
+        }
+        17 => 136,
+        // ICMP of the other family is an ordinary protocol.
+        18 => {
+            if ipv6 {
+                1
+            } else {
+                58
+            }
+        }
+        _ => *pick(rng, &[2, 47, 50, 89, 112, 252, 253, 254, 255]),
+    }
+}
+
+fn icmp_type(rng: &mut Rng) -> u8 {
+    *pick(
+        rng,
+        &[
+            0, 1, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 127, 128, 129, 130, 132, 133, 134, 135, 136,
+            137, 143, 253, 254, 255,
+        ],
+    )
+}
