@@ -119,7 +119,11 @@ fn a_fault_at_any_step_leaves_the_former_generation_in_force() {
         assert_eq!(maps.filled_slots(1).expect("reads").len(), 15);
         stop += 1;
     };
-    assert_eq!(steps.len(), 18, "15 tables, settings, check, flip");
+    assert_eq!(
+        steps.len(),
+        19,
+        "15 tables, counters, settings, check, flip"
+    );
     assert_eq!(steps.last(), Some(&Step::Flip));
     assert_eq!(kernel.maps().control().expect("reads").generation, 2);
     assert_eq!(kernel.maps().filled_slots(1).expect("reads"), [""; 0]);

@@ -4,6 +4,7 @@
 
 mod adopt;
 mod apply;
+mod counters;
 mod dump;
 mod flows;
 mod ground;

@@ -30,6 +30,8 @@ use crate::compile::Generation;
 pub enum Step {
     /// Making the table of this outer map and putting it into the idle slot.
     Table(&'static str),
+    /// Zeroing counters that get another owner.
+    Counters,
     /// Writing the idle settings.
     Settings,
     /// Reading everything back.
@@ -42,6 +44,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Table(map) => write!(f, "table {map}"),
+            Self::Counters => f.write_str("the counters"),
             Self::Settings => f.write_str("the settings"),
             Self::Check => f.write_str("the check"),
             Self::Flip => f.write_str("the flip"),
@@ -173,6 +176,9 @@ impl Kernel {
         let mut tables = tables::of(&generation.tables);
         tables.push(tables::description(&generation.description)?);
         let filled = self.fill_slots(&tables, slot, observer)?;
+
+        allow(observer, Step::Counters)?;
+        self.maps.reset_reused(&generation.description.slots)?;
 
         allow(observer, Step::Settings)?;
         let mut settings: Array<_, Settings> = self

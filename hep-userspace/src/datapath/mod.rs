@@ -8,6 +8,7 @@ mod apply;
 pub mod attach;
 mod check;
 mod clsact;
+mod counters;
 mod error;
 mod events;
 mod fill;
