@@ -1,51 +1,62 @@
 //! Formatting, Clippy for the host and for the BPF target, rustdoc: all without a warning.
 
-use anyhow::Result;
+use std::process::Command;
+
+use anyhow::{Result, bail};
 
 use crate::{command, setup::Environment};
 
-/// Runs every check.
+/// Runs every check, also behind one that finds something.
 ///
 /// # Errors
 ///
-/// At the first check that finds something.
+/// If any check finds something, naming how many do.
 pub(crate) fn run(environment: &Environment) -> Result<()> {
-    command::run(environment.cargo().args(["fmt", "--all", "--check"]))?;
-    command::run(
-        environment
-            .cargo()
-            .args(["clippy", "--quiet", "--workspace", "--exclude", "hep-ebpf"])
-            .args(["--all-targets", "--", "-D", "warnings"]),
-    )?;
+    let mut found = 0_usize;
+    for mut check in checks(environment) {
+        if let Err(problem) = command::run(&mut check) {
+            eprintln!("xtask: lint: {problem:#}");
+            found += 1;
+        }
+    }
+    if found > 0 {
+        bail!("{found} checks found something");
+    }
+    Ok(())
+}
+
+/// The checks, cheapest first.
+fn checks(environment: &Environment) -> Vec<Command> {
+    let mut format = environment.cargo();
+    format.args(["fmt", "--all", "--check"]);
+
+    let mut host = environment.cargo();
+    host.args(["clippy", "--quiet", "--workspace", "--exclude", "hep-ebpf"])
+        .args(["--all-targets", "--", "-D", "warnings"]);
+
+    let mut bpf = environment.cargo();
+    bpf.args(["clippy", "--quiet", "--release", "--package", "hep-ebpf"])
+        .args(["--target", "bpfel-unknown-none", "-Z", "build-std=core"])
+        .args(["--", "-D", "warnings"])
+        .env("RUSTC_BOOTSTRAP", "1")
+        // Which registers a traced function's arguments are in: asked for by aya-ebpf.
+        .env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            format!("--cfg=bpf_target_arch=\"{}\"", std::env::consts::ARCH),
+        );
+
+    let mut documentation = environment.cargo();
+    documentation
+        .args(["doc", "--quiet", "--no-deps", "--workspace"])
+        .args(["--exclude", "hep-ebpf"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+
+    let mut checks = vec![format, host];
     if environment.toolchain_has_source() {
-        command::run(
-            environment
-                .cargo()
-                .args(["clippy", "--quiet", "--release", "--package", "hep-ebpf"])
-                .args(["--target", "bpfel-unknown-none", "-Z", "build-std=core"])
-                .args(["--", "-D", "warnings"])
-                .env("RUSTC_BOOTSTRAP", "1")
-                .env("CARGO_ENCODED_RUSTFLAGS", bpf_flags()),
-        )?;
+        checks.push(bpf);
     } else {
         println!("hep-ebpf is not linted: Clippy needs the toolchain's own rust-src component");
     }
-    command::run(
-        environment
-            .cargo()
-            .args([
-                "doc",
-                "--quiet",
-                "--no-deps",
-                "--workspace",
-                "--exclude",
-                "hep-ebpf",
-            ])
-            .env("RUSTDOCFLAGS", "-D warnings"),
-    )
-}
-
-/// Which registers a traced function's arguments are in: asked for by aya-ebpf.
-fn bpf_flags() -> String {
-    format!("--cfg=bpf_target_arch=\"{}\"", std::env::consts::ARCH)
+    checks.push(documentation);
+    checks
 }

@@ -2,6 +2,7 @@
 //! specification.
 
 mod command;
+mod demo;
 mod lint;
 mod setup;
 mod spec;
@@ -22,6 +23,8 @@ struct Arguments {
 enum Task {
     /// Install what building and testing needs and this machine lacks (Debian, as root)
     Setup,
+    /// Enforce the example policies on real traffic between network namespaces, and show it
+    Demo,
     /// Set up, lint, build, run every test, and check that every statement of tests/spec has one
     Test,
     /// Formatting, Clippy for the host and for the BPF target, and rustdoc, all without a warning
@@ -33,6 +36,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Setup => setup::run().map(|_environment| ()),
+        Task::Demo => demo::run(),
         Task::Test => test::run(),
         Task::Lint => setup::run().and_then(|environment| lint::run(&environment)),
         Task::SpecCoverage => spec::run(),

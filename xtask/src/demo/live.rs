@@ -1,0 +1,214 @@
+//! Changes under way: what new connections and an established one notice of them.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+use super::{
+    firewall::Firewall,
+    happened, interruption,
+    namespace::{self, CLIENT},
+    probe::{self, Probe},
+    scene,
+};
+
+/// How often a new connection is tried, and how long one may take.
+const INTERVAL: Duration = Duration::from_millis(20);
+/// How long a change may take to be noticed.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A policy file that denies everything before any other is asked.
+const DENY_ALL: &str = "\
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata:
+  name: security.deny-all
+spec:
+  tier: security
+  order: -1000
+  applyOnForward: true
+  types: [Ingress, Egress]
+  ingress:
+    - action: Deny
+  egress:
+    - action: Deny
+";
+
+/// Closes the web server's port in its policy, and opens it again, while connections are made to it
+/// and one that stands is in use. The result is how often nothing came of a change.
+///
+/// # Errors
+///
+/// If a file cannot be written or a connection not be tried.
+pub(crate) fn change(firewall: &Firewall) -> Result<usize> {
+    const FILE: &str = "web.yaml";
+    let text = firewall.read_policy(FILE)?;
+    let closed = text.replacen("ports: [http, https]", "ports: [https]", 1);
+    if closed == text {
+        bail!("{FILE} does not open the port `http`");
+    }
+    let established = Established::open(&scene::WEB_V4)?;
+    let mut surprises = 0;
+
+    let changed = firewall.write_policy(FILE, &closed)?;
+    println!("{FILE}: `http` is taken out of the allowed ports");
+    surprises += report(
+        "new connections over IPv4 get no answer",
+        noticed(&scene::WEB_V4, false, changed)?,
+    );
+    surprises += report(
+        "new connections over IPv6 get no answer",
+        noticed(&scene::WEB_V6, false, changed)?,
+    );
+    surprises += report(
+        "the established connection stands still",
+        established.stopped(changed)?,
+    );
+
+    let changed = firewall.write_policy(FILE, &text)?;
+    println!("{FILE}: as it was");
+    surprises += report(
+        "new connections over IPv4 are answered",
+        noticed(&scene::WEB_V4, true, changed)?,
+    );
+    surprises += report(
+        "new connections over IPv6 are answered",
+        noticed(&scene::WEB_V6, true, changed)?,
+    );
+
+    firewall.write_policy(FILE, &text.replacen("Allow", "Alow", 1))?;
+    println!("{FILE}: with a mistake in it");
+    thread::sleep(Duration::from_secs(1));
+    firewall.show(&["status"])?;
+    surprises += expect(&scene::WEB_V4, true)?;
+    firewall.write_policy(FILE, &text)?;
+    Ok(surprises)
+}
+
+/// Denies everything, and shows that the failsafe still lets an administrator in.
+///
+/// # Errors
+///
+/// As [`change`].
+pub(crate) fn deny_all(firewall: &Firewall) -> Result<usize> {
+    const FILE: &str = "mistake.yaml";
+    let changed = firewall.write_policy(FILE, DENY_ALL)?;
+    let mut surprises = report(
+        "the web server is gone",
+        noticed(&scene::WEB_V4, false, changed)?,
+    );
+    for probe in [&scene::WEB_V6, &scene::SSH_V4, &scene::SSH_V6] {
+        let is_ssh = probe.traffic == scene::SSH_V4.traffic;
+        let opinion = firewall.explain(probe)?;
+        print!(
+            "policy says {}: {}; ",
+            if opinion.allows { "allow" } else { "deny" },
+            opinion.because
+        );
+        surprises += expect(probe, is_ssh)? + usize::from(opinion.allows != is_ssh);
+    }
+    let changed = firewall.remove_policy(FILE)?;
+    surprises += report(
+        "the file is removed, the web server is back",
+        noticed(&scene::WEB_V4, true, changed)?,
+    );
+    Ok(surprises)
+}
+
+/// Prints one probe's outcome; 1 if it is not the expected one.
+fn expect(probe: &Probe, answered: bool) -> Result<usize> {
+    let outcome = probe.is_answered()?;
+    println!("{probe}: {}", happened(outcome));
+    Ok(usize::from(outcome != answered))
+}
+
+/// Prints how long something took to be noticed; 1 if it was not.
+fn report(what: &str, taken: Option<Duration>) -> usize {
+    match taken {
+        Some(taken) => println!("  {:>4} ms  {what}", taken.as_millis()),
+        None => println!("  NOT in {PATIENCE:?}: {what}"),
+    }
+    usize::from(taken.is_none())
+}
+
+/// Tries new connections until one begins that is answered, or is not, as wanted; the time from the
+/// change to its beginning.
+fn noticed(probe: &Probe, answered: bool, changed: Instant) -> Result<Option<Duration>> {
+    let service = probe.service().context("a probe without a port")?;
+    while changed.elapsed() < PATIENCE {
+        interruption()?;
+        let begun = Instant::now();
+        let outcome = namespace::inside(probe.from, || {
+            probe::connect(probe.source, service, 5 * INTERVAL)
+        })?;
+        if outcome.is_some() == answered {
+            return Ok(Some(begun.duration_since(changed)));
+        }
+        thread::sleep(INTERVAL);
+    }
+    Ok(None)
+}
+
+/// A connection that sends and receives all the time, and ends when this is dropped.
+struct Established {
+    stop: Arc<AtomicBool>,
+    /// Yields the moment of the first request without an answer.
+    worker: Option<thread::JoinHandle<Option<Instant>>>,
+}
+
+impl Established {
+    fn open(probe: &Probe) -> Result<Self> {
+        let service: SocketAddr = probe.service().context("a probe without a port")?;
+        let mut connection = namespace::inside(CLIENT, || {
+            probe::connect(probe.source, service, probe::PATIENCE)
+        })?
+        .with_context(|| format!("{probe}: no connection to begin with"))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let should_stop = Arc::clone(&stop);
+        let worker = thread::spawn(move || {
+            while !should_stop.load(Ordering::Relaxed) {
+                let asked = Instant::now();
+                if !probe::is_echoed(&mut connection) {
+                    return Some(asked);
+                }
+                thread::sleep(INTERVAL);
+            }
+            None
+        });
+        Ok(Self {
+            stop,
+            worker: Some(worker),
+        })
+    }
+
+    /// The time from the change to the first request without an answer.
+    fn stopped(mut self, changed: Instant) -> Result<Option<Duration>> {
+        let Some(worker) = self.worker.take() else {
+            return Ok(None);
+        };
+        while !worker.is_finished() && changed.elapsed() < PATIENCE {
+            interruption()?;
+            thread::sleep(INTERVAL);
+        }
+        self.stop.store(true, Ordering::Relaxed);
+        let moment = worker.join().ok().flatten();
+        Ok(moment.map(|moment| moment.saturating_duration_since(changed)))
+    }
+}
+
+impl Drop for Established {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(worker) = self.worker.take() {
+            // Its outcome is of no interest any more.
+            drop(worker.join());
+        }
+    }
+}
