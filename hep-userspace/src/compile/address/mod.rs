@@ -1,5 +1,7 @@
 //! Address partitions in the shape of the maps: DXR tables (see `hep_common::address`).
 
+#[cfg(test)]
+mod tests;
 mod v4;
 mod v6;
 

@@ -1,6 +1,7 @@
 //! Whole generations, judged by walking their tables as the programs do.
 
-mod fixture;
+mod differential;
+pub(super) mod fixture;
 
-mod walker;
+pub(super) mod walker;
 mod worked_cases;

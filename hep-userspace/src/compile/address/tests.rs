@@ -1,0 +1,151 @@
+//! Look-ups in the tables against the partition that they were built from.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnetwork::IpNetwork;
+use proptest::prelude::*;
+
+use super::{tables4, tables6};
+use crate::compile::{
+    RuleTables,
+    partition::partition,
+    ranges::RangeSet,
+    tests::{
+        fixture::{compiled, snapshot},
+        walker::address_class,
+    },
+};
+
+/// Tables with nothing in them but the address classes of these sets.
+fn tables(sets: &[Vec<IpNetwork>]) -> (RuleTables, [Vec<Vec<u16>>; 2]) {
+    let v4: Vec<RangeSet<u32>> = sets.iter().map(RangeSet::of_nets).collect();
+    let v6: Vec<RangeSet<u128>> = sets.iter().map(RangeSet::of_nets).collect();
+    let partition4 = partition(&v4).expect("few classes");
+    let partition6 = partition(&v6).expect("few classes");
+    let (four, six) = (tables4(&partition4.ranges), tables6(&partition6.ranges));
+    let mut tables = compiled(&snapshot()).tables;
+    tables.roots4 = four.roots;
+    tables.ranges4 = four.ranges;
+    tables.roots6 = six.roots;
+    tables.ranges6_top = six.top;
+    tables.ranges6_mid = six.mid;
+    tables.ranges6_low = six.low;
+    (
+        tables,
+        [partition4.classes_of_set, partition6.classes_of_set],
+    )
+}
+
+/// The sets that hold an address, from its class and naively.
+fn holding(
+    sets: &[Vec<IpNetwork>],
+    tables: &RuleTables,
+    classes_of_set: &[Vec<Vec<u16>>; 2],
+    address: IpAddr,
+) -> (Vec<usize>, Vec<usize>) {
+    let class = u16::try_from(address_class(tables, address)).expect("a class");
+    let classes_of_set = &classes_of_set[usize::from(address.is_ipv6())];
+    let by_class = (0..sets.len()).filter(|set| classes_of_set[*set].contains(&class));
+    let naive = (0..sets.len()).filter(|set| sets[*set].iter().any(|net| net.contains(address)));
+    (by_class.collect(), naive.collect())
+}
+
+/// The first and last address of a network and their neighbours.
+fn edges(net: &IpNetwork) -> Vec<IpAddr> {
+    match net {
+        IpNetwork::V4(net) => {
+            let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
+            [first, last, first.wrapping_sub(1), last.wrapping_add(1)]
+                .map(|bits| IpAddr::from(Ipv4Addr::from_bits(bits)))
+                .into()
+        }
+        IpNetwork::V6(net) => {
+            let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
+            [first, last, first.wrapping_sub(1), last.wrapping_add(1)]
+                .map(|bits| IpAddr::from(Ipv6Addr::from_bits(bits)))
+                .into()
+        }
+    }
+}
+
+/// Prefix lengths, most often at and beside the borders of the stages.
+fn prefix(most: u8) -> impl Strategy<Value = u8> {
+    let borders = [0, 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128];
+    let borders: Vec<u8> = borders.into_iter().filter(|bits| *bits <= most).collect();
+    prop_oneof![proptest::sample::select(borders), 0..=most]
+}
+
+/// Networks that nest, touch and repeat: few distinct bits.
+fn some_net() -> impl Strategy<Value = IpNetwork> {
+    let v4 = (prefix(32), 0..4_u32, 0..4_u32, 0..4_u32).prop_map(|(bits, a, b, c)| {
+        let address = a << 30 | b << 15 | c | if c == 3 { 0xffff } else { 0 };
+        net(IpAddr::from(Ipv4Addr::from_bits(address)), bits)
+    });
+    let v6 =
+        (prefix(128), 0..3_u128, 0..4_u128, 0..4_u128, 0..4_u128).prop_map(|(bits, a, b, c, d)| {
+            let low = if d == 3 { u128::from(u64::MAX) } else { d };
+            let address = a << 126 | b << 111 | b << 95 | c << 64 | c << 62 | low;
+            net(IpAddr::from(Ipv6Addr::from_bits(address)), bits)
+        });
+    prop_oneof![v4, v6]
+}
+
+fn net(address: IpAddr, bits: u8) -> IpNetwork {
+    let net = IpNetwork::new(address, bits).expect("a prefix length of the family");
+    IpNetwork::new(net.network(), bits).expect("as above")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn the_class_of_an_address_names_the_sets_that_hold_it(
+        sets in proptest::collection::vec(proptest::collection::vec(some_net(), 0..12), 1..6),
+        others in proptest::collection::vec((any::<u32>(), any::<u128>()), 8),
+    ) {
+        let (tables, classes_of_set) = tables(&sets);
+        let random = others.iter().flat_map(|(v4, v6)| {
+            [IpAddr::from(Ipv4Addr::from_bits(*v4)), IpAddr::from(Ipv6Addr::from_bits(*v6))]
+        });
+        let addresses = sets.iter().flatten().flat_map(edges).chain(random);
+        for address in addresses {
+            let (by_class, naive) = holding(&sets, &tables, &classes_of_set, address);
+            prop_assert_eq!(by_class, naive, "{}", address);
+        }
+    }
+}
+
+#[test]
+fn whole_roots_need_no_ranges_and_others_start_at_their_first_address() {
+    let four = tables4(&[(0, 0), (0x0a00_0000, 1), (0x0a01_0000, 0), (0x0a01_8000, 2)]);
+    let root = |top: usize| (four.roots[top].first, four.roots[top].len);
+    assert_eq!(
+        [root(0x0a00), root(0x0a01), root(0x0a02)],
+        [(1, 0), (0, 2), (2, 0)]
+    );
+    let ranges = &four.ranges[0].ranges;
+    assert_eq!([ranges[0].start, ranges[1].start], [0, 0x8000]);
+    assert_eq!([ranges[0].class, ranges[1].class], [0, 2]);
+}
+
+#[test]
+fn a_host_route_of_ipv6_takes_one_run_in_each_stage() {
+    let host = 0x2001_0db8_0000_0001_0000_0000_0000_0007_u128;
+    let six = tables6(&[(0, 0), (host, 1), (host + 1, 0)]);
+    assert_eq!((six.roots[0x2001].first, six.roots[0x2001].len), (0, 3));
+    let top: Vec<u32> = six.top[0].ranges[..3]
+        .iter()
+        .map(|range| range.start)
+        .collect();
+    assert_eq!(top, [0, 0x0db8, 0x0db9]);
+    let mid: Vec<u32> = six.mid[0].ranges[..4]
+        .iter()
+        .map(|range| range.start)
+        .collect();
+    assert_eq!(mid, [3, 0, 1, 2]);
+    let low: Vec<(u64, u32)> = six.low[0].ranges[..4]
+        .iter()
+        .map(|range| (range.start, range.target))
+        .collect();
+    assert_eq!(low, [(3, 0), (0, 0), (7, 1), (8, 0)]);
+}
