@@ -1,9 +1,14 @@
 //! The command line: one file per subcommand, arguments in, text and exit code out.
 
+mod down;
 mod explain;
 mod instance;
 mod output;
+mod run;
 mod selector;
+mod show;
+mod status;
+mod table;
 mod test;
 mod validate;
 
@@ -14,6 +19,7 @@ use clap::{Parser, Subcommand};
 
 pub use instance::Instance;
 pub use output::Format;
+use selector::parse_label;
 
 /// What the exit code says. Scripts rely on the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,15 +70,23 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Arguments),
+    Status(status::Arguments),
+    Show(show::Arguments),
     Validate(validate::Arguments),
     Selector(selector::Arguments),
     Test(test::Arguments),
     Explain(explain::Arguments),
+    Down(down::Arguments),
 }
 
 impl Command {
     fn run(&self, format: Format) -> Result<Exit> {
         match self {
+            Self::Run(arguments) => run::run(arguments, format),
+            Self::Status(arguments) => status::run(arguments, format),
+            Self::Show(arguments) => show::run(arguments, format),
+            Self::Down(arguments) => down::run(arguments, format),
             Self::Selector(arguments) => selector::run(arguments, format),
             Self::Validate(arguments) => validate::run(arguments, format),
             Self::Test(arguments) => test::run(arguments, format),

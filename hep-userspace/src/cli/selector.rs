@@ -29,7 +29,8 @@ pub(super) struct Arguments {
     no_labels: bool,
 }
 
-fn parse_label(text: &str) -> Result<(String, String), String> {
+/// Reads `KEY=VALUE`.
+pub(super) fn parse_label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write KEY=VALUE, such as role=web".to_owned()),

@@ -1,7 +1,66 @@
 //! The reconcile loop: the only tasks, timers, clocks and signals.
+//!
+//! ```text
+//! watch ──files──▶ validate ──snapshot──▶ compile ──generation──▶ kernel ──▶ attach
+//! netlink ──interfaces, addresses──────────┘                                  │
+//! status ◀── what became of it ───────────────────────────────────────────────┘
+//! ```
 
+pub mod events;
 pub mod host_endpoint;
+pub mod logging;
 pub mod netlink;
+pub mod options;
+pub mod reconcile;
+pub mod service;
 pub mod state;
+pub mod status;
 pub mod sysctl;
 pub mod watch;
+
+use std::{io, path::PathBuf};
+
+pub use events::protocol_name;
+pub use logging::start as start_logging;
+pub use netlink::{HostNetwork, NetworkError, NetworkWatch};
+pub use options::Options;
+pub use reconcile::EnforceError;
+pub use service::run;
+pub use state::{StateError, remove as remove_state};
+pub use watch::Hold;
+
+use crate::{source::SourceError, validate::Problem};
+
+/// Why the daemon could not start, or a load was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The state directory cannot be used, or belongs to another daemon.
+    #[error("state directory")]
+    State(#[from] StateError),
+    /// Interfaces and addresses cannot be read.
+    #[error("network")]
+    Network(#[from] NetworkError),
+    /// The policy directory cannot be read.
+    #[error("policy directory")]
+    Directory(#[source] SourceError),
+    /// The policy directory is in a state that is not obeyed.
+    #[error("{}", .0.advice())]
+    Held(Hold),
+    /// The policy has errors.
+    #[error("the policy is invalid")]
+    Invalid(Vec<Problem>),
+    /// The policy is valid, but could not be brought into force.
+    #[error("enforce the policy")]
+    Enforce(#[from] EnforceError),
+    /// The status socket could not be made.
+    #[error("status socket {}", path.display())]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// Signals cannot be received.
+    #[error("signal handlers")]
+    Signals(#[source] io::Error),
+}

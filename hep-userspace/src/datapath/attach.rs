@@ -20,6 +20,7 @@ use std::{
 
 use aya::programs::{ProgramError, SchedClassifier, TcAttachType, links::LinkError, tc::TcError};
 use hep_common::Direction;
+use serde::Serialize;
 
 use super::{
     clsact,
@@ -39,11 +40,67 @@ pub struct Target {
     pub name: Arc<str>,
 }
 
-/// How an interface has its programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Hook {
+/// How one side of an interface has its program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hook {
+    /// By a TCX link.
     Tcx,
+    /// By a clsact filter.
     Clsact,
+    /// It has none.
+    Missing,
+}
+
+impl Hook {
+    /// The stable name that commands print.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcx => "tcx",
+            Self::Clsact => "clsact",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+/// How both sides of an interface have their programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Hooks {
+    /// Packets that come in.
+    pub ingress: Hook,
+    /// Packets that go out.
+    pub egress: Hook,
+}
+
+/// What is on record in `directory`, an instance's directory of links, about an interface.
+#[must_use]
+pub fn hooks(directory: &Path, ifindex: u32) -> Hooks {
+    let hook = |direction| {
+        if link_record(directory, ifindex, direction).exists() {
+            Hook::Tcx
+        } else if filter_record(directory, ifindex, direction).exists() {
+            Hook::Clsact
+        } else {
+            Hook::Missing
+        }
+    };
+    Hooks {
+        ingress: hook(Direction::Ingress),
+        egress: hook(Direction::Egress),
+    }
+}
+
+fn link_record(directory: &Path, ifindex: u32, direction: Direction) -> PathBuf {
+    directory.join(format!("{ifindex}-{}", direction_name(direction)))
+}
+
+fn filter_record(directory: &Path, ifindex: u32, direction: Direction) -> PathBuf {
+    directory.join(format!("{ifindex}-{}-filter", direction_name(direction)))
+}
+
+fn qdisc_record(directory: &Path, ifindex: u32) -> PathBuf {
+    directory.join(format!("{ifindex}-clsact"))
 }
 
 /// Why programs could not be attached or detached.
@@ -116,23 +173,14 @@ pub struct Attachments {
 }
 
 impl Attachments {
-    /// The attachments recorded under `pins`, the instance's pin directory of this ABI version;
-    /// makes the directory of links if it is missing.
-    ///
-    /// # Errors
-    ///
-    /// [`AttachError::Directory`] if the directory cannot be made.
-    pub fn open(pins: &Path, netlink: rtnetlink::Handle) -> Result<Self, AttachError> {
-        let directory = pins.join("links");
-        fs::create_dir_all(&directory).map_err(|source| AttachError::Directory {
-            path: directory.clone(),
-            source,
-        })?;
-        Ok(Self {
+    /// The attachments recorded in `directory`, the directory of links of an instance.
+    #[must_use]
+    pub const fn new(directory: PathBuf, netlink: rtnetlink::Handle) -> Self {
+        Self {
             directory,
             netlink,
             has_tcx: true,
-        })
+        }
     }
 
     /// Puts a program on one side of an interface, or the current program in place of an earlier
@@ -148,13 +196,9 @@ impl Attachments {
         target: &Target,
         attach_type: AttachType,
     ) -> Result<bool, AttachError> {
-        let hook = match attach_type {
-            AttachType::Tcx if self.has_tcx => Hook::Tcx,
-            AttachType::Tcx | AttachType::Tc => Hook::Clsact,
-        };
-        let pin = self.record(target.ifindex, direction, Hook::Tcx);
-        let filter = self.record(target.ifindex, direction, Hook::Clsact);
-        if hook == Hook::Tcx {
+        let pin = link_record(&self.directory, target.ifindex, direction);
+        let filter = filter_record(&self.directory, target.ifindex, direction);
+        if attach_type == AttachType::Tcx && self.has_tcx {
             match links::attach(program, direction, target, &pin)? {
                 Attached::Unsupported => self.has_tcx = false,
                 outcome @ (Attached::Changed | Attached::Already) => {
@@ -168,7 +212,7 @@ impl Attachments {
             }
         }
         let is_new = !filter.exists();
-        let qdisc = self.qdisc_record(target.ifindex);
+        let qdisc = qdisc_record(&self.directory, target.ifindex);
         clsact::attach(program, direction, target, &filter, &qdisc, &self.netlink).await?;
         links::remove_pin(&pin)?;
         Ok(is_new)
@@ -207,7 +251,11 @@ impl Attachments {
             source,
         };
         let mut found = BTreeSet::new();
-        for entry in fs::read_dir(&self.directory).map_err(fail)? {
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+            entries => entries.map_err(fail)?,
+        };
+        for entry in entries {
             let name = entry.map_err(fail)?.file_name();
             let number = name
                 .to_str()
@@ -220,8 +268,8 @@ impl Attachments {
 
     async fn detach(&self, ifindex: u32, name: Option<&Arc<str>>) -> Result<(), AttachError> {
         for direction in DIRECTIONS {
-            links::remove_pin(&self.record(ifindex, direction, Hook::Tcx))?;
-            let filter = self.record(ifindex, direction, Hook::Clsact);
+            links::remove_pin(&link_record(&self.directory, ifindex, direction))?;
+            let filter = filter_record(&self.directory, ifindex, direction);
             match name {
                 Some(name) if filter.exists() => {
                     let name = Arc::clone(name);
@@ -235,32 +283,19 @@ impl Attachments {
                 let name = Arc::clone(name);
                 self.remove_qdisc_if_unused(&Target { ifindex, name }).await
             }
-            None => clsact::remove_record(&self.qdisc_record(ifindex)),
+            None => clsact::remove_record(&qdisc_record(&self.directory, ifindex)),
         }
     }
 
     async fn remove_qdisc_if_unused(&self, target: &Target) -> Result<(), AttachError> {
-        let is_used = DIRECTIONS.iter().any(|&direction| {
-            self.record(target.ifindex, direction, Hook::Clsact)
-                .exists()
-        });
+        let is_used = DIRECTIONS
+            .iter()
+            .any(|&direction| filter_record(&self.directory, target.ifindex, direction).exists());
         if is_used {
             return Ok(());
         }
-        let record = self.qdisc_record(target.ifindex);
+        let record = qdisc_record(&self.directory, target.ifindex);
         clsact::remove_qdisc(target, &record, &self.netlink).await
-    }
-
-    fn record(&self, ifindex: u32, direction: Direction, hook: Hook) -> PathBuf {
-        let direction = direction_name(direction);
-        self.directory.join(match hook {
-            Hook::Tcx => format!("{ifindex}-{direction}"),
-            Hook::Clsact => format!("{ifindex}-{direction}-filter"),
-        })
-    }
-
-    fn qdisc_record(&self, ifindex: u32) -> PathBuf {
-        self.directory.join(format!("{ifindex}-clsact"))
     }
 }
 

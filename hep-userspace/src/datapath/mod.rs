@@ -34,6 +34,6 @@ pub use events::{Events, ProgramLog};
 pub use flows::{End, Flow, Home, monotonic_ns};
 pub use load::{Kernel, LoadOptions};
 pub use maps::Maps;
-pub use pins::{links_directory, remove, version_directory};
+pub use pins::{all_links_directories, links_directory, remove, version_directory};
 pub use sweep::{SweepCursor, Swept};
 pub use test_run::TestOutcome;

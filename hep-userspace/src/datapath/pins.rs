@@ -41,6 +41,24 @@ pub fn links_directory(pins: &Path) -> PathBuf {
     version_directory(pins).join("links")
 }
 
+/// The directories with links of all versions that are there.
+///
+/// # Errors
+///
+/// [`KernelError::Directory`] if the pin directory cannot be listed.
+pub fn all_links_directories(pins: &Path) -> Result<Vec<PathBuf>, KernelError> {
+    let fail = KernelError::directory(pins);
+    let entries = match fs::read_dir(pins) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(fail)?,
+    };
+    Ok(entries
+        .flatten()
+        .map(|entry| entry.path().join("links"))
+        .filter(|links| links.is_dir())
+        .collect())
+}
+
 /// The pin directory, held against other writers for as long as this value lives.
 #[derive(Debug)]
 pub(super) struct Pins {

@@ -1,0 +1,80 @@
+//! `hep down`.
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    Exit, Format, Instance,
+    output::{print, print_json},
+};
+use crate::{
+    daemon::{self, NetworkWatch, status},
+    datapath::{self, KernelError, attach::Attachments},
+};
+
+/// Take everything of hep off this host
+///
+/// Detaches every program, removes the filters, qdiscs, maps and directories that hep made, and
+/// forgets the last good policy. From then on nothing is policed. Refuses (5) while a daemon runs.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    instance: Instance,
+}
+
+pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
+    let instance = &arguments.instance;
+    if let Ok(report) = status::ask(&instance.socket) {
+        eprintln!(
+            "hep: the daemon is running (pid {}); stop it first",
+            report.pid
+        );
+        return Ok(Exit::Refused);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    let detached = runtime.block_on(detach(instance))?;
+    match datapath::remove(&instance.bpffs) {
+        Ok(()) => {}
+        Err(error @ KernelError::Busy(_)) => {
+            eprintln!("hep: {error}; stop it first");
+            return Ok(Exit::Refused);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    daemon::remove_state(&instance.state_dir).context("state directory")?;
+    match std::fs::remove_file(&instance.socket) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            bail!("{}: {error}", instance.socket.display());
+        }
+        _ => {}
+    }
+    match format {
+        Format::Json => print_json(&json!({ "interfaces": detached }))?,
+        Format::Text if detached == 0 => print(&"nothing was attached")?,
+        Format::Text => print(&format!("{detached} interfaces are no longer policed"))?,
+    }
+    Ok(Exit::Ok)
+}
+
+/// Takes the programs off all interfaces; returns how many had any.
+async fn detach(instance: &Instance) -> Result<usize> {
+    let watch = NetworkWatch::open()?;
+    let network = watch.read().await?;
+    let names = network
+        .interfaces
+        .iter()
+        .map(|interface| (interface.ifindex, interface.name.clone()))
+        .collect();
+    let mut detached = 0;
+    for directory in datapath::all_links_directories(&instance.bpffs)? {
+        let attachments = Attachments::new(directory, watch.handle());
+        detached += attachments
+            .detach_others(&Default::default(), &names)
+            .await?;
+    }
+    Ok(detached)
+}

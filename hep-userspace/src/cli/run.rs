@@ -1,0 +1,149 @@
+//! `hep run`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+
+use super::{Exit, Format, Instance, output::print_json};
+use crate::daemon::{self, DaemonError, Options};
+
+/// Enforce a policy directory until stopped
+///
+/// Reads every *.yaml, *.yml and *.json below the directory, brings it into force on this host's
+/// interfaces, and follows changes of files, interfaces and addresses. A directory with an error
+/// changes nothing. Enforcement outlives the daemon; `hep down` ends it.
+///
+/// SIGHUP reads the directory again, SIGTERM and SIGINT stop. Exits with 3 if the directory is
+/// invalid at the start and there is no earlier policy to go on with.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The directory with the policy files
+    #[arg(long, value_name = "DIR", env = "HEP_POLICY_DIR")]
+    policy_dir: PathBuf,
+    /// This node's name, as HostEndpoints have it in spec.node [default: the host name, lower-case]
+    #[arg(long, value_name = "NAME", env = "HEP_NODE")]
+    node: Option<String>,
+    #[command(flatten)]
+    instance: Instance,
+    /// What becomes of established flows that a changed policy would deny
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "WHAT",
+        env = "HEP_ON_POLICY_CHANGE"
+    )]
+    on_policy_change: OnPolicyChange,
+    /// Accept IPv6 neighbour discovery and multicast listener traffic before policy
+    #[arg(
+        long,
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        value_name = "BOOL",
+        env = "HEP_IPV6_ND_EXEMPT"
+    )]
+    ipv6_nd_exempt: bool,
+    /// The bit of the packet mark that tells other interfaces of a forwarded packet which an
+    /// untracked policy accepted; 0 for none
+    #[arg(
+        long,
+        default_value = "0x1000000",
+        value_parser = parse_mark,
+        value_name = "MASK",
+        env = "HEP_BYPASS_MARK"
+    )]
+    bypass_mark: u32,
+    /// Keep a HostEndpoint for this node in memory that covers all interfaces and allows by default
+    #[arg(long, env = "HEP_AUTO_HOST_ENDPOINT")]
+    auto_host_endpoint: bool,
+    /// A label of that HostEndpoint; may be given several times
+    #[arg(
+        long = "node-label",
+        value_name = "KEY=VALUE",
+        value_parser = super::parse_label,
+        value_delimiter = ',',
+        env = "HEP_NODE_LABEL"
+    )]
+    node_labels: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum OnPolicyChange {
+    /// Judge them again at their next packet
+    #[default]
+    Revalidate,
+    /// Keep them, as Calico does
+    Keep,
+}
+
+fn parse_mark(text: &str) -> Result<u32, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(hex) => u32::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    match number {
+        Ok(mark) if mark.count_ones() <= 1 => Ok(mark),
+        _ => Err("write one bit, such as 0x1000000, or 0".to_owned()),
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
+    let absolute = |path: &PathBuf| {
+        std::path::absolute(path).with_context(|| format!("path {}", path.display()))
+    };
+    let options = Options {
+        policy_dir: absolute(&arguments.policy_dir)?,
+        node: arguments.node.clone().unwrap_or_else(host_name),
+        node_labels: arguments.node_labels.iter().cloned().collect(),
+        bpffs: absolute(&arguments.instance.bpffs)?,
+        socket: arguments.instance.socket.clone(),
+        state_dir: absolute(&arguments.instance.state_dir)?,
+        auto_host_endpoint: arguments.auto_host_endpoint,
+        revalidate: arguments.on_policy_change == OnPolicyChange::Revalidate,
+        nd_exempt: arguments.ipv6_nd_exempt,
+        bypass_mark: arguments.bypass_mark,
+        deny_events: false,
+    };
+    daemon::start_logging();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    match runtime.block_on(daemon::run(options)) {
+        Ok(()) => Ok(Exit::Ok),
+        Err(DaemonError::Invalid(problems)) => {
+            if format == Format::Json {
+                print_json(&problems)?;
+            }
+            eprintln!("hep: the policy is invalid; nothing was attached");
+            Ok(Exit::Invalid)
+        }
+        Err(error @ (DaemonError::Directory(_) | DaemonError::Held(_))) => {
+            eprintln!("hep: {:#}; nothing was attached", anyhow::Error::new(error));
+            Ok(Exit::Invalid)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The kernel's host name as Calico takes it for the node's name: trimmed and lower-case.
+fn host_name() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().trim().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_one_bit_or_none() {
+        assert_eq!(parse_mark("0x1000000"), Ok(1 << 24));
+        assert_eq!(parse_mark("8"), Ok(8));
+        assert_eq!(parse_mark("0"), Ok(0));
+        assert!(parse_mark("0x3").is_err());
+        assert!(parse_mark("mark").is_err());
+    }
+}

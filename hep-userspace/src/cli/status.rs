@@ -1,0 +1,243 @@
+//! `hep status`.
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    Exit, Format, Instance,
+    output::{print, print_json},
+    table::{Table, duration},
+};
+use crate::{
+    compile::{Description, EndpointDescription},
+    daemon::status::{self, AskError, Report, ReportedProblem, unix_ms},
+    datapath::{
+        KernelError, Maps,
+        attach::{Hooks, hooks},
+        links_directory,
+    },
+};
+
+/// Tell what is in force, and what the daemon knows
+///
+/// Works without the daemon. Exits with 1 if no policy is in force.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    instance: Instance,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    /// This node's name; empty if nothing is in force.
+    node: String,
+    /// 0 if nothing is in force.
+    generation: u32,
+    applied_unix_ms: u64,
+    /// The daemon runs, and has brought its policy into force everywhere.
+    ready: bool,
+    degraded: Option<String>,
+    holding: Option<String>,
+    /// Null if it does not run.
+    daemon: Option<DaemonStatus>,
+    /// Problems of the last load, if the daemon runs.
+    problems: Vec<ReportedProblem>,
+    resources: serde_json::Map<String, serde_json::Value>,
+    endpoints: Vec<EndpointDescription>,
+    interfaces: Vec<InterfaceStatus>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DaemonStatus {
+    pid: u32,
+    version: String,
+    started_unix_ms: u64,
+    policy_dir: String,
+    last_load_unix_ms: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InterfaceStatus {
+    name: String,
+    ifindex: u32,
+    endpoint: String,
+    workload: bool,
+    hooks: Hooks,
+}
+
+pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
+    let instance = &arguments.instance;
+    let report = match status::ask(&instance.socket) {
+        Ok(report) => Some(report),
+        Err(AskError::NotRunning(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let description = match Maps::open(&instance.bpffs).and_then(|maps| maps.description()) {
+        Ok(description) => description,
+        Err(KernelError::NotPinned(_) | KernelError::NoGeneration) => Description::default(),
+        Err(error) => return Err(error.into()),
+    };
+    let status = merge(description, report, instance);
+    match format {
+        Format::Json => print_json(&status)?,
+        Format::Text => print(&text(&status))?,
+    }
+    Ok(if status.generation == 0 {
+        Exit::Negative
+    } else {
+        Exit::Ok
+    })
+}
+
+fn merge(description: Description, report: Option<Report>, instance: &Instance) -> Status {
+    let links = links_directory(&instance.bpffs);
+    let report_or_default = report.clone().unwrap_or_default();
+    Status {
+        node: if description.node.is_empty() {
+            report_or_default.node
+        } else {
+            description.node
+        },
+        generation: description.generation,
+        applied_unix_ms: description.applied_unix_ms,
+        ready: report_or_default.ready,
+        degraded: report_or_default.degraded,
+        holding: report_or_default.holding,
+        daemon: report.map(|report| DaemonStatus {
+            pid: report.pid,
+            version: report.version,
+            started_unix_ms: report.started_unix_ms,
+            policy_dir: report.policy_dir.display().to_string(),
+            last_load_unix_ms: report.last_load_unix_ms,
+        }),
+        problems: report_or_default.problems,
+        resources: description
+            .resources
+            .into_iter()
+            .map(|(kind, count)| (kind, count.into()))
+            .collect(),
+        endpoints: description.endpoints,
+        interfaces: description
+            .interfaces
+            .into_iter()
+            .map(|interface| InterfaceStatus {
+                hooks: hooks(&links, interface.ifindex),
+                name: interface.name,
+                ifindex: interface.ifindex,
+                endpoint: interface.endpoint,
+                workload: interface.workload,
+            })
+            .collect(),
+    }
+}
+
+fn text(status: &Status) -> String {
+    let now = unix_ms();
+    let ago = |then: u64| duration(now.saturating_sub(then) / 1000);
+    let mut lines = Vec::new();
+    if status.generation == 0 {
+        lines.push("policy: none in force, nothing is policed".to_owned());
+    } else {
+        let resources: Vec<String> = status
+            .resources
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
+        lines.push(format!("node:   {}", status.node));
+        lines.push(format!(
+            "policy: generation {}, in force for {}: {}",
+            status.generation,
+            ago(status.applied_unix_ms),
+            resources.join(", ")
+        ));
+    }
+    lines.push(match &status.daemon {
+        Some(daemon) => format!(
+            "daemon: running for {}, pid {}, version {}, policy directory {}",
+            ago(daemon.started_unix_ms),
+            daemon.pid,
+            daemon.version,
+            daemon.policy_dir
+        ),
+        None => "daemon: not running".to_owned(),
+    });
+    if let Some(reason) = &status.degraded {
+        lines.push(format!("degraded: {reason}"));
+    }
+    if let Some(reason) = &status.holding {
+        lines.push(format!("holding: {reason}"));
+    }
+    let (endpoints, interfaces) = (endpoints(status), interfaces(status));
+    for table in [endpoints, interfaces] {
+        if !table.is_empty() {
+            lines.push(String::new());
+            lines.push(table.to_string());
+        }
+    }
+    if !status.problems.is_empty() {
+        lines.push(String::new());
+        let last_load = status
+            .daemon
+            .as_ref()
+            .map_or(0, |daemon| daemon.last_load_unix_ms);
+        lines.push(format!(
+            "problems of the last load, {} ago:",
+            ago(last_load)
+        ));
+        lines.extend(
+            status
+                .problems
+                .iter()
+                .map(|problem| format!("  {}", problem.text)),
+        );
+    }
+    lines.join("\n")
+}
+
+fn endpoints(status: &Status) -> Table {
+    let mut table = Table::new(&[
+        "ENDPOINT",
+        "INTERFACES",
+        "DIRECTION",
+        "POLICIES",
+        "UNMATCHED",
+        "UNMATCHED FORWARDED",
+    ]);
+    for endpoint in &status.endpoints {
+        let name = if endpoint.generated {
+            format!("{} (generated)", endpoint.name)
+        } else {
+            endpoint.name.clone()
+        };
+        for (direction, described) in [("ingress", &endpoint.ingress), ("egress", &endpoint.egress)]
+        {
+            table.row(vec![
+                name.clone(),
+                endpoint.interfaces.join(","),
+                direction.to_owned(),
+                described.policies.len().to_string(),
+                described.unmatched.clone(),
+                described.unmatched_forwarded.clone(),
+            ]);
+        }
+    }
+    table
+}
+
+fn interfaces(status: &Status) -> Table {
+    let mut table = Table::new(&["INTERFACE", ">INDEX", "ENDPOINT", "INGRESS", "EGRESS"]);
+    for interface in &status.interfaces {
+        table.row(vec![
+            interface.name.clone(),
+            interface.ifindex.to_string(),
+            interface.endpoint.clone(),
+            interface.hooks.ingress.name().to_owned(),
+            interface.hooks.egress.name().to_owned(),
+        ]);
+    }
+    table
+}

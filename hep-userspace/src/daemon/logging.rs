@@ -1,0 +1,63 @@
+//! Log lines on standard error.
+
+use std::io::{self, Write as _};
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+/// Writes `level: message` lines, or, where the journal reads along, lines with its level prefix.
+struct Lines {
+    is_journal: bool,
+}
+
+impl Log for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level() && is_ours(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let (number, name) = match record.level() {
+            Level::Error => (3, "error"),
+            Level::Warn => (4, "warning"),
+            Level::Info => (6, "info"),
+            Level::Debug => (7, "debug"),
+            Level::Trace => (7, "trace"),
+        };
+        let mut stderr = io::stderr().lock();
+        // Nobody is left to tell if standard error is gone.
+        drop(if self.is_journal {
+            writeln!(stderr, "<{number}>{}", record.args())
+        } else {
+            writeln!(stderr, "{name}: {}", record.args())
+        });
+    }
+
+    fn flush(&self) {}
+}
+
+/// Libraries are heard only when something is wrong.
+fn is_ours(metadata: &Metadata<'_>) -> bool {
+    metadata.level() <= Level::Warn || metadata.target().starts_with("hep")
+}
+
+/// Starts logging at level `info`.
+pub fn start() {
+    let is_journal = std::env::var_os("JOURNAL_STREAM").is_some();
+    // Fails only if logging was started before.
+    if log::set_boxed_logger(Box::new(Lines { is_journal })).is_ok() {
+        log::set_max_level(LevelFilter::Info);
+    }
+}
+
+/// Sets the level that `logSeverityScreen` names (spec RS-199).
+pub fn set_severity(severity: &str) {
+    log::set_max_level(match severity {
+        "trace" => LevelFilter::Trace,
+        "debug" => LevelFilter::Debug,
+        "warning" => LevelFilter::Warn,
+        "error" | "fatal" => LevelFilter::Error,
+        _ => LevelFilter::Info,
+    });
+}

@@ -1,0 +1,30 @@
+//! What `hep run` was asked to do.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// Options of the daemon.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The policy directory, absolute.
+    pub policy_dir: PathBuf,
+    /// This node's name; HostEndpoints with this `node` are enforced.
+    pub node: String,
+    /// This node's labels, for the generated HostEndpoint.
+    pub node_labels: BTreeMap<String, String>,
+    /// The instance's pin directory, absolute.
+    pub bpffs: PathBuf,
+    /// Where the status socket is.
+    pub socket: PathBuf,
+    /// Where the last good policy is kept.
+    pub state_dir: PathBuf,
+    /// Keep a generated HostEndpoint for this node.
+    pub auto_host_endpoint: bool,
+    /// Judge established flows again when the policy changes, instead of keeping them.
+    pub revalidate: bool,
+    /// Accept neighbour discovery and multicast listener traffic before policy.
+    pub nd_exempt: bool,
+    /// The skb mark bit of forwarded packets that an untracked policy accepted; 0: none.
+    pub bypass_mark: u32,
+    /// Report denied packets on the event ring.
+    pub deny_events: bool,
+}

@@ -1,0 +1,279 @@
+//! From files and interfaces to what is in force.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use hep_common::Direction;
+
+use super::{Options, host_endpoint, netlink::HostNetwork, sysctl};
+use crate::{
+    compile::{self, CompileError, Generation, Slots, compile},
+    datapath::{
+        Kernel, KernelError, LoadOptions,
+        attach::{AttachError, Attachments, Target},
+    },
+    model::Snapshot,
+};
+
+/// Why a snapshot could not be brought into force. What was in force before still is, except that
+/// after [`EnforceError::Attach`] the new rules are in force where programs are attached.
+#[derive(Debug, thiserror::Error)]
+pub enum EnforceError {
+    /// The compiler refused.
+    #[error("compile the policy")]
+    Compile(#[from] CompileError),
+    /// The kernel's side refused.
+    #[error("load the policy")]
+    Kernel(#[from] KernelError),
+    /// An interface could not be attached or detached.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+}
+
+/// What bringing a snapshot into force came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Enforced {
+    /// Number of the generation in force.
+    pub generation: u32,
+    /// It is a new one.
+    pub is_new: bool,
+    /// Interfaces that got programs they did not have, or a newer program.
+    pub attached: usize,
+    /// Interfaces that lost their programs.
+    pub detached: usize,
+    /// How long each phase took, in order.
+    pub phases: Vec<(&'static str, Duration)>,
+}
+
+/// The kernel's side, and what it is to hold.
+pub struct Reconciler {
+    options: Options,
+    attachments: Attachments,
+    kernel: Option<Kernel>,
+    network: HostNetwork,
+    /// The local addresses in the kernel, once they were put there.
+    local: Option<BTreeSet<IpAddr>>,
+    /// The generation in force, if this daemon compiled it.
+    last: Option<Generation>,
+    /// Counter slots that a former daemon gave out.
+    slots: Slots,
+    /// Every interface has the programs of this daemon.
+    is_adopted: bool,
+}
+
+impl Reconciler {
+    /// A reconciler that has not done anything; `slots` are those of the generation in force.
+    #[must_use]
+    pub fn new(options: Options, attachments: Attachments, slots: Slots) -> Self {
+        Self {
+            options,
+            attachments,
+            kernel: None,
+            network: HostNetwork::default(),
+            local: None,
+            last: None,
+            slots,
+            is_adopted: false,
+        }
+    }
+
+    /// Takes note of the network; returns whether it differs from before.
+    pub fn set_network(&mut self, network: HostNetwork) -> bool {
+        let is_different = self.network != network;
+        self.network = network;
+        is_different
+    }
+
+    /// The kernel's side, once something was in force.
+    pub fn kernel(&mut self) -> Option<&mut Kernel> {
+        self.kernel.as_mut()
+    }
+
+    /// The generation that this daemon brought into force.
+    #[must_use]
+    pub fn in_force(&self) -> Option<&Generation> {
+        self.last.as_ref()
+    }
+
+    /// Brings a snapshot into force on the interfaces there are. Tables are filled before anything
+    /// is attached (spec EV-189), so that no packet meets a program without rules. Unless `is_load`,
+    /// a generation that would mean the same as the one in force is not loaded.
+    ///
+    /// # Errors
+    ///
+    /// [`EnforceError`]; trying again is safe.
+    pub async fn enforce(
+        &mut self,
+        snapshot: &Snapshot,
+        is_load: bool,
+    ) -> Result<Enforced, EnforceError> {
+        let mut phases = Phases::default();
+        let mut generation = self.compile(snapshot)?;
+        phases.end("compile");
+        let is_new = is_load
+            || self
+                .last
+                .as_ref()
+                .is_none_or(|last| !is_same(last, &generation));
+        self.apply(snapshot, &mut generation, is_new)?;
+        phases.end("load");
+        if is_new {
+            self.last = Some(generation);
+        }
+        let (attached, detached) = self.attach(snapshot).await?;
+        phases.end("attach");
+        Ok(Enforced {
+            generation: self
+                .last
+                .as_ref()
+                .map_or(0, |last| last.description.generation),
+            is_new,
+            attached,
+            detached,
+            phases: phases.found,
+        })
+    }
+
+    fn compile(&self, snapshot: &Snapshot) -> Result<Generation, CompileError> {
+        let felix = &snapshot.felix;
+        let options = compile::Options {
+            nd_exempt: self.options.nd_exempt,
+            revalidate: self.options.revalidate,
+            bypass_mark: self.options.bypass_mark,
+            deny_events: self.options.deny_events,
+            fragment_timeout: sysctl::fragment_timeout(felix.fragment_timeout),
+            timeouts: sysctl::timeouts(&felix.timeouts),
+        };
+        let interfaces = &self.network.interfaces;
+        let slots = self
+            .last
+            .as_ref()
+            .map_or(&self.slots, |last| &last.description.slots);
+        let node = &self.options.node;
+        if !self.options.auto_host_endpoint {
+            return compile(snapshot, node, interfaces, &options, slots);
+        }
+        let mut snapshot = snapshot.clone();
+        let labels = &self.options.node_labels;
+        let generated = host_endpoint::generate(node, labels, interfaces, felix);
+        snapshot.endpoints.push(generated);
+        snapshot
+            .endpoints
+            .sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+        compile(&snapshot, node, interfaces, &options, slots)
+    }
+
+    fn apply(
+        &mut self,
+        snapshot: &Snapshot,
+        generation: &mut Generation,
+        is_new: bool,
+    ) -> Result<(), KernelError> {
+        let kernel = match &mut self.kernel {
+            Some(kernel) => kernel,
+            None => self.kernel.insert(Kernel::open(&LoadOptions {
+                pins: Some(self.options.bpffs.clone()),
+                flows: snapshot.felix.conntrack_size,
+                interfaces: snapshot.felix.max_interfaces,
+                log_level: snapshot.felix.bpf_log_level,
+                record_decisions: false,
+            })?),
+        };
+        if self.local.as_ref() != Some(&self.network.local) {
+            kernel.set_local(&self.network.local)?;
+            self.local = Some(self.network.local.clone());
+        }
+        if is_new {
+            kernel.apply(generation)?;
+        }
+        Ok(())
+    }
+
+    /// Attaches where the generation in force has rules, and nowhere else.
+    async fn attach(&mut self, snapshot: &Snapshot) -> Result<(usize, usize), EnforceError> {
+        let (Some(kernel), Some(generation)) = (&mut self.kernel, &self.last) else {
+            return Ok((0, 0));
+        };
+        let names: BTreeMap<u32, Arc<str>> = self
+            .network
+            .interfaces
+            .iter()
+            .map(|interface| (interface.ifindex, Arc::clone(&interface.name)))
+            .collect();
+        let mut wanted = BTreeSet::new();
+        let mut attached = 0;
+        let mut first_error = None;
+        for interface in &generation.description.interfaces {
+            wanted.insert(interface.ifindex);
+            let target = Target {
+                ifindex: interface.ifindex,
+                name: Arc::from(interface.name.as_str()),
+            };
+            match attach_both(kernel, &mut self.attachments, &target, snapshot).await {
+                Ok(is_changed) => attached += usize::from(is_changed),
+                // One interface that cannot be attached is no reason to leave the others open.
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        if let Some(error) = first_error {
+            return Err(error);
+        }
+        let detached = self.attachments.detach_others(&wanted, &names).await?;
+        if !self.is_adopted {
+            kernel.finish_adoption()?;
+            self.is_adopted = true;
+        }
+        Ok((attached, detached))
+    }
+}
+
+async fn attach_both(
+    kernel: &mut Kernel,
+    attachments: &mut Attachments,
+    target: &Target,
+    snapshot: &Snapshot,
+) -> Result<bool, EnforceError> {
+    let mut is_changed = false;
+    for direction in [Direction::Ingress, Direction::Egress] {
+        let program = kernel.program(direction);
+        is_changed |= attachments
+            .attach(program, direction, target, snapshot.felix.attach_type)
+            .await?;
+    }
+    Ok(is_changed)
+}
+
+/// Whether two generations mean the same, whatever their number.
+fn is_same(last: &Generation, next: &Generation) -> bool {
+    let mut description = next.description.clone();
+    description.generation = last.description.generation;
+    description.applied_unix_ms = last.description.applied_unix_ms;
+    last.tables == next.tables && last.description == description
+}
+
+/// Measures one phase after another.
+struct Phases {
+    start: Instant,
+    found: Vec<(&'static str, Duration)>,
+}
+
+impl Default for Phases {
+    fn default() -> Self {
+        Self {
+            start: Instant::now(),
+            found: Vec::new(),
+        }
+    }
+}
+
+impl Phases {
+    fn end(&mut self, name: &'static str) {
+        let now = Instant::now();
+        self.found.push((name, now.duration_since(self.start)));
+        self.start = now;
+    }
+}

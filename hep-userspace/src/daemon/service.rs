@@ -1,0 +1,516 @@
+//! The daemon: one loop that wakes for files, interfaces, timers and signals.
+
+use std::time::Duration;
+
+use hep_common::event::Event;
+use sd_notify::NotifyState;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
+};
+
+use super::{
+    DaemonError, Options, events, logging,
+    netlink::{NetworkError, NetworkWatch},
+    reconcile::{EnforceError, Enforced, Reconciler},
+    state::StateDirectory,
+    status::{self, Report, ReportedProblem, SharedReport},
+    watch::{DirectoryWatch, Found, Hold},
+};
+use crate::{
+    compile::{Description, Slots},
+    datapath::{Events, KernelError, Maps, SweepCursor, attach::Attachments, links_directory},
+    model::Snapshot,
+    source::File,
+    validate::{self, Loaded, Node, Scope, Severity},
+};
+
+/// How often expired flows are swept (spec RS-195).
+const SWEEP: Duration = Duration::from_secs(10);
+/// First and longest wait before something that failed is tried again.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Runs until told to stop; what is in force stays in force.
+///
+/// # Errors
+///
+/// [`DaemonError`] if it cannot start. Once started, it reports and goes on.
+pub async fn run(options: Options) -> Result<(), DaemonError> {
+    let mut daemon = Daemon::start(options).await?;
+    while daemon.turn().await {}
+    notify(&[NotifyState::Stopping]);
+    log::info!("stopped; the policy stays in force until `hep down`");
+    Ok(())
+}
+
+/// What woke the loop.
+enum Wake {
+    Network(Result<(), NetworkError>),
+    Directory,
+    Refresh,
+    Sweep,
+    Retry,
+    Watchdog,
+    Reload,
+    Event(std::io::Result<Event>),
+    Stop,
+}
+
+struct Daemon {
+    node: Node,
+    state: StateDirectory,
+    report: SharedReport,
+    network: NetworkWatch,
+    watch: DirectoryWatch,
+    reconciler: Reconciler,
+    snapshot: Option<Snapshot>,
+    /// Why the directory's present content is not in force.
+    refused: Option<String>,
+    /// Why the snapshot is not in force as it should be, and when to try again.
+    failed: Option<Failure>,
+    refresh: Option<Interval>,
+    sweep: Interval,
+    watchdog: Option<Interval>,
+    events: Option<Events>,
+    signals: Signals,
+}
+
+struct Failure {
+    text: String,
+    again: Instant,
+    wait: Duration,
+}
+
+struct Signals {
+    reload: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Daemon {
+    async fn start(options: Options) -> Result<Self, DaemonError> {
+        let state = StateDirectory::open(&options.state_dir)?;
+        let network = NetworkWatch::open()?;
+        let former = former_generation(&options);
+        let slots = former
+            .as_ref()
+            .map_or_else(Slots::default, |former| former.slots.clone());
+        let attachments = Attachments::new(links_directory(&options.bpffs), network.handle());
+        let mut reconciler = Reconciler::new(options.clone(), attachments, slots);
+        reconciler.set_network(network.read().await?);
+        let report = SharedReport::new(Report {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_unix_ms: status::unix_ms(),
+            node: options.node.clone(),
+            policy_dir: options.policy_dir.clone(),
+            ..Report::default()
+        });
+        let socket = options.socket.clone();
+        let listener = status::listen(&socket).map_err(|source| DaemonError::Socket {
+            path: socket,
+            source,
+        })?;
+        tokio::spawn(status::serve(listener, report.clone()));
+        let mut daemon = Self {
+            node: Node {
+                name: options.node.clone(),
+                labels: options.node_labels.clone(),
+                cpus: cpus(),
+            },
+            state,
+            report,
+            network,
+            watch: DirectoryWatch::new(&options.policy_dir),
+            reconciler,
+            snapshot: None,
+            refused: None,
+            failed: None,
+            refresh: None,
+            sweep: ticks(SWEEP),
+            watchdog: sd_notify::watchdog_enabled().map(|period| ticks(period / 2)),
+            events: None,
+            signals: Signals::new().map_err(DaemonError::Signals)?,
+        };
+        daemon.first_load(former.is_some()).await?;
+        daemon.publish();
+        notify(&[NotifyState::Ready]);
+        Ok(daemon)
+    }
+
+    /// Brings the directory into force, or the last good policy, or leaves a former daemon's; with
+    /// none of them nothing is attached (spec RS-006).
+    async fn first_load(&mut self, has_former: bool) -> Result<(), DaemonError> {
+        let last_good = self.state.load().unwrap_or_else(|error| {
+            log::error!("last good policy: {}", chain(&error));
+            None
+        });
+        if let Some(files) = &last_good {
+            self.watch.assume(files.clone());
+        }
+        let started = Instant::now();
+        let refusal = match (self.watch.read().await, &last_good) {
+            (Found::Changed(files), _) => self.load(files, started).await.err(),
+            (Found::Unchanged, Some(files)) => self.load(files.clone(), started).await.err(),
+            (Found::Unchanged, None) => self.load(Vec::new(), started).await.err(),
+            (Found::Held(hold), _) => Some(self.hold(hold)),
+            (Found::Unreadable(error), _) => {
+                self.refused = Some(chain(&error));
+                Some(DaemonError::Directory(error))
+            }
+        };
+        let Some(refusal) = refusal else {
+            return Ok(());
+        };
+        if let Some(files) = last_good {
+            log::warn!("starting with the last good policy");
+            let refused = self.refused.take();
+            match self.load(files, Instant::now()).await {
+                Ok(()) => {
+                    self.refused = refused;
+                    return Ok(());
+                }
+                Err(error) => log::error!("last good policy: {}", chain(&error)),
+            }
+            self.refused = refused;
+        }
+        if has_former {
+            log::warn!("the policy that a former daemon left stays in force");
+            return Ok(());
+        }
+        Err(refusal)
+    }
+
+    /// Waits for something to do and does it; returns whether to go on.
+    async fn turn(&mut self) -> bool {
+        let retry = self.failed.as_ref().map(|failure| failure.again);
+        let wake = tokio::select! {
+            biased;
+            _ = self.signals.terminate.recv() => Wake::Stop,
+            _ = self.signals.interrupt.recv() => Wake::Stop,
+            outcome = self.network.changed() => Wake::Network(outcome),
+            () = self.watch.changed() => Wake::Directory,
+            _ = self.signals.reload.recv() => Wake::Reload,
+            () = tick(self.refresh.as_mut()) => Wake::Refresh,
+            () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => Wake::Retry,
+            () = tick(self.watchdog.as_mut()) => Wake::Watchdog,
+            _ = self.sweep.tick() => Wake::Sweep,
+            event = next_event(self.events.as_mut()) => Wake::Event(event),
+        };
+        match wake {
+            Wake::Network(Ok(())) | Wake::Refresh => self.look_at_network().await,
+            Wake::Network(Err(error)) => log::error!("{}", chain(&error)),
+            Wake::Directory => self.look_at_directory().await,
+            Wake::Reload => {
+                log::info!(
+                    "SIGHUP: reading {} again",
+                    self.report.lock().policy_dir.display()
+                );
+                // Both in one message: the service manager wants to know when the reload began.
+                match NotifyState::monotonic_usec_now() {
+                    Ok(now) => notify(&[NotifyState::Reloading, now]),
+                    Err(_) => notify(&[NotifyState::Reloading]),
+                }
+                self.look_at_directory().await;
+                notify(&[NotifyState::Ready]);
+            }
+            Wake::Retry => self.enforce_again().await,
+            Wake::Watchdog => notify(&[NotifyState::Watchdog]),
+            Wake::Sweep => self.sweep_flows().await,
+            Wake::Event(Ok(event)) => {
+                self.print_event(&event);
+                return true;
+            }
+            Wake::Event(Err(error)) => {
+                log::error!("records of the programs: {}", chain(&error));
+                self.events = None;
+            }
+            Wake::Stop => return false,
+        }
+        self.publish();
+        true
+    }
+
+    async fn look_at_network(&mut self) {
+        match self.network.read().await {
+            Ok(network) => {
+                if self.reconciler.set_network(network) {
+                    self.enforce_again().await;
+                }
+            }
+            Err(error) => log::error!("{}", chain(&error)),
+        }
+    }
+
+    async fn look_at_directory(&mut self) {
+        let started = Instant::now();
+        match self.watch.read().await {
+            Found::Unchanged => self.report.lock().holding = None,
+            Found::Changed(files) => {
+                self.report.lock().holding = None;
+                if let Err(error) = self.load(files, started).await {
+                    log::error!("{}", chain(&error));
+                }
+            }
+            Found::Held(hold) => drop(self.hold(hold)),
+            Found::Unreadable(error) => {
+                log::error!("{}; the policy in force stays", chain(&error));
+                self.refused = Some(chain(&error));
+            }
+        }
+    }
+
+    fn hold(&mut self, hold: Hold) -> DaemonError {
+        let mut report = self.report.lock();
+        if report.holding.as_deref() != Some(hold.advice()) {
+            log::warn!("{}", hold.advice());
+        }
+        report.holding = Some(hold.advice().to_owned());
+        DaemonError::Held(hold)
+    }
+
+    /// Judges the files and brings them into force as a whole, or not at all.
+    async fn load(&mut self, files: Vec<File>, started: Instant) -> Result<(), DaemonError> {
+        let read = started.elapsed();
+        let begin = Instant::now();
+        let Loaded { snapshot, problems } = validate::load(&files, &self.node, Scope::Directory);
+        let validate = begin.elapsed();
+        for problem in &problems {
+            match problem.severity {
+                Severity::Error => log::error!("{problem}"),
+                Severity::Warning => log::warn!("{problem}"),
+                Severity::Info => log::info!("{problem}"),
+            }
+        }
+        {
+            let mut report = self.report.lock();
+            report.last_load_unix_ms = status::unix_ms();
+            report.problems = problems.iter().map(ReportedProblem::from).collect();
+        }
+        let Some(snapshot) = snapshot else {
+            let errors = problems
+                .iter()
+                .filter(|problem| problem.severity == Severity::Error);
+            let count = errors.count();
+            self.refused = Some(format!("the policy directory has {count} errors"));
+            return Err(DaemonError::Invalid(problems));
+        };
+        match self.reconciler.enforce(&snapshot, true).await {
+            Ok(mut enforced) => {
+                enforced.phases.insert(0, ("read", read));
+                enforced.phases.insert(1, ("validate", validate));
+                self.succeeded(&enforced);
+            }
+            // The tables are in force; what is missing is tried again.
+            Err(error @ EnforceError::Attach(_)) => self.fail(&error),
+            Err(error) => {
+                self.refused = Some(chain(&error));
+                return Err(error.into());
+            }
+        }
+        logging::set_severity(&snapshot.felix.log_severity);
+        self.refresh = snapshot.felix.interface_refresh.map(ticks);
+        self.snapshot = Some(snapshot);
+        self.refused = None;
+        if let Err(error) = self.state.save(&files) {
+            log::error!("keep the last good policy: {}", chain(&error));
+        }
+        Ok(())
+    }
+
+    async fn enforce_again(&mut self) {
+        let Some(snapshot) = self.snapshot.take() else {
+            return;
+        };
+        match self.reconciler.enforce(&snapshot, false).await {
+            Ok(enforced) => self.succeeded(&enforced),
+            Err(error) => self.fail(&error),
+        }
+        self.snapshot = Some(snapshot);
+    }
+
+    fn succeeded(&mut self, enforced: &Enforced) {
+        self.failed = None;
+        self.listen_to_kernel();
+        let description = self
+            .reconciler
+            .in_force()
+            .map(|generation| &generation.description);
+        if let Some(description) = description
+            && (enforced.is_new || enforced.attached + enforced.detached > 0)
+        {
+            log::info!("{}", summary(description, enforced));
+        }
+    }
+
+    fn fail(&mut self, error: &EnforceError) {
+        let text = chain(error);
+        log::error!("{text}");
+        let wait = self
+            .failed
+            .as_ref()
+            .map_or(RETRY.0, |failure| (failure.wait * 2).min(RETRY.1));
+        self.failed = Some(Failure {
+            text,
+            again: Instant::now() + wait,
+            wait,
+        });
+    }
+
+    /// Removes expired flows, a slice at a time, with a chance for others between slices.
+    async fn sweep_flows(&mut self) {
+        let Some(kernel) = self.reconciler.kernel() else {
+            return;
+        };
+        let mut cursor = SweepCursor::default();
+        loop {
+            match kernel.maps().sweep_slice(&mut cursor) {
+                Ok(swept) if swept.round_ended => return,
+                Ok(_) => tokio::task::yield_now().await,
+                Err(error) => {
+                    log::error!("sweep expired flows: {}", chain(&error));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Reads what the programs report, once there are programs.
+    fn listen_to_kernel(&mut self) {
+        if self.events.is_some() {
+            return;
+        }
+        let Some(kernel) = self.reconciler.kernel() else {
+            return;
+        };
+        match kernel.maps().events() {
+            Ok(events) => self.events = Some(events),
+            Err(error) => log::error!("{}", chain(&error)),
+        }
+        match kernel.program_log() {
+            Ok(log) => {
+                if let Some(mut log) = log {
+                    tokio::task::spawn(async move { log.forward().await });
+                }
+            }
+            Err(error) => log::error!("{}", chain(&error)),
+        }
+    }
+
+    fn print_event(&self, event: &Event) {
+        if let Some(generation) = self.reconciler.in_force() {
+            log::info!(target: "hep::event", "{}", events::line(event, &generation.description));
+        }
+    }
+
+    fn publish(&mut self) {
+        let mut report = self.report.lock();
+        let failed = self.failed.as_ref().map(|failure| failure.text.clone());
+        report.degraded = failed.or_else(|| self.refused.clone());
+        report.ready = self.snapshot.is_some() && self.failed.is_none();
+        let state = report.degraded.as_deref().or(report.holding.as_deref());
+        let text = state.map_or_else(
+            || "enforcing".to_owned(),
+            |state| format!("degraded: {state}"),
+        );
+        drop(report);
+        notify(&[NotifyState::Status(&text)]);
+    }
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            reload: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
+/// What the maps say that a former daemon left, if they are there and anything is in force.
+fn former_generation(options: &Options) -> Option<Description> {
+    match Maps::open(&options.bpffs).and_then(|maps| maps.description()) {
+        Ok(description) => Some(description),
+        Err(KernelError::NotPinned(_) | KernelError::NoGeneration) => None,
+        Err(error) => {
+            log::warn!("what a former daemon left: {}", chain(&error));
+            None
+        }
+    }
+}
+
+/// `generation 7 in force: …; read 1 ms, …`.
+fn summary(description: &Description, enforced: &Enforced) -> String {
+    let resources: Vec<String> = description
+        .resources
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    let phases: Vec<String> = enforced
+        .phases
+        .iter()
+        .map(|(name, time)| format!("{name} {:.1} ms", time.as_secs_f64() * 1000.0))
+        .collect();
+    format!(
+        "generation {} in force: {}; {} rules, {} sets; {} interfaces (+{} -{}); {}",
+        enforced.generation,
+        resources.join(", "),
+        description.rules.len(),
+        description.sets.len(),
+        description.interfaces.len(),
+        enforced.attached,
+        enforced.detached,
+        phases.join(", ")
+    )
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
+
+fn cpus() -> u32 {
+    std::thread::available_parallelism()
+        .ok()
+        .and_then(|count| u32::try_from(count.get()).ok())
+        .unwrap_or(1)
+}
+
+fn ticks(period: Duration) -> Interval {
+    let mut timer = interval(period.max(Duration::from_millis(100)));
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    timer.reset();
+    timer
+}
+
+/// Never, if there is no ring yet.
+async fn next_event(events: Option<&mut Events>) -> std::io::Result<Event> {
+    match events {
+        Some(events) => events.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Never, if there is no timer.
+async fn tick(timer: Option<&mut Interval>) {
+    match timer {
+        Some(timer) => {
+            timer.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        log::debug!("service manager: {error}");
+    }
+}
