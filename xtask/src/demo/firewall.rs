@@ -338,8 +338,14 @@ fn because(said: &Value) -> String {
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     match said["line"].as_u64() {
-        Some(line) if line > 0 => format!("{} {} ({file}:{line})", text("policy"), text("rule")),
-        _ if !text("default").is_empty() => text("default").to_owned(),
-        _ => text("reason").to_owned(),
+        Some(line) if line > 0 => {
+            let (_kind, policy) = text("policy").split_once('/').unwrap_or_default();
+            format!("{policy} {} ({file}:{line})", text("rule"))
+        }
+        // What stands behind the colon explains it at length.
+        _ => match text("default").split(':').next() {
+            Some(default) if !default.is_empty() => default.to_owned(),
+            _ => text("reason").to_owned(),
+        },
     }
 }
