@@ -2,9 +2,9 @@
 //!
 //! Each module imports only from those above it: `source` reads files into documents, `model` and
 //! `selector` give them types, `validate` checks what spans resources, `compile` turns a snapshot
-//! into tables, `datapath` loads them into the kernel, `reference` judges packets without it, `cases` puts policy
-//! under test by both,
-//! `daemon` keeps everything current, and `cli` is the command line.
+//! into tables, `datapath` loads them into the kernel, `reference` judges packets without it, `cases`
+//! puts policy under test by both, `daemon` keeps everything current, and `cli` is the command
+//! line.
 
 #![deny(unsafe_code)]
 
