@@ -15,6 +15,7 @@ pub mod reconcile;
 pub mod service;
 pub mod state;
 pub mod status;
+mod summary;
 pub mod sysctl;
 pub mod watch;
 

@@ -15,6 +15,7 @@ use super::{
     reconcile::{EnforceError, Enforced, Reconciler},
     state::StateDirectory,
     status::{self, Report, ReportedProblem, SharedReport},
+    summary::{chain, refusal, summary},
     watch::{DirectoryWatch, Found, Hold},
 };
 use crate::{
@@ -66,6 +67,8 @@ struct Daemon {
     snapshot: Option<Snapshot>,
     /// Why the directory's present content is not in force.
     refused: Option<String>,
+    /// Why the directory's present content is not known.
+    unreadable: Option<String>,
     /// Why the snapshot is not in force as it should be, and when to try again.
     failed: Option<Failure>,
     refresh: Option<Interval>,
@@ -125,6 +128,7 @@ impl Daemon {
             reconciler,
             snapshot: None,
             refused: None,
+            unreadable: None,
             failed: None,
             refresh: None,
             sweep: ticks(SWEEP),
@@ -155,7 +159,7 @@ impl Daemon {
             (Found::Unchanged, None) => self.load(Vec::new(), started).await.err(),
             (Found::Held(hold), _) => Some(self.hold(hold)),
             (Found::Unreadable(error), _) => {
-                self.refused = Some(chain(&error));
+                self.unreadable = Some(chain(&error));
                 Some(DaemonError::Directory(error))
             }
         };
@@ -244,18 +248,25 @@ impl Daemon {
 
     async fn look_at_directory(&mut self) {
         let started = Instant::now();
-        match self.watch.read().await {
-            Found::Unchanged => self.report.lock().holding = None,
+        let found = self.watch.read().await;
+        if matches!(found, Found::Unchanged | Found::Changed(_)) {
+            self.report.lock().holding = None;
+            self.unreadable = None;
+        }
+        match found {
+            Found::Unchanged => {}
             Found::Changed(files) => {
-                self.report.lock().holding = None;
                 if let Err(error) = self.load(files, started).await {
                     log::error!("{}", chain(&error));
                 }
             }
             Found::Held(hold) => drop(self.hold(hold)),
             Found::Unreadable(error) => {
-                log::error!("{}; the policy in force stays", chain(&error));
-                self.refused = Some(chain(&error));
+                let text = chain(&error);
+                if self.unreadable.as_ref() != Some(&text) {
+                    log::error!("{text}; the policy in force stays");
+                }
+                self.unreadable = Some(text);
             }
         }
     }
@@ -288,11 +299,7 @@ impl Daemon {
             report.problems = problems.iter().map(ReportedProblem::from).collect();
         }
         let Some(snapshot) = snapshot else {
-            let errors = problems
-                .iter()
-                .filter(|problem| problem.severity == Severity::Error);
-            let count = errors.count();
-            self.refused = Some(format!("the policy directory has {count} errors"));
+            self.refused = Some(refusal(&problems));
             return Err(DaemonError::Invalid(problems));
         };
         match self.reconciler.enforce(&snapshot, true).await {
@@ -406,7 +413,9 @@ impl Daemon {
     fn publish(&mut self) {
         let mut report = self.report.lock();
         let failed = self.failed.as_ref().map(|failure| failure.text.clone());
-        report.degraded = failed.or_else(|| self.refused.clone());
+        report.degraded = failed
+            .or_else(|| self.unreadable.clone())
+            .or_else(|| self.refused.clone());
         report.ready = self.snapshot.is_some() && self.failed.is_none();
         let state = report.degraded.as_deref().or(report.holding.as_deref());
         let text = state.map_or_else(
@@ -438,43 +447,6 @@ fn former_generation(options: &Options) -> Option<Description> {
             None
         }
     }
-}
-
-/// `generation 7 in force: …; read 1 ms, …`.
-fn summary(description: &Description, enforced: &Enforced) -> String {
-    let resources: Vec<String> = description
-        .resources
-        .iter()
-        .map(|(kind, count)| format!("{count} {kind}"))
-        .collect();
-    let phases: Vec<String> = enforced
-        .phases
-        .iter()
-        .map(|(name, time)| format!("{name} {:.1} ms", time.as_secs_f64() * 1000.0))
-        .collect();
-    format!(
-        "generation {} in force: {}; {} rules, {} sets; {} interfaces (+{} -{}); {}",
-        enforced.generation,
-        resources.join(", "),
-        description.rules.len(),
-        description.sets.len(),
-        description.interfaces.len(),
-        enforced.attached,
-        enforced.detached,
-        phases.join(", ")
-    )
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 fn cpus() -> u32 {

@@ -207,14 +207,20 @@ async fn answer(stream: UnixStream, report: &SharedReport) -> io::Result<()> {
 /// [`AskError::NotRunning`] if nobody listens, else what went wrong.
 pub fn ask(path: &Path) -> Result<Report, AskError> {
     use std::io::{BufRead as _, Write as _};
-    let fail = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-            AskError::NotRunning(path.to_path_buf())
+    let fail = |source: io::Error| {
+        let path = path.to_path_buf();
+        // The last two: it died while it was asked.
+        if matches!(
+            source.kind(),
+            io::ErrorKind::NotFound
+                | io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::BrokenPipe
+        ) {
+            AskError::NotRunning(path)
+        } else {
+            AskError::Io { path, source }
         }
-        _ => AskError::Io {
-            path: path.to_path_buf(),
-            source,
-        },
     };
     let mut stream = std::os::unix::net::UnixStream::connect(path).map_err(fail)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(fail)?;
@@ -225,6 +231,9 @@ pub fn ask(path: &Path) -> Result<Report, AskError> {
     io::BufReader::new(stream)
         .read_line(&mut line)
         .map_err(fail)?;
+    if line.is_empty() {
+        return Err(AskError::NotRunning(path.to_path_buf()));
+    }
     match serde_json::from_str(&line)? {
         Answer::Status(report) => Ok(*report),
         Answer::Error(text) => Err(AskError::Refused(text)),
