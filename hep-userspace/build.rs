@@ -15,6 +15,9 @@ use std::{
 
 /// The crate of the kernel programs, and the name of the object.
 const PACKAGE: &str = "hep-ebpf";
+/// The object of the benches' yardsticks; their build script learns its path as
+/// `DEP_HEP_EBPF_YARDSTICKS`.
+const YARDSTICKS: &str = "hep-bench-base";
 /// Little-endian BPF: the byte order of every host that hep supports.
 const TARGET: &str = "bpfel-unknown-none";
 /// Names the compiler to use for the programs instead of the one that compiles the rest.
@@ -69,7 +72,12 @@ fn build() -> Result<(), String> {
         println!("cargo::warning={line}");
     }
 
-    let object = target_dir.join(TARGET).join("release").join(PACKAGE);
+    let objects = target_dir.join(TARGET).join("release");
+    println!(
+        "cargo::metadata=yardsticks={}",
+        objects.join(YARDSTICKS).display()
+    );
+    let object = objects.join(PACKAGE);
     fs::copy(&object, out_dir.join(PACKAGE))
         .map_err(|error| format!("copy {}: {error}", object.display()))?;
     Ok(())

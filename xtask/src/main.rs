@@ -1,6 +1,7 @@
 //! What cargo cannot say: set-up, demo, privileged tests, lints, and the coverage of the
 //! specification.
 
+mod bench;
 mod command;
 mod demo;
 mod lint;
@@ -29,6 +30,8 @@ enum Task {
     Test,
     /// Formatting, Clippy for the host and for the BPF target, and rustdoc, all without a warning
     Lint,
+    /// What a packet and a load of policy cost, as ratios within one run
+    Bench(bench::Arguments),
     /// List the statements of tests/spec with the tests that cite them; fail on one without
     SpecCoverage,
 }
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Task::Demo => demo::run(),
         Task::Test => test::run(),
         Task::Lint => setup::run().and_then(|environment| lint::run(&environment)),
+        Task::Bench(arguments) => bench::run(arguments),
         Task::SpecCoverage => spec::run(),
     };
     match outcome {

@@ -19,7 +19,7 @@ use std::{
 
 use aya::{
     maps::{MapData, PerCpuArray, PerCpuValues},
-    programs::{ProgramError, SchedClassifier, TestRun as _, TestRunOptions},
+    programs::{ProgramError, SchedClassifier, TestRun as _, TestRunOptions, TestRunResult},
     util::nr_cpus,
 };
 use hep_common::{Direction, decision::Decision};
@@ -101,24 +101,7 @@ impl Kernel {
         frame: &[u8],
     ) -> Result<TestOutcome, KernelError> {
         let name = program_name(hook);
-        let program: &SchedClassifier = self
-            .ebpf
-            .program(name)
-            .and_then(|program| program.try_into().ok())
-            .ok_or(KernelError::Missing(name))?;
-        if frame.len() < ETHERNET_BYTES {
-            return Err(KernelError::FrameTooShort(frame.len()));
-        }
-        let context = context(ifindex, ingress_ifindex);
-        let run = || {
-            program
-                .test_run(TestRunOptions {
-                    data_in: Some(frame),
-                    ctx_in: Some(&context),
-                    ..TestRunOptions::default()
-                })
-                .map_err(|error| explain(error, name, ifindex))
-        };
+        let run = || self.run(hook, ifindex, ingress_ifindex, frame, 1);
         let (result, decision) = match &self.decisions {
             Some(decisions) => decisions.around(run)?,
             None => (run()?, None),
@@ -134,6 +117,49 @@ impl Kernel {
             }
         };
         Ok(TestOutcome { accepted, decision })
+    }
+
+    /// As [`Self::test_run`], `repeat` times in one call, without a look at the verdicts: for
+    /// measuring. A flow that the packet opens is known from the second time on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::test_run`].
+    pub fn test_repeatedly(
+        &self,
+        hook: Direction,
+        ifindex: u32,
+        frame: &[u8],
+        repeat: u32,
+    ) -> Result<(), KernelError> {
+        self.run(hook, ifindex, 0, frame, repeat).map(|_last| ())
+    }
+
+    fn run(
+        &self,
+        hook: Direction,
+        ifindex: u32,
+        ingress_ifindex: u32,
+        frame: &[u8],
+        repeat: u32,
+    ) -> Result<TestRunResult, KernelError> {
+        let name = program_name(hook);
+        let program: &SchedClassifier = self
+            .ebpf
+            .program(name)
+            .and_then(|program| program.try_into().ok())
+            .ok_or(KernelError::Missing(name))?;
+        if frame.len() < ETHERNET_BYTES {
+            return Err(KernelError::FrameTooShort(frame.len()));
+        }
+        program
+            .test_run(TestRunOptions {
+                data_in: Some(frame),
+                ctx_in: Some(&context(ifindex, ingress_ifindex)),
+                repeat,
+                ..TestRunOptions::default()
+            })
+            .map_err(|error| explain(error, name, ifindex))
     }
 }
 

@@ -1,0 +1,136 @@
+//! The programs under measurement: yardsticks, and hep's own with a policy loaded.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+use aya::{Ebpf, programs::SchedClassifier};
+use hep_common::{Direction, settings::Timeouts};
+use hep_userspace::{
+    compile::{Generation, Options, Slots, compile},
+    datapath::{Kernel, LoadOptions},
+    model::{Interface, LinkLayer, LogLevel, Snapshot},
+    source::File,
+    validate::{Node, Scope, load},
+};
+
+use crate::policy;
+
+/// The programs that hep's are compared with.
+pub(crate) struct Yardsticks(Ebpf);
+
+impl Yardsticks {
+    /// Loads them.
+    pub(crate) fn load() -> Result<Self> {
+        let path = env!("HEP_YARDSTICKS");
+        let mut ebpf = Ebpf::load_file(path).with_context(|| format!("load {path}"))?;
+        for (_name, program) in ebpf.programs_mut() {
+            let program: &mut SchedClassifier = program.try_into()?;
+            program.load()?;
+        }
+        Ok(Self(ebpf))
+    }
+
+    /// One of them.
+    pub(crate) fn program(&self, name: &str) -> Result<&SchedClassifier> {
+        let program = self
+            .0
+            .program(name)
+            .with_context(|| format!("no program {name}"))?;
+        Ok(program.try_into()?)
+    }
+}
+
+/// The loopback interface exists everywhere, and carries an Ethernet header in a test run.
+pub(crate) const IFINDEX: u32 = 1;
+
+/// Loads hep's programs with the policy that `text` says, on the interface [`IFINDEX`].
+pub(crate) fn hep(text: &str) -> Result<Kernel> {
+    let snapshot = snapshot(File {
+        path: Arc::from(Path::new("bench.yaml")),
+        text: text.as_bytes().to_vec(),
+    })?;
+    let mut kernel = empty()?;
+    kernel.apply(&mut compile_for(&snapshot, IFINDEX, &Slots::default())?)?;
+    Ok(kernel)
+}
+
+/// Loads hep's programs without a policy.
+pub(crate) fn empty() -> Result<Kernel> {
+    Ok(Kernel::open(&LoadOptions {
+        pins: None,
+        flows: hep_common::conntrack::DEFAULT_FLOWS,
+        interfaces: 16,
+        log_level: LogLevel::Off,
+        record_decisions: false,
+    })?)
+}
+
+/// Parses and validates one file.
+pub(crate) fn snapshot(file: File) -> Result<Snapshot> {
+    let node = Node {
+        name: policy::NODE.to_owned(),
+        labels: BTreeMap::new(),
+        cpus: 1,
+    };
+    let loaded = load(&[file], &node, Scope::Directory);
+    match loaded.snapshot {
+        Some(snapshot) => Ok(snapshot),
+        None => bail!(
+            "the policy of the bench is invalid: {:?}",
+            loaded.problems.first()
+        ),
+    }
+}
+
+/// Compiles for the one policed interface.
+pub(crate) fn compile_for(
+    snapshot: &Snapshot,
+    ifindex: u32,
+    previous: &Slots,
+) -> Result<Generation> {
+    let interface = Interface {
+        name: Arc::from(policy::INTERFACE),
+        ifindex,
+        addresses: Vec::new(),
+        link_layer: LinkLayer::Ethernet,
+        is_loopback: false,
+        is_member: false,
+    };
+    Ok(compile(
+        snapshot,
+        policy::NODE,
+        &[interface],
+        &options(),
+        previous,
+    )?)
+}
+
+/// The daemon's usual behaviour, with timers that no bench outlives.
+fn options() -> Options {
+    const HOUR_NS: u64 = 3_600_000_000_000;
+    Options {
+        nd_exempt: true,
+        revalidate: true,
+        bypass_mark: 0,
+        deny_events: false,
+        fragment_timeout: Duration::from_secs(30),
+        timeouts: Timeouts {
+            tcp_syn_sent_ns: HOUR_NS,
+            tcp_established_ns: HOUR_NS,
+            tcp_fins_seen_ns: HOUR_NS,
+            tcp_reset_seen_ns: HOUR_NS,
+            udp_ns: HOUR_NS,
+            icmp_ns: HOUR_NS,
+            generic_ns: HOUR_NS,
+        },
+    }
+}
+
+/// Has hep judge one packet, which must be accepted.
+pub(crate) fn accept(kernel: &Kernel, hook: Direction, frame: &[u8]) -> Result<()> {
+    let outcome = kernel.test_run(hook, IFINDEX, 0, frame)?;
+    if !outcome.accepted {
+        bail!("a packet of the bench was denied");
+    }
+    Ok(())
+}
