@@ -1,5 +1,7 @@
 //! `hep down`.
 
+use std::{collections::BTreeSet, time::Duration};
+
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde_json::json;
@@ -10,8 +12,14 @@ use super::{
 };
 use crate::{
     daemon::{self, NetworkWatch, status},
-    datapath::{self, KernelError, attach::Attachments},
+    datapath::{
+        self, KernelError,
+        attach::{Attachments, wait_until_unloaded},
+    },
 };
+
+/// How long the kernel may take to let go of what nothing refers to any more.
+const UNLOAD_LIMIT: Duration = Duration::from_secs(5);
 
 /// Take everything of hep off this host
 ///
@@ -36,7 +44,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         .enable_all()
         .build()
         .context("start the runtime")?;
-    let detached = runtime.block_on(detach(instance))?;
+    let (detached, programs) = runtime.block_on(detach(instance))?;
     match datapath::remove(&instance.bpffs) {
         Ok(()) => {}
         Err(error @ KernelError::Busy(_)) => {
@@ -44,6 +52,9 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
             return Ok(Exit::Refused);
         }
         Err(error) => return Err(error.into()),
+    }
+    if !wait_until_unloaded(&programs, UNLOAD_LIMIT) {
+        eprintln!("hep: programs {programs:?} are still loaded; something else holds them");
     }
     daemon::remove_state(&instance.state_dir).context("state directory")?;
     match std::fs::remove_file(&instance.socket) {
@@ -55,13 +66,14 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     match format {
         Format::Json => print_json(&json!({ "interfaces": detached }))?,
         Format::Text if detached == 0 => print(&"nothing was attached")?,
+        Format::Text if detached == 1 => print(&"1 interface is no longer policed")?,
         Format::Text => print(&format!("{detached} interfaces are no longer policed"))?,
     }
     Ok(Exit::Ok)
 }
 
-/// Takes the programs off all interfaces; returns how many had any.
-async fn detach(instance: &Instance) -> Result<usize> {
+/// Takes the programs off all interfaces; returns how many had any, and the programs' numbers.
+async fn detach(instance: &Instance) -> Result<(usize, BTreeSet<u32>)> {
     let watch = NetworkWatch::open()?;
     let network = watch.read().await?;
     let names = network
@@ -70,11 +82,11 @@ async fn detach(instance: &Instance) -> Result<usize> {
         .map(|interface| (interface.ifindex, interface.name.clone()))
         .collect();
     let mut detached = 0;
+    let mut programs = BTreeSet::new();
     for directory in datapath::all_links_directories(&instance.bpffs)? {
         let attachments = Attachments::new(directory, watch.handle());
-        detached += attachments
-            .detach_others(&Default::default(), &names)
-            .await?;
+        programs.extend(attachments.programs()?);
+        detached += attachments.detach_others(&BTreeSet::new(), &names).await?;
     }
-    Ok(detached)
+    Ok((detached, programs))
 }

@@ -16,6 +16,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use aya::programs::{ProgramError, SchedClassifier, TcAttachType, links::LinkError, tc::TcError};
@@ -266,6 +267,22 @@ impl Attachments {
         Ok(found)
     }
 
+    /// Numbers of the programs that run through links on record.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::recorded`].
+    pub fn programs(&self) -> Result<BTreeSet<u32>, AttachError> {
+        let mut found = BTreeSet::new();
+        for ifindex in self.recorded()? {
+            for direction in DIRECTIONS {
+                let pin = link_record(&self.directory, ifindex, direction);
+                found.extend(links::program_of(&pin));
+            }
+        }
+        Ok(found)
+    }
+
     async fn detach(&self, ifindex: u32, name: Option<&Arc<str>>) -> Result<(), AttachError> {
         for direction in DIRECTIONS {
             links::remove_pin(&link_record(&self.directory, ifindex, direction))?;
@@ -296,6 +313,23 @@ impl Attachments {
         }
         let record = qdisc_record(&self.directory, target.ifindex);
         clsact::remove_qdisc(target, &record, &self.netlink).await
+    }
+}
+
+/// Waits until none of these programs is loaded: the kernel lets go of links and programs a moment
+/// after their last pin is gone. Returns whether they went in time.
+#[must_use]
+pub fn wait_until_unloaded(programs: &BTreeSet<u32>, limit: Duration) -> bool {
+    const PAUSE: Duration = Duration::from_millis(5);
+    let start = Instant::now();
+    loop {
+        let is_loaded = aya::programs::loaded_programs()
+            .flatten()
+            .any(|program| programs.contains(&program.id()));
+        if !is_loaded || start.elapsed() > limit {
+            return !is_loaded;
+        }
+        std::thread::sleep(PAUSE);
     }
 }
 

@@ -98,6 +98,12 @@ pub(super) fn remove_pin(pin: &Path) -> Result<(), AttachError> {
     }
 }
 
+/// The number of the program that runs through the link pinned at `pin`, if there is one.
+pub(super) fn program_of(pin: &Path) -> Option<u32> {
+    let link = FdLink::from(PinnedLink::from_pin(pin).ok()?);
+    Some(link.info().ok()?.program_id())
+}
+
 /// The link pinned at `pin`, if there is one and it still is on the interface; a pin whose
 /// interface is gone is removed.
 fn adopt(ifindex: u32, pin: &Path) -> Result<Option<SchedClassifierLink>, AttachError> {
