@@ -160,7 +160,15 @@ impl Reconciler {
         let mut snapshot = snapshot.clone();
         let labels = &self.options.node_labels;
         let generated = host_endpoint::generate(node, labels, interfaces, felix);
-        snapshot.endpoints.push(generated);
+        // A written endpoint of that name takes its place.
+        let name = &generated.metadata.name;
+        if snapshot
+            .endpoints
+            .iter()
+            .all(|written| written.metadata.name != *name)
+        {
+            snapshot.endpoints.push(generated);
+        }
         snapshot
             .endpoints
             .sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
