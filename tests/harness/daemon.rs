@@ -190,14 +190,15 @@ impl<'a> Daemon<'a> {
     /// Number of the generation in force; 0 if there is none.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        let said = self.hep(&["status", "-o", "json"]);
-        serde_json::from_str::<Value>(&said.stdout)
-            .ok()
-            .and_then(|status| status["generation"].as_u64())
-            .unwrap_or(0)
+        self.status_if_any()["generation"].as_u64().unwrap_or(0)
     }
 
-    /// Waits until a generation of at least this number is in force.
+    fn status_if_any(&self) -> Value {
+        let said = self.hep(&["status", "-o", "json"]);
+        serde_json::from_str(&said.stdout).unwrap_or_default()
+    }
+
+    /// Waits until a generation of at least this number is in force and interfaces are attached.
     ///
     /// # Panics
     ///
@@ -210,7 +211,10 @@ impl<'a> Daemon<'a> {
                 .child
                 .as_mut()
                 .and_then(|child| child.try_wait().expect("ask for the daemon's status"));
-            ended.is_some() || self.generation() >= generation
+            let status = self.status_if_any();
+            let is_in_force = status["generation"].as_u64().unwrap_or(0) >= generation
+                && status["ready"] == Value::Bool(true);
+            ended.is_some() || is_in_force
         });
         assert!(
             reached && ended.is_none(),
