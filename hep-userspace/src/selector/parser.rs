@@ -23,9 +23,10 @@ pub(super) fn parse(text: &str) -> Result<Expression, SelectorError> {
         depth: 0,
     };
     let expression = parser.or()?;
-    match parser.next.kind {
-        TokenKind::End => Ok(expression),
-        _ => Err(parser.unexpected("'&&', '||' or the end of the selector")),
+    if parser.next.kind == TokenKind::End {
+        Ok(expression)
+    } else {
+        Err(parser.unexpected("'&&', '||' or the end of the selector"))
     }
 }
 
@@ -74,6 +75,10 @@ impl<'t> Parser<'t> {
         Ok(if negated { primary.negate() } else { primary })
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other token is a mistake here"
+    )]
     fn primary(&mut self) -> Result<Expression, SelectorError> {
         let expression = match self.next.kind {
             TokenKind::Has(key) => Expression::Has(key.to_owned()),
@@ -105,6 +110,10 @@ impl<'t> Parser<'t> {
     }
 
     /// What follows a label key.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other token is a mistake here"
+    )]
     fn condition(&mut self, key: &str) -> Result<Expression, SelectorError> {
         self.advance()?;
         let key = key.to_owned();
@@ -129,10 +138,10 @@ impl<'t> Parser<'t> {
         let mut set = BTreeSet::new();
         while self.next.kind != TokenKind::CloseBrace {
             set.insert(self.literal("a string in quotes or '}'")?);
-            match self.next.kind {
-                TokenKind::Comma => self.advance()?,
-                TokenKind::CloseBrace => {}
-                _ => return Err(self.unexpected("',' or '}'")),
+            if self.next.kind == TokenKind::Comma {
+                self.advance()?;
+            } else if self.next.kind != TokenKind::CloseBrace {
+                return Err(self.unexpected("',' or '}'"));
             }
         }
         self.advance()?;

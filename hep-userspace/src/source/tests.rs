@@ -23,10 +23,10 @@ fn error(text: impl AsRef<[u8]>) -> SyntaxError {
 }
 
 fn scalar(text: &str) -> Scalar<'_> {
-    match one(text).value {
-        Value::Scalar(scalar) => scalar,
-        other => panic!("{text} is {other:?}"),
-    }
+    let Value::Scalar(scalar) = one(text).value else {
+        panic!("{text} is no scalar");
+    };
+    scalar
 }
 
 /// RS-002.

@@ -1,6 +1,7 @@
 //! From files to one valid snapshot: strict decoding, what must hold between resources, and every
 //! problem with its place and what to write instead (spec `resources.md`).
 
+mod advice;
 mod cursor;
 mod endpoint;
 mod entity;
@@ -91,6 +92,9 @@ pub fn load(files: &[File], node: &Node, scope: Scope) -> Loaded {
     let is_valid = problems
         .iter()
         .all(|problem| problem.severity != Severity::Error);
+    if is_valid && scope == Scope::Directory {
+        advice::check(&snapshot, node, &mut problems);
+    }
     problems.sort_by(|a, b| a.position.cmp(&b.position));
     Loaded {
         snapshot: is_valid.then_some(snapshot),

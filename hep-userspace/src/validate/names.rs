@@ -59,7 +59,14 @@ impl NameRule {
         let name = value.text()?;
         match self.check(name) {
             Ok(()) => Some(name),
-            Err(advice) => value.error("E-NAME", "is not a valid name", advice),
+            Err(advice) => {
+                let lower = name.to_ascii_lowercase().replace('_', "-");
+                let advice = match self.check(&lower) {
+                    Ok(()) => format!("write {lower}"),
+                    Err(_) => advice,
+                };
+                value.error("E-NAME", "is not a valid name", advice)
+            }
         }
     }
 }

@@ -273,7 +273,12 @@ fn object(value: &Value<'_>, kind: &str, collected: &mut Collected) {
     let rule = match kind {
         Kind::Tier => NameRule::Label,
         Kind::Policy | Kind::StagedPolicy => NameRule::Policy,
-        _ => NameRule::Subdomain,
+        Kind::HostEndpoint
+        | Kind::Profile
+        | Kind::NetworkSet
+        | Kind::Felix
+        | Kind::Ignored(_)
+        | Kind::Unsupported(..) => NameRule::Subdomain,
     };
     let metadata = metadata(&metadata_value, value, rule, kind_name, collected);
     let spec_value = object.optional("spec");

@@ -8,6 +8,7 @@ use super::cursor::Value;
 use crate::{
     model::{PortMatch, PortName, PortRange, Protocol},
     selector::Selector,
+    source::Scalar,
 };
 
 /// Longest interface name.
@@ -25,8 +26,7 @@ pub(super) fn protocol(value: &Value<'_>) -> Option<Protocol> {
             by_name: true,
         });
     }
-    let number = scalar.as_integer().or_else(|| decimal(text));
-    match number {
+    match number(scalar) {
         Some(number) => match u8::try_from(number) {
             Ok(number) if number > 0 => Some(Protocol {
                 number,
@@ -50,6 +50,12 @@ pub(super) fn protocol(value: &Value<'_>) -> Option<Protocol> {
     }
 }
 
+/// An integer, or a quoted decimal. A plain one with a leading zero is neither: it is octal to Go.
+fn number(scalar: &Scalar<'_>) -> Option<i64> {
+    let quoted = || decimal(&scalar.text).filter(|_| !scalar.plain);
+    scalar.as_integer().or_else(quoted)
+}
+
 /// A number in decimal digits alone.
 fn decimal(text: &str) -> Option<i64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -68,7 +74,7 @@ pub(super) fn port_match(value: &Value<'_>) -> Option<PortMatch> {
         return value.text().and(None);
     };
     let text: &str = &scalar.text;
-    if let Some(number) = scalar.as_integer().or_else(|| decimal(text)) {
+    if let Some(number) = number(scalar) {
         let port = u16::try_from(number).ok();
         return match port.and_then(|port| PortRange::new(port, port)) {
             Some(range) => Some(PortMatch::Range(range)),
@@ -83,7 +89,7 @@ pub(super) fn port_match(value: &Value<'_>) -> Option<PortMatch> {
         return value.error(
             "E-SYNTAX",
             "is not a port",
-            "write a port from 1 to 65535, a range such as \"80:443\", or a port name",
+            "write a port from 1 to 65535 without leading zeros, a range such as \"80:443\", or a name",
         );
     }
     if let Some((low, high)) = text.split_once(':') {

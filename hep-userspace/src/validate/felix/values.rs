@@ -81,8 +81,8 @@ fn health_timeout(value: &Value<'_>) -> Option<()> {
     let object = value.object()?;
     if let Some(name) = object.required("name", "write the component's name")
         && let Some(text) = name.text()
-        && !(!text.is_empty()
-            && text
+        && (text.is_empty()
+            || !text
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)))
     {

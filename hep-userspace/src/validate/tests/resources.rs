@@ -1,0 +1,449 @@
+//! Metadata, HostEndpoint, Profile, Tier, GlobalNetworkSet.
+
+use super::*;
+use crate::model::{DefaultAction, InterfaceMatch};
+
+/// RS-001, RS-003, RS-137.
+#[test]
+fn kinds_versions_and_keys_are_strict() {
+    let good = endpoint("node: n, interfaceName: eth0");
+    accept(&good);
+    let version = refuse(&good.replace("org/v3", "org/v1"), "E-KIND", "apiVersion");
+    assert!(version.advice.contains("projectcalico.org/v3"));
+    let kind = refuse(
+        &good.replace("HostEndpoint", "HostEndpiont"),
+        "E-KIND",
+        "kind",
+    );
+    assert!(kind.advice.contains("HostEndpoint?"), "{kind}");
+    refuse(
+        &good.replace("kind: HostEndpoint\n", ""),
+        "E-REQUIRED",
+        "kind",
+    );
+    refuse(
+        &good.replace("apiVersion: projectcalico.org/v3\n", ""),
+        "E-REQUIRED",
+        "apiVersion",
+    );
+    refuse(
+        &good.replace("metadata: {name: e}\n", ""),
+        "E-REQUIRED",
+        "metadata",
+    );
+    let misspelt = endpoint("node: n, interfaceName: eth0, profles: []");
+    let key = refuse(&misspelt, "E-SYNTAX", "spec.profles");
+    assert!(key.advice.contains("profiles?"), "{key}");
+    assert_eq!((key.position.line, key.position.column), (5, 38));
+    refuse(&good.replace("node: n", "node: n, node: m"), "E-SYNTAX", "");
+    refuse(&format!("{good}status: {{}}\n"), "E-SYNTAX", "status");
+}
+
+/// RS-132, RS-133, RS-134, RS-135, RS-136.
+#[test]
+fn kinds_that_mean_little_here_warn_or_are_refused() {
+    for kind in [
+        "NetworkPolicy",
+        "StagedNetworkPolicy",
+        "StagedKubernetesNetworkPolicy",
+        "Node",
+        "IPPool",
+        "BGPPeer",
+    ] {
+        warn(&document(kind, "x", "whatever: 1"), "W-IGNORED", "");
+    }
+    for kind in ["NetworkSet", "WorkloadEndpoint"] {
+        refuse(&document(kind, "x", "nets: []"), "E-UNSUPPORTED", "");
+    }
+}
+
+/// RS-008, RS-009, RS-010, RS-016.
+#[test]
+fn names_follow_their_kind() {
+    let long = |length: usize| "n".repeat(length);
+    for (kind, good, bad) in [
+        (
+            "HostEndpoint",
+            vec!["e", "a.b.c", "0-9", &long(253)],
+            vec!["E", "a_b", "-a", "a-", "a..b", ".a", &long(254)],
+        ),
+        ("Tier", vec!["t", &long(63)], vec!["a.b", &long(64), "A"]),
+        (
+            "GlobalNetworkPolicy",
+            vec!["p", "default.p", &long(253)],
+            vec!["a.b.c", "P", "a.", &long(254)],
+        ),
+        (
+            "StagedGlobalNetworkPolicy",
+            vec!["p", "default.p"],
+            vec!["a.b.c"],
+        ),
+    ] {
+        let spec = if kind == "HostEndpoint" {
+            "node: n, interfaceName: \"*\""
+        } else {
+            ""
+        };
+        for name in good {
+            accept(&document(kind, name, spec));
+        }
+        for name in bad {
+            refuse(&document(kind, name, spec), "E-NAME", "metadata.name");
+        }
+        refuse(
+            &document(kind, "x, namespace: y", spec),
+            "E-SYNTAX",
+            "metadata.namespace",
+        );
+        refuse(&document(kind, "", spec), "E-REQUIRED", "metadata.name");
+    }
+}
+
+/// RS-011, RS-012, RS-013, RS-014, RS-015.
+#[test]
+fn labels_and_annotations_follow_their_rules() {
+    let with = |metadata: &str| document("Tier", &format!("t, {metadata}"), "");
+    let labels = |label: &str| with(&format!("labels: {{{label}}}"));
+    for label in [
+        "a: b",
+        "example.com/A_b.c: 'X.y-z_1'",
+        "a: ''",
+        "a: ",
+        &format!("{}: b", "k".repeat(63)),
+    ] {
+        accept(&labels(label));
+    }
+    for label in [
+        "-a: b",
+        "a/b/c: d",
+        "Example.com/a: b",
+        "/a: b",
+        "a/: b",
+        "a: -b",
+        "a: 'b c'",
+        &format!("{}: b", "k".repeat(64)),
+        &format!("a: {}", "v".repeat(64)),
+    ] {
+        let error = load_one(&labels(label), Scope::Directory).problems;
+        assert!(
+            matches!(error.as_slice(), [error] if error.code == "E-LABEL"),
+            "{label}: {error:?}"
+        );
+    }
+    let number = refuse(
+        &labels("version: 1.0"),
+        "E-SYNTAX",
+        "metadata.labels.version",
+    );
+    assert!(number.advice.contains("\"1.0\""), "{number}");
+    refuse(
+        &labels("enabled: true"),
+        "E-SYNTAX",
+        "metadata.labels.enabled",
+    );
+    accept(&with("annotations: {Example.com/Key: 'any text at all ☃'}"));
+    refuse(
+        &with("annotations: {'a b': c}"),
+        "E-LABEL",
+        "metadata.annotations.a b",
+    );
+    refuse(
+        &with(&format!("annotations: {{a: {}}}", "x".repeat(262_144))),
+        "E-LABEL",
+        "metadata.annotations",
+    );
+    accept(&with(
+        "uid: x, resourceVersion: '1', creationTimestamp: null, generation: 3, managedFields: [], ownerReferences: [], finalizers: []",
+    ));
+}
+
+/// RS-028, RS-029, RS-030, RS-031, RS-027, RS-026.
+#[test]
+fn host_endpoints_need_a_node_and_an_interface_or_addresses() {
+    let star = &accept(&endpoint("node: n, interfaceName: \"*\"")).endpoints[0];
+    assert_eq!(star.interface, InterfaceMatch::All);
+    let both = &accept(&endpoint(
+        "node: n, expectedIPs: [192.0.2.1, '2001:db8::1']",
+    ))
+    .endpoints[0];
+    assert_eq!(
+        (&both.interface, both.expected_ips.len()),
+        (&InterfaceMatch::ByAddress, 2)
+    );
+    accept(&endpoint("node: n, interfaceName: eth0.100_a-b"));
+    refuse(&endpoint("interfaceName: eth0"), "E-REQUIRED", "spec.node");
+    refuse(
+        &endpoint("node: '', interfaceName: eth0"),
+        "E-REQUIRED",
+        "spec.node",
+    );
+    let upper = refuse(
+        &endpoint("node: Node1, interfaceName: eth0"),
+        "E-NAME",
+        "spec.node",
+    );
+    assert_eq!(upper.advice, "write node1");
+    for nowhere in [
+        "node: n",
+        "node: n, interfaceName: ''",
+        "node: n, expectedIPs: []",
+    ] {
+        refuse(&endpoint(nowhere), "E-REQUIRED", "spec.interfaceName");
+    }
+    for name in ["eth*", "'a b'", "a/b", "sixteen-letters0"] {
+        refuse(
+            &endpoint(&format!("node: n, interfaceName: {name}")),
+            "E-NAME",
+            "spec.interfaceName",
+        );
+    }
+    for address in [
+        "192.0.2.0/24",
+        "2001:db8::/64",
+        "192.0.2",
+        "x",
+        "'::ffff:192.0.2.1'",
+        "fe80::1%eth0",
+    ] {
+        refuse(
+            &endpoint(&format!("node: n, expectedIPs: [{address}]")),
+            "E-CIDR",
+            "spec.expectedIPs[0]",
+        );
+    }
+    refuse(
+        &endpoint("node: n, expectedIPs: [192.0.2.1, 192.0.2.1]"),
+        "E-DUP",
+        "spec.expectedIPs[1]",
+    );
+    refuse(
+        &endpoint("node: n, expectedIPs: 192.0.2.1"),
+        "E-SYNTAX",
+        "spec.expectedIPs",
+    );
+}
+
+/// RS-022, RS-033, RS-034, RS-035.
+#[test]
+fn endpoint_ports_have_a_name_a_protocol_and_a_port() {
+    let ports = |ports: &str| endpoint(&format!("node: n, interfaceName: eth0, ports: [{ports}]"));
+    accept(&ports(
+        "{name: http, protocol: TCP, port: 80}, {name: http, protocol: UDP, port: 80}, {name: z-9, protocol: 132, port: 1}",
+    ));
+    for (fields, code, field) in [
+        ("protocol: TCP, port: 80", "E-REQUIRED", "name"),
+        ("name: '', protocol: TCP, port: 80", "E-REQUIRED", "name"),
+        ("name: http, port: 80", "E-REQUIRED", "protocol"),
+        ("name: http, protocol: TCP", "E-REQUIRED", "port"),
+        ("name: Http, protocol: TCP, port: 80", "E-NAME", "name"),
+        ("name: a--b, protocol: TCP, port: 80", "E-NAME", "name"),
+        ("name: '80', protocol: TCP, port: 80", "E-NAME", "name"),
+        (
+            "name: sixteen-letters0, protocol: TCP, port: 80",
+            "E-NAME",
+            "name",
+        ),
+        (
+            "name: http, protocol: ICMP, port: 80",
+            "E-PORTPROTO",
+            "protocol",
+        ),
+        (
+            "name: http, protocol: UDPLite, port: 80",
+            "E-PORTPROTO",
+            "protocol",
+        ),
+        ("name: http, protocol: tcp, port: 80", "E-ENUM", "protocol"),
+        ("name: http, protocol: TCP, port: 0", "E-RANGE", "port"),
+        ("name: http, protocol: TCP, port: 65536", "E-RANGE", "port"),
+        ("name: http, protocol: TCP, port: '80'", "E-SYNTAX", "port"),
+    ] {
+        refuse(
+            &ports(&format!("{{{fields}}}")),
+            code,
+            &format!("spec.ports[0].{field}"),
+        );
+    }
+    let http = "{name: http, protocol: TCP, port: 80}";
+    warn(
+        &ports(&format!("{http}, {http}")),
+        "W-REPEATED",
+        "spec.ports[1]",
+    );
+    let dscp = endpoint("node: n, interfaceName: eth0").replace(
+        "name: e",
+        "name: e, annotations: {qos.projectcalico.org/dscp: '20'}",
+    );
+    warn(&dscp, "W-IGNORED", "metadata");
+}
+
+/// RS-032, RS-043, RS-044.
+#[test]
+fn profiles_that_endpoints_name_must_exist() {
+    let with = |profiles: &str| {
+        endpoint(&format!(
+            "node: n, interfaceName: eth0, profiles: {profiles}"
+        ))
+    };
+    let snapshot = accept(
+        &(with("[b, a, projectcalico-default-allow]")
+            + &document("Profile", "a", "")
+            + &document("Profile", "b", "")),
+    );
+    let names: Vec<&str> = snapshot.endpoints[0]
+        .profiles
+        .iter()
+        .map(|name| &**name)
+        .collect();
+    assert_eq!(names, ["b", "a", "projectcalico-default-allow"]);
+    let missing = refuse(
+        &(with("[webb]") + &document("Profile", "web", "")),
+        "E-REF",
+        "spec.profiles[0]",
+    );
+    assert!(missing.advice.contains("web?"), "{missing}");
+    refuse(
+        &(with("[a, a]") + &document("Profile", "a", "")),
+        "E-DUP",
+        "spec.profiles[1]",
+    );
+    refuse(
+        &document("Profile", "projectcalico-default-allow", ""),
+        "E-DUP",
+        "metadata",
+    );
+    let alone = load_one(&with("[elsewhere]"), Scope::Files);
+    assert!(alone.snapshot.is_some());
+    assert_eq!(alone.problems[0].severity, Severity::Warning);
+}
+
+/// RS-040, RS-041, RS-042.
+#[test]
+fn profiles_have_rules_and_labels() {
+    let snapshot = accept(&document(
+        "Profile",
+        "x",
+        "ingress: [{action: Pass}, {action: Log}], labelsToApply: {role: web}",
+    ));
+    let profile = snapshot
+        .profiles
+        .iter()
+        .find(|profile| &*profile.metadata.name == "x");
+    assert_eq!(profile.map(|profile| profile.ingress.len()), Some(2));
+    let many = |count: usize| {
+        document(
+            "Profile",
+            "x",
+            &format!("egress: [{}]", "{action: Allow},".repeat(count)),
+        )
+    };
+    accept(&many(1024));
+    refuse(&many(1025), "E-RANGE", "spec.egress");
+    refuse(
+        &document("Profile", "x", "labelsToApply: {a: 'b c'}"),
+        "E-LABEL",
+        "spec.labelsToApply.a",
+    );
+}
+
+/// RS-117, RS-118, RS-119, RS-120, RS-121, RS-122, RS-123, RS-017.
+#[test]
+fn tiers_have_defaults_and_built_in_ones_are_fixed() {
+    let snapshot = accept(&document("Tier", "custom", ""));
+    let tiers: Vec<_> = snapshot
+        .tiers
+        .iter()
+        .map(|tier| (&*tier.metadata.name, tier.order, tier.default_action))
+        .collect();
+    assert_eq!(
+        tiers,
+        [
+            ("custom", 1e6, DefaultAction::Deny),
+            ("default", 1e6, DefaultAction::Deny),
+            ("kube-admin", 1e3, DefaultAction::Pass),
+            ("kube-baseline", 1e7, DefaultAction::Pass),
+        ]
+    );
+    accept(
+        &(document("Tier", "default", "order: 1000000, defaultAction: Deny") + "status: {x: 1}\n"),
+    );
+    accept(&document("Tier", "kube-admin", "order: 1e3"));
+    for (name, spec, field) in [
+        ("default", "order: 5", "order"),
+        ("default", "defaultAction: Pass", "defaultAction"),
+        ("kube-admin", "order: 999", "order"),
+        ("kube-baseline", "defaultAction: Deny", "defaultAction"),
+    ] {
+        refuse(
+            &document("Tier", name, spec),
+            "E-TIER",
+            &format!("spec.{field}"),
+        );
+    }
+    refuse(
+        &document("Tier", "t", "defaultAction: deny"),
+        "E-ENUM",
+        "spec.defaultAction",
+    );
+    accept(&document("Tier", "t", "order: -1.5"));
+    for order in [".nan", ".inf", "-.inf", "1e999"] {
+        refuse(
+            &document("Tier", "t", &format!("order: {order}")),
+            "E-RANGE",
+            "spec.order",
+        );
+    }
+    refuse(
+        &document("Tier", "t", "order: first"),
+        "E-SYNTAX",
+        "spec.order",
+    );
+}
+
+/// RS-025, RS-126, RS-127, RS-128, RS-131.
+#[test]
+fn network_sets_mask_their_members_and_merge_repeats() {
+    let set = |nets: &str| document("GlobalNetworkSet", "s", &format!("nets: {nets}"));
+    let nets = |nets: &str| -> Vec<String> {
+        accept(&set(nets)).sets[0]
+            .nets
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    };
+    assert_eq!(
+        nets("[10.1.2.3/8, 192.0.2.1, '2001:db8::1/32', '::1', 0.0.0.0/0, '::/0']"),
+        [
+            "10.0.0.0/8",
+            "192.0.2.1/32",
+            "2001:db8::/32",
+            "::1/128",
+            "0.0.0.0/0",
+            "::/0",
+        ]
+    );
+    assert_eq!(nets("[]"), [""; 0]);
+    warn(&set("[10.0.0.0/8, 10.1.2.3/8]"), "W-REPEATED", "spec.nets");
+    assert_eq!(
+        nets("[10.0.0.0/8, 192.0.2.1, 10.1.2.3/8]"),
+        ["10.0.0.0/8", "192.0.2.1/32"]
+    );
+    for net in [
+        "10.0.0.0/33",
+        "'2001:db8::/129'",
+        "10.0.0",
+        "010.0.0.0/8",
+        "10.0.0.0/+8",
+        "10.0.0.0/",
+        "x",
+        "'::ffff:10.0.0.0/104'",
+    ] {
+        refuse(&set(&format!("[{net}]")), "E-CIDR", "spec.nets[0]");
+    }
+    refuse(&set("[1.5]"), "E-SYNTAX", "spec.nets[0]");
+    let labelled = set("[]").replace(
+        "name: s",
+        "name: s, labels: {projectcalico.org/namespace: x}",
+    );
+    refuse(&labelled, "E-LABEL", "metadata");
+}
