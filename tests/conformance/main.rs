@@ -47,7 +47,16 @@ fn packets_get_their_verdicts_from_both_engines() {
 /// EV-224 to EV-257, as far as a first packet shows them.
 #[test]
 fn worked_cases_of_the_specification_hold_for_both_engines() {
-    let path = cases("worked.yaml");
+    both_engines_pass("worked.yaml");
+}
+
+#[test]
+fn statements_about_first_packets_hold_for_both_engines() {
+    both_engines_pass("statements.yaml");
+}
+
+fn both_engines_pass(name: &str) {
+    let path = cases(name);
     let said = hep::run(&["test", "--engine", "both", &path.to_string_lossy()]).exits(0);
     assert!(said.stdout.ends_with(" passed, 0 failed\n"), "{said:#?}");
 }
