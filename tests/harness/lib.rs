@@ -13,6 +13,7 @@ pub mod namespace;
 pub mod packet;
 pub mod policy;
 pub mod probe;
+pub mod receiver;
 pub mod site;
 pub mod tun;
 

@@ -50,6 +50,7 @@ pub struct Probe {
     kind: Kind,
     from: SocketAddr,
     to: SocketAddr,
+    server: SocketAddr,
     payload_bytes: usize,
 }
 
@@ -77,6 +78,7 @@ impl Probe {
             kind,
             from: SocketAddr::new(from, 0),
             to: SocketAddr::new(to, port),
+            server: SocketAddr::new(to, port),
             payload_bytes: GREETING.len(),
         }
     }
@@ -85,6 +87,13 @@ impl Probe {
     #[must_use]
     pub fn sport(mut self, port: u16) -> Self {
         self.from.set_port(port);
+        self
+    }
+
+    /// Lets the server be at another address than the one asked: translation is on the way.
+    #[must_use]
+    pub fn served_at(mut self, address: IpAddr, port: u16) -> Self {
+        self.server = SocketAddr::new(address, port);
         self
     }
 
@@ -263,7 +272,7 @@ impl Servers {
     fn open(site: &Site, probes: &[(Probe, Heard)]) -> Self {
         let wanted: BTreeSet<_> = probes
             .iter()
-            .map(|(probe, _)| (probe.kind, probe.to))
+            .map(|(probe, _)| (probe.kind, probe.server))
             .collect();
         let mut servers = Self {
             tcp: Vec::new(),
@@ -336,7 +345,7 @@ impl Servers {
         let seen = self.seen.lock().expect("servers do not panic");
         seen.iter().any(|(kind, from, to)| {
             *kind == probe.kind
-                && *to == probe.to
+                && *to == probe.server
                 && from.ip() == probe.from.ip()
                 && (probe.from.port() == 0 || from.port() == probe.from.port())
         })
@@ -394,6 +403,19 @@ impl Connection {
             stream.set_nodelay(true).expect("set no delay");
         }
         Self { client, server }
+    }
+
+    /// The client's port.
+    ///
+    /// # Panics
+    ///
+    /// Never: a connected socket has an address.
+    #[must_use]
+    pub fn client_port(&self) -> u16 {
+        self.client
+            .local_addr()
+            .expect("a connected socket has an address")
+            .port()
     }
 
     /// Whether a byte gets from the client to the server within `limit`.

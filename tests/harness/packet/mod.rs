@@ -126,6 +126,13 @@ impl Packet {
         self
     }
 
+    /// Puts these bytes behind the transport header.
+    #[must_use]
+    pub fn payload_bytes(mut self, payload: &[u8]) -> Self {
+        self.transport.set_payload_bytes(payload.to_vec());
+        self
+    }
+
     /// Sets TTL or hop limit.
     #[must_use]
     pub fn hop_limit(mut self, hop_limit: u8) -> Self {

@@ -1,0 +1,198 @@
+//! Which endpoint owns which interface (section 2; EV-249 to EV-251).
+
+use std::time::Duration;
+
+use hep_tests::{
+    address::Net,
+    daemon::Daemon,
+    eventually,
+    policy::{endpoint, eth0, felix, policy},
+    probe::{
+        Heard::{Answer, Nothing},
+        tcp, time_until,
+    },
+    site::Site,
+};
+
+use crate::judge;
+
+/// Events of interfaces are to be in force within this time (EV-018).
+const EVENT_LIMIT: Duration = Duration::from_secs(1);
+
+const OPEN: &str = "profiles: [projectcalico-default-allow]";
+
+/// EV-249: of two endpoints that match, the smaller name owns the interface, matched by address or
+/// by name (EV-010, EV-011).
+#[test]
+fn ev_249_the_smaller_name_owns_the_interface() {
+    let a = endpoint("a", &format!("expectedIPs: [192.0.2.10], {OPEN}"));
+    let b = endpoint("b", "interfaceName: eth0");
+    judge(&[a, b], |net| vec![(tcp(net.client, net.host, 80), Answer)]);
+}
+
+/// EV-250: with a name, the expected addresses bind nothing (EV-009).
+#[test]
+fn ev_250_a_named_interface_is_the_only_one() {
+    let x = endpoint("x", "interfaceName: eth1, expectedIPs: [192.0.2.10]");
+    judge(&[x], |net| {
+        vec![
+            (tcp(net.client, net.host, 80), Answer),
+            (tcp(net.inner, net.host_inside, 80), Nothing),
+        ]
+    });
+}
+
+/// EV-251: `*` takes every interface that no specific endpoint owns, but never `lo` (EV-012,
+/// EV-015).
+#[test]
+fn ev_251_a_wildcard_endpoint_takes_the_rest_but_not_loopback() {
+    let all = endpoint("all", "interfaceName: '*'");
+    let specific = endpoint("h1-eth0", &format!("interfaceName: eth0, {OPEN}"));
+    judge(&[all, specific], |net| {
+        vec![
+            (tcp(net.client, net.host, 80), Answer),
+            (tcp(net.inner, net.host_inside, 80), Nothing),
+            (tcp(net.host, net.host, 80), Answer),
+        ]
+    });
+}
+
+/// EV-012: one `*` endpoint polices all interfaces alike.
+#[test]
+fn a_wildcard_endpoint_covers_both_interfaces() {
+    let web = policy(
+        "web",
+        "types: [Ingress], ingress: [{action: Allow, protocol: TCP, destination: {ports: [80]}}]",
+    );
+    judge(&[endpoint("all", "interfaceName: '*'"), web], |net| {
+        vec![
+            (tcp(net.client, net.host, 80), Answer),
+            (tcp(net.client, net.host, 81), Nothing),
+            (tcp(net.inner, net.host_inside, 80), Answer),
+            (tcp(net.inner, net.host_inside, 81), Nothing),
+        ]
+    });
+}
+
+/// EV-018: an interface that appears is policed within a second, one that is renamed follows its
+/// new name, and one that gains or loses an address follows its addresses.
+#[test]
+fn interfaces_that_appear_change_their_name_or_address_are_followed() {
+    let site = Site::new();
+    let net = Net::both()[0];
+    let resources = [
+        endpoint("by-name", "interfaceName: late0"),
+        endpoint("by-address", "expectedIPs: [10.0.0.77]"),
+    ];
+    let _daemon = Daemon::start(&site.host, &resources);
+    site.expect_all(
+        "eth1 has no endpoint yet",
+        Answer,
+        &[tcp(net.inner, net.host_inside, 80)],
+    );
+
+    site.host.ip("address add 10.0.0.77/32 dev eth1");
+    let took = time_until(&site, net.inner, net.host_inside, 80, false);
+    assert!(
+        took < EVENT_LIMIT,
+        "closed {took:?} after gaining the address"
+    );
+    site.host.ip("address del 10.0.0.77/32 dev eth1");
+    let took = time_until(&site, net.inner, net.host_inside, 80, true);
+    assert!(took < EVENT_LIMIT, "open {took:?} after losing the address");
+
+    site.host
+        .ip("link set eth1 down\nlink set eth1 name late0\nlink set late0 up");
+    let took = time_until(&site, net.inner, net.host_inside, 80, false);
+    assert!(took < EVENT_LIMIT, "closed {took:?} after the renaming");
+    site.host
+        .ip("link set late0 down\nlink set late0 name eth1\nlink set eth1 up");
+    let took = time_until(&site, net.inner, net.host_inside, 80, true);
+    assert!(took < EVENT_LIMIT, "open {took:?} after the renaming back");
+
+    site.host.ip(&format!(
+        "link del eth1\nlink add late0 type veth peer name eth0 netns {}\n\
+         address add {}/24 dev late0\nlink set late0 up",
+        site.inside.name(),
+        net.host_inside
+    ));
+    site.inside.ip(&format!(
+        "link set eth0 up\naddress add {}/24 dev eth0",
+        net.inner
+    ));
+    let took = time_until(&site, net.inner, net.host_inside, 80, false);
+    assert!(took < EVENT_LIMIT, "closed {took:?} after appearing");
+}
+
+/// EV-019: a program is in place before an interface that was down comes up.
+#[test]
+fn an_interface_that_is_down_is_policed_before_its_first_packet() {
+    let site = Site::new();
+    let net = Net::both()[1];
+    site.host.ip("link set eth1 down");
+    let inside = endpoint("inside", "interfaceName: eth1");
+    let _daemon = Daemon::start(&site.host, &[inside]);
+    site.host.ip(&format!(
+        "link set eth1 up\naddress replace {}/64 dev eth1",
+        net.host_inside
+    ));
+    site.expect_all("up again", Nothing, &[tcp(net.inner, net.host_inside, 80)]);
+}
+
+/// EV-016: `*` leaves the member ports of a bridge to the bridge.
+#[test]
+fn a_wildcard_endpoint_polices_the_bridge_and_not_its_members() {
+    let site = Site::new();
+    let net = Net::both()[0];
+    site.host.ip(&format!(
+        "address flush dev eth1\nlink add br0 type bridge\nlink set eth1 master br0\n\
+         link set br0 up\naddress add {}/24 dev br0",
+        net.host_inside
+    ));
+    let probe = tcp(net.inner, net.host_inside, 80);
+    site.expect_all("no daemon", Answer, &[probe]);
+    let daemon = Daemon::start(&site.host, &[endpoint("all", "interfaceName: '*'")]);
+    site.expect_all("default deny", Nothing, &[probe]);
+    let interfaces = daemon.show("interfaces").to_string();
+    assert!(interfaces.contains("\"br0\""), "{interfaces}");
+    assert!(!interfaces.contains("\"eth1\""), "{interfaces}");
+}
+
+/// EV-100, EV-101, EV-103: with a `*` endpoint the host is guarded from its workloads as
+/// `defaultEndpointToHostAction` says, and may always talk to them.
+#[test]
+fn workload_interfaces_follow_default_endpoint_to_host_action() {
+    let site = Site::new();
+    site.host
+        .ip("link set eth1 down\nlink set eth1 name cali1\nlink set cali1 up");
+    for net in Net::both() {
+        let bits = if net.host.is_ipv4() { 24 } else { 64 };
+        site.host.ip(&format!(
+            "address replace {}/{bits} dev cali1",
+            net.host_inside
+        ));
+    }
+    let probes = |to_host| {
+        Net::both()
+            .iter()
+            .flat_map(|net| {
+                [
+                    (tcp(net.inner, net.host_inside, 80), to_host),
+                    (tcp(net.host_inside, net.inner, 80), Answer),
+                    (tcp(net.client, net.host, 80), Nothing),
+                ]
+            })
+            .collect::<Vec<_>>()
+    };
+    let all = endpoint("all", "interfaceName: '*'");
+    let mut daemon = Daemon::start(&site.host, std::slice::from_ref(&all));
+    site.expect("Drop is the default", &probes(Nothing));
+    daemon.replace(&[all, felix("defaultEndpointToHostAction: Accept")]);
+    site.expect("Accept", &probes(Answer));
+    daemon.replace(&[eth0()]);
+    site.expect("no wildcard endpoint, no program", &probes(Answer));
+    let without = eventually(EVENT_LIMIT, || {
+        !daemon.show("interfaces").to_string().contains("cali1")
+    });
+    assert!(without, "{}", daemon.show("interfaces"));
+}

@@ -1,0 +1,335 @@
+//! Policy that changes while traffic runs (section 15; EV-160, EV-248), and the daemon's own life.
+
+use std::{fs, time::Duration};
+
+use hep_tests::{
+    address::Net,
+    daemon::Daemon,
+    eventually,
+    policy::{eth0, policy},
+    probe::{
+        Connection,
+        Heard::{Answer, Nothing},
+        PATIENCE, SILENCE, tcp, time_until,
+    },
+    site::Site,
+};
+
+/// A file's effect on new flows is to be seen within this time, settling included.
+const EDIT_LIMIT: Duration = Duration::from_millis(500);
+
+fn allow(port: u16) -> String {
+    policy(
+        "web",
+        &format!(
+            "types: [Ingress, Egress], ingress: [{{action: Allow, protocol: TCP, \
+             destination: {{ports: [{port}]}}}}], egress: [{{action: Allow}}]"
+        ),
+    )
+}
+
+/// Adding, changing and deleting a file changes the verdict on new flows within 500 ms.
+#[test]
+fn a_file_that_is_added_changed_or_deleted_takes_effect_within_half_a_second() {
+    let site = Site::new();
+    let daemon = Daemon::start(&site.host, &[eth0()]);
+    for net in Net::both() {
+        site.expect_all("nothing allowed", Nothing, &[tcp(net.client, net.host, 80)]);
+        daemon.directory().write("web.yaml", &allow(80));
+        let took = time_until(&site, net.client, net.host, 80, true);
+        assert!(took < EDIT_LIMIT, "added: {took:?}\n{}", daemon.log());
+        daemon.directory().write("web.yaml", &allow(81));
+        let took = time_until(&site, net.client, net.host, 80, false);
+        assert!(took < EDIT_LIMIT, "changed: {took:?}\n{}", daemon.log());
+        let took = time_until(&site, net.client, net.host, 81, true);
+        assert!(took < EDIT_LIMIT, "changed as a whole: {took:?}");
+        daemon.directory().remove("web.yaml");
+        let took = time_until(&site, net.client, net.host, 81, false);
+        assert!(took < EDIT_LIMIT, "deleted: {took:?}\n{}", daemon.log());
+    }
+}
+
+/// RS-006: a file with an error changes nothing and says why, until it is mended; also for a daemon
+/// that starts over it.
+#[test]
+fn a_broken_file_changes_nothing_and_says_why() {
+    let site = Site::new();
+    let mut daemon = Daemon::start(&site.host, &[eth0()]);
+    daemon.apply("web.yaml", &allow(80));
+    let generation = daemon.generation();
+    daemon
+        .directory()
+        .write("web.yaml", &allow(81).replace("Allow", "allow"));
+    daemon.directory().write("other.yaml", &allow(82));
+    let reported = eventually(PATIENCE, || {
+        let status = daemon.status().to_string();
+        status.contains("web.yaml") && status.contains("Allow")
+    });
+    assert!(reported, "{:#}", daemon.status());
+    assert_eq!(daemon.generation(), generation);
+    let in_force: Vec<_> = Net::both()
+        .iter()
+        .flat_map(|net| {
+            [
+                (tcp(net.client, net.host, 80), Answer),
+                (tcp(net.client, net.host, 81), Nothing),
+                (tcp(net.client, net.host, 82), Nothing),
+            ]
+        })
+        .collect();
+    site.expect("the last good policy", &in_force);
+
+    daemon.stop();
+    daemon.spawn();
+    let adopted = eventually(PATIENCE, || {
+        daemon.status().to_string().contains("web.yaml")
+    });
+    assert!(adopted, "{:#}\n{}", daemon.status(), daemon.log());
+    site.expect("restarted over a broken file", &in_force);
+
+    let generation = daemon.generation();
+    daemon.directory().remove("other.yaml");
+    daemon.directory().write("web.yaml", &allow(81));
+    daemon.wait_for(generation + 1);
+    site.expect_all(
+        "mended",
+        Answer,
+        &[tcp(Net::both()[0].client, Net::both()[0].host, 81)],
+    );
+}
+
+/// At a cold start over a broken directory the daemon ends with an error and attaches nothing
+/// (RS-006).
+#[test]
+fn a_first_start_over_a_broken_directory_attaches_nothing() {
+    let site = Site::new();
+    let mut daemon = Daemon::prepare(&site.host, &[]);
+    daemon.directory().write(
+        "all.yaml",
+        &eth0().replace("interfaceName", "interfacename"),
+    );
+    daemon.spawn();
+    let said = eventually(PATIENCE, || daemon.log().contains("interfacename"));
+    assert!(said, "{}", daemon.log());
+    let net = Net::both()[0];
+    site.expect_all("nothing attached", Answer, &[tcp(net.client, net.host, 80)]);
+}
+
+/// EV-248, EV-160: after a change that denies them, flows stop within one packet in both
+/// directions, and others lose nothing.
+#[test]
+fn ev_248_denied_flows_stop_at_once_and_others_go_on() {
+    let site = Site::new();
+    let mut daemon = Daemon::start(&site.host, &[eth0(), both(80, 81)]);
+    let mut flows: Vec<_> = Net::both()
+        .iter()
+        .map(|net| [80, 81].map(|port| Connection::open(&site, net.client, net.host, port)))
+        .collect();
+    for [cut, kept] in &mut flows {
+        assert!(cut.forth(PATIENCE) && cut.back(PATIENCE));
+        assert!(kept.forth(PATIENCE) && kept.back(PATIENCE));
+    }
+    daemon.replace(&[eth0(), both(81, 81)]);
+    for [cut, kept] in &mut flows {
+        assert!(!cut.forth(SILENCE), "from the client");
+        assert!(!cut.back(SILENCE), "from the host");
+        assert!(!cut.forth(SILENCE), "again from the client");
+        for _ in 0..20 {
+            assert!(kept.forth(PATIENCE) && kept.back(PATIENCE));
+        }
+    }
+    daemon.replace(&[eth0(), both(80, 81)]);
+    for [cut, _] in &mut flows {
+        assert!(cut.forth(PATIENCE), "allowed again by a later generation");
+    }
+}
+
+/// EV-248 with the first packet after the change from the host.
+#[test]
+fn ev_248_the_hosts_own_packets_find_the_flow_denied_too() {
+    let site = Site::new();
+    let mut daemon = Daemon::start(&site.host, &[eth0(), both(80, 81)]);
+    let mut flows = Net::both().map(|net| Connection::open(&site, net.client, net.host, 80));
+    daemon.replace(&[eth0(), both(81, 81)]);
+    for flow in &mut flows {
+        assert!(!flow.back(SILENCE), "from the host");
+        assert!(!flow.forth(SILENCE), "from the client");
+    }
+}
+
+/// EV-248 with `keep`: established flows outlive the change, new ones meet the new policy.
+#[test]
+fn ev_248_with_keep_established_flows_go_on() {
+    let site = Site::new();
+    let mut daemon = Daemon::start_with(
+        &site.host,
+        &[eth0(), both(80, 80)],
+        &["--on-policy-change", "keep"],
+    );
+    let mut flows = Net::both().map(|net| Connection::open(&site, net.client, net.host, 80));
+    daemon.replace(&[eth0(), both(81, 81)]);
+    for flow in &mut flows {
+        assert!(flow.forth(PATIENCE) && flow.back(PATIENCE) && flow.forth(PATIENCE));
+    }
+    for net in Net::both() {
+        site.expect(
+            "new flows",
+            &[
+                (tcp(net.client, net.host, 80), Nothing),
+                (tcp(net.client, net.host, 81), Answer),
+            ],
+        );
+    }
+}
+
+/// Ingress to two ports and all egress allowed.
+fn both(first: u16, second: u16) -> String {
+    policy(
+        "web",
+        &format!(
+            "types: [Ingress, Egress], ingress: [{{action: Allow, protocol: TCP, \
+             destination: {{ports: [{first}, {second}]}}}}], egress: [{{action: Allow}}]"
+        ),
+    )
+}
+
+/// EV-191, EV-158: a daemon that is killed leaves the last policy in force; the next one adopts it
+/// with its flows.
+#[test]
+fn enforcement_outlives_the_daemon_and_the_next_one_adopts_it() {
+    let site = Site::new();
+    let mut daemon = Daemon::start(&site.host, &[eth0(), both(80, 81)]);
+    let mut flows = Net::both().map(|net| Connection::open(&site, net.client, net.host, 80));
+    let probes: Vec<_> = Net::both()
+        .iter()
+        .flat_map(|net| {
+            [
+                (tcp(net.client, net.host, 80), Answer),
+                (tcp(net.client, net.host, 82), Nothing),
+            ]
+        })
+        .collect();
+    site.expect("daemon runs", &probes);
+    daemon.crash();
+    site.expect("daemon killed", &probes);
+    let status = daemon.hep(&["status", "-o", "json"]).json();
+    assert_eq!(
+        status["generation"], 1,
+        "readable without the daemon: {status:#}"
+    );
+    assert!(daemon.show("rules").to_string().contains("web"));
+    for flow in &mut flows {
+        assert!(flow.forth(PATIENCE) && flow.back(PATIENCE));
+    }
+    daemon.spawn();
+    daemon.wait_for(2);
+    for flow in &mut flows {
+        assert!(flow.forth(PATIENCE) && flow.back(PATIENCE), "flow adopted");
+    }
+    site.expect("adopted", &probes);
+    daemon.stop();
+    site.expect("stopped", &probes);
+}
+
+/// A directory that vanishes or turns empty at once is held, not obeyed.
+#[test]
+fn a_policy_directory_that_turns_empty_is_held() {
+    let site = Site::new();
+    let mut daemon = Daemon::start(&site.host, &[eth0(), both(80, 81)]);
+    let probes: Vec<_> = Net::both()
+        .map(|net| (tcp(net.client, net.host, 82), Nothing))
+        .into();
+    daemon.directory().remove("all.yaml");
+    std::thread::sleep(2 * EDIT_LIMIT);
+    site.expect("emptied", &probes);
+    daemon.replace(&[eth0(), both(80, 82)]);
+    site.expect_all(
+        "filled again",
+        Answer,
+        &[tcp(Net::both()[0].client, Net::both()[0].host, 82)],
+    );
+}
+
+/// `hep down` removes programs, links, maps and directories, and traffic flows freely again.
+#[test]
+fn hep_down_leaves_nothing() {
+    let site = Site::new();
+    let mut daemon = Daemon::start(&site.host, &[eth0()]);
+    let probes: Vec<_> = Net::both()
+        .iter()
+        .map(|net| tcp(net.client, net.host, 80))
+        .collect();
+    site.expect_all("default deny", Nothing, &probes);
+    assert!(daemon.bpffs().exists());
+    let programs = program_ids(&site);
+    assert!(!programs.is_empty(), "programs are attached");
+    daemon.stop();
+    let said = daemon.down().exits(0);
+    assert!(!daemon.bpffs().exists(), "{said:?}");
+    site.expect_all("no policy", Answer, &probes);
+    assert_eq!(
+        site.host
+            .command("tc", &["filter", "show", "dev", "eth0", "ingress"]),
+        ""
+    );
+    let qdiscs = site.host.command("tc", &["qdisc", "show", "dev", "eth0"]);
+    assert!(!qdiscs.contains("clsact"), "{qdiscs}");
+    let gone = eventually(PATIENCE, || {
+        let loaded = site.host.command("bpftool", &["prog", "list", "-j"]);
+        programs
+            .iter()
+            .all(|id| !loaded.contains(&format!("\"id\":{id},")))
+    });
+    assert!(gone, "programs {programs:?} are still loaded");
+    assert!(program_ids(&site).is_empty());
+    assert!(
+        daemon.hep(&["status"]).code != 0,
+        "nothing is in force: {:?}",
+        daemon.hep(&["status"])
+    );
+}
+
+/// Ids of the programs attached in the host's namespace.
+fn program_ids(site: &Site) -> Vec<u64> {
+    let text = site.host.command("bpftool", &["net", "-j"]);
+    let value: serde_json::Value = serde_json::from_str(&text).expect("bpftool prints JSON");
+    let mut ids = Vec::new();
+    collect_ids(&value, &mut ids);
+    ids
+}
+
+fn collect_ids(value: &serde_json::Value, ids: &mut Vec<u64>) {
+    match value {
+        serde_json::Value::Array(items) => items.iter().for_each(|item| collect_ids(item, ids)),
+        serde_json::Value::Object(fields) => {
+            ids.extend(
+                fields
+                    .get("prog_id")
+                    .or(fields.get("id"))
+                    .and_then(serde_json::Value::as_u64),
+            );
+            fields.values().for_each(|field| collect_ids(field, ids));
+        }
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
+    }
+}
+
+/// A file that is still being written is not read: it counts after its writer closed it.
+#[test]
+fn a_half_written_file_is_not_obeyed() {
+    use std::io::Write as _;
+    let site = Site::new();
+    let daemon = Daemon::start(&site.host, &[eth0()]);
+    let net = Net::both()[0];
+    let mut file = fs::File::create(daemon.directory().path().join("web.yaml")).expect("create");
+    file.write_all(allow(80).as_bytes()).expect("write");
+    file.flush().expect("flush");
+    std::thread::sleep(EDIT_LIMIT);
+    site.expect_all("still open", Nothing, &[tcp(net.client, net.host, 80)]);
+    drop(file);
+    let took = time_until(&site, net.client, net.host, 80, true);
+    assert!(took < EDIT_LIMIT, "closed: {took:?}\n{}", daemon.log());
+}

@@ -1,0 +1,137 @@
+//! Tiers, order, Pass, Log, staged policies (EV-231 to EV-233, EV-240, EV-241).
+
+use hep_tests::{
+    policy::{endpoint, eth0, eth0_default_allow, policy, profile, staged_policy, tier},
+    probe::{
+        Heard::{Answer, Nothing},
+        tcp,
+    },
+};
+
+use crate::judge;
+
+/// EV-231: an Allow in an early tier decides; the tier's default action Pass hands the rest on.
+#[test]
+fn ev_231_a_tier_with_default_action_pass_hands_on_what_it_does_not_decide() {
+    let resources = [
+        eth0(),
+        tier("a", "order: 1, defaultAction: Pass"),
+        policy(
+            "a.web",
+            "tier: a, types: [Ingress], \
+             ingress: [{action: Allow, protocol: TCP, destination: {ports: [80]}}]",
+        ),
+        policy("none", "types: [Ingress], ingress: [{action: Deny}]"),
+    ];
+    judge(&resources, |net| {
+        vec![
+            (tcp(net.client, net.host, 80), Answer),
+            (tcp(net.client, net.host, 81), Nothing),
+        ]
+    });
+}
+
+/// EV-232: Pass goes on with the next tier, past a Deny of its own (EV-033).
+#[test]
+fn ev_232_pass_skips_the_rest_of_its_tier() {
+    let resources = [
+        eth0(),
+        tier("a", "order: 1"),
+        policy(
+            "a.first",
+            "tier: a, types: [Ingress], order: 1, ingress: [\
+             {action: Log}, \
+             {action: Pass, protocol: TCP, destination: {ports: [80]}}, {action: Deny}]",
+        ),
+        policy(
+            "web",
+            "types: [Ingress], ingress: [\
+             {action: Log, protocol: TCP}, \
+             {action: Allow, protocol: TCP, destination: {ports: ['80:81']}}]",
+        ),
+    ];
+    judge(&resources, |net| {
+        vec![
+            (tcp(net.client, net.host, 80), Answer),
+            (tcp(net.client, net.host, 81), Nothing),
+        ]
+    });
+}
+
+/// EV-233: with equal order, `allow-dns` comes before `allow` (EV-028); a number comes before no
+/// order (EV-027).
+#[test]
+fn ev_233_equal_orders_are_settled_by_name_with_the_slash() {
+    let rule = |action: &str, port: u16| {
+        format!(
+            "types: [Ingress], ingress: [{{action: {action}, protocol: TCP, \
+             destination: {{ports: [{port}]}}}}]"
+        )
+    };
+    let resources = [
+        eth0(),
+        policy("allow", &rule("Deny", 80)),
+        policy("allow-dns", &rule("Allow", 80)),
+        policy("a-first-by-name", &rule("Deny", 81)),
+        policy(
+            "z-first-by-order",
+            &format!("order: 5, {}", rule("Allow", 81)),
+        ),
+    ];
+    judge(&resources, |net| {
+        vec![
+            (tcp(net.client, net.host, 80), Answer),
+            (tcp(net.client, net.host, 81), Answer),
+        ]
+    });
+}
+
+/// EV-240: a staged policy makes no tier apply: without a profile there is none to allow.
+#[test]
+fn ev_240_a_staged_policy_alone_leaves_the_host_closed() {
+    let staged = staged_policy(
+        "web",
+        "types: [Ingress], ingress: [{action: Allow, protocol: TCP, destination: {ports: [80]}}]",
+    );
+    judge(&[eth0(), staged], |net| {
+        vec![(tcp(net.client, net.host, 80), Nothing)]
+    });
+}
+
+/// EV-241: nor does it end its tier in a deny: the profile is asked (EV-036, RS-114).
+#[test]
+fn ev_241_a_staged_policy_does_not_hide_the_profile() {
+    let staged = staged_policy("none", "types: [Ingress], ingress: [{action: Deny}]");
+    judge(&[eth0_default_allow(), staged], |net| {
+        vec![(tcp(net.client, net.host, 80), Answer)]
+    });
+}
+
+/// EV-046, EV-047, EV-048, EV-050, EV-051: profiles in their order; Pass goes to the next one, Log
+/// goes on, and the end of the last denies.
+#[test]
+fn profiles_are_asked_in_order_after_all_tiers_have_passed() {
+    let resources = [
+        endpoint("h1-eth0", "interfaceName: eth0, profiles: [b, a]"),
+        profile(
+            "a",
+            "ingress: [{action: Deny, protocol: TCP, destination: {ports: [80]}}, \
+             {action: Allow, protocol: TCP, destination: {ports: [81, 82]}}]",
+        ),
+        profile(
+            "b",
+            "ingress: [{action: Log}, \
+             {action: Allow, protocol: TCP, destination: {ports: [80]}}, \
+             {action: Pass, protocol: TCP, destination: {ports: [81]}}, \
+             {action: Deny, protocol: TCP, destination: {ports: ['81:82']}}]",
+        ),
+    ];
+    judge(&resources, |net| {
+        vec![
+            (tcp(net.client, net.host, 80), Answer),
+            (tcp(net.client, net.host, 81), Answer),
+            (tcp(net.client, net.host, 82), Nothing),
+            (tcp(net.client, net.host, 83), Nothing),
+        ]
+    });
+}

@@ -1,0 +1,131 @@
+//! Many rules and large sets, and what is beyond the limits.
+
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use hep_tests::{
+    address::Net,
+    daemon::Daemon,
+    eventually,
+    policy::{eth0, network_set, policy},
+    probe::{
+        Heard::{Answer, Nothing},
+        PATIENCE, tcp,
+    },
+    site::Site,
+};
+
+/// Policies of 1000 rules each, one rule a port from `first_port` on.
+fn policies(count: u16, first_port: u16) -> Vec<String> {
+    (0..count)
+        .map(|number| {
+            let mut rules = String::new();
+            for rule in 0..1000 {
+                let port = first_port + number * 1000 + rule;
+                write!(
+                    rules,
+                    "{{action: Allow, protocol: TCP, destination: {{ports: [{port}]}}}}, "
+                )
+                .expect("a string takes everything");
+            }
+            policy(
+                &format!("many-{number:02}"),
+                &format!("types: [Ingress], ingress: [{rules}]"),
+            )
+        })
+        .collect()
+}
+
+/// 10 000 rules load, and the first, one in the middle and the last of them are enforced.
+#[test]
+fn ten_thousand_rules_load_and_are_enforced() {
+    let site = Site::new();
+    let mut resources = policies(10, 20_000);
+    resources.push(eth0());
+    let _daemon = Daemon::start(&site.host, &resources);
+    for net in Net::both() {
+        site.expect(
+            "10 000 rules",
+            &[
+                (tcp(net.client, net.host, 20_000), Answer),
+                (tcp(net.client, net.host, 24_095), Answer),
+                (tcp(net.client, net.host, 24_096), Answer),
+                (tcp(net.client, net.host, 29_999), Answer),
+                (tcp(net.client, net.host, 19_999), Nothing),
+                (tcp(net.client, net.host, 30_000), Nothing),
+            ],
+        );
+    }
+}
+
+/// 100 000 members of a set, half of each family, are matched, and their neighbours are not.
+#[test]
+fn a_set_of_a_hundred_thousand_members_is_enforced() {
+    let site = Site::new();
+    let mut members = Vec::new();
+    for number in 0..49_999_u32 {
+        // Every other address, so that no two members merge.
+        members.push(IpAddr::from(Ipv4Addr::from(0x0b00_0000 + 2 * number)).to_string());
+        let low = u128::from(2 * number) << 40;
+        members.push(IpAddr::from(Ipv6Addr::from((0x2001_0db8_00ff_u128 << 80) + low)).to_string());
+    }
+    members.extend(Net::both().map(|net| net.member.to_string()));
+    let set = network_set("large", "size: large", &members);
+    let rule = policy(
+        "large",
+        "types: [Ingress], ingress: [{action: Allow, source: {selector: size == 'large'}}]",
+    );
+    site.outside.ip(
+        "address add 11.0.1.14/32 dev eth0\naddress add 11.0.1.15/32 dev eth0\n\
+         address add 2001:db8:ff:0:2:7600::/128 dev eth0\n\
+         address add 2001:db8:ff:0:2:7700::/128 dev eth0",
+    );
+    let ip = |text: &str| text.parse::<IpAddr>().expect("a literal address");
+    let [v4, v6] = Net::both();
+    let _daemon = Daemon::start(&site.host, &[eth0(), set, rule]);
+    site.expect(
+        "100 000 members",
+        &[
+            (tcp(v4.member, v4.host, 80), Answer),
+            (tcp(v6.member, v6.host, 80), Answer),
+            (tcp(v4.client, v4.host, 80), Nothing),
+            (tcp(v6.client, v6.host, 80), Nothing),
+            (tcp(ip("11.0.1.14"), v4.host, 80), Answer),
+            (tcp(ip("11.0.1.15"), v4.host, 80), Nothing),
+            (tcp(ip("2001:db8:ff:0:2:7600::"), v6.host, 80), Answer),
+            (tcp(ip("2001:db8:ff:0:2:7700::"), v6.host, 80), Nothing),
+        ],
+    );
+}
+
+/// Past the limit of rules in a list the load is refused with the number and the limit, and what was
+/// in force stays.
+#[test]
+fn too_many_rules_are_refused_with_their_number_and_the_limit() {
+    let site = Site::new();
+    let net = Net::both()[0];
+    let web = policy(
+        "web",
+        "types: [Ingress], ingress: [{action: Allow, protocol: TCP, destination: {ports: [80]}}]",
+    );
+    let daemon = Daemon::start(&site.host, &[eth0(), web]);
+    daemon.directory().write(
+        "many.yaml",
+        &hep_tests::policy::documents(&policies(17, 20_000)),
+    );
+    let limit = hep_common::rule::MAX_RULES_PER_LIST.to_string();
+    let refused = eventually(4 * PATIENCE, || {
+        daemon.status().to_string().contains(&limit)
+    });
+    assert!(refused, "{:#}\n{}", daemon.status(), daemon.log());
+    assert_eq!(daemon.generation(), 1);
+    site.expect(
+        "what was in force",
+        &[
+            (tcp(net.client, net.host, 80), Answer),
+            (tcp(net.client, net.host, 20_000), Nothing),
+        ],
+    );
+}

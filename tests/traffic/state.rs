@@ -1,0 +1,138 @@
+//! The connection table on real traffic (section 12).
+
+use std::time::Duration;
+
+use hep_tests::{
+    address::Net,
+    daemon::Daemon,
+    link::Link,
+    packet::{self, ACK, FIN, Packet, RST, SYN},
+    policy::{eth0, felix, policy},
+    probe::{Connection, Heard::Answer, PATIENCE, SILENCE, udp},
+    receiver::Receiver,
+    site::{HOST_MAC, OUTSIDE_MAC, Site},
+};
+
+fn web() -> String {
+    policy(
+        "web",
+        "types: [Ingress], ingress: [{action: Allow, protocol: TCP, destination: {ports: [80]}}]",
+    )
+}
+
+/// Where the TCP flags are in a frame without options or extension headers.
+fn flags_at(net: &Net) -> usize {
+    14 + if net.host.is_ipv4() { 20 } else { 40 } + 13
+}
+
+/// Sends a frame to the host and tells whether its stack answered with RST, which it does to
+/// everything but RST that fits no socket.
+fn is_answered(link: &Link, net: &Net, packet: Packet, limit: Duration) -> bool {
+    link.drain();
+    link.send(&packet.ethernet(OUTSIDE_MAC, HOST_MAC).frame());
+    link.receive(limit, |frame| {
+        frame.starts_with(&OUTSIDE_MAC)
+            && frame
+                .get(flags_at(net))
+                .is_some_and(|flags| flags & RST != 0)
+    })
+    .is_some()
+}
+
+/// EV-256: a lone ACK is picked up as policy says, other segments that open nothing are invalid
+/// (EV-157).
+#[test]
+fn ev_256_an_ack_without_a_flow_is_picked_up_and_a_fin_is_not() {
+    let site = Site::new();
+    let link = Link::open(&site.outside, "eth0");
+    let segments = [
+        ("ACK to 80", ACK, 80, true),
+        ("ACK to 81", ACK, 81, false),
+        ("FIN", FIN, 80, false),
+        ("FIN and ACK", FIN | ACK, 80, false),
+        ("SYN and ACK", SYN | ACK, 80, false),
+        ("no flags", 0, 80, false),
+    ];
+    let check = |policed: bool| {
+        for net in Net::both() {
+            for (number, (what, flags, port, passes)) in (0..).zip(segments) {
+                // A port of its own for each, so that none meets the flow of another.
+                let segment = packet::tcp(net.client, net.host)
+                    .sport(50_000 + number)
+                    .dport(port)
+                    .flags(flags);
+                // A segment without ACK, SYN and RST gets no answer from a closed port.
+                if !policed && flags == 0 {
+                    continue;
+                }
+                let wanted = passes || !policed;
+                let limit = if wanted { PATIENCE } else { SILENCE };
+                assert_eq!(
+                    is_answered(&link, &net, segment, limit),
+                    wanted,
+                    "{what} at {}, policed: {policed}",
+                    net.host
+                );
+            }
+        }
+    };
+    check(false);
+    let _daemon = Daemon::start(&site.host, &[eth0(), web()]);
+    check(true);
+}
+
+/// EV-143, EV-156: a RST that the host's stack does not believe kills no flow.
+#[test]
+fn a_forged_reset_or_syn_does_not_end_a_flow() {
+    let site = Site::new();
+    let link = Link::open(&site.outside, "eth0");
+    let _daemon = Daemon::start(&site.host, &[eth0(), web()]);
+    for net in Net::both() {
+        let mut connection = Connection::open(&site, net.client, net.host, 80);
+        let forged = packet::tcp(net.client, net.host)
+            .sport(connection.client_port())
+            .dport(80)
+            .ethernet(OUTSIDE_MAC, HOST_MAC);
+        link.send(&forged.clone().flags(RST).frame());
+        link.send(&forged.flags(SYN).frame());
+        for _ in 0..3 {
+            assert!(connection.forth(PATIENCE) && connection.back(PATIENCE));
+        }
+    }
+}
+
+/// EV-154, RS-190: a UDP flow ends with its idle time; the answer that comes later is a new flow of
+/// the other direction (EV-147).
+#[test]
+fn an_idle_flow_expires_at_its_next_packet() {
+    let site = Site::new();
+    let timeouts = felix("bpfConntrackTimeouts: {udpTimeout: 1s}");
+    let echo = policy(
+        "echo",
+        "types: [Ingress], ingress: [{action: Allow, protocol: UDP, destination: {ports: [5000]}}]",
+    );
+    let _daemon = Daemon::start(&site.host, &[eth0(), echo, timeouts]);
+    for net in Net::both() {
+        site.expect("at once", &[(udp(net.client, net.host, 5000), Answer)]);
+        let request = packet::udp(net.client, net.host)
+            .sport(7777)
+            .dport(5000)
+            .ethernet(OUTSIDE_MAC, HOST_MAC);
+        let link = Link::open(&site.outside, "eth0");
+        let server = site
+            .host
+            .run(|| std::net::UdpSocket::bind((net.host, 5000)))
+            .expect("bind a socket");
+        link.send(&request.frame());
+        server
+            .set_read_timeout(Some(PATIENCE))
+            .expect("set a timeout");
+        let (_, from) = server.recv_from(&mut [0; 64]).expect("the request arrives");
+        let answer = Receiver::raw(&site.outside, net.client, 17);
+        server.send_to(b"in time", from).expect("send");
+        assert!(answer.receive(PATIENCE, |_| true).is_some(), "in time");
+        std::thread::sleep(Duration::from_millis(1500));
+        drop(server.send_to(b"too late", from));
+        assert!(answer.receive(SILENCE, |_| true).is_none(), "too late");
+    }
+}
