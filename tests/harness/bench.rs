@@ -1,1 +1,429 @@
-//! x
+//! The loaded programs without the daemon: packets go through `BPF_PROG_TEST_RUN`.
+//!
+//! Resources are text and go the daemon's way: validated, compiled, loaded. Nothing is attached and
+//! nothing pinned.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    path::Path,
+    time::Duration,
+};
+
+use hep_common::{Direction, counter::Reason, settings};
+use hep_userspace::{
+    compile::{self, Options, Slots},
+    datapath::{Flow, Kernel, LoadOptions},
+    model::{Interface, LinkLayer, LogLevel, Snapshot, TimeoutSetting, Timeouts},
+    source::File,
+    validate::{self, Node, Scope},
+};
+
+use crate::{
+    address::Net,
+    namespace::Entered,
+    packet::Packet,
+    policy::{NODE, documents},
+    site::Site,
+};
+
+/// The interfaces of the host.
+const INTERFACES: [&str; 5] = ["lo", "eth0", "eth1", "cali1", "tun0"];
+
+/// Where a packet is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hook {
+    direction: Direction,
+    interface: &'static str,
+    came_in_by: Option<&'static str>,
+}
+
+/// Packets that come in by `eth0`.
+pub const INGRESS: Hook = Hook::ingress("eth0");
+/// Packets of the host's own that leave by `eth0`.
+pub const EGRESS: Hook = Hook::egress("eth0");
+/// Packets that come in by `eth1`.
+pub const INSIDE_INGRESS: Hook = Hook::ingress("eth1");
+/// Packets that came in by `eth1` and leave by `eth0`.
+pub const FORWARD_OUT: Hook = Hook::forward("eth1", "eth0");
+/// Packets that came in by `eth0` and leave by `eth1`.
+pub const FORWARD_IN: Hook = Hook::forward("eth0", "eth1");
+
+impl Hook {
+    /// The ingress hook of `interface`.
+    #[must_use]
+    pub const fn ingress(interface: &'static str) -> Self {
+        Self {
+            direction: Direction::Ingress,
+            interface,
+            came_in_by: None,
+        }
+    }
+
+    /// The egress hook of `interface`, for the host's own packets.
+    #[must_use]
+    pub const fn egress(interface: &'static str) -> Self {
+        Self {
+            direction: Direction::Egress,
+            interface,
+            came_in_by: None,
+        }
+    }
+
+    /// The egress hook of `leaving`, for packets that came in by `entering`.
+    #[must_use]
+    pub const fn forward(entering: &'static str, leaving: &'static str) -> Self {
+        Self {
+            direction: Direction::Egress,
+            interface: leaving,
+            came_in_by: Some(entering),
+        }
+    }
+
+    fn label(self) -> String {
+        match self.came_in_by {
+            Some(entering) => format!("forwarded {entering} → {}", self.interface),
+            None => format!("{:?} {}", self.direction, self.interface),
+        }
+    }
+}
+
+/// A row of a table: its name, where, what, and the reason of its verdict.
+pub type Row<'a> = (&'a str, Hook, Packet, Reason);
+
+/// The programs, loaded for the network of the worked cases plus `cali1`, a workload's interface,
+/// and `tun0`, a link without Ethernet headers.
+#[derive(Debug)]
+pub struct Bench {
+    kernel: Kernel,
+    slots: Slots,
+    indexes: BTreeMap<&'static str, u32>,
+    revalidate: bool,
+    nd_exempt: bool,
+    // The thread returns before the namespaces go.
+    _entered: Entered,
+    _site: Site,
+}
+
+impl Bench {
+    /// Loads the programs with these resources in force, in both families.
+    ///
+    /// # Panics
+    ///
+    /// If the resources are not valid or the kernel refuses.
+    #[track_caller]
+    #[must_use]
+    pub fn with(resources: &[String]) -> Self {
+        let mut bench = Self::unconfigured(true);
+        bench.apply(resources);
+        bench
+    }
+
+    /// As [`Bench::with`], for counting packets rather than asking why: the programs record no
+    /// reasons, as in production.
+    ///
+    /// # Panics
+    ///
+    /// As [`Bench::with`].
+    #[track_caller]
+    #[must_use]
+    pub fn without_reasons(resources: &[String]) -> Self {
+        let mut bench = Self::unconfigured(false);
+        bench.apply(resources);
+        bench
+    }
+
+    fn unconfigured(record_decisions: bool) -> Self {
+        let site = Site::new();
+        site.host.ip("link add cali1 type veth peer name far1\n\
+             link set cali1 up\nlink set far1 up\n\
+             tuntap add dev tun0 mode tun\nlink set tun0 up");
+        let entered = site.host.enter();
+        let mut kernel = Kernel::open(&LoadOptions {
+            pins: None,
+            flows: 4096,
+            interfaces: 64,
+            log_level: LogLevel::Off,
+            record_decisions,
+        })
+        .unwrap_or_else(|error| panic!("load the programs (needs root): {}", chain(&error)));
+        let mut local: BTreeSet<IpAddr> = Net::both()
+            .iter()
+            .flat_map(|net| [net.host, net.host_inside])
+            .collect();
+        local.extend(
+            ["192.0.2.255", "10.0.0.255"]
+                .map(|text| -> IpAddr { text.parse().expect("a literal address") }),
+        );
+        kernel
+            .set_local(&local)
+            .unwrap_or_else(|error| panic!("set local addresses: {}", chain(&error)));
+        Self {
+            kernel,
+            slots: Slots::default(),
+            indexes: INTERFACES
+                .map(|name| (name, site.host.ifindex(name)))
+                .into(),
+            revalidate: true,
+            nd_exempt: true,
+            _entered: entered,
+            _site: site,
+        }
+    }
+
+    /// Keeps established flows when policy changes, from the next generation on.
+    #[must_use]
+    pub fn keep(mut self) -> Self {
+        self.revalidate = false;
+        self
+    }
+
+    /// Lets policy judge neighbour discovery, from the next generation on.
+    #[must_use]
+    pub fn judge_neighbour_discovery(mut self) -> Self {
+        self.nd_exempt = false;
+        self
+    }
+
+    /// Brings a generation of these resources into force.
+    ///
+    /// # Panics
+    ///
+    /// If they are not valid or the kernel refuses.
+    #[track_caller]
+    pub fn apply(&mut self, resources: &[String]) {
+        let snapshot = load(resources);
+        let options = Options {
+            nd_exempt: self.nd_exempt,
+            revalidate: self.revalidate,
+            bypass_mark: 1 << 30,
+            deny_events: false,
+            fragment_timeout: snapshot
+                .felix
+                .fragment_timeout
+                .unwrap_or(Duration::from_secs(30)),
+            timeouts: resolve(&snapshot.felix.timeouts),
+        };
+        let mut generation =
+            compile::compile(&snapshot, NODE, &self.interfaces(), &options, &self.slots)
+                .unwrap_or_else(|error| panic!("compile: {}", chain(&error)));
+        self.kernel
+            .apply(&mut generation)
+            .unwrap_or_else(|error| panic!("bring into force: {}", chain(&error)));
+        self.slots = generation.description.slots;
+    }
+
+    fn interfaces(&self) -> Vec<Interface> {
+        let interface = |name: &str, addresses: Vec<IpAddr>, link_layer| Interface {
+            name: name.into(),
+            ifindex: self.index(name),
+            addresses,
+            link_layer,
+            is_loopback: name == "lo",
+            is_member: false,
+        };
+        let nets = Net::both();
+        vec![
+            interface("lo", Vec::new(), LinkLayer::Ethernet),
+            interface("eth0", nets.map(|net| net.host).into(), LinkLayer::Ethernet),
+            interface(
+                "eth1",
+                nets.map(|net| net.host_inside).into(),
+                LinkLayer::Ethernet,
+            ),
+            interface("cali1", Vec::new(), LinkLayer::Ethernet),
+            interface("tun0", Vec::new(), LinkLayer::None),
+        ]
+    }
+
+    fn index(&self, interface: &str) -> u32 {
+        self.indexes
+            .get(interface)
+            .copied()
+            .unwrap_or_else(|| panic!("no interface {interface}"))
+    }
+
+    /// Forgets all flows.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses.
+    pub fn forget_flows(&mut self) {
+        self.kernel
+            .clear_flows()
+            .unwrap_or_else(|error| panic!("clear flows: {}", chain(&error)));
+    }
+
+    /// The flows that are remembered.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses.
+    #[must_use]
+    pub fn flows(&self) -> Vec<Flow> {
+        self.kernel
+            .maps()
+            .flows()
+            .unwrap_or_else(|error| panic!("read flows: {}", chain(&error)))
+    }
+
+    /// The reason of the verdict on one packet, which may depend on those before.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses the packet or no reason is recorded.
+    #[track_caller]
+    #[must_use]
+    pub fn judge(&self, hook: Hook, packet: &Packet) -> Reason {
+        let frame = match hook.interface {
+            "tun0" => packet.datagram(),
+            _ => packet.frame(),
+        };
+        let name = hook.label();
+        let (accepted, reason) = self
+            .run(hook, &frame)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let reason = reason.unwrap_or_else(|| panic!("{name}: no reason recorded"));
+        assert_eq!(
+            accepted,
+            reason.allows(),
+            "{name}: verdict and reason {} contradict each other",
+            reason.name()
+        );
+        reason
+    }
+
+    /// Runs one frame and returns whether it passes, and why if that is recorded.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel said, if it did not run the program.
+    pub fn run(&self, hook: Hook, frame: &[u8]) -> Result<(bool, Option<Reason>), String> {
+        let outcome = self
+            .kernel
+            .test_run(
+                hook.direction,
+                self.index(hook.interface),
+                hook.came_in_by.map_or(0, |name| self.index(name)),
+                frame,
+            )
+            .map_err(|error| chain(&error))?;
+        let reason = outcome
+            .decision
+            .map(|decision| Reason::try_from(decision.reason).expect("the programs know reasons"));
+        Ok((outcome.accepted, reason))
+    }
+
+    /// Judges every row as the first packet of its flow.
+    ///
+    /// # Panics
+    ///
+    /// If a verdict or reason differs, with all that do.
+    #[track_caller]
+    pub fn expect(&mut self, rows: &[Row<'_>]) {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                self.forget_flows();
+                (row, self.judge(row.1, &row.2))
+            })
+            .collect();
+        compare(&rows);
+    }
+
+    /// Judges the rows one after another, each after all those before.
+    ///
+    /// # Panics
+    ///
+    /// If a verdict or reason differs, with all that do.
+    #[track_caller]
+    pub fn expect_sequence(&mut self, rows: &[Row<'_>]) {
+        self.forget_flows();
+        self.continue_sequence(rows);
+    }
+
+    /// As [`Bench::expect_sequence`], going on with the flows that are there.
+    ///
+    /// # Panics
+    ///
+    /// If a verdict or reason differs, with all that do.
+    #[track_caller]
+    pub fn continue_sequence(&mut self, rows: &[Row<'_>]) {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| (row, self.judge(row.1, &row.2)))
+            .collect();
+        compare(&rows);
+    }
+}
+
+#[track_caller]
+fn compare(rows: &[(&Row<'_>, Reason)]) {
+    let differences: Vec<String> = rows
+        .iter()
+        .filter(|((_, _, _, wanted), got)| wanted != got)
+        .map(|((name, hook, packet, wanted), got)| {
+            format!(
+                "{name} ({}, {} → {}): expected {}, got {}",
+                hook.label(),
+                packet.source(),
+                packet.destination(),
+                wanted.name(),
+                got.name()
+            )
+        })
+        .collect();
+    assert!(differences.is_empty(), "{differences:#?}");
+}
+
+/// The snapshot of these resources.
+///
+/// # Panics
+///
+/// If they are not valid.
+#[track_caller]
+#[must_use]
+pub fn load(resources: &[String]) -> Snapshot {
+    let file = File {
+        path: Path::new("all.yaml").into(),
+        text: documents(resources).into_bytes(),
+    };
+    let node = Node {
+        name: NODE.to_owned(),
+        labels: BTreeMap::new(),
+        cpus: 1,
+    };
+    let loaded = validate::load(&[file], &node, Scope::Directory);
+    loaded
+        .snapshot
+        .unwrap_or_else(|| panic!("not valid: {:#?}", loaded.problems))
+}
+
+/// Timeouts as compiled; those that follow the kernel's are 30 s.
+fn resolve(timeouts: &Timeouts) -> settings::Timeouts {
+    let ns = |setting: TimeoutSetting| match setting {
+        TimeoutSetting::Fixed(time) => u64::try_from(time.as_nanos()).expect("timeouts fit"),
+        TimeoutSetting::Kernel => 30_000_000_000,
+    };
+    settings::Timeouts {
+        tcp_syn_sent_ns: ns(timeouts.tcp_syn_sent),
+        tcp_established_ns: ns(timeouts.tcp_established),
+        tcp_fins_seen_ns: ns(timeouts.tcp_fins_seen),
+        tcp_reset_seen_ns: ns(timeouts.tcp_reset_seen),
+        udp_ns: ns(timeouts.udp),
+        icmp_ns: ns(timeouts.icmp),
+        generic_ns: ns(timeouts.generic),
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,1 +1,11 @@
-//! verdict
+//! Crafted packets through the loaded programs: what each gets, and why.
+
+mod essentials;
+mod flow_state;
+mod icmp_errors;
+mod parse;
+mod policy_change;
+mod robustness;
+mod stages;
+mod tcp_state;
+mod workload;

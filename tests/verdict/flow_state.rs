@@ -1,0 +1,244 @@
+//! Everything but TCP through the connection table (section 12).
+
+use std::time::Duration;
+
+use hep_common::counter::Reason;
+use hep_tests::{
+    address::Net,
+    bench::{Bench, EGRESS, INGRESS},
+    packet,
+    policy::{eth0, felix, policy},
+};
+
+const KNOWN: Reason = Reason::Established;
+const ALLOW: Reason = Reason::PolicyAllow;
+const DENY: Reason = Reason::NoProfile;
+
+fn bench(rules: &str) -> Bench {
+    Bench::with(&[
+        eth0(),
+        policy("some", &format!("types: [Ingress], ingress: [{rules}]")),
+    ])
+}
+
+/// EV-137, EV-147: a datagram opens a flow of its five-tuple, and its answers pass.
+#[test]
+fn udp_and_sctp_flows_are_known_by_their_ports() {
+    let mut bench = bench(
+        "{action: Allow, protocol: UDP, destination: {ports: [53]}}, \
+         {action: Allow, protocol: SCTP, destination: {ports: [53]}}",
+    );
+    for net in Net::both() {
+        for make in [packet::udp, packet::sctp] {
+            let request = make(net.client, net.host).dport(53);
+            let answer = request.clone().reversed();
+            bench.expect_sequence(&[
+                ("answer first", EGRESS, answer.clone(), DENY),
+                ("request", INGRESS, request.clone(), ALLOW),
+                ("answer", EGRESS, answer.clone(), KNOWN),
+                ("request again", INGRESS, request.clone(), KNOWN),
+                (
+                    "another client port",
+                    EGRESS,
+                    answer.clone().dport(40_001),
+                    DENY,
+                ),
+                ("another host port", EGRESS, answer.sport(54), DENY),
+            ]);
+        }
+        bench.expect_sequence(&[(
+            "one flow for each protocol",
+            INGRESS,
+            packet::udp(net.client, net.host).dport(53),
+            ALLOW,
+        )]);
+        let sctp = packet::sctp(net.host, net.client).sport(53).dport(40_000);
+        bench.continue_sequence(&[("SCTP is another", EGRESS, sctp, DENY)]);
+    }
+}
+
+/// EV-150: protocols without ports are flows of their addresses.
+#[test]
+fn protocols_without_ports_are_flows_of_their_addresses() {
+    let mut bench = bench("{action: Allow, protocol: 47}");
+    for net in Net::both() {
+        let gre = packet::protocol(net.client, net.host, 47, 20);
+        let other = packet::protocol(net.host, net.client, 50, 20);
+        bench.expect_sequence(&[
+            ("GRE", INGRESS, gre.clone(), ALLOW),
+            ("GRE back", EGRESS, gre.clone().reversed(), KNOWN),
+            ("ESP back", EGRESS, other, DENY),
+            (
+                "GRE to another",
+                EGRESS,
+                packet::protocol(net.host, net.member, 47, 20),
+                DENY,
+            ),
+        ]);
+    }
+}
+
+/// EV-150, EV-151, EV-247: an echo flow is its identifier, its replies pass only against its
+/// opener's direction, and the other end's request is a new flow.
+#[test]
+fn ev_247_echo_flows_know_who_asked() {
+    let mut bench = Bench::with(&[
+        eth0(),
+        policy(
+            "ping",
+            "types: [Egress], egress: [{action: Allow, protocol: ICMP, icmp: {type: 8}}, \
+         {action: Allow, protocol: ICMPv6, icmp: {type: 128}}]",
+        ),
+    ]);
+    for net in Net::both() {
+        let (us, them) = (net.host, net.client);
+        bench.expect_sequence(&[
+            (
+                "a reply to nothing",
+                INGRESS,
+                packet::echo_reply(them, us, 7),
+                DENY,
+            ),
+            ("we ask", EGRESS, packet::echo_request(us, them, 7), ALLOW),
+            (
+                "they answer",
+                INGRESS,
+                packet::echo_reply(them, us, 7),
+                KNOWN,
+            ),
+            (
+                "they ask, same identifier",
+                INGRESS,
+                packet::echo_request(them, us, 7),
+                DENY,
+            ),
+            (
+                "they answer again",
+                INGRESS,
+                packet::echo_reply(them, us, 7),
+                KNOWN,
+            ),
+            (
+                "another identifier",
+                INGRESS,
+                packet::echo_reply(them, us, 8),
+                DENY,
+            ),
+            (
+                "another sender",
+                INGRESS,
+                packet::echo_reply(net.member, us, 7),
+                DENY,
+            ),
+            (
+                "we answer what nobody asked",
+                EGRESS,
+                packet::echo_reply(us, them, 7),
+                Reason::TierDefault,
+            ),
+            (
+                "we ask again",
+                EGRESS,
+                packet::echo_request(us, them, 7),
+                KNOWN,
+            ),
+        ]);
+    }
+}
+
+/// EV-150: IPv4 timestamp, information and address-mask queries are flows like echo, and a reply
+/// must be of the request's type.
+#[test]
+fn other_icmp_queries_are_flows_like_echo() {
+    let mut bench = bench("{action: Allow, protocol: ICMP}");
+    let [net, _] = Net::both();
+    for (request, reply) in [(13, 14), (15, 16), (17, 18)] {
+        let query = packet::icmp(net.client, net.host, request, 0)
+            .sport(9)
+            .payload(12);
+        let answer = packet::icmp(net.host, net.client, reply, 0)
+            .sport(9)
+            .payload(12);
+        bench.expect_sequence(&[
+            ("query", INGRESS, query, ALLOW),
+            (
+                "a reply of another type",
+                EGRESS,
+                packet::echo_reply(net.host, net.client, 9),
+                DENY,
+            ),
+            ("the reply", EGRESS, answer, KNOWN),
+        ]);
+    }
+}
+
+/// EV-154, EV-155: flows that are not TCP end by the timer of their protocol.
+#[test]
+fn flows_end_by_the_timer_of_their_protocol() {
+    let rules = policy("some", "types: [Ingress], ingress: [{action: Allow}]");
+    let mut bench = Bench::with(&[eth0()]);
+    for key in ["udpTimeout", "icmpTimeout", "genericTimeout"] {
+        let timeouts = felix(&format!("bpfConntrackTimeouts: {{{key}: 200ms}}"));
+        bench.apply(&[eth0(), rules.clone(), timeouts]);
+        for net in Net::both() {
+            let packets = [
+                (
+                    "udpTimeout",
+                    packet::udp(net.client, net.host),
+                    packet::udp(net.client, net.host).reversed(),
+                ),
+                (
+                    "icmpTimeout",
+                    packet::echo_request(net.client, net.host, 3),
+                    packet::echo_reply(net.host, net.client, 3),
+                ),
+                (
+                    "genericTimeout",
+                    packet::protocol(net.client, net.host, 47, 8),
+                    packet::protocol(net.host, net.client, 47, 8),
+                ),
+            ];
+            bench.forget_flows();
+            for (name, request, answer) in &packets {
+                bench.continue_sequence(&[
+                    (name, INGRESS, request.clone(), ALLOW),
+                    (name, EGRESS, answer.clone(), KNOWN),
+                ]);
+            }
+            std::thread::sleep(Duration::from_millis(400));
+            for (name, _, answer) in packets {
+                let wanted = if name == key { DENY } else { KNOWN };
+                bench.continue_sequence(&[(name, EGRESS, answer, wanted)]);
+            }
+        }
+    }
+}
+
+/// EV-138: an entry counts the packets and bytes of both ends; EV-158, ARCHITECTURE: it moves to the
+/// established flows when both have spoken.
+#[test]
+fn entries_count_what_both_ends_send() {
+    let mut bench = bench("{action: Allow}");
+    for net in Net::both() {
+        let request = packet::udp(net.client, net.host).dport(53).payload(100);
+        let answer = packet::udp(net.client, net.host)
+            .dport(53)
+            .payload(10)
+            .reversed();
+        let lengths = [request.frame().len(), answer.frame().len()];
+        bench.expect_sequence(&[
+            ("request", INGRESS, request.clone(), ALLOW),
+            ("request", INGRESS, request, KNOWN),
+            ("answer", EGRESS, answer, KNOWN),
+        ]);
+        let [flow] = &bench.flows()[..] else {
+            panic!("one flow: {:#?}", bench.flows());
+        };
+        assert_eq!((flow.opener.packets, flow.responder.packets), (2, 1));
+        assert_eq!(flow.opener.address, net.client);
+        let bytes = [flow.opener.bytes, flow.responder.bytes];
+        let sent = [2 * lengths[0], lengths[1]].map(|sum| u64::try_from(sum).expect("fits"));
+        assert_eq!(bytes, sent);
+        assert_eq!(flow.state.name(), "replied");
+    }
+}
