@@ -1,1 +1,15 @@
-//! cli
+//! The binary on fixture files: exit codes, JSON, and what it says about typical mistakes.
+
+mod judge;
+mod offline;
+mod validate;
+
+use hep_tests::{hep::Said, policy::Directory};
+
+/// Runs `hep COMMAND… DIRECTORY`.
+fn on(directory: &Directory, command: &[&str]) -> Said {
+    let path = directory.path().to_string_lossy().into_owned();
+    let mut arguments = command.to_vec();
+    arguments.push(&path);
+    hep_tests::hep::run(&arguments)
+}
