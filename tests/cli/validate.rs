@@ -20,7 +20,8 @@ fn valid_files_of_every_form_are_accepted() {
     let json = r#"{"apiVersion": "projectcalico.org/v3", "kind": "Tier",
                    "metadata": {"name": "t"}, "spec": {"order": 5}}"#;
     let list = "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkSetList\nitems:\n\
-                - metadata: {name: s}\n  spec: {nets: [192.0.2.0/24]}\n";
+                - apiVersion: projectcalico.org/v3\n  kind: GlobalNetworkSet\n  \
+                metadata: {name: s}\n  spec: {nets: [192.0.2.0/24]}\n";
     let directory = Directory::new();
     directory.write("many.yaml", &documents(&[eth0(), policy("a", "order: 1")]));
     directory.write("sequence.yml", &format!("- {}", policy("b", "order: 2")));

@@ -13,6 +13,9 @@ use crate::model::{EndpointPort, HostEndpoint, InterfaceMatch};
 /// Annotation that Calico marks egress traffic by.
 const DSCP: &str = "qos.projectcalico.org/dscp";
 
+/// The interface that no endpoint may name: its traffic never leaves the host (EV-015).
+const LOOPBACK: &str = "lo";
+
 /// Decodes a HostEndpoint's `spec`.
 pub(super) fn decode(header: Header<'_>, spec: Object<'_>) -> Option<HostEndpoint> {
     if header.metadata.annotations.contains_key(DSCP) {
@@ -81,6 +84,11 @@ fn interface(value: &Value<'_>) -> Option<InterfaceMatch> {
     match value.text()? {
         "" => Some(InterfaceMatch::ByAddress),
         "*" => Some(InterfaceMatch::All),
+        LOOPBACK => value.error(
+            "E-NAME",
+            "the loopback interface is never policed",
+            "name another interface, or remove the endpoint",
+        ),
         name if is_interface_name(name) => Some(InterfaceMatch::Named(Arc::from(name))),
         name if name.contains('*') => value.error(
             "E-NAME",
