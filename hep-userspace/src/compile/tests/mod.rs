@@ -1,7 +1,9 @@
 //! Whole generations, judged by walking their tables as the programs do.
 
+mod binding;
 mod differential;
 pub(super) mod fixture;
+mod lists;
 
 pub(super) mod walker;
 mod worked_cases;
