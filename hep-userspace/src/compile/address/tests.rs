@@ -96,7 +96,7 @@ fn net(address: IpAddr, bits: u8) -> IpNetwork {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn the_class_of_an_address_names_the_sets_that_hold_it(

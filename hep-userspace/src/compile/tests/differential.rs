@@ -316,7 +316,7 @@ fn some_packet() -> impl Strategy<Value = (At, Packet)> {
 const WORKLOAD: u32 = 9;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn tables_and_reference_agree(
