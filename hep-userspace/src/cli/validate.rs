@@ -100,16 +100,14 @@ fn summary(problems: &[Problem], is_valid: bool, resources: usize) -> String {
 }
 
 fn unreadable_problem(error: &SourceError) -> Problem {
-    let message = match error {
-        SourceError::Io { source, .. } => source.to_string(),
-        SourceError::Dangling(_)
-        | SourceError::NotAFile(_)
-        | SourceError::TooLarge(_)
-        | SourceError::TooMuch(_)
-        | SourceError::TooMany(_)
-        | SourceError::TooDeep(_)
-        | SourceError::Loop(_) => error.to_string(),
-    };
+    let place = format!("{}: ", error.path().display());
+    let mut message = error.to_string();
+    if let Some(reason) = message.strip_prefix(&place) {
+        message = reason.to_owned();
+    }
+    if let SourceError::Io { source, .. } = error {
+        message = format!("{message}: {source}");
+    }
     Problem {
         severity: Severity::Error,
         code: "E-READ",

@@ -120,6 +120,7 @@ impl<'t> Tokens<'t> {
             [b'=', ..] => "'=='",
             [b'&', ..] => "'&&'",
             [b'|', ..] => "'||'",
+            [b'[', ..] => "'{' around a set",
             _ => "a label key, a string or an operator",
         }))
     }

@@ -18,7 +18,7 @@ const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The system refused.
-    #[error("read {}", path.display())]
+    #[error("{}: cannot be read", path.display())]
     Io {
         /// File or directory.
         path: PathBuf,
@@ -26,25 +26,25 @@ pub enum SourceError {
         source: io::Error,
     },
     /// A symbolic link that leads nowhere.
-    #[error("{} is a symbolic link to nothing; remove it or mend its target", .0.display())]
+    #[error("{}: is a symbolic link to nothing; remove it or mend its target", .0.display())]
     Dangling(PathBuf),
     /// A directory, FIFO, socket or device that is called like a policy file.
-    #[error("{} is not a regular file but is named like a policy file; rename or remove it", .0.display())]
+    #[error("{}: is not a regular file; rename or remove it", .0.display())]
     NotAFile(PathBuf),
     /// Larger than [`MAX_FILE_BYTES`].
-    #[error("{} is larger than {} MiB; split it", .0.display(), MAX_FILE_BYTES >> 20)]
+    #[error("{}: is larger than {} MiB; split it", .0.display(), MAX_FILE_BYTES >> 20)]
     TooLarge(PathBuf),
     /// All files together are larger than [`MAX_DIRECTORY_BYTES`].
-    #[error("the files below {} are larger than {} MiB together", .0.display(), MAX_DIRECTORY_BYTES >> 20)]
+    #[error("{}: the files below are larger than {} MiB together", .0.display(), MAX_DIRECTORY_BYTES >> 20)]
     TooMuch(PathBuf),
     /// More than [`MAX_FILES`].
-    #[error("more than {MAX_FILES} policy files below {}", .0.display())]
+    #[error("{}: there are more than {MAX_FILES} policy files", .0.display())]
     TooMany(PathBuf),
     /// More than [`MAX_DIRECTORY_DEPTH`] directories inside each other.
-    #[error("{} is more than {MAX_DIRECTORY_DEPTH} directories deep", .0.display())]
+    #[error("{}: is more than {MAX_DIRECTORY_DEPTH} directories deep", .0.display())]
     TooDeep(PathBuf),
     /// A directory that was read already, found again by a symbolic link.
-    #[error("{} leads to a directory that is read already; remove the link", .0.display())]
+    #[error("{}: leads to a directory that is read already; remove the link", .0.display())]
     Loop(PathBuf),
 }
 

@@ -112,6 +112,15 @@ impl<'n> Value<'n> {
         }
     }
 
+    /// A value that stands for a key that is missing.
+    pub(super) fn stand_in(&self, key: &'static str, node: &'n YamlNode<'n>) -> Self {
+        Self {
+            context: self.context,
+            node,
+            steps: self.steps.then(Step::Key(key.to_owned())),
+        }
+    }
+
     /// Where the value starts.
     pub(super) fn position(&self) -> Position {
         Position {
@@ -484,18 +493,12 @@ fn shown(scalar: &Scalar<'_>) -> String {
     if text.len() < scalar.text.len() {
         text.push('…');
     }
-    if scalar.plain && !text.is_empty() {
-        text.escape_debug()
-            .to_string()
-            .replace("\\'", "'")
-            .replace("\\\"", "\"")
-    } else {
-        format!(
-            "\"{}\"",
-            text.escape_debug()
-                .to_string()
-                .replace("\\'", "'")
-                .replace("\\\"", "\"")
-        )
+    let text = text
+        .replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+        .replace('\n', "\\n");
+    match text.contains('"') {
+        _ if scalar.plain && !text.is_empty() => text,
+        true => format!("'{text}'"),
+        false => format!("\"{text}\""),
     }
 }

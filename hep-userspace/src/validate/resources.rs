@@ -285,11 +285,22 @@ fn object(value: &Value<'_>, kind: &str, collected: &mut Collected) {
     if *kind == Kind::Tier {
         object.ignore(&["status"]);
     }
-    let spec = match &spec_value {
+    let position = value.position();
+    let nothing = YamlNode {
+        value: Yaml::Mapping(Vec::new()),
+        line: position.line,
+        column: position.column,
+    };
+    let spec = match spec_value {
         Some(spec) => spec.object(),
         None => {
-            object.missing("spec", "write spec: with the fields below it, or spec: {}");
-            None
+            let spec = value.stand_in("spec", &nothing);
+            spec.warn(
+                "W-NOSPEC",
+                "is missing, so every field has its default",
+                "write spec: {}",
+            );
+            spec.object()
         }
     };
     object.finish();

@@ -274,10 +274,21 @@ pub(super) fn parse_selector(value: &Value<'_>, text: &str) -> Option<Arc<Select
     }
     match Selector::parse(text) {
         Ok(selector) => Some(Arc::new(selector)),
-        Err(error) => value.error(
-            "E-SELECTOR",
-            error.to_string(),
-            "write a selector such as role == 'web' && has(public)",
-        ),
+        Err(error) => value.error("E-SELECTOR", error.to_string(), selector_advice(text)),
+    }
+}
+
+/// What to write instead of a text that is no selector.
+fn selector_advice(text: &str) -> &'static str {
+    let word = |word: &str| {
+        text.split_whitespace()
+            .any(|part| part.eq_ignore_ascii_case(word))
+    };
+    if Selector::parse(text.trim_end_matches('\n')).is_ok() {
+        "end the line with >- instead of > or |, so that no line break is kept"
+    } else if word("and") || word("or") {
+        "write && for and, || for or"
+    } else {
+        "write a selector such as role == 'web' && has(public)"
     }
 }

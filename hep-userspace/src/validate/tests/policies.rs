@@ -555,3 +555,15 @@ fn conditions_that_a_host_cannot_judge_are_refused() {
     );
     assert_eq!(service.problems.len(), 2, "{:#?}", service.problems);
 }
+
+#[test]
+fn advice_for_common_mistakes_in_selectors() {
+    for (text, part) in [
+        ("selector: \"has(a)\\n\"", ">-"),
+        ("selector: \"has(a) and has(b)\"", "&& for and"),
+        ("selector: \"a in ['b']\"", "role == 'web'"),
+    ] {
+        let error = refuse(&policy(text), "E-SELECTOR", "spec.selector");
+        assert!(error.advice.contains(part), "{error}");
+    }
+}

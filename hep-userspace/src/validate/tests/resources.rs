@@ -39,6 +39,17 @@ fn kinds_versions_and_keys_are_strict() {
     refuse(&format!("{good}status: {{}}\n"), "E-SYNTAX", "status");
 }
 
+#[test]
+fn a_missing_spec_is_an_empty_one_and_told() {
+    let bare = |kind: &str| document(kind, "x", "").replace("spec: {}\n", "");
+    warn(&bare("GlobalNetworkPolicy"), "W-NOSPEC", "spec");
+    assert!(
+        load_one(&bare("HostEndpoint"), Scope::Directory)
+            .snapshot
+            .is_none()
+    );
+}
+
 /// RS-132, RS-133, RS-134, RS-135, RS-136.
 #[test]
 fn kinds_that_mean_little_here_warn_or_are_refused() {
