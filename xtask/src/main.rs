@@ -4,6 +4,7 @@
 mod bench;
 mod command;
 mod demo;
+mod fuzz;
 mod lint;
 mod setup;
 mod spec;
@@ -20,18 +21,20 @@ struct Arguments {
     task: Task,
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Subcommand)]
 enum Task {
     /// Install what building and testing needs and this machine lacks (Debian, as root)
     Setup,
     /// Enforce the example policies on real traffic between network namespaces, and show it
-    Demo,
+    Demo(demo::Arguments),
     /// Set up, lint, build, run every test, and check that every statement of tests/spec has one
     Test,
     /// Formatting, Clippy for the host and for the BPF target, and rustdoc, all without a warning
     Lint,
     /// What a packet and a load of policy cost, as ratios within one run
     Bench(bench::Arguments),
+    /// Random packets under random policies, judged by the kernel and by the reference evaluator
+    Fuzz(fuzz::Arguments),
     /// List the statements of tests/spec with the tests that cite them; fail on one without
     SpecCoverage,
 }
@@ -39,10 +42,11 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Setup => setup::run().map(|_environment| ()),
-        Task::Demo => demo::run(),
+        Task::Demo(arguments) => demo::run(&arguments),
         Task::Test => test::run(),
         Task::Lint => setup::run().and_then(|environment| lint::run(&environment)),
         Task::Bench(arguments) => bench::run(arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::SpecCoverage => spec::run(),
     };
     match outcome {

@@ -12,6 +12,7 @@ mod service;
 
 use std::{
     fs::File,
+    path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -24,30 +25,47 @@ use crate::{command, setup};
 /// Two demos at once would take each other's namespaces away.
 const LOCK: &str = "/run/lock/hep-demo";
 
+/// How many lines of the daemon's log are shown.
+const LOG_LINES: usize = 30;
+
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Show an unoptimised build, which takes less time to make
+    #[arg(long)]
+    dev: bool,
+}
 
 /// Shows it all.
 ///
 /// # Errors
 ///
 /// If something cannot be set up, or if what happened is not what the policy says.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     setup::require_root("the demo makes network namespaces and loads BPF programs, which")?;
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))
         .context("catch interrupts")?;
     let environment = setup::run()?;
-    command::run(environment.cargo().args([
-        "build",
-        "--release",
-        "--package",
-        "hep-userspace",
-        "--bin",
-        "hep",
-    ]))?;
+    let (profile, directory) = if arguments.dev {
+        ("dev", "debug")
+    } else {
+        ("release", "release")
+    };
+    command::run(
+        environment
+            .cargo()
+            .args(["build", "--profile", profile])
+            .args(["--package", "hep-userspace", "--bin", "hep"]),
+    )?;
+    let binary = crate::workspace()
+        .join("target")
+        .join(directory)
+        .join("hep");
     interruption()?;
 
     let lock = lock(FlockOperation::NonBlockingLockExclusive).context("another demo is running")?;
-    let shown = show();
+    let shown = show(binary);
     let remaining = firewall::remaining();
     if remaining.is_empty() {
         println!("\nNothing is left behind.");
@@ -84,7 +102,7 @@ impl Drop for Network {
     }
 }
 
-fn show() -> Result<()> {
+fn show(binary: PathBuf) -> Result<()> {
     // A demo that was killed could not clean up.
     namespace::remove();
     firewall::remove_directory();
@@ -94,18 +112,21 @@ fn show() -> Result<()> {
     namespace::create()?;
     let services = Services::start(scene::PROBES)?;
     println!("client eth0 ── eth0 host eth1 ── eth0 router; the host routes between the two");
-    let before = ask_all(scene::PROBES)?;
+    ask_all(scene::PROBES)?;
+    println!(
+        "without hep, each of the {} probes below is answered",
+        scene::PROBES.len()
+    );
 
     heading("hep, with the policies of hep-userspace/examples");
     let workspace = crate::workspace();
-    let binary = workspace.join("target/release/hep");
     let mut firewall = Firewall::prepare(binary, &workspace.join("hep-userspace/examples"))?;
     let taken = firewall.start()?;
     println!("ready after {taken:.0?}");
     firewall.show(&["status"])?;
 
     heading("What the policy says, and what happens");
-    let mut surprises = compare(&firewall, scene::PROBES, &before)?;
+    let mut surprises = compare(&firewall, scene::PROBES)?;
 
     heading("A policy file changes while traffic runs");
     surprises += live::change(&firewall)?;
@@ -114,7 +135,14 @@ fn show() -> Result<()> {
     surprises += live::deny_all(&firewall)?;
 
     heading("The daemon's log");
-    print!("{}", firewall::log_text());
+    let log = firewall::log_text();
+    log.lines()
+        .take(LOG_LINES)
+        .for_each(|line| println!("{line}"));
+    match log.lines().count().saturating_sub(LOG_LINES) {
+        0 => {}
+        more => println!("… and {more} more lines"),
+    }
     drop(firewall);
     drop(services);
     drop(network);
@@ -128,32 +156,34 @@ fn heading(text: &str) {
     println!("\n== {text} ==\n");
 }
 
-/// Sends every probe; true for those that were answered.
-fn ask_all(probes: &[Probe]) -> Result<Vec<bool>> {
-    probes
-        .iter()
-        .map(|probe| {
-            interruption()?;
-            probe.is_answered()
-        })
-        .collect()
+/// Sends every probe.
+///
+/// # Errors
+///
+/// If one is not answered: then it could show nothing.
+fn ask_all(probes: &[Probe]) -> Result<()> {
+    for probe in probes {
+        interruption()?;
+        if !probe.is_answered()? {
+            bail!("{probe} is not answered although nothing is policed");
+        }
+    }
+    Ok(())
 }
 
 /// Prints the table; the result is how many rows surprise.
-fn compare(firewall: &Firewall, probes: &[Probe], before: &[bool]) -> Result<usize> {
-    let mut rows =
-        vec![["probe", "without hep", "policy says", "because", "happened"].map(str::to_owned)];
+fn compare(firewall: &Firewall, probes: &[Probe]) -> Result<usize> {
+    let mut rows = vec![["probe", "policy says", "because", "happened"].map(str::to_owned)];
     let mut surprises = 0;
-    for (probe, before) in probes.iter().zip(before) {
+    for probe in probes {
         interruption()?;
         let opinion = firewall.explain(probe)?;
         let answered = probe.is_answered()?;
-        let is_as_said = *before && answered == opinion.allows;
+        let is_as_said = answered == opinion.allows;
         surprises += usize::from(!is_as_said);
         let mark = if is_as_said { "" } else { "  ← NOT AS SAID" };
         rows.push([
             probe.to_string(),
-            happened(*before).to_owned(),
             if opinion.allows { "allow" } else { "deny" }.to_owned(),
             opinion.because,
             format!("{}{mark}", happened(answered)),
@@ -199,12 +229,10 @@ mod tests {
         let network = Network;
         namespace::create().expect("the demo's network");
         let services = Services::start(scene::PROBES).expect("the demo's servers");
-        let answered = ask_all(scene::PROBES).expect("the probes can be tried");
-        for (probe, answered) in scene::PROBES.iter().zip(answered) {
-            assert!(answered, "{probe}");
-        }
+        let asked = ask_all(scene::PROBES);
         drop(services);
         drop(network);
+        asked.expect("every probe is answered");
         assert_eq!(namespace::remaining(), Vec::<&str>::new());
         drop(lock);
     }
