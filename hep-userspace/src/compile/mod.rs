@@ -31,6 +31,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod text;
+mod warnings;
 
 pub use binding::{Binding, BindingReason, Bound, bind};
 pub use description::{
@@ -41,3 +42,4 @@ pub use error::CompileError;
 pub use generation::{Generation, Options, compile};
 pub use slots::{Numbers, Slots};
 pub use tables::RuleTables;
+pub use warnings::warnings;

@@ -4,6 +4,6 @@ mod binding;
 mod differential;
 pub(super) mod fixture;
 mod lists;
-
 pub(super) mod walker;
+mod warnings;
 mod worked_cases;
