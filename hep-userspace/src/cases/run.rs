@@ -1,6 +1,6 @@
 //! Running a case and telling how it went.
 
-use std::path::Path;
+use std::{path::Path, time::Instant};
 
 use serde::Serialize;
 
@@ -41,6 +41,8 @@ pub struct CaseReport {
     pub why: String,
     /// Number of packets.
     pub packets: usize,
+    /// How long it took.
+    pub seconds: f64,
     /// Why the case could not be judged at all.
     pub error: Option<String>,
     /// The packets that did not get what they should.
@@ -96,13 +98,16 @@ pub fn run_case(case: &Case, directory: &Path, engines: &mut Engines<'_>) -> Cas
         id: case.id.clone(),
         why: case.why.clone(),
         packets: case.packets.len(),
+        seconds: 0.0,
         error: None,
         failures: Vec::new(),
     };
+    let start = Instant::now();
     match judge_all(case, directory, engines) {
         Ok(failures) => report.failures = failures,
         Err(error) => report.error = Some(chain(&*error)),
     }
+    report.seconds = start.elapsed().as_secs_f64();
     report
 }
 

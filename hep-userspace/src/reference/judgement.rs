@@ -98,6 +98,8 @@ pub enum Step<'a> {
     NoFailsafe,
     /// A stage begins.
     Enter(Stage),
+    /// No policy of a stage applies.
+    NoPolicy(Stage),
     /// A tier begins.
     Tier(&'a Tier),
     /// A policy begins.

@@ -155,6 +155,7 @@ fn step_line(step: &Step<'_>) -> String {
         }
         Step::NoFailsafe => "failsafe: no port covers the packet".to_owned(),
         Step::Enter(stage) => format!("{}:", stage.name()),
+        Step::NoPolicy(stage) => format!("{}: no policy applies", stage.name()),
         Step::Tier(tier) => format!("  tier {}", tier.metadata.name),
         Step::Policy(policy) => {
             format!("    {}/{}", policy.kind.name(), policy.metadata.name)

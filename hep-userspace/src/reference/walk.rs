@@ -35,7 +35,13 @@ enum Outcome<'a> {
 impl<'a> Walker<'a, '_> {
     /// The tiers of a list; `None`: its end was reached (EV-030 to EV-038).
     pub(super) fn tiers(&mut self, plan: &Plan<'a>, list: List) -> Option<Decision<'a>> {
-        self.record.trace.push(Step::Enter(stage(list)));
+        let direction = self.packet.direction;
+        let applies = |tier: &PlannedTier<'a>| tier.policies(list, direction).next().is_some();
+        self.record.trace.push(if plan.tiers.iter().any(applies) {
+            Step::Enter(stage(list))
+        } else {
+            Step::NoPolicy(stage(list))
+        });
         plan.tiers.iter().find_map(|tier| self.tier(tier, list))
     }
 

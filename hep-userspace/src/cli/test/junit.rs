@@ -12,7 +12,8 @@ pub(super) fn document(files: &[FileReport]) -> String {
 fn suite(file: &FileReport) -> String {
     let name = escape(&file.file.to_string_lossy());
     let failures = file.cases.iter().filter(|case| !case.passed()).count();
-    let (tests, seconds) = (file.cases.len(), file.seconds);
+    let tests = file.cases.len();
+    let seconds: f64 = file.cases.iter().map(|case| case.seconds).sum();
     let cases: String = file
         .cases
         .iter()
@@ -26,7 +27,10 @@ fn suite(file: &FileReport) -> String {
 
 fn test_case(case: &CaseReport, suite: &str) -> String {
     let id = escape(&case.id);
-    let head = format!("    <testcase classname=\"{suite}\" name=\"{id}\"");
+    let head = format!(
+        "    <testcase classname=\"{suite}\" name=\"{id}\" time=\"{:.3}\"",
+        case.seconds
+    );
     if case.passed() {
         return format!("{head}/>\n");
     }
@@ -66,6 +70,7 @@ mod tests {
             id: id.to_owned(),
             why: String::new(),
             packets: 1,
+            seconds: 0.5,
             error: None,
             failures: problem
                 .map(|problem| Failure {
@@ -86,11 +91,10 @@ mod tests {
         let report = FileReport {
             file: "a&b.yaml".into(),
             cases: vec![case("good", None), case("bad", Some("a < \"b\"\u{7}"))],
-            seconds: 1.0,
         };
         let xml = document(&[report]);
         assert!(xml.contains("<testsuite name=\"a&amp;b.yaml\" tests=\"2\" failures=\"1\""));
-        assert!(xml.contains("name=\"good\"/>"));
+        assert!(xml.contains("name=\"good\" time=\"0.500\"/>"));
         assert!(xml.contains("<failure message=\"a &lt; &quot;b&quot;?\">"));
     }
 }

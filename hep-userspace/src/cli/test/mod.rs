@@ -2,7 +2,12 @@
 
 mod junit;
 
-use std::{fs, path::PathBuf, thread, time::Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::{Args, ValueEnum};
@@ -14,6 +19,11 @@ use super::{
     output::{print, print_json},
 };
 use crate::cases::{self, Case, CaseReport, EngineReport, Engines, KernelEngine};
+
+/// Cases for which one more engine pays: loading the programs takes as long as some dozens of cases.
+const CASES_PER_ENGINE: usize = 64;
+/// Engines at once. They mostly wait for the kernel to retire a case's tables.
+const MOST_ENGINES: usize = 8;
 
 /// Test policy: judge packets and compare with the verdicts they should get
 ///
@@ -64,7 +74,6 @@ impl Engine {
 struct FileReport {
     file: PathBuf,
     cases: Vec<CaseReport>,
-    seconds: f64,
 }
 
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
@@ -79,13 +88,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
             }
         }
     }
-    // The kernel engine changes the network namespace of its thread, so it gets one of its own.
-    let reports = thread::Builder::new()
-        .name("hep-test".to_owned())
-        .spawn(move || judge(&files, engine))
-        .context("start a thread")?
-        .join()
-        .map_err(|_panic| anyhow!("the engine's thread died"))??;
+    let reports = judge(&files, engine)?;
     if let Some(path) = &arguments.junit {
         fs::write(path, junit::document(&reports))
             .with_context(|| format!("write {}", path.display()))?;
@@ -93,7 +96,53 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     report(&reports, engine, format)
 }
 
+/// Has all cases judged by as many engines at once as their number is worth.
 fn judge(files: &[(PathBuf, Vec<Case>)], engine: Engine) -> Result<Vec<FileReport>> {
+    let cases: Vec<(&Path, &Case)> = files
+        .iter()
+        .flat_map(|(path, cases)| {
+            cases
+                .iter()
+                .map(|case| (path.parent().unwrap_or(path), case))
+        })
+        .collect();
+    let next = AtomicUsize::new(0);
+    let workers = cases
+        .len()
+        .div_ceil(CASES_PER_ENGINE)
+        .clamp(1, MOST_ENGINES);
+    let mut judged = thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers)
+            .map(|_| scope.spawn(|| work(&cases, &next, engine)))
+            .collect();
+        let mut judged = Vec::with_capacity(cases.len());
+        for worker in workers {
+            judged.extend(
+                worker
+                    .join()
+                    .map_err(|_panic| anyhow!("an engine died"))??,
+            );
+        }
+        Ok::<_, anyhow::Error>(judged)
+    })?;
+    judged.sort_by_key(|(number, _)| *number);
+    let mut reports = judged.into_iter().map(|(_, report)| report);
+    Ok(files
+        .iter()
+        .map(|(path, cases)| FileReport {
+            file: path.clone(),
+            cases: reports.by_ref().take(cases.len()).collect(),
+        })
+        .collect())
+}
+
+/// Judges cases, each the next one that nobody has, on a thread of its own: the kernel engine moves
+/// its thread into a network namespace.
+fn work(
+    cases: &[(&Path, &Case)],
+    next: &AtomicUsize,
+    engine: Engine,
+) -> Result<Vec<(usize, CaseReport)>> {
     let mut kernel;
     let mut engines = match engine {
         Engine::Reference => Engines::Reference,
@@ -107,20 +156,13 @@ fn judge(files: &[(PathBuf, Vec<Case>)], engine: Engine) -> Result<Vec<FileRepor
         }
     };
     let mut reports = Vec::new();
-    for (path, cases) in files {
-        let directory = path.parent().unwrap_or(path);
-        let start = Instant::now();
-        let cases = cases
-            .iter()
-            .map(|case| cases::run_case(case, directory, &mut engines))
-            .collect();
-        reports.push(FileReport {
-            file: path.clone(),
-            cases,
-            seconds: start.elapsed().as_secs_f64(),
-        });
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let Some((directory, case)) = cases.get(number) else {
+            return Ok(reports);
+        };
+        reports.push((number, cases::run_case(case, directory, &mut engines)));
     }
-    Ok(reports)
 }
 
 fn report(files: &[FileReport], engine: Engine, format: Format) -> Result<Exit> {

@@ -1,14 +1,18 @@
 //! `hep explain`.
 
+mod answer;
+mod live;
+
 use std::{
     net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
-use anyhow::{Context as _, Result, bail};
+use answer::Answer;
+use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use hep_common::Direction;
+use live::Live;
 use serde_json::json;
 
 use super::{
@@ -17,9 +21,9 @@ use super::{
 };
 use crate::{
     cases::{Case, CaseOptions, DirectionText, Expect, PacketCase, ProtocolText},
-    daemon::{netlink::NetworkWatch, state},
+    daemon::netlink::NetworkWatch,
     model::{Interface, LinkLayer, Snapshot},
-    reference::{Decider, Judgement, Options, Packet, Reference, Role},
+    reference::{Options, Packet, Reference},
     source::{self, File},
     validate::{self, Node, Scope, Severity},
 };
@@ -127,30 +131,55 @@ fn parse_end(text: &str) -> Result<End, String> {
 }
 
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
-    let node = match &arguments.node {
-        Some(node) => node.trim().to_ascii_lowercase(),
-        None => host_name(),
+    let live = match &arguments.policy_dir {
+        Some(_) => None,
+        None => match Live::read(&arguments.instance) {
+            Ok(live) => Some(live),
+            Err(error) => {
+                eprintln!("hep: {error:#}");
+                return Ok(Exit::Unreachable);
+            }
+        },
     };
-    let files = read_files(arguments)?;
-    let Some(snapshot) = load(&files, &node, format)? else {
+    let node = match (&arguments.node, &live) {
+        (Some(node), _) => node.trim().to_ascii_lowercase(),
+        (None, Some(live)) => live.node.clone(),
+        (None, None) => host_name(),
+    };
+    let read;
+    let files = match (&live, &arguments.policy_dir) {
+        (Some(live), _) => &live.files,
+        (None, directory) => {
+            let directory = directory.as_deref().context("--policy-dir or --live")?;
+            read = source::read_directory(directory)?;
+            &read
+        }
+    };
+    let Some(mut snapshot) = load(files, &node, format)? else {
         return Ok(Exit::Invalid);
+    };
+    let options = match &live {
+        Some(live) => {
+            live.complete(&mut snapshot);
+            live.options
+        }
+        None => Options {
+            nd_exempt: arguments.ipv6_nd_exempt,
+            ..Options::default()
+        },
     };
     let interfaces = interfaces(arguments)?;
     let packet = packet(arguments)?;
-    let options = Options {
-        nd_exempt: arguments.ipv6_nd_exempt,
-        ..Options::default()
-    };
     let reference = Reference::new(&snapshot, &node, &interfaces, options);
-    let explanation = Explanation {
+    let answer = Answer {
         packet: &packet,
         node: &node,
         role: reference.role(&packet.interface),
         judgement: reference.judge(&packet),
     };
     match format {
-        Format::Json => print_json(&explanation.json())?,
-        Format::Text => print(&explanation.text())?,
+        Format::Json => print_json(&answer.json())?,
+        Format::Text => print(&answer.text())?,
     }
     Ok(Exit::Ok)
 }
@@ -161,24 +190,6 @@ fn host_name() -> String {
         .to_string_lossy()
         .trim()
         .to_ascii_lowercase()
-}
-
-fn read_files(arguments: &Arguments) -> Result<Vec<File>> {
-    match &arguments.policy_dir {
-        Some(directory) => Ok(source::read_directory(directory)?),
-        None => live_files(&arguments.instance.state_dir),
-    }
-}
-
-/// The files that the daemon loaded last.
-fn live_files(state_dir: &Path) -> Result<Vec<File>> {
-    match state::last_good(state_dir)? {
-        Some(files) => Ok(files),
-        None => bail!(
-            "no policy was ever loaded by a daemon with {}",
-            state_dir.display()
-        ),
-    }
 }
 
 /// The snapshot, or `None` after printing why the resources are not valid.
@@ -270,104 +281,6 @@ fn packet(arguments: &Arguments) -> Result<Packet> {
         why: String::new(),
     };
     packet.packet(&case).context("--src, --dst and --protocol")
-}
-
-/// Everything there is to say about the packet.
-struct Explanation<'a> {
-    packet: &'a Packet,
-    node: &'a str,
-    role: Role<'a>,
-    judgement: Judgement<'a>,
-}
-
-impl Explanation<'_> {
-    fn endpoint(&self) -> &str {
-        match self.role {
-            Role::Unpoliced => "",
-            Role::Endpoint(endpoint) | Role::Workload(endpoint) => &endpoint.metadata.name,
-        }
-    }
-
-    /// The default that applied, if no rule decided.
-    fn default_text(&self) -> Option<String> {
-        match self.judgement.decider {
-            Decider::Rule(_) | Decider::Failsafe(..) | Decider::Pipeline => None,
-            Decider::EndOfTier(_, tier) => Some(format!(
-                "end of tier {}: a policy of it applies, no rule matched, defaultAction is Deny",
-                tier.metadata.name
-            )),
-            Decider::NoProfile => Some("no policy and no profile decided: deny".to_owned()),
-            Decider::ForwardDefault => {
-                Some("forwarded, and no policy with applyOnForward decided: allow".to_owned())
-            }
-            Decider::EndpointToHost(_) => {
-                Some("from a workload: defaultEndpointToHostAction".to_owned())
-            }
-            Decider::Workload => Some("a workload's interface: allow".to_owned()),
-        }
-    }
-
-    fn json(&self) -> serde_json::Value {
-        let judgement = &self.judgement;
-        let place = judgement.place();
-        let direction = match self.packet.direction {
-            Direction::Ingress => "ingress",
-            Direction::Egress => "egress",
-        };
-        json!({
-            "verdict": Expect::of(judgement.allows()),
-            "reason": judgement.reason.name(),
-            "stage": place.stage,
-            "tier": place.tier,
-            "policy": place.policy,
-            "rule": place.rule,
-            "action": place.action,
-            "file": place.file,
-            "line": place.line,
-            "default": self.default_text(),
-            "node": self.node,
-            "endpoint": self.endpoint(),
-            "packet": self.packet.to_string(),
-            "interface": self.packet.interface,
-            "direction": direction,
-            "forwarded": self.packet.forwarded,
-            "logged": judgement.logged.iter().map(|rule| (*rule).into()).collect::<Vec<crate::reference::Place>>(),
-            "staged": judgement.staged.iter().map(|rule| (*rule).into()).collect::<Vec<crate::reference::Place>>(),
-            "trace": judgement.trace_lines(),
-        })
-    }
-
-    fn text(&self) -> String {
-        let place = self.judgement.place();
-        let mut lines = vec![format!(
-            "{}: {}",
-            Expect::of(self.judgement.allows()).name(),
-            self.judgement.reason.name()
-        )];
-        let file = match place.line {
-            0 => String::new(),
-            line => format!("{}:{line}", place.file),
-        };
-        let rule = format!("{} {}", place.rule, place.action);
-        for (name, value) in [
-            ("packet", self.packet.to_string().as_str()),
-            ("endpoint", self.endpoint()),
-            ("stage", &place.stage),
-            ("tier", &place.tier),
-            ("policy", &place.policy),
-            ("rule", rule.trim()),
-            ("file", &file),
-            ("default", &self.default_text().unwrap_or_default()),
-        ] {
-            if !value.is_empty() {
-                lines.push(format!("  {name:<9} {value}"));
-            }
-        }
-        lines.push("path".to_owned());
-        let trace = self.judgement.trace_lines();
-        lines.extend(trace.iter().map(|line| format!("  {line}")));
-        lines.join("\n")
-    }
 }
 
 #[cfg(test)]
