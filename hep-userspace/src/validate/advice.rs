@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Node, Problem, Severity, cursor::Place};
+use super::{Node, Problem, Severity, place::Place};
 use crate::{
     model::{Action, EntityRule, HostEndpoint, Metadata, Policy, PortMatch, Rule, Snapshot, Stage},
     selector::Selector,

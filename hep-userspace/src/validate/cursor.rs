@@ -1,16 +1,12 @@
 //! Walking a document: typed access to fields, with a problem reported for each that is not as it
 //! must be, and for each key that nobody asked for.
 
-use std::{
-    cell::RefCell,
-    fmt::{self, Display},
-    ops::RangeInclusive,
-    path::Path,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{cell::RefCell, ops::RangeInclusive, sync::Arc};
 
-use super::{Problem, Severity};
+use super::{
+    Severity,
+    place::{Context, Place, Step, Steps},
+};
 use crate::{
     model::Position,
     source::{Entry, Scalar, Value as Yaml, YamlNode},
@@ -20,79 +16,6 @@ use crate::{
 const MAX_SHOWN: usize = 80;
 /// Most known keys that a message lists.
 const MAX_LISTED: usize = 24;
-
-/// The resource being read, and where its problems go.
-pub(super) struct Context<'n> {
-    /// Takes the problems.
-    pub(super) problems: &'n RefCell<Vec<Problem>>,
-    /// The file.
-    pub(super) file: &'n Arc<Path>,
-    /// The resource's kind.
-    pub(super) kind: String,
-    /// The resource's name.
-    pub(super) name: String,
-}
-
-/// A place that outlives the document, for checks that need the other resources.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) position: Position,
-    pub(super) kind: String,
-    pub(super) name: String,
-    pub(super) field: String,
-}
-
-impl Place {
-    /// A problem here.
-    pub(super) fn problem(
-        &self,
-        severity: Severity,
-        code: &'static str,
-        message: impl Into<String>,
-        advice: impl Into<String>,
-    ) -> Problem {
-        Problem {
-            severity,
-            code,
-            position: self.position.clone(),
-            kind: self.kind.clone(),
-            name: self.name.clone(),
-            field: self.field.clone(),
-            message: message.into(),
-            got: None,
-            advice: advice.into(),
-        }
-    }
-}
-
-/// The way from the document to a value.
-#[derive(Clone, Default)]
-struct Steps(Option<Rc<(Steps, Step)>>);
-
-#[derive(Clone)]
-enum Step {
-    Key(String),
-    Index(usize),
-}
-
-impl Steps {
-    fn then(&self, step: Step) -> Self {
-        Self(Some(Rc::new((self.clone(), step))))
-    }
-}
-
-impl Display for Steps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(link) = &self.0 else { return Ok(()) };
-        let (before, step) = &**link;
-        write!(f, "{before}")?;
-        match step {
-            Step::Key(key) if before.0.is_none() => f.write_str(key),
-            Step::Key(key) => write!(f, ".{key}"),
-            Step::Index(index) => write!(f, "[{index}]"),
-        }
-    }
-}
 
 /// A value of the document.
 #[derive(Clone)]

@@ -8,6 +8,7 @@ mod entity;
 mod felix;
 mod http;
 mod names;
+mod place;
 mod policy;
 mod problem;
 mod references;

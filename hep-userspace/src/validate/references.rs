@@ -8,7 +8,8 @@ use std::{
 
 use super::{
     Problem, Scope, Severity,
-    cursor::{Place, nearest},
+    cursor::nearest,
+    place::Place,
     resources::{Collected, Reference},
     simple::BUILT_IN_TIERS,
 };

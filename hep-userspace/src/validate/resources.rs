@@ -3,9 +3,10 @@
 use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 use super::{
-    cursor::{Context, Object, Place, Value, nearest, one_of},
+    cursor::{Object, Value, nearest, one_of},
     endpoint, felix, names,
     names::NameRule,
+    place::{Context, Place},
     policy, simple,
 };
 use crate::{

@@ -6,6 +6,7 @@ mod hostile;
 mod load;
 mod policies;
 mod resources;
+mod rules;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 

@@ -1,0 +1,87 @@
+//! Where in the input a value is: file, resource, path of the field.
+
+use std::{
+    cell::RefCell,
+    fmt::{self, Display},
+    path::Path,
+    rc::Rc,
+    sync::Arc,
+};
+
+use super::{Problem, Severity};
+use crate::model::Position;
+
+/// The resource being read, and where its problems go.
+pub(super) struct Context<'n> {
+    /// Takes the problems.
+    pub(super) problems: &'n RefCell<Vec<Problem>>,
+    /// The file.
+    pub(super) file: &'n Arc<Path>,
+    /// The resource's kind.
+    pub(super) kind: String,
+    /// The resource's name.
+    pub(super) name: String,
+}
+
+/// A place that outlives the document, for checks that need the other resources.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) position: Position,
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) field: String,
+}
+
+impl Place {
+    /// A problem here.
+    pub(super) fn problem(
+        &self,
+        severity: Severity,
+        code: &'static str,
+        message: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Problem {
+        Problem {
+            severity,
+            code,
+            position: self.position.clone(),
+            kind: self.kind.clone(),
+            name: self.name.clone(),
+            field: self.field.clone(),
+            message: message.into(),
+            got: None,
+            advice: advice.into(),
+        }
+    }
+}
+
+/// The way from the document to a value.
+#[derive(Clone, Default)]
+pub(super) struct Steps(Option<Rc<(Steps, Step)>>);
+
+/// One of its steps.
+#[derive(Clone)]
+pub(super) enum Step {
+    Key(String),
+    Index(usize),
+}
+
+impl Steps {
+    /// One step further.
+    pub(super) fn then(&self, step: Step) -> Self {
+        Self(Some(Rc::new((self.clone(), step))))
+    }
+}
+
+impl Display for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(link) = &self.0 else { return Ok(()) };
+        let (before, step) = &**link;
+        write!(f, "{before}")?;
+        match step {
+            Step::Key(key) if before.0.is_none() => f.write_str(key),
+            Step::Key(key) => write!(f, ".{key}"),
+            Step::Index(index) => write!(f, "[{index}]"),
+        }
+    }
+}
