@@ -160,14 +160,13 @@ impl<'s> Matcher<'s> {
     /// The alternatives that a side's ports come to: numeric ones, and named ones that the numeric
     /// ones do not cover already.
     fn ports(&mut self, side: &EntityRule, protocol: Option<u8>) -> Vec<SidePorts> {
+        let selector = SideSelector::of(side);
         let endpoints = |name: &str, objects: &mut Objects<'s>| -> Vec<_> {
-            match SideSelector::of(side) {
-                SideSelector::Nothing => Vec::new(),
-                selector => {
-                    let endpoints = objects.endpoints(selector.positive());
-                    named_ports::triples(endpoints, name, protocol).collect()
-                }
+            if selector == SideSelector::Nothing {
+                return Vec::new();
             }
+            let endpoints = objects.endpoints(selector.positive());
+            named_ports::triples(endpoints, name, protocol).collect()
         };
         let mut named_set = |items: &[PortMatch]| -> Option<u32> {
             let names: Vec<&str> = items.iter().filter_map(name).collect();

@@ -85,32 +85,47 @@ impl ListTable {
         };
         for bound in &binding.bound {
             let key = (&*bound.endpoint.metadata.name, bound.workload);
-            if !known.contains_key(&key) {
-                let local = endpoints
-                    .iter()
-                    .find(|local| local.endpoint.metadata.name == bound.endpoint.metadata.name)
-                    .expect("every bound endpoint is local");
-                let mut of_interface = [[Lists::default(); 2]; 2];
-                for direction in [Direction::Ingress, Direction::Egress] {
-                    for family in [Family::V4, Family::V6] {
-                        let [untracked, local, forward, exempt] =
-                            flatten(flattener, local, bound.workload, direction, family);
-                        let mut number = |list: Option<FlatList>| {
-                            list.map_or(Ok(0), |list| table.number(&mut numbers, list, bound))
-                        };
-                        of_interface[direction as usize][family as usize] = Lists {
-                            untracked: number(untracked)?,
-                            local: number(local)?,
-                            forward: number(forward)?,
-                            exempt: number(exempt)?,
-                        };
-                    }
+            let of_interface = match known.get(&key) {
+                Some(known) => *known,
+                None => {
+                    let local = endpoints
+                        .iter()
+                        .find(|local| std::ptr::eq(local.endpoint, bound.endpoint))
+                        .expect("every bound endpoint is local");
+                    table.lists_of(&mut numbers, flattener, local, bound)?
                 }
-                known.insert(key, of_interface);
-            }
-            table.of_interfaces.push(known[&key]);
+            };
+            known.insert(key, of_interface);
+            table.of_interfaces.push(of_interface);
         }
         Ok(table)
+    }
+
+    /// The lists of one interface, by direction, then family.
+    fn lists_of<'s>(
+        &mut self,
+        numbers: &mut FxHashMap<FlatList, u32>,
+        flattener: &mut Flattener<'s>,
+        local: &LocalEndpoint<'s>,
+        bound: &Bound<'_>,
+    ) -> Result<[[Lists; 2]; 2], CompileError> {
+        let mut of_interface = [[Lists::default(); 2]; 2];
+        for direction in [Direction::Ingress, Direction::Egress] {
+            for family in [Family::V4, Family::V6] {
+                let [untracked, local, forward, exempt] =
+                    flatten(flattener, local, bound.workload, direction, family);
+                let mut number = |list: Option<FlatList>| {
+                    list.map_or(Ok(0), |list| self.number(numbers, list, bound))
+                };
+                of_interface[direction as usize][family as usize] = Lists {
+                    untracked: number(untracked)?,
+                    local: number(local)?,
+                    forward: number(forward)?,
+                    exempt: number(exempt)?,
+                };
+            }
+        }
+        Ok(of_interface)
     }
 
     /// The number of a list; equal lists are one.

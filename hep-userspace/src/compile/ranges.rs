@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn minus_cuts_holes_and_edges() {
-        let rows: [(&[(u32, u32)], &[(u32, u32)], &[(u32, u32)]); 5] = [
+        type Ranges = &'static [(u32, u32)];
+        let rows: [(Ranges, Ranges, Ranges); 5] = [
             (&[(0, 9)], &[], &[(0, 9)]),
             (&[(0, 9)], &[(0, 9)], &[]),
             (&[(0, 9)], &[(3, 4), (8, 20)], &[(0, 2), (5, 7)]),

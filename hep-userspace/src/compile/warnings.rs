@@ -110,10 +110,12 @@ fn unbound(binding: &Binding<'_>, endpoint: &HostEndpoint) -> Option<Problem> {
 /// A member of a bridge, bond or team that an endpoint names (EV-016).
 fn members<'a>(binding: &'a Binding<'_>) -> impl Iterator<Item = Problem> + 'a {
     binding.reasons.iter().filter_map(|(interface, reason)| {
-        let endpoint = match reason {
-            BindingReason::ByName(endpoint) if interface.is_member => endpoint,
-            _ => return None,
+        let BindingReason::ByName(endpoint) = reason else {
+            return None;
         };
+        if !interface.is_member {
+            return None;
+        }
         let name = &interface.name;
         Some(warning(
             "W-MEMBER",

@@ -4,6 +4,7 @@ mod binding;
 mod differential;
 pub(super) mod fixture;
 mod lists;
+mod rules;
 pub(super) mod walker;
 mod warnings;
 mod worked_cases;
