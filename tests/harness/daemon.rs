@@ -219,7 +219,7 @@ impl<'a> Daemon<'a> {
         assert!(
             reached && ended.is_none(),
             "no generation {generation}, daemon {ended:?}; it printed:\n{}",
-            self.log()
+            shorten(&self.log())
         );
     }
 
@@ -312,7 +312,7 @@ const ALL: &str = "all.yaml";
 impl Drop for Daemon<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the daemon printed:\n{}", self.log());
+            eprintln!("the daemon printed:\n{}", shorten(&self.log()));
             eprintln!("counters: {}", self.hep(&["show", "counters"]).stdout);
         }
         self.end(Signal::SIGTERM);
@@ -322,6 +322,17 @@ impl Drop for Daemon<'_> {
             drop(std::fs::remove_dir_all(&self.bpffs));
         }
     }
+}
+
+/// The first and last lines of a long text.
+fn shorten(text: &str) -> String {
+    const LINES: usize = 30;
+    let lines: Vec<_> = text.lines().collect();
+    if lines.len() <= 2 * LINES {
+        return text.to_owned();
+    }
+    let (head, tail) = (&lines[..LINES], &lines[lines.len() - LINES..]);
+    format!("{}\n[…]\n{}", head.join("\n"), tail.join("\n"))
 }
 
 /// Mounts the BPF file system where every distribution has it, once for all tests.

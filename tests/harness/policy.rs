@@ -79,7 +79,7 @@ pub fn network_set(name: &str, labels: &str, nets: &[String]) -> String {
         "GlobalNetworkSet",
         name,
         labels,
-        &format!("nets: [{}]", nets.join(", ")),
+        &format!("nets: ['{}']", nets.join("', '")),
     )
 }
 
