@@ -25,6 +25,7 @@ use crate::{
     packet::Packet,
     policy::{NODE, documents},
     site::Site,
+    turn::{Loan, Place},
 };
 
 /// The interfaces of the host.
@@ -93,52 +94,34 @@ pub type Row<'a> = (&'a str, Hook, Packet, Reason);
 
 /// The programs, loaded for the network of the worked cases plus `cali1`, a workload's interface,
 /// and `tun0`, a link without Ethernet headers.
+///
+/// Loading takes seconds, so tests of one process that overlap in time take turns with one set of
+/// programs; each starts without flows.
 #[derive(Debug)]
 pub struct Bench {
+    revalidate: bool,
+    nd_exempt: bool,
+    // The thread returns before the namespaces may go.
+    _entered: Entered,
+    loaded: Loan<Loaded>,
+}
+
+/// What tests share.
+#[derive(Debug)]
+struct Loaded {
     kernel: Kernel,
     slots: Slots,
     indexes: BTreeMap<&'static str, u32>,
-    revalidate: bool,
-    nd_exempt: bool,
-    // The thread returns before the namespaces go.
-    _entered: Entered,
-    _site: Site,
+    site: Site,
 }
 
-impl Bench {
-    /// Loads the programs with these resources in force, in both families.
-    ///
-    /// # Panics
-    ///
-    /// If the resources are not valid or the kernel refuses.
-    #[track_caller]
-    #[must_use]
-    pub fn with(resources: &[String]) -> Self {
-        let mut bench = Self::unconfigured(true);
-        bench.apply(resources);
-        bench
-    }
-
-    /// As [`Bench::with`], for counting packets rather than asking why: the programs record no
-    /// reasons, as in production.
-    ///
-    /// # Panics
-    ///
-    /// As [`Bench::with`].
-    #[track_caller]
-    #[must_use]
-    pub fn without_reasons(resources: &[String]) -> Self {
-        let mut bench = Self::unconfigured(false);
-        bench.apply(resources);
-        bench
-    }
-
-    fn unconfigured(record_decisions: bool) -> Self {
+impl Loaded {
+    fn new(record_decisions: bool) -> Self {
         let site = Site::new();
         site.host.ip("link add cali1 type veth peer name far1\n\
              link set cali1 up\nlink set far1 up\n\
              tuntap add dev tun0 mode tun\nlink set tun0 up");
-        let entered = site.host.enter();
+        let _entered = site.host.enter();
         let mut kernel = Kernel::open(&LoadOptions {
             pins: None,
             flows: 4096,
@@ -164,11 +147,49 @@ impl Bench {
             indexes: INTERFACES
                 .map(|name| (name, site.host.ifindex(name)))
                 .into(),
+            site,
+        }
+    }
+}
+
+impl Bench {
+    /// Loads the programs with these resources in force, in both families.
+    ///
+    /// # Panics
+    ///
+    /// If the resources are not valid or the kernel refuses.
+    #[track_caller]
+    #[must_use]
+    pub fn with(resources: &[String]) -> Self {
+        static PLACE: Place<Loaded> = Place::new();
+        Self::start(&PLACE, true, resources)
+    }
+
+    /// As [`Bench::with`], for counting packets rather than asking why: the programs record no
+    /// reasons, as in production.
+    ///
+    /// # Panics
+    ///
+    /// As [`Bench::with`].
+    #[track_caller]
+    #[must_use]
+    pub fn without_reasons(resources: &[String]) -> Self {
+        static PLACE: Place<Loaded> = Place::new();
+        Self::start(&PLACE, false, resources)
+    }
+
+    #[track_caller]
+    fn start(place: &Place<Loaded>, record_decisions: bool, resources: &[String]) -> Self {
+        let loaded = place.borrow(|| Loaded::new(record_decisions));
+        let mut bench = Self {
             revalidate: true,
             nd_exempt: true,
-            _entered: entered,
-            _site: site,
-        }
+            _entered: loaded.site.host.enter(),
+            loaded,
+        };
+        bench.apply(resources);
+        bench.forget_flows();
+        bench
     }
 
     /// Keeps established flows when policy changes, from the next generation on.
@@ -204,13 +225,19 @@ impl Bench {
                 .unwrap_or(Duration::from_secs(30)),
             timeouts: resolve(&snapshot.felix.timeouts),
         };
-        let mut generation =
-            compile::compile(&snapshot, NODE, &self.interfaces(), &options, &self.slots)
-                .unwrap_or_else(|error| panic!("compile: {}", chain(&error)));
-        self.kernel
+        let mut generation = compile::compile(
+            &snapshot,
+            NODE,
+            &self.interfaces(),
+            &options,
+            &self.loaded.slots,
+        )
+        .unwrap_or_else(|error| panic!("compile: {}", chain(&error)));
+        self.loaded
+            .kernel
             .apply(&mut generation)
             .unwrap_or_else(|error| panic!("bring into force: {}", chain(&error)));
-        self.slots = generation.description.slots;
+        self.loaded.slots = generation.description.slots;
     }
 
     fn interfaces(&self) -> Vec<Interface> {
@@ -237,7 +264,8 @@ impl Bench {
     }
 
     fn index(&self, interface: &str) -> u32 {
-        self.indexes
+        self.loaded
+            .indexes
             .get(interface)
             .copied()
             .unwrap_or_else(|| panic!("no interface {interface}"))
@@ -249,7 +277,8 @@ impl Bench {
     ///
     /// If the kernel refuses.
     pub fn forget_flows(&mut self) {
-        self.kernel
+        self.loaded
+            .kernel
             .clear_flows()
             .unwrap_or_else(|error| panic!("clear flows: {}", chain(&error)));
     }
@@ -261,7 +290,8 @@ impl Bench {
     /// If the kernel refuses.
     #[must_use]
     pub fn flows(&self) -> Vec<Flow> {
-        self.kernel
+        self.loaded
+            .kernel
             .maps()
             .flows()
             .unwrap_or_else(|error| panic!("read flows: {}", chain(&error)))
@@ -300,6 +330,7 @@ impl Bench {
     /// What the kernel said, if it did not run the program.
     pub fn run(&self, hook: Hook, frame: &[u8]) -> Result<(bool, Option<Reason>), String> {
         let outcome = self
+            .loaded
             .kernel
             .test_run(
                 hook.direction,

@@ -32,8 +32,8 @@ const BPFFS: &str = "/sys/fs/bpf";
 
 /// A running daemon; stopped on drop, and everything of it taken off the host.
 #[derive(Debug)]
-pub struct Daemon<'a> {
-    namespace: &'a Namespace,
+pub struct Daemon {
+    namespace: Namespace,
     directory: Directory,
     scratch: TempDir,
     bpffs: PathBuf,
@@ -41,7 +41,7 @@ pub struct Daemon<'a> {
     child: Option<Child>,
 }
 
-impl<'a> Daemon<'a> {
+impl Daemon {
     /// Starts it on these resources and waits until they are in force.
     ///
     /// # Panics
@@ -49,7 +49,7 @@ impl<'a> Daemon<'a> {
     /// If that does not happen in time; the message holds what the daemon printed.
     #[track_caller]
     #[must_use]
-    pub fn start(namespace: &'a Namespace, resources: &[String]) -> Self {
+    pub fn start(namespace: &Namespace, resources: &[String]) -> Self {
         Self::start_with(namespace, resources, &[])
     }
 
@@ -60,7 +60,7 @@ impl<'a> Daemon<'a> {
     /// As [`Daemon::start`].
     #[track_caller]
     #[must_use]
-    pub fn start_with(namespace: &'a Namespace, resources: &[String], options: &[&str]) -> Self {
+    pub fn start_with(namespace: &Namespace, resources: &[String], options: &[&str]) -> Self {
         let mut daemon = Self::prepare(namespace, options);
         daemon.write_all(resources);
         daemon.spawn();
@@ -74,7 +74,7 @@ impl<'a> Daemon<'a> {
     ///
     /// If the file system refuses.
     #[must_use]
-    pub fn prepare(namespace: &'a Namespace, options: &[&str]) -> Self {
+    pub fn prepare(namespace: &Namespace, options: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         mount_bpffs();
         let scratch = tempfile::Builder::new()
@@ -84,7 +84,7 @@ impl<'a> Daemon<'a> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let bpffs = Path::new(BPFFS).join(format!("heptest-{}-{number}", std::process::id()));
         Self {
-            namespace,
+            namespace: namespace.clone(),
             directory: Directory::new(),
             scratch,
             bpffs,
@@ -256,7 +256,12 @@ impl<'a> Daemon<'a> {
     /// If they do not come into force in time.
     #[track_caller]
     pub fn replace(&mut self, resources: &[String]) {
-        self.apply(ALL, &crate::policy::documents(resources));
+        let text = crate::policy::documents(resources);
+        let current = std::fs::read_to_string(self.directory.path().join(ALL));
+        // What is in force already makes no new generation to wait for.
+        if !current.is_ok_and(|current| current == text) {
+            self.apply(ALL, &text);
+        }
     }
 
     fn write_all(&self, resources: &[String]) {
@@ -309,7 +314,7 @@ impl<'a> Daemon<'a> {
 /// The file that holds what [`Daemon::start`] and [`Daemon::replace`] are given.
 const ALL: &str = "all.yaml";
 
-impl Drop for Daemon<'_> {
+impl Drop for Daemon {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("the daemon printed:\n{}", shorten(&self.log()));

@@ -16,6 +16,7 @@ pub mod probe;
 pub mod receiver;
 pub mod site;
 pub mod tun;
+pub mod turn;
 
 use std::time::{Duration, Instant};
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
-        Once,
+        Arc, Once,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -19,9 +19,12 @@ const PREFIX: &str = "heptest-";
 /// Where `ip netns` keeps the handles of named namespaces.
 const HANDLES: &str = "/run/netns";
 
-/// A network namespace, removed on drop with everything in it.
+/// A network namespace, removed with everything in it when its last handle is dropped.
+#[derive(Clone, Debug)]
+pub struct Namespace(Arc<Named>);
+
 #[derive(Debug)]
-pub struct Namespace {
+struct Named {
     name: String,
 }
 
@@ -46,7 +49,7 @@ impl Namespace {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{PREFIX}{}-{number}-{role}", std::process::id());
         ip(&["netns", "add", &name]);
-        let namespace = Self { name };
+        let namespace = Self(Arc::new(Named { name }));
         namespace.ip("link set lo up");
         for (key, value) in [
             ("net/ipv6/conf/all/accept_dad", "0"),
@@ -66,7 +69,7 @@ impl Namespace {
     /// The name under which `ip netns` knows it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// Writes one sysctl; the key has slashes, without `/proc/sys`.
@@ -88,7 +91,7 @@ impl Namespace {
     /// If a command fails.
     pub fn ip(&self, commands: &str) {
         let mut child = Command::new("ip")
-            .args(["-netns", &self.name, "-batch", "-"])
+            .args(["-netns", &self.0.name, "-batch", "-"])
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -103,7 +106,7 @@ impl Namespace {
         assert!(
             output.status.success(),
             "ip in {}: {}\n{commands}",
-            self.name,
+            self.0.name,
             String::from_utf8_lossy(&output.stderr)
         );
     }
@@ -133,7 +136,7 @@ impl Namespace {
     #[must_use]
     pub fn ifindex(&self, interface: &str) -> u32 {
         self.run(|| nix::net::if_::if_nametoindex(interface))
-            .unwrap_or_else(|error| panic!("{interface} in {}: {error}", self.name))
+            .unwrap_or_else(|error| panic!("{interface} in {}: {error}", self.0.name))
     }
 
     /// Runs `work` on a thread in this namespace; sockets and processes made there stay there.
@@ -172,11 +175,11 @@ impl Namespace {
     }
 
     fn handle(&self) -> PathBuf {
-        Path::new(HANDLES).join(&self.name)
+        Path::new(HANDLES).join(&self.0.name)
     }
 }
 
-impl Drop for Namespace {
+impl Drop for Named {
     fn drop(&mut self) {
         remove(&self.name);
     }

@@ -17,7 +17,7 @@ use hep_tests::{
     site::{HOST_MAC, OUTSIDE_MAC, Site},
 };
 
-use crate::pass_freely;
+use crate::{Ground, ground, pass_freely};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().expect("a literal address")
@@ -44,7 +44,8 @@ fn solicitation(source: IpAddr, target: IpAddr) -> Packet {
 /// the link (EV-172).
 #[test]
 fn ev_244_neighbour_discovery_passes_a_default_deny_only_with_hop_limit_255() {
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let net = Net::of(Family::V6);
     let link = Link::open(&site.outside, "eth0");
     let receiver = Receiver::raw(&site.host, net.host, 58);
@@ -57,7 +58,7 @@ fn ev_244_neighbour_discovery_passes_a_default_deny_only_with_hop_limit_255() {
     };
     arrives(255, true);
     arrives(64, true);
-    let _daemon = Daemon::start(&site.host, &[eth0(), deny_all()]);
+    daemon.replace(&[eth0(), deny_all()]);
     arrives(255, true);
     arrives(64, false);
 }
@@ -66,7 +67,8 @@ fn ev_244_neighbour_discovery_passes_a_default_deny_only_with_hop_limit_255() {
 /// families (EV-163).
 #[test]
 fn neighbours_are_found_under_a_deny_of_everything() {
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let probes: Vec<_> = Net::both()
         .iter()
         .flat_map(|net| {
@@ -76,7 +78,7 @@ fn neighbours_are_found_under_a_deny_of_everything() {
             ]
         })
         .collect();
-    let _daemon = Daemon::start(&site.host, &[eth0(), deny_all()]);
+    daemon.replace(&[eth0(), deny_all()]);
     for namespace in [&site.host, &site.outside] {
         namespace.ip("neighbour flush all");
     }
@@ -139,7 +141,8 @@ fn ev_245_broadcast_multicast_and_link_local_packets_are_local() {
 /// EV-246: a host without an address yet may ask for one, and hears the offer (EV-073, EV-166).
 #[test]
 fn ev_246_dhcp_works_under_a_deny_of_everything() {
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let from_host = Link::open(&site.host, "eth0");
     let at_server = Link::open(&site.outside, "eth0");
     let discover = |port: u16| {
@@ -175,7 +178,7 @@ fn ev_246_dhcp_works_under_a_deny_of_everything() {
     leaves(69, true);
     offered("192.0.2.10", true);
     offered("255.255.255.255", true);
-    let _daemon = Daemon::start(&site.host, &[eth0(), deny_all()]);
+    daemon.replace(&[eth0(), deny_all()]);
     leaves(67, true);
     leaves(69, false);
     offered("192.0.2.10", true);
@@ -186,7 +189,8 @@ fn ev_246_dhcp_works_under_a_deny_of_everything() {
 /// with the same identifier (EV-150, EV-151).
 #[test]
 fn ev_247_an_echo_flow_belongs_to_who_asked() {
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let questions = |net: &Net| {
         [
             (ping(net.host, net.client, 77), Answer),
@@ -212,7 +216,7 @@ fn ev_247_an_echo_flow_belongs_to_who_asked() {
         "ping",
         &format!("types: [Egress], egress: [{}]", rules.join(", ")),
     );
-    let _daemon = Daemon::start(&site.host, &[eth0(), egress]);
+    daemon.replace(&[eth0(), egress]);
     for net in Net::both() {
         for question in questions(&net) {
             site.expect("in this order", &[question]);
@@ -223,7 +227,8 @@ fn ev_247_an_echo_flow_belongs_to_who_asked() {
 /// EV-165: VRRP advertisements and IGMP queries are judged by policy, by number.
 #[test]
 fn vrrp_and_igmp_need_a_policy() {
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let link = Link::open(&site.outside, "eth0");
     let eth0_index = site.host.ifindex("eth0");
     let arrives = |vrrp: bool, igmp: bool| {
@@ -240,7 +245,7 @@ fn vrrp_and_igmp_need_a_policy() {
         }
     };
     arrives(true, true);
-    let mut daemon = Daemon::start(&site.host, &[endpoint("h1-eth0", "interfaceName: eth0")]);
+    daemon.replace(&[endpoint("h1-eth0", "interfaceName: eth0")]);
     arrives(false, false);
     daemon.replace(&[
         eth0(),

@@ -18,7 +18,7 @@ use hep_tests::{
     site::{HOST_MAC, OUTSIDE_MAC, Site},
 };
 
-use crate::{judge, pass_freely};
+use crate::{Ground, ground, judge, pass_freely};
 
 /// The narrow link's MTU.
 const NARROW_BYTES: u16 = 1300;
@@ -46,7 +46,8 @@ fn datagrams_of_8_kilobytes_pass_in_fragments() {
 /// EV-255: three fragments in order come through whole; a second one before the first is dropped.
 #[test]
 fn ev_255_fragments_pass_after_their_first_and_not_before() {
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let link = Link::open(&site.outside, "eth0");
     let receiver_of = |net: &Net| Receiver::udp(&site.host, net.host, 5000);
     let piece = |net: &Net, identification: u32, number: u16| {
@@ -76,7 +77,7 @@ fn ev_255_fragments_pass_after_their_first_and_not_before() {
         arrives(&net, 1, [0, 1, 2], true);
         arrives(&net, 2, [1, 0, 2], true);
     }
-    let _daemon = Daemon::start(&site.host, &[eth0(), allow_udp_5000()]);
+    daemon.replace(&[eth0(), allow_udp_5000()]);
     for net in Net::both() {
         arrives(&net, 3, [0, 1, 2], true);
         arrives(&net, 4, [1, 0, 2], false);
@@ -165,7 +166,8 @@ impl Far {
 /// EV-170, EV-173, EV-174: an error passes only about a known flow, and only to its sender.
 #[test]
 fn icmp_errors_pass_only_about_known_flows() {
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let link = Link::open(&site.outside, "eth0");
     let check = |policed: bool| {
         for net in Net::both() {
@@ -200,7 +202,7 @@ fn icmp_errors_pass_only_about_known_flows() {
         "web",
         "types: [Ingress], ingress: [{action: Allow, protocol: TCP, destination: {ports: [80]}}]",
     );
-    let _daemon = Daemon::start(&site.host, &[eth0(), web]);
+    daemon.replace(&[eth0(), web]);
     check(true);
 }
 
@@ -208,7 +210,8 @@ fn icmp_errors_pass_only_about_known_flows() {
 /// nothing.
 #[test]
 fn vlan_tagged_frames_are_not_policed_and_priority_tagged_ones_are() {
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let link = Link::open(&site.outside, "eth0");
     let sniffer = Link::open(&site.host, "eth0");
     let arrives = |net: &Net, tag: u16, wanted: bool| {
@@ -226,7 +229,7 @@ fn vlan_tagged_frames_are_not_policed_and_priority_tagged_ones_are() {
     for net in Net::both() {
         arrives(&net, 0, true);
     }
-    let daemon = Daemon::start(&site.host, &[endpoint("h1-eth0", "interfaceName: eth0")]);
+    daemon.replace(&[endpoint("h1-eth0", "interfaceName: eth0")]);
     for net in Net::both() {
         arrives(&net, 0, false);
         let before = counted(&daemon, "vlan");
@@ -242,7 +245,7 @@ fn vlan_tagged_frames_are_not_policed_and_priority_tagged_ones_are() {
 }
 
 /// Packets counted under a reason, over all interfaces and directions.
-fn counted(daemon: &Daemon<'_>, reason: &str) -> u64 {
+fn counted(daemon: &Daemon, reason: &str) -> u64 {
     fn sum(value: &serde_json::Value, reason: &str) -> u64 {
         match value {
             serde_json::Value::Object(fields) => {

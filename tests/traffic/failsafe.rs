@@ -2,16 +2,14 @@
 
 use hep_tests::{
     address::Net,
-    daemon::Daemon,
     policy::{eth0, felix, no_failsafe, policy},
     probe::{
         Heard::{Answer, Nothing},
         tcp, udp,
     },
-    site::Site,
 };
 
-use crate::judge;
+use crate::{Ground, ground, judge};
 
 fn deny_all() -> String {
     policy(
@@ -68,13 +66,14 @@ fn failsafe_nets_limit_the_other_end() {
     });
 }
 
-/// EV-074: empty lists leave nothing open; the file that empties them takes effect like any other.
+/// EV-074: empty lists leave nothing open.
 #[test]
 fn empty_failsafe_lists_close_the_failsafe_ports() {
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let probes = |heard| Net::both().map(|net| (tcp(net.client, net.host, 22), heard));
-    let mut daemon = Daemon::start(&site.host, &[eth0(), deny_all()]);
+    daemon.replace(&[eth0(), deny_all()]);
     site.expect("default lists", &probes(Answer));
-    daemon.apply("felix.yaml", &no_failsafe());
+    daemon.replace(&[eth0(), deny_all(), no_failsafe()]);
     site.expect("empty lists", &probes(Nothing));
 }

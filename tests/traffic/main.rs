@@ -20,27 +20,53 @@ mod state;
 use hep_tests::{
     address::Net,
     daemon::Daemon,
+    policy::tier,
     probe::{Heard, Probe},
     site::Site,
+    turn::{Loan, Place},
 };
 
-/// Shows that all probes get through while no daemon runs, starts the daemon on `resources`, and
-/// shows that the probes come to what `cases` says, in both families.
-#[track_caller]
-fn judge(resources: &[String], cases: impl Fn(&Net) -> Vec<(Probe, Heard)>) {
-    let site = Site::new();
-    let probes: Vec<_> = Net::both().iter().flat_map(cases).collect();
-    pass_freely(&site, &probes);
-    let _daemon = Daemon::start(&site.host, resources);
-    site.expect("under policy", &probes);
+/// A site whose host runs the daemon, for tests that change nothing but policy.
+struct Ground {
+    // Ends before the namespaces do.
+    daemon: Daemon,
+    site: Site,
 }
 
-/// Shows that all probes get through while no daemon runs.
+/// Waits for the ground; it has no endpoint, so nothing is policed.
+fn ground() -> Loan<Ground> {
+    static PLACE: Place<Ground> = Place::new();
+    let mut ground = PLACE.borrow(|| {
+        let site = Site::new();
+        let daemon = Daemon::start(&site.host, &no_endpoint());
+        Ground { daemon, site }
+    });
+    ground.daemon.replace(&no_endpoint());
+    ground
+}
+
+/// Resources that police nothing.
+fn no_endpoint() -> Vec<String> {
+    vec![tier("unused", "order: 1")]
+}
+
+/// Shows that all probes get through while no endpoint is configured, applies `resources`, and shows
+/// that the probes come to what `cases` says, in both families.
+#[track_caller]
+fn judge(resources: &[String], cases: impl Fn(&Net) -> Vec<(Probe, Heard)>) {
+    let probes: Vec<_> = Net::both().iter().flat_map(cases).collect();
+    let mut ground = ground();
+    pass_freely(&ground.site, &probes);
+    ground.daemon.replace(resources);
+    ground.site.expect("under policy", &probes);
+}
+
+/// Shows that all probes get through while nothing is policed.
 #[track_caller]
 fn pass_freely(site: &Site, probes: &[(Probe, Heard)]) {
     let freely: Vec<_> = probes
         .iter()
         .map(|(probe, _)| (*probe, Heard::Answer))
         .collect();
-    site.expect("no daemon", &freely);
+    site.expect("no policy", &freely);
 }

@@ -3,17 +3,15 @@
 use hep_common::Family;
 use hep_tests::{
     address::Net,
-    daemon::Daemon,
     policy::{endpoint, eth0, network_set, policy, resource},
     probe::{
         Heard::{Answer, Nothing},
         Probe, ping, tcp, udp,
     },
     receiver::Receiver,
-    site::Site,
 };
 
-use crate::{judge, pass_freely};
+use crate::{Ground, ground, judge, pass_freely};
 
 fn ingress(rules: &str) -> String {
     policy("rules", &format!("types: [Ingress], ingress: [{rules}]"))
@@ -36,7 +34,8 @@ fn ev_242_a_rule_with_nets_of_one_family_is_none_of_the_other() {
 /// (EV-115).
 #[test]
 fn ev_243_icmpv6_matches_by_name_and_by_number() {
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let [v4, v6] = Net::both();
     let probes = |answer_v4, answer_v6| {
         [
@@ -46,7 +45,7 @@ fn ev_243_icmpv6_matches_by_name_and_by_number() {
     };
     pass_freely(&site, &probes(Answer, Answer));
     let rule = |protocol: &str| ingress(&format!("{{action: Allow, protocol: {protocol}}}"));
-    let mut daemon = Daemon::start(&site.host, &[eth0(), rule("58")]);
+    daemon.replace(&[eth0(), rule("58")]);
     site.expect("58", &probes(Nothing, Answer));
     daemon.replace(&[eth0(), rule("TCP")]);
     site.expect("TCP", &probes(Nothing, Nothing));
@@ -84,7 +83,8 @@ fn ev_252_a_named_port_matches_only_at_the_expected_addresses() {
 #[test]
 fn ev_253_254_selectors_stand_for_addresses() {
     let members: Vec<String> = Net::both().map(|net| net.prefix(net.member)).into();
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let probes = |client, member| {
         Net::both()
             .iter()
@@ -99,7 +99,7 @@ fn ev_253_254_selectors_stand_for_addresses() {
     pass_freely(&site, &probes(Answer, Answer));
     let set = network_set("known", "role: bad", &members);
     let known = ingress("{action: Allow, source: {selector: all()}}");
-    let mut daemon = Daemon::start(&site.host, &[eth0(), set.clone(), known]);
+    daemon.replace(&[eth0(), set.clone(), known]);
     site.expect("selector: all()", &probes(Nothing, Answer));
     let not_bad = ingress("{action: Allow, source: {notSelector: \"role == 'bad'\"}}");
     daemon.replace(&[eth0(), set, not_bad]);
@@ -212,7 +212,8 @@ fn any_protocol_is_matched_by_its_number_and_sctp_by_its_ports() {
         probe::{PATIENCE, SILENCE},
         site::{HOST_MAC, OUTSIDE_MAC},
     };
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let link = Link::open(&site.outside, "eth0");
     let sent = |net: &Net| -> Vec<(&str, Packet, u8, bool)> {
         vec![
@@ -255,7 +256,7 @@ fn any_protocol_is_matched_by_its_number_and_sctp_by_its_ports() {
         "{action: Allow, protocol: 112}, {action: Allow, protocol: '47'}, \
          {action: Allow, protocol: SCTP, destination: {ports: [80]}}",
     );
-    let _daemon = Daemon::start(&site.host, &[eth0(), rules]);
+    daemon.replace(&[eth0(), rules]);
     check(true);
 }
 

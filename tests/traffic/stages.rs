@@ -11,7 +11,7 @@ use hep_tests::{
     site::Site,
 };
 
-use crate::{judge, pass_freely};
+use crate::{Ground, ground, judge, pass_freely};
 
 fn pre_dnat(rules: &str) -> String {
     policy(
@@ -67,7 +67,7 @@ fn ev_236_failsafes_survive_a_pre_dnat_deny_of_everything_for_local_traffic_only
 }
 
 /// Whether the connection table holds a flow to this port.
-fn tracked(daemon: &Daemon<'_>, port: u16) -> bool {
+fn tracked(daemon: &Daemon, port: u16) -> bool {
     let flows = daemon.show("conntrack");
     let flows = flows.as_array().expect("a list of flows");
     flows.iter().any(|flow| {
@@ -81,7 +81,8 @@ fn tracked(daemon: &Daemon<'_>, port: u16) -> bool {
 /// (EV-075).
 #[test]
 fn ev_237_238_untracked_traffic_needs_a_rule_for_each_direction() {
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let request = untracked(
         "dns-in",
         "types: [Ingress], \
@@ -93,7 +94,7 @@ fn ev_237_238_untracked_traffic_needs_a_rule_for_each_direction() {
     );
     let probes = |heard| Net::both().map(|net| (udp(net.client, net.host, 53), heard));
     pass_freely(&site, &probes(Answer));
-    let mut daemon = Daemon::start(&site.host, &[eth0(), request.clone()]);
+    daemon.replace(&[eth0(), request.clone()]);
     site.expect("ingress rule only", &probes(Request));
     assert!(!tracked(&daemon, 53), "{}", daemon.show("conntrack"));
     daemon.replace(&[eth0(), request, answer]);

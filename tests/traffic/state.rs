@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use crate::{Ground, ground};
 use hep_tests::{
     address::Net,
-    daemon::Daemon,
     link::Link,
     packet::{self, ACK, FIN, Packet, RST, SYN},
     policy::{eth0, felix, policy},
     probe::{Connection, Heard::Answer, PATIENCE, SILENCE, udp},
     receiver::Receiver,
-    site::{HOST_MAC, OUTSIDE_MAC, Site},
+    site::{HOST_MAC, OUTSIDE_MAC},
 };
 
 fn web() -> String {
@@ -43,7 +43,8 @@ fn is_answered(link: &Link, net: &Net, packet: Packet, limit: Duration) -> bool 
 /// (EV-157).
 #[test]
 fn ev_256_an_ack_without_a_flow_is_picked_up_and_a_fin_is_not() {
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let link = Link::open(&site.outside, "eth0");
     let segments = [
         ("ACK to 80", ACK, 80, true),
@@ -77,16 +78,17 @@ fn ev_256_an_ack_without_a_flow_is_picked_up_and_a_fin_is_not() {
         }
     };
     check(false);
-    let _daemon = Daemon::start(&site.host, &[eth0(), web()]);
+    daemon.replace(&[eth0(), web()]);
     check(true);
 }
 
 /// EV-143, EV-156: a RST that the host's stack does not believe kills no flow.
 #[test]
 fn a_forged_reset_or_syn_does_not_end_a_flow() {
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let link = Link::open(&site.outside, "eth0");
-    let _daemon = Daemon::start(&site.host, &[eth0(), web()]);
+    daemon.replace(&[eth0(), web()]);
     for net in Net::both() {
         let mut connection = Connection::open(&site, net.client, net.host, 80);
         let forged = packet::tcp(net.client, net.host)
@@ -105,13 +107,14 @@ fn a_forged_reset_or_syn_does_not_end_a_flow() {
 /// the other direction (EV-147).
 #[test]
 fn an_idle_flow_expires_at_its_next_packet() {
-    let site = Site::new();
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
     let timeouts = felix("bpfConntrackTimeouts: {udpTimeout: 1s}");
     let echo = policy(
         "echo",
         "types: [Ingress], ingress: [{action: Allow, protocol: UDP, destination: {ports: [5000]}}]",
     );
-    let _daemon = Daemon::start(&site.host, &[eth0(), echo, timeouts]);
+    daemon.replace(&[eth0(), echo, timeouts]);
     for net in Net::both() {
         site.expect("at once", &[(udp(net.client, net.host, 5000), Answer)]);
         let request = packet::udp(net.client, net.host)
