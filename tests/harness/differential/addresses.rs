@@ -20,7 +20,7 @@ const BASES4: [Ipv4Addr; 10] = [
     Ipv4Addr::new(127, 255, 255, 255),
 ];
 
-const BASES6: [Ipv6Addr; 10] = [
+const BASES6: [Ipv6Addr; 9] = [
     Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x10),
     Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x11),
     Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 3, 4, 5, 6),
@@ -31,8 +31,6 @@ const BASES6: [Ipv6Addr; 10] = [
     Ipv6Addr::new(0x2001, 0xdb9, 0, 0, 0, 0, 0, 0),
     Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 7),
     Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x16),
-    // The mapped form of an IPv4 base: another address, in another family.
-    Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0xc000, 0x020a),
     Ipv6Addr::UNSPECIFIED,
 ];
 

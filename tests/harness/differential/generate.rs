@@ -1,6 +1,9 @@
 //! A random case from a seed.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use fastrand::Rng;
 use hep_userspace::cases::{Case, CaseOptions, Resource};
@@ -117,7 +120,8 @@ fn endpoints(rng: &mut Rng, interfaces: &BTreeMap<String, Vec<IpAddr>>) -> Vec<V
             let mut profiles = some(rng, 3, |rng| {
                 *pick(rng, &["pro-a", "pro-b", "projectcalico-default-allow"])
             });
-            profiles.dedup();
+            let mut seen = BTreeSet::new();
+            profiles.retain(|name| seen.insert(*name));
             spec.insert("profiles".to_owned(), json!(profiles));
             spec.insert("ports".to_owned(), some(rng, 3, named_port).into());
             let name = format!("{}{number}", pick(rng, &["ep-", "a", "z"]));

@@ -45,7 +45,11 @@ impl Material {
             addresses.insert(address(rng, false));
             addresses.insert(address(rng, true));
         }
-        let (v4, v6) = addresses.into_iter().partition(IpAddr::is_ipv4);
+        let (v4, mut v6): (Vec<_>, Vec<_>) = addresses.into_iter().partition(IpAddr::is_ipv4);
+        // The mapped form of an IPv4 address is another address, in another family.
+        if let IpAddr::V4(address) = *pick(rng, &v4) {
+            v6.push(address.to_ipv6_mapped().into());
+        }
         let neighbours = |port: &u16| [port.wrapping_sub(1), *port, *port, port.wrapping_add(1)];
         Self {
             addresses: [v4, v6],
