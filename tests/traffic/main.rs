@@ -6,6 +6,8 @@ mod binding;
 mod changes;
 mod coexistence;
 mod control;
+mod daemon_attach;
+mod daemon_life;
 mod endpoints;
 mod errors;
 mod failsafe;

@@ -76,6 +76,8 @@ struct Daemon {
     watchdog: Option<Interval>,
     events: Option<Events>,
     signals: Signals,
+    /// What the service manager was told last.
+    told: String,
 }
 
 struct Failure {
@@ -135,6 +137,7 @@ impl Daemon {
             watchdog: sd_notify::watchdog_enabled().map(|period| ticks(period / 2)),
             events: None,
             signals: Signals::new().map_err(DaemonError::Signals)?,
+            told: String::new(),
         };
         daemon.first_load(former.is_some()).await?;
         daemon.publish();
@@ -423,7 +426,10 @@ impl Daemon {
             |state| format!("degraded: {state}"),
         );
         drop(report);
-        notify(&[NotifyState::Status(&text)]);
+        if text != self.told {
+            notify(&[NotifyState::Status(&text)]);
+            self.told = text;
+        }
     }
 }
 

@@ -1,0 +1,104 @@
+//! Flows that the host has before the first attach (spec EV-158).
+
+use std::net::IpAddr;
+
+use hep_common::{
+    conntrack::{
+        ANY_INTERFACE, Approval, Conn, ConnKey4, ConnKey6, FLAG_OPENED_BY_A, FLAG_SEEDED, leg,
+    },
+    protocol,
+};
+
+use super::{Kernel, KernelError, flows::monotonic_ns, names};
+
+/// A flow to put into the table of established ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SeedFlow {
+    /// IANA protocol number.
+    pub protocol: u8,
+    /// Address and port of the end that opened it.
+    pub opener: (IpAddr, u16),
+    /// Address and port of the other end, of the same family.
+    pub responder: (IpAddr, u16),
+}
+
+impl Kernel {
+    /// Puts flows into the tables as approved at both hooks of every interface by the generation in
+    /// force. To be called between the first load and the first attach.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Io`] with what the kernel said; some flows may be in the tables.
+    pub fn seed(&mut self, flows: &[SeedFlow]) -> Result<(), KernelError> {
+        let generation = self.maps().control()?.generation;
+        let (mut keys4, mut conns4) = (Vec::new(), Vec::new());
+        let (mut keys6, mut conns6) = (Vec::new(), Vec::new());
+        let now_ns = monotonic_ns();
+        for flow in flows {
+            let SeedFlow {
+                protocol,
+                opener,
+                responder,
+            } = *flow;
+            match (opener.0, responder.0) {
+                (IpAddr::V4(from), IpAddr::V4(to)) => {
+                    let (key, by_a) = ConnKey4::of(
+                        protocol,
+                        (from.octets(), opener.1),
+                        (to.octets(), responder.1),
+                    );
+                    keys4.push(key);
+                    conns4.push(conn(protocol, by_a, generation, now_ns));
+                }
+                (IpAddr::V6(from), IpAddr::V6(to)) => {
+                    let (key, by_a) = ConnKey6::of(
+                        protocol,
+                        (from.octets(), opener.1),
+                        (to.octets(), responder.1),
+                    );
+                    keys6.push(key);
+                    conns6.push(conn(protocol, by_a, generation, now_ns));
+                }
+                (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {}
+            }
+        }
+        let maps = self.maps();
+        maps.hash::<ConnKey4, Conn>(names::CONNS4)?
+            .update(&keys4, &conns4)
+            .map_err(KernelError::io(names::CONNS4, "seed"))?;
+        maps.hash::<ConnKey6, Conn>(names::CONNS6)?
+            .update(&keys6, &conns6)
+            .map_err(KernelError::io(names::CONNS6, "seed"))
+    }
+}
+
+/// An established flow that no rule has judged.
+const fn conn(number: u8, by_a: bool, generation: u32, now_ns: u64) -> Conn {
+    let seen = if number == protocol::TCP {
+        leg::SEEN | leg::SYN | leg::ACK
+    } else {
+        leg::SEEN
+    };
+    let approval = Approval {
+        ifindex: ANY_INTERFACE,
+        generation,
+        slot: 0,
+    };
+    Conn {
+        last_seen_ns: now_ns,
+        reset_ns: 0,
+        bytes: [0; 2],
+        packets: [0; 2],
+        approvals: [approval; 2],
+        legs: [seen; 2],
+        flags: if by_a {
+            FLAG_SEEDED | FLAG_OPENED_BY_A
+        } else {
+            FLAG_SEEDED
+        },
+        judged: 0,
+        icmp_type: 0,
+        protocol: number,
+        reserved: [0; 2],
+    }
+}

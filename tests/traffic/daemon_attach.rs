@@ -1,0 +1,145 @@
+//! How programs come onto interfaces and off them again: TCX links, clsact filters, records.
+
+use std::fs;
+
+use hep_tests::{
+    address::Net,
+    daemon::Daemon,
+    eventually,
+    policy::{endpoint, eth0, felix},
+    probe::{
+        Heard::{Answer, Nothing},
+        PATIENCE, Probe, tcp,
+    },
+    site::Site,
+};
+
+/// What default deny leaves of these: the failsafe port.
+fn probes() -> Vec<(Probe, hep_tests::probe::Heard)> {
+    Net::both()
+        .iter()
+        .flat_map(|net| {
+            [
+                (tcp(net.client, net.host, 22), Answer),
+                (tcp(net.client, net.host, 80), Nothing),
+            ]
+        })
+        .collect()
+}
+
+fn filters(site: &Site) -> String {
+    ["ingress", "egress"]
+        .map(|side| {
+            site.host
+                .command("tc", &["filter", "show", "dev", "eth0", side])
+        })
+        .concat()
+}
+
+fn qdiscs(site: &Site) -> String {
+    site.host.command("tc", &["qdisc", "show", "dev", "eth0"])
+}
+
+fn hooks(daemon: &Daemon) -> String {
+    daemon.status()["interfaces"][0]["hooks"]["ingress"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// RS-177: `TC` forces clsact filters; going back to `TCX` leaves nothing of them.
+#[test]
+fn rs_177_filters_where_asked_and_links_otherwise() {
+    let site = Site::new();
+    let tc = felix("bpfAttachType: TC");
+    let mut daemon = Daemon::start(&site.host, &[eth0(), tc.clone()]);
+    assert_eq!(hooks(&daemon), "clsact");
+    let text = filters(&site);
+    assert!(
+        text.contains("hep_ingress") && text.contains("hep_egress"),
+        "{text}"
+    );
+    site.expect("filters", &probes());
+
+    daemon.replace(&[eth0(), felix("bpfAttachType: TCX")]);
+    assert!(
+        eventually(PATIENCE, || hooks(&daemon) == "tcx"),
+        "{}",
+        daemon.log()
+    );
+    assert!(
+        eventually(PATIENCE, || filters(&site).is_empty()),
+        "{}",
+        filters(&site)
+    );
+    assert!(!qdiscs(&site).contains("clsact"), "{}", qdiscs(&site));
+    site.expect("links", &probes());
+
+    daemon.replace(&[eth0(), tc]);
+    assert!(
+        eventually(PATIENCE, || hooks(&daemon) == "clsact"),
+        "{}",
+        daemon.log()
+    );
+    site.expect("filters again", &probes());
+    daemon.stop();
+    site.expect("filters, no daemon", &probes());
+    let _said = daemon.down().exits(0);
+    assert_eq!(filters(&site), "");
+    assert!(!qdiscs(&site).contains("clsact"), "{}", qdiscs(&site));
+}
+
+/// A clsact qdisc that was there before is not ours to remove.
+#[test]
+fn a_clsact_qdisc_of_somebody_else_stays() {
+    let site = Site::new();
+    site.host
+        .command("tc", &["qdisc", "add", "dev", "eth0", "clsact"]);
+    let mut daemon = Daemon::start(&site.host, &[eth0(), felix("bpfAttachType: TC")]);
+    site.expect("filters", &probes());
+    daemon.stop();
+    let _said = daemon.down().exits(0);
+    assert_eq!(filters(&site), "");
+    assert!(qdiscs(&site).contains("clsact"), "{}", qdiscs(&site));
+}
+
+/// EV-018: a pin of an interface that is gone does not stand for another that got its number.
+#[test]
+fn ev_018_a_reused_interface_number_gets_links_of_its_own() {
+    let site = Site::new();
+    let add = "link add index 77 name eth7 type veth peer name peer7\nlink set eth7 up";
+    site.host.ip(add);
+    let resources = [eth0(), endpoint("h1-eth7", "interfaceName: eth7")];
+    let mut daemon = Daemon::start(&site.host, &resources);
+    let links = daemon
+        .bpffs()
+        .join(format!("v{}/links", hep_common::ABI_VERSION));
+    assert!(links.join("77-ingress").exists());
+    daemon.stop();
+    site.host.ip("link del eth7");
+    site.host.ip(add);
+    daemon.spawn();
+    daemon.wait_for(2);
+    let attached = site
+        .host
+        .command("bpftool", &["net", "show", "dev", "eth7"]);
+    assert!(
+        attached.contains("hep_ingress") && attached.contains("hep_egress"),
+        "{attached}\n{}",
+        daemon.log()
+    );
+    site.host.ip("link del eth7");
+    let names = || {
+        fs::read_dir(&links)
+            .expect("links are pinned")
+            .flatten()
+            .map(|entry| entry.file_name())
+            .collect::<Vec<_>>()
+    };
+    let is_gone = eventually(PATIENCE, || {
+        names()
+            .iter()
+            .all(|name| !name.to_string_lossy().starts_with("77-"))
+    });
+    assert!(is_gone, "{:?}", names());
+}
