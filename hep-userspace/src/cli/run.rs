@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
 use super::{Exit, Format, Instance, output::print_json};
-use crate::daemon::{self, DaemonError, Options};
+use crate::daemon::{self, DaemonError, EnforceError, Options};
 
 /// Enforce a policy directory until stopped
 ///
@@ -120,7 +120,11 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
             eprintln!("hep: the policy is invalid; nothing was attached");
             Ok(Exit::Invalid)
         }
-        Err(error @ (DaemonError::Directory(_) | DaemonError::Held(_))) => {
+        Err(
+            error @ (DaemonError::Directory(_)
+            | DaemonError::Held(_)
+            | DaemonError::Enforce(EnforceError::Compile(_))),
+        ) => {
             eprintln!("hep: {:#}; nothing was attached", anyhow::Error::new(error));
             Ok(Exit::Invalid)
         }

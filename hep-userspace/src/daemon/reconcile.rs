@@ -1,6 +1,7 @@
 //! From files and interfaces to what is in force.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     sync::Arc,
@@ -17,6 +18,7 @@ use crate::{
         attach::{AttachError, Attachments, Target},
     },
     model::Snapshot,
+    validate::Problem,
 };
 
 /// Why a snapshot could not be brought into force. What was in force before still is, except that
@@ -148,31 +150,48 @@ impl Reconciler {
             fragment_timeout: sysctl::fragment_timeout(felix.fragment_timeout),
             timeouts: sysctl::timeouts(&felix.timeouts),
         };
-        let interfaces = &self.network.interfaces;
         let slots = self
             .last
             .as_ref()
             .map_or(&self.slots, |last| &last.description.slots);
-        let node = &self.options.node;
+        compile(
+            &self.completed(snapshot),
+            &self.options.node,
+            &self.network.interfaces,
+            &options,
+            slots,
+        )
+    }
+
+    /// What a valid snapshot hardly means, on the interfaces there are.
+    #[must_use]
+    pub fn warnings(&self, snapshot: &Snapshot) -> Vec<Problem> {
+        let snapshot = self.completed(snapshot);
+        compile::warnings(&snapshot, &self.options.node, &self.network.interfaces)
+    }
+
+    /// The snapshot with the endpoint that no file holds, if there is to be one.
+    fn completed<'a>(&self, snapshot: &'a Snapshot) -> Cow<'a, Snapshot> {
         if !self.options.auto_host_endpoint {
-            return compile(snapshot, node, interfaces, &options, slots);
+            return Cow::Borrowed(snapshot);
         }
-        let mut snapshot = snapshot.clone();
-        let labels = &self.options.node_labels;
-        let generated = host_endpoint::generate(node, labels, interfaces, felix);
-        // A written endpoint of that name takes its place.
+        let generated = host_endpoint::generate(
+            &self.options.node,
+            &self.options.node_labels,
+            &self.network.interfaces,
+            &snapshot.felix,
+        );
+        let endpoints = &snapshot.endpoints;
         let name = &generated.metadata.name;
-        if snapshot
-            .endpoints
-            .iter()
-            .all(|written| written.metadata.name != *name)
-        {
-            snapshot.endpoints.push(generated);
+        match endpoints.binary_search_by(|written| written.metadata.name.cmp(name)) {
+            // A written endpoint of that name takes its place.
+            Ok(_) => Cow::Borrowed(snapshot),
+            Err(place) => {
+                let mut snapshot = snapshot.clone();
+                snapshot.endpoints.insert(place, generated);
+                Cow::Owned(snapshot)
+            }
         }
-        snapshot
-            .endpoints
-            .sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
-        compile(&snapshot, node, interfaces, &options, slots)
     }
 
     fn apply(

@@ -1,5 +1,7 @@
 //! The daemon: one loop that wakes for files, interfaces, timers and signals.
 
+mod load;
+
 use std::time::Duration;
 
 use hep_common::event::Event;
@@ -10,20 +12,19 @@ use tokio::{
 };
 
 use super::{
-    DaemonError, Options, events, logging,
+    DaemonError, Options, events,
     netlink::{NetworkError, NetworkWatch},
     reconcile::{EnforceError, Enforced, Reconciler},
     state::StateDirectory,
-    status::{self, Report, ReportedProblem, SharedReport},
-    summary::{chain, refusal, summary},
-    watch::{DirectoryWatch, Found, Hold},
+    status::{self, Report, SharedReport},
+    summary::{chain, summary},
+    watch::DirectoryWatch,
 };
 use crate::{
     compile::{Description, Slots},
     datapath::{Events, KernelError, Maps, SweepCursor, attach::Attachments, links_directory},
     model::Snapshot,
-    source::File,
-    validate::{self, Loaded, Node, Scope, Severity},
+    validate::{Node, Problem},
 };
 
 /// How often expired flows are swept (spec RS-195).
@@ -65,6 +66,8 @@ struct Daemon {
     watch: DirectoryWatch,
     reconciler: Reconciler,
     snapshot: Option<Snapshot>,
+    /// What is odd about the files that are in force.
+    problems: Vec<Problem>,
     /// Why the directory's present content is not in force.
     refused: Option<String>,
     /// Why the directory's present content is not known.
@@ -129,6 +132,7 @@ impl Daemon {
             watch: DirectoryWatch::new(&options.policy_dir),
             reconciler,
             snapshot: None,
+            problems: Vec::new(),
             refused: None,
             unreadable: None,
             failed: None,
@@ -143,49 +147,6 @@ impl Daemon {
         daemon.publish();
         notify(&[NotifyState::Ready]);
         Ok(daemon)
-    }
-
-    /// Brings the directory into force, or the last good policy, or leaves a former daemon's; with
-    /// none of them nothing is attached (spec RS-006).
-    async fn first_load(&mut self, has_former: bool) -> Result<(), DaemonError> {
-        let last_good = self.state.load().unwrap_or_else(|error| {
-            log::error!("last good policy: {}", chain(&error));
-            None
-        });
-        if let Some(files) = &last_good {
-            self.watch.assume(files.clone());
-        }
-        let started = Instant::now();
-        let refusal = match (self.watch.read().await, &last_good) {
-            (Found::Changed(files), _) => self.load(files, started).await.err(),
-            (Found::Unchanged, Some(files)) => self.load(files.clone(), started).await.err(),
-            (Found::Unchanged, None) => self.load(Vec::new(), started).await.err(),
-            (Found::Held(hold), _) => Some(self.hold(hold)),
-            (Found::Unreadable(error), _) => {
-                self.unreadable = Some(chain(&error));
-                Some(DaemonError::Directory(error))
-            }
-        };
-        let Some(refusal) = refusal else {
-            return Ok(());
-        };
-        if let Some(files) = last_good {
-            log::warn!("starting with the last good policy");
-            let refused = self.refused.take();
-            match self.load(files, Instant::now()).await {
-                Ok(()) => {
-                    self.refused = refused;
-                    return Ok(());
-                }
-                Err(error) => log::error!("last good policy: {}", chain(&error)),
-            }
-            self.refused = refused;
-        }
-        if has_former {
-            log::warn!("the policy that a former daemon left stays in force");
-            return Ok(());
-        }
-        Err(refusal)
     }
 
     /// Waits for something to do and does it; returns whether to go on.
@@ -249,85 +210,6 @@ impl Daemon {
         }
     }
 
-    async fn look_at_directory(&mut self) {
-        let started = Instant::now();
-        let found = self.watch.read().await;
-        if matches!(found, Found::Unchanged | Found::Changed(_)) {
-            self.report.lock().holding = None;
-            self.unreadable = None;
-        }
-        match found {
-            Found::Unchanged => {}
-            Found::Changed(files) => {
-                if let Err(error) = self.load(files, started).await {
-                    log::error!("{}", chain(&error));
-                }
-            }
-            Found::Held(hold) => drop(self.hold(hold)),
-            Found::Unreadable(error) => {
-                let text = chain(&error);
-                if self.unreadable.as_ref() != Some(&text) {
-                    log::error!("{text}; the policy in force stays");
-                }
-                self.unreadable = Some(text);
-            }
-        }
-    }
-
-    fn hold(&mut self, hold: Hold) -> DaemonError {
-        let mut report = self.report.lock();
-        if report.holding.as_deref() != Some(hold.advice()) {
-            log::warn!("{}", hold.advice());
-        }
-        report.holding = Some(hold.advice().to_owned());
-        DaemonError::Held(hold)
-    }
-
-    /// Judges the files and brings them into force as a whole, or not at all.
-    async fn load(&mut self, files: Vec<File>, started: Instant) -> Result<(), DaemonError> {
-        let read = started.elapsed();
-        let begin = Instant::now();
-        let Loaded { snapshot, problems } = validate::load(&files, &self.node, Scope::Directory);
-        let validate = begin.elapsed();
-        for problem in &problems {
-            match problem.severity {
-                Severity::Error => log::error!("{problem}"),
-                Severity::Warning => log::warn!("{problem}"),
-                Severity::Info => log::info!("{problem}"),
-            }
-        }
-        {
-            let mut report = self.report.lock();
-            report.last_load_unix_ms = status::unix_ms();
-            report.problems = problems.iter().map(ReportedProblem::from).collect();
-        }
-        let Some(snapshot) = snapshot else {
-            self.refused = Some(refusal(&problems));
-            return Err(DaemonError::Invalid(problems));
-        };
-        match self.reconciler.enforce(&snapshot, true).await {
-            Ok(mut enforced) => {
-                enforced.phases.insert(0, ("read", read));
-                enforced.phases.insert(1, ("validate", validate));
-                self.succeeded(&enforced);
-            }
-            // The tables are in force; what is missing is tried again.
-            Err(error @ EnforceError::Attach(_)) => self.fail(&error),
-            Err(error) => {
-                self.refused = Some(chain(&error));
-                return Err(error.into());
-            }
-        }
-        logging::set_severity(&snapshot.felix.log_severity);
-        self.refresh = snapshot.felix.interface_refresh.map(ticks);
-        self.snapshot = Some(snapshot);
-        self.refused = None;
-        if let Err(error) = self.state.save(&files) {
-            log::error!("keep the last good policy: {}", chain(&error));
-        }
-        Ok(())
-    }
-
     async fn enforce_again(&mut self) {
         let Some(snapshot) = self.snapshot.take() else {
             return;
@@ -335,6 +217,9 @@ impl Daemon {
         match self.reconciler.enforce(&snapshot, false).await {
             Ok(enforced) => self.succeeded(&enforced),
             Err(error) => self.fail(&error),
+        }
+        if self.refused.is_none() {
+            self.tell_warnings(&snapshot);
         }
         self.snapshot = Some(snapshot);
     }
