@@ -110,9 +110,13 @@ impl Environment {
 ///
 /// If something is missing and cannot be installed: no network, not root, not Debian.
 pub(crate) fn run() -> Result<Environment> {
-    install(&TOOLS)?;
+    let has_linker = linker_version().is_some_and(|version| version >= LINKER_VERSION);
+    let linker_build: &[Package] = if has_linker { &[] } else { &LINKER_BUILD };
+    install(TOOLS.iter().chain(linker_build))?;
     let environment = library_source()?;
-    linker()?;
+    if !has_linker {
+        build_linker()?;
+    }
     Ok(environment)
 }
 
@@ -157,21 +161,18 @@ fn library_source() -> Result<Environment> {
         "set-up: the toolchain's rust-src component",
         command::program("rustup").args(["component", "add", "rust-src"]),
     );
-    let Err(problem) = component else {
+    // rustup may believe that a component is there whose files are not.
+    if component.is_ok() && source.exists() {
         return Ok(Environment::default());
-    };
-    println!("set-up: no rust-src ({problem}); Debian's compiler has its source packaged");
+    }
+    println!("set-up: rustup has no rust-src; Debian's compiler has its source packaged");
     install(&COMPILER)?;
     println!("set-up: set HEP_BPF_RUSTC=/usr/bin/rustc where you run cargo without xtask");
     Ok(fallback)
 }
 
-/// The BPF linker.
-fn linker() -> Result<()> {
-    if linker_version().is_some_and(|version| version >= LINKER_VERSION) {
-        return Ok(());
-    }
-    install(&LINKER_BUILD)?;
+/// Builds the BPF linker.
+fn build_linker() -> Result<()> {
     let [major, minor, patch] = LINKER_VERSION;
     let package = format!("{LINKER}@{major}.{minor}.{patch}");
     command::run_with_progress(
@@ -208,9 +209,9 @@ fn version(text: &str) -> Option<[u32; 3]> {
 }
 
 /// The packages whose marks are not there.
-fn missing(packages: &[Package]) -> Vec<&'static str> {
+fn missing<'a>(packages: impl IntoIterator<Item = &'a Package>) -> Vec<&'static str> {
     packages
-        .iter()
+        .into_iter()
         .filter(|package| !is_present(package.mark))
         .map(|package| package.name)
         .collect()
@@ -225,8 +226,8 @@ fn is_present(mark: &str) -> bool {
 }
 
 /// Installs the packages that are missing.
-fn install(packages: &[Package]) -> Result<()> {
-    let names = missing(packages);
+fn install<'a>(packages: impl IntoIterator<Item = &'a Package> + Clone) -> Result<()> {
+    let names = missing(packages.clone());
     if names.is_empty() {
         return Ok(());
     }
