@@ -321,3 +321,74 @@ fn flags(text: Option<&str>) -> Result<u8, CaseError> {
         Ok(flags | bit)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The packet of a case that says just this of it.
+    fn packet(fields: Value) -> Result<Packet, CaseError> {
+        let mut packet = json!({
+            "direction": "ingress", "src": "192.0.2.1", "dst": "192.0.2.2", "proto": "tcp",
+            "dport": 80, "expect": "allow",
+        });
+        for (name, value) in fields.as_object().expect("fields are a map") {
+            packet[name] = value.clone();
+        }
+        let case: Case = serde_json::from_value(json!({
+            "node": "h1", "resources": [], "interfaces": { "eth0": [], "eth1": [] },
+            "interface": "eth0", "packets": [packet],
+        }))
+        .expect("a case");
+        case.packets[0].packet(&case)
+    }
+
+    #[test]
+    fn what_a_packet_leaves_out_has_a_default() {
+        let tcp = packet(json!({})).expect("a packet");
+        assert_eq!(&*tcp.interface, "eth0");
+        assert_eq!(tcp.tcp_flags, tcp_flags::SYN);
+        assert_eq!(tcp.ports.map(|ports| ports.destination), Some(80));
+        let ping = packet(json!({ "proto": "ICMP" })).expect("a packet");
+        assert_eq!(ping.icmp.map(|icmp| icmp.icmp_type), Some(8));
+        assert_eq!(ping.ports, None);
+        let ping = packet(json!({ "proto": 58, "src": "::1", "dst": "::2" })).expect("a packet");
+        assert_eq!(ping.icmp.map(|icmp| icmp.icmp_type), Some(128));
+    }
+
+    /// EV-091: ingress sees the destination before translation, egress the one after it.
+    #[test]
+    fn each_hook_sees_the_destination_that_is_on_the_wire() {
+        let seen = |direction| {
+            let fields = json!({
+                "direction": direction, "pre_dnat_dst": "198.51.100.7", "pre_dnat_dport": 8080,
+            });
+            let packet = packet(fields).expect("a packet");
+            let port = packet.ports.map(|ports| ports.destination);
+            (packet.destination.to_string(), port)
+        };
+        assert_eq!(seen("ingress"), ("198.51.100.7".to_owned(), Some(8080)));
+        assert_eq!(seen("egress"), ("192.0.2.2".to_owned(), Some(80)));
+    }
+
+    #[test]
+    fn contradictions_are_told() {
+        let error = |fields| packet(fields).expect_err("makes no sense");
+        assert_eq!(error(json!({ "dst": "::1" })), CaseError::Families);
+        assert_eq!(
+            error(json!({ "proto": "gre" })),
+            CaseError::Protocol("gre".to_owned())
+        );
+        assert_eq!(error(json!({ "dport": null })), CaseError::NoPort(6));
+        assert_eq!(
+            error(json!({ "tcp_flags": "SYN URG" })),
+            CaseError::TcpFlag("URG".to_owned())
+        );
+        assert_eq!(
+            error(json!({ "interface": "eth2" })),
+            CaseError::UnknownInterface("eth2".to_owned())
+        );
+    }
+}

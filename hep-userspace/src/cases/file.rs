@@ -134,14 +134,55 @@ fn parse_yaml(path: &Path, text: &str) -> Result<Vec<Case>, FileError> {
     let mut cases = Vec::new();
     for document in serde_yaml::Deserializer::from_str(text) {
         let value = serde_yaml::Value::deserialize(document).map_err(error)?;
-        let values = match value {
-            serde_yaml::Value::Null => Vec::new(),
-            serde_yaml::Value::Sequence(values) => values,
-            one => vec![one],
+        let values = if value.is_null() {
+            Vec::new()
+        } else if let serde_yaml::Value::Sequence(values) = value {
+            values
+        } else {
+            vec![value]
         };
         for value in values {
             cases.push(serde_yaml::from_value(value).map_err(error)?);
         }
     }
     Ok(cases)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CASE: &str =
+        r#"{"node":"h1","resources":["a.yaml"],"interfaces":{"eth0":[]},"packets":[]}"#;
+
+    fn ids(name: &str, text: &str) -> Vec<String> {
+        let cases = parse(Path::new(name), text).expect("these are cases");
+        cases.into_iter().map(|case| case.id).collect()
+    }
+
+    #[test]
+    fn every_format_gives_its_cases_in_order() {
+        let named = CASE.replacen('{', r#"{"id":"x","#, 1);
+        assert_eq!(ids("c.jsonl", &format!("{CASE}\n\n{named}\n")), ["#1", "x"]);
+        assert_eq!(ids("c.json", &format!("[{named},{CASE}]")), ["x", "#2"]);
+        assert_eq!(ids("c.json", CASE), ["#1"]);
+        assert_eq!(
+            ids("c.yaml", &format!("- {CASE}\n---\n{named}\n---\n")),
+            ["#1", "x"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_case_is_told_with_its_place() {
+        let error = |name: &str, text: &str| {
+            let error = parse(Path::new(name), text).expect_err("this is no case");
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            format!("{error}: {}", cause.unwrap_or_default())
+        };
+        let misspelt = CASE.replace("packets", "pakets");
+        assert!(error("c.jsonl", &format!("{CASE}\n{misspelt}")).starts_with("c.jsonl:2: "));
+        assert!(error("c.jsonl", &misspelt).contains("unknown field `pakets`"));
+        assert!(error("c.yaml", &misspelt).contains("unknown field `pakets`"));
+        assert!(error("c.json", "[").starts_with("c.json: "));
+    }
 }

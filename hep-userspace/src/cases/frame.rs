@@ -192,3 +192,63 @@ fn checksum(parts: &[&[u8]]) -> [u8; 2] {
     let [_, _, high, low] = (!sum).to_be_bytes();
     [high, low]
 }
+
+#[cfg(test)]
+mod tests {
+    use hep_common::Direction;
+
+    use super::*;
+    use crate::reference::{IcmpHeader, Ports, tcp_flags};
+
+    fn packet(protocol: u8, source: &str, destination: &str) -> Packet {
+        let ports = Ports {
+            source: 40_000,
+            destination: 80,
+        };
+        Packet {
+            direction: Direction::Ingress,
+            interface: "eth0".into(),
+            forwarded: false,
+            source: source.parse().expect("an address"),
+            destination: destination.parse().expect("an address"),
+            protocol,
+            ports: (protocol != protocol::ICMP && protocol != protocol::ICMPV6).then_some(ports),
+            icmp: None,
+            tcp_flags: tcp_flags::SYN,
+            hop_limit: 64,
+            mark: 0,
+        }
+    }
+
+    /// The sum over a header that holds its own checksum is 0.
+    #[test]
+    fn checksums_and_lengths_are_right_in_both_families() {
+        let v4 = frame(&packet(protocol::TCP, "192.0.2.1", "192.0.2.2"));
+        assert_eq!(v4.len(), 14 + 20 + 20);
+        assert_eq!(v4[16..18], [0, 40]);
+        assert_eq!(checksum(&[&v4[14..34]]), [0, 0]);
+        assert_eq!(checksum(&[&v4[26..34], &[0, 6, 0, 20], &v4[34..]]), [0, 0]);
+        assert_eq!(v4[34..38], [0x9c, 0x40, 0, 80]);
+        assert_eq!(v4[47], tcp_flags::SYN);
+
+        let v6 = frame(&packet(protocol::UDP, "2001:db8::1", "2001:db8::2"));
+        assert_eq!(v6.len(), 14 + 40 + 8);
+        assert_eq!(v6[18..20], [0, 8]);
+        assert_eq!(checksum(&[&v6[22..54], &[0, 17, 0, 8], &v6[54..]]), [0, 0]);
+    }
+
+    /// EV-174: an error carries a packet that its receiver could have sent.
+    #[test]
+    fn an_icmp_error_embeds_a_packet_of_its_receiver() {
+        let mut error = packet(protocol::ICMP, "192.0.2.1", "192.0.2.2");
+        error.icmp = Some(IcmpHeader {
+            icmp_type: 3,
+            code: 4,
+        });
+        let frame = frame(&error);
+        let embedded = &frame[14 + 20 + 8..];
+        assert_eq!(embedded[12..16], [192, 0, 2, 2]);
+        assert_eq!(embedded[16..20], [192, 0, 2, 1]);
+        assert_eq!(checksum(&[&frame[34..]]), [0, 0]);
+    }
+}
