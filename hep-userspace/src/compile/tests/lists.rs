@@ -4,7 +4,7 @@ use hep_common::{Direction, Family};
 
 use super::fixture::{
     ETH0, EndpointExt, ON_FORWARD, PolicyExt, RuleExt, SideExt, allow, allow_tcp, compiled, deny,
-    endpoint, ingress, interface, interfaces, log, options, pass, side, snapshot, tier,
+    endpoint, ingress, interface, interfaces, log, metadata, options, pass, side, snapshot, tier,
     with_policies,
 };
 use crate::{
@@ -112,6 +112,35 @@ fn a_local_list_holds_everything_in_order() {
         lines(&generation, ETH0, Direction::Egress, Pick::Local),
         [
             "profile Profile/projectcalico-default-allow egress[0] Allow",
+            "default no profile Deny",
+        ]
+    );
+}
+
+/// EV-050 to EV-052: Pass in a profile goes on with the next one, and after the last one denies.
+#[test]
+fn pass_in_a_profile_goes_on_with_the_next_profile() {
+    let mut snapshot = without_failsafes(snapshot());
+    let mut profile = snapshot.profiles[0].clone();
+    profile.metadata = metadata("own");
+    profile.ingress = vec![pass().protocol("TCP"), log(), deny()];
+    snapshot.profiles.push(profile);
+    snapshot.endpoints = vec![
+        endpoint("e", "eth0")
+            .profile("own")
+            .profile("gone")
+            .profile("own"),
+    ];
+    assert_eq!(
+        lines(&compiled(&snapshot), ETH0, Direction::Ingress, Pick::Local),
+        [
+            "profile Profile/own ingress[0] Pass -> 3",
+            "profile Profile/own ingress[1] Log",
+            "profile Profile/own ingress[2] Deny",
+            "default missing profile gone Deny",
+            "profile Profile/own ingress[0] Pass -> 7",
+            "profile Profile/own ingress[1] Log",
+            "profile Profile/own ingress[2] Deny",
             "default no profile Deny",
         ]
     );

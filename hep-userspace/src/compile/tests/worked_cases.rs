@@ -133,14 +133,22 @@ fn pass_goes_on_with_the_next_tier() {
 /// EV-233; EV-027, EV-028.
 #[test]
 fn of_equal_orders_allow_dns_is_visited_before_allow() {
-    let deny_80 = deny().protocol("TCP").to(side().ports(&["80"]));
-    check(
-        &with_policies([
-            ingress("allow", [deny_80]).order(5.0),
-            ingress("allow-dns", [allow_tcp("80")]).order(5.0),
-        ]),
-        &[("EV-233", In(ETH0), tcp(C, HOST, 80), PolicyAllow)],
-    );
+    // `-` and `.` sort before the slash that follows a name, digits and letters after it.
+    for (first, second) in [
+        ("allow-dns", "allow"),
+        ("a.b", "a"),
+        ("a", "a1"),
+        ("a", "ab"),
+    ] {
+        let deny_80 = deny().protocol("TCP").to(side().ports(&["80"]));
+        check(
+            &with_policies([
+                ingress(second, [deny_80]).order(5.0),
+                ingress(first, [allow_tcp("80")]).order(5.0),
+            ]),
+            &[(first, In(ETH0), tcp(C, HOST, 80), PolicyAllow)],
+        );
+    }
 }
 
 /// EV-234 to EV-236; EV-038, EV-060, EV-069.
