@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::{
+    compare,
     firewall::Firewall,
     happened, interruption,
     namespace::{self, CLIENT},
@@ -59,29 +60,13 @@ pub(crate) fn change(firewall: &Firewall) -> Result<usize> {
 
     let changed = firewall.write_policy(FILE, &closed)?;
     println!("{FILE}: `http` is taken out of the allowed ports");
-    surprises += report(
-        "new connections over IPv4 get no answer",
-        noticed(&scene::WEB_V4, false, changed)?,
-    );
-    surprises += report(
-        "new connections over IPv6 get no answer",
-        noticed(&scene::WEB_V6, false, changed)?,
-    );
-    surprises += report(
-        "the established connection stands still",
-        established.stopped(changed)?,
-    );
+    surprises += report_both("new connections get no answer", false, changed)?;
+    let stopped = established.stopped(changed)?;
+    surprises += report("the established connection stands still", stopped);
 
     let changed = firewall.write_policy(FILE, &text)?;
     println!("{FILE}: as it was");
-    surprises += report(
-        "new connections over IPv4 are answered",
-        noticed(&scene::WEB_V4, true, changed)?,
-    );
-    surprises += report(
-        "new connections over IPv6 are answered",
-        noticed(&scene::WEB_V6, true, changed)?,
-    );
+    surprises += report_both("new connections are answered", true, changed)?;
 
     firewall.write_policy(FILE, &text.replacen("Allow", "Alow", 1))?;
     println!("{FILE}: with a mistake in it");
@@ -100,25 +85,18 @@ pub(crate) fn change(firewall: &Firewall) -> Result<usize> {
 pub(crate) fn deny_all(firewall: &Firewall) -> Result<usize> {
     const FILE: &str = "mistake.yaml";
     let changed = firewall.write_policy(FILE, DENY_ALL)?;
-    let mut surprises = report(
-        "the web server is gone",
-        noticed(&scene::WEB_V4, false, changed)?,
-    );
-    for probe in [&scene::WEB_V6, &scene::SSH_V4, &scene::SSH_V6] {
-        let is_ssh = probe.traffic == scene::SSH_V4.traffic;
-        let opinion = firewall.explain(probe)?;
-        print!(
-            "policy says {}: {}; ",
-            if opinion.allows { "allow" } else { "deny" },
-            opinion.because
-        );
-        surprises += expect(probe, is_ssh)? + usize::from(opinion.allows != is_ssh);
+    println!("{FILE}: denies everything");
+    let mut surprises = report_both("the web server is gone", false, changed)?;
+    println!();
+    let probes = [scene::WEB_V4, scene::WEB_V6, scene::SSH_V4, scene::SSH_V6];
+    surprises += compare(firewall, &probes)?;
+    for probe in [scene::SSH_V4, scene::SSH_V6] {
+        surprises += usize::from(!firewall.explain(&probe)?.allows);
     }
+    println!();
     let changed = firewall.remove_policy(FILE)?;
-    surprises += report(
-        "the file is removed, the web server is back",
-        noticed(&scene::WEB_V4, true, changed)?,
-    );
+    println!("{FILE}: removed");
+    surprises += report_both("the web server is back", true, changed)?;
     Ok(surprises)
 }
 
@@ -136,6 +114,24 @@ fn report(what: &str, taken: Option<Duration>) -> usize {
         None => println!("  NOT in {PATIENCE:?}: {what}"),
     }
     usize::from(taken.is_none())
+}
+
+/// [`report`] of what new connections to the web server notice, over both families at once.
+fn report_both(what: &str, answered: bool, changed: Instant) -> Result<usize> {
+    let families = [("IPv4", scene::WEB_V4), ("IPv6", scene::WEB_V6)];
+    let noticed = thread::scope(|scope| {
+        families
+            .map(|(_name, probe)| scope.spawn(move || noticed(&probe, answered, changed)))
+            .map(|thread| match thread.join() {
+                Ok(outcome) => outcome,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+    });
+    let mut surprises = 0;
+    for ((name, _probe), taken) in families.into_iter().zip(noticed) {
+        surprises += report(&format!("{what} ({name})"), taken?);
+    }
+    Ok(surprises)
 }
 
 /// Tries new connections until one begins that is answered, or is not, as wanted; the time from the
