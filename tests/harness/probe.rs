@@ -354,19 +354,14 @@ impl Servers {
 
 /// Sends everything back until the other end closes.
 fn echo(mut stream: TcpStream) {
-    let ready = stream.set_nonblocking(false).is_ok()
-        && stream
-            .set_read_timeout(Some(Duration::from_secs(1)))
-            .is_ok();
+    let patience = Some(Duration::from_secs(1));
+    if stream.set_nonblocking(false).is_err() || stream.set_read_timeout(patience).is_err() {
+        return;
+    }
     let mut buffer = vec![0; 65_536];
-    while ready {
-        match stream.read(&mut buffer) {
-            Ok(0) | Err(_) => break,
-            Ok(length) => {
-                if stream.write_all(&buffer[..length]).is_err() {
-                    break;
-                }
-            }
+    while let Ok(length @ 1..) = stream.read(&mut buffer) {
+        if stream.write_all(&buffer[..length]).is_err() {
+            return;
         }
     }
 }

@@ -200,7 +200,7 @@ fn ev_247_an_echo_flow_belongs_to_who_asked() {
     };
     for net in Net::both() {
         for question in questions(&net) {
-            pass_freely(&site, &[question]);
+            pass_freely(site, &[question]);
         }
     }
     let rules: Vec<String> = Net::both()

@@ -171,7 +171,7 @@ fn icmp_errors_pass_only_about_known_flows() {
     let link = Link::open(&site.outside, "eth0");
     let check = |policed: bool| {
         for net in Net::both() {
-            let connection = Connection::open(&site, net.client, net.host, 80);
+            let connection = Connection::open(site, net.client, net.host, 80);
             let (protocol, kind) = if net.host.is_ipv4() { (1, 3) } else { (58, 1) };
             let receiver = Receiver::raw(&site.host, net.host, protocol);
             let flow = packet::tcp(net.host, net.client)
@@ -232,13 +232,13 @@ fn vlan_tagged_frames_are_not_policed_and_priority_tagged_ones_are() {
     daemon.replace(&[endpoint("h1-eth0", "interfaceName: eth0")]);
     for net in Net::both() {
         arrives(&net, 0, false);
-        let before = counted(&daemon, "vlan");
+        let before = counted(daemon, "vlan");
         let frame = packet::udp(net.client, net.host)
             .vlan(100)
             .ethernet(OUTSIDE_MAC, HOST_MAC)
             .frame();
         link.send(&frame);
-        let counted = hep_tests::eventually(PATIENCE, || counted(&daemon, "vlan") > before);
+        let counted = hep_tests::eventually(PATIENCE, || counted(daemon, "vlan") > before);
         assert!(counted, "{}: {}", net.host, daemon.show("counters"));
     }
     drop(sniffer);

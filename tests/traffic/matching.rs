@@ -43,7 +43,7 @@ fn ev_243_icmpv6_matches_by_name_and_by_number() {
             (ping(v6.client, v6.host, 5), answer_v6),
         ]
     };
-    pass_freely(&site, &probes(Answer, Answer));
+    pass_freely(site, &probes(Answer, Answer));
     let rule = |protocol: &str| ingress(&format!("{{action: Allow, protocol: {protocol}}}"));
     daemon.replace(&[eth0(), rule("58")]);
     site.expect("58", &probes(Nothing, Answer));
@@ -96,7 +96,7 @@ fn ev_253_254_selectors_stand_for_addresses() {
             })
             .collect::<Vec<_>>()
     };
-    pass_freely(&site, &probes(Answer, Answer));
+    pass_freely(site, &probes(Answer, Answer));
     let set = network_set("known", "role: bad", &members);
     let known = ingress("{action: Allow, source: {selector: all()}}");
     daemon.replace(&[eth0(), set.clone(), known]);

@@ -93,13 +93,13 @@ fn ev_237_238_untracked_traffic_needs_a_rule_for_each_direction() {
         "types: [Egress], egress: [{action: Allow, protocol: UDP, source: {ports: [53]}}]",
     );
     let probes = |heard| Net::both().map(|net| (udp(net.client, net.host, 53), heard));
-    pass_freely(&site, &probes(Answer));
+    pass_freely(site, &probes(Answer));
     daemon.replace(&[eth0(), request.clone()]);
     site.expect("ingress rule only", &probes(Request));
-    assert!(!tracked(&daemon, 53), "{}", daemon.show("conntrack"));
+    assert!(!tracked(daemon, 53), "{}", daemon.show("conntrack"));
     daemon.replace(&[eth0(), request, answer]);
     site.expect("rules for both directions", &probes(Answer));
-    assert!(!tracked(&daemon, 53), "{}", daemon.show("conntrack"));
+    assert!(!tracked(daemon, 53), "{}", daemon.show("conntrack"));
 }
 
 /// EV-239: failsafe traffic, and the answers of what the outbound failsafes let out, are exempt

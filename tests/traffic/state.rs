@@ -90,7 +90,7 @@ fn a_forged_reset_or_syn_does_not_end_a_flow() {
     let link = Link::open(&site.outside, "eth0");
     daemon.replace(&[eth0(), web()]);
     for net in Net::both() {
-        let mut connection = Connection::open(&site, net.client, net.host, 80);
+        let mut connection = Connection::open(site, net.client, net.host, 80);
         let forged = packet::tcp(net.client, net.host)
             .sport(connection.client_port())
             .dport(80)
