@@ -129,14 +129,21 @@ fn interfaces_that_appear_change_their_name_or_address_are_followed() {
 fn an_interface_that_is_down_is_policed_before_its_first_packet() {
     let site = Site::new();
     let net = Net::both()[1];
+    let probe = tcp(net.inner, net.host_inside, 80);
+    let up_again = || {
+        site.host.ip(&format!(
+            "link set eth1 up\naddress replace {}/64 dev eth1",
+            net.host_inside
+        ));
+    };
+    site.host.ip("link set eth1 down");
+    up_again();
+    site.expect_all("no daemon", Answer, &[probe]);
     site.host.ip("link set eth1 down");
     let inside = endpoint("inside", "interfaceName: eth1");
     let _daemon = Daemon::start(&site.host, &[inside]);
-    site.host.ip(&format!(
-        "link set eth1 up\naddress replace {}/64 dev eth1",
-        net.host_inside
-    ));
-    site.expect_all("up again", Nothing, &[tcp(net.inner, net.host_inside, 80)]);
+    up_again();
+    site.expect_all("up again", Nothing, &[probe]);
 }
 
 /// EV-016: `*` leaves the member ports of a bridge to the bridge.

@@ -104,6 +104,7 @@ fn path_mtu_discovery_works_for_the_host_under_default_deny() {
     });
     let _daemon = Daemon::start(&site.host, &[eth0(), allow]);
     for (socket, net) in sockets.iter().zip(Net::both()) {
+        site.expect_all("default deny", Nothing, &[tcp(net.client, net.host, 80)]);
         let route = |site: &Site| {
             site.host
                 .command("ip", &["route", "get", &far.address(&net).to_string()])

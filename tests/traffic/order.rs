@@ -82,6 +82,7 @@ fn ev_233_equal_orders_are_settled_by_name_with_the_slash() {
         vec![
             (tcp(net.client, net.host, 80), Answer),
             (tcp(net.client, net.host, 81), Answer),
+            (tcp(net.client, net.host, 82), Nothing),
         ]
     });
 }

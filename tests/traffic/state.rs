@@ -8,7 +8,11 @@ use hep_tests::{
     link::Link,
     packet::{self, ACK, FIN, Packet, RST, SYN},
     policy::{eth0, felix, policy},
-    probe::{Connection, Heard::Answer, PATIENCE, SILENCE, udp},
+    probe::{
+        Connection,
+        Heard::{Answer, Nothing},
+        PATIENCE, SILENCE, tcp, udp,
+    },
     receiver::Receiver,
     site::{HOST_MAC, OUTSIDE_MAC},
 };
@@ -90,6 +94,10 @@ fn a_forged_reset_or_syn_does_not_end_a_flow() {
     let link = Link::open(&site.outside, "eth0");
     daemon.replace(&[eth0(), web()]);
     for net in Net::both() {
+        site.expect(
+            "the policy is in force",
+            &[(tcp(net.client, net.host, 81), Nothing)],
+        );
         let mut connection = Connection::open(site, net.client, net.host, 80);
         let forged = packet::tcp(net.client, net.host)
             .sport(connection.client_port())
