@@ -8,7 +8,9 @@
 use crate::{protocol, settings::Timeouts};
 
 /// Identifies an IPv4 flow.
-#[repr(C)]
+///
+/// Aligned so that the kernel programs may compare and copy addresses in large words.
+#[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ConnKey4 {
     /// Network byte order.
@@ -27,8 +29,28 @@ pub struct ConnKey4 {
 
 abi!(ConnKey4, 16, [[u8; 4], [u8; 4], u16, u16, u8, [u8; 3]]);
 
-/// Identifies an IPv6 flow; fields as in [`ConnKey4`].
-#[repr(C)]
+impl ConnKey4 {
+    /// The key of a flow, and whether its end `src` is `a`. Ports are in host byte order.
+    #[must_use]
+    #[inline(always)]
+    pub const fn of(protocol: u8, src: ([u8; 4], u16), dst: ([u8; 4], u16)) -> (Self, bool) {
+        let (from, to) = (u32::from_be_bytes(src.0), u32::from_be_bytes(dst.0));
+        let src_is_a = from < to || (from == to && src.1 <= dst.1);
+        let (a, b) = if src_is_a { (src, dst) } else { (dst, src) };
+        let key = Self {
+            addr_a: a.0,
+            addr_b: b.0,
+            port_a: a.1,
+            port_b: b.1,
+            protocol,
+            reserved: [0; 3],
+        };
+        (key, src_is_a)
+    }
+}
+
+/// Identifies an IPv6 flow; fields and alignment as in [`ConnKey4`].
+#[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ConnKey6 {
     /// Network byte order.
@@ -47,6 +69,26 @@ pub struct ConnKey6 {
 
 abi!(ConnKey6, 40, [[u8; 16], [u8; 16], u16, u16, u8, [u8; 3]]);
 
+impl ConnKey6 {
+    /// The key of a flow, and whether its end `src` is `a`. Ports are in host byte order.
+    #[must_use]
+    #[inline(always)]
+    pub const fn of(protocol: u8, src: ([u8; 16], u16), dst: ([u8; 16], u16)) -> (Self, bool) {
+        let (from, to) = (u128::from_be_bytes(src.0), u128::from_be_bytes(dst.0));
+        let src_is_a = from < to || (from == to && src.1 <= dst.1);
+        let (a, b) = if src_is_a { (src, dst) } else { (dst, src) };
+        let key = Self {
+            addr_a: a.0,
+            addr_b: b.0,
+            port_a: a.1,
+            port_b: b.1,
+            protocol,
+            reserved: [0; 3],
+        };
+        (key, src_is_a)
+    }
+}
+
 /// One hook's approval of a flow: ingress policy approves at the interface where the opener's
 /// packets come in, egress policy where they go out.
 #[repr(C)]
@@ -61,6 +103,10 @@ pub struct Approval {
 }
 
 abi!(Approval, 12, [u32, u32, u32]);
+
+/// In place of [`Approval::ifindex`]: approved wherever the flow's next packet is seen, as flows that
+/// were found on the host at a cold start are.
+pub const ANY_INTERFACE: u32 = u32::MAX;
 
 /// Set in [`Conn::flags`] if end `a` opened the flow; else `b` did.
 pub const FLAG_OPENED_BY_A: u8 = 1 << 0;
@@ -93,7 +139,8 @@ pub mod leg {
 pub struct Conn {
     /// Coarse monotonic clock at the last packet of either direction, nanoseconds.
     pub last_seen_ns: u64,
-    /// Coarse monotonic clock at the last RST, nanoseconds; 0: none, or outlived.
+    /// Coarse monotonic clock at the last RST, nanoseconds; 0: none, or outlived. Traffic after the
+    /// RST clears the ends' [`leg::RST`] at once, but this only after [`RESET_GRACE_NS`].
     pub reset_ns: u64,
     /// Bytes that end `a` and end `b` sent.
     pub bytes: [u64; 2],
@@ -144,7 +191,7 @@ pub enum State {
     FinWait,
     /// TCP, both ends have sent FIN.
     Closed,
-    /// TCP, RST seen and not outlived.
+    /// TCP, and nothing but SYN or RST since a RST.
     Reset,
     /// Not TCP, one direction seen.
     New,
@@ -186,7 +233,7 @@ impl Conn {
                 State::New
             };
         }
-        if self.reset_ns != 0 {
+        if (a | b) & leg::RST != 0 {
             State::Reset
         } else if both & leg::FIN != 0 {
             State::Closed
@@ -205,6 +252,11 @@ impl Conn {
     pub const fn idle_limit_ns(&self, timeouts: &Timeouts) -> u64 {
         match self.state() {
             State::SynSent => timeouts.tcp_syn_sent_ns,
+            State::Established | State::FinWait
+                if self.reset_ns != 0 && RESET_GRACE_NS < timeouts.tcp_established_ns =>
+            {
+                RESET_GRACE_NS
+            }
             State::Established | State::FinWait => timeouts.tcp_established_ns,
             State::Closed => timeouts.tcp_fins_seen_ns,
             State::Reset => timeouts.tcp_reset_seen_ns,

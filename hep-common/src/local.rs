@@ -1,7 +1,7 @@
 //! This host's own addresses: a mirror of the kernel's `local` routing table.
 
 /// An address of this host, or a broadcast address of one of its networks.
-#[repr(C)]
+#[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LocalAddress {
     /// Network byte order; an IPv4 address is mapped (`::ffff:a.b.c.d`).

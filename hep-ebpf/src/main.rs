@@ -3,12 +3,35 @@
 //! Built for `bpfel-unknown-none` by the build script of `hep-userspace`. On any other target this
 //! crate is an empty program, so that commands for the whole workspace work.
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
-#![deny(unsafe_code)]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
+#![deny(unsafe_code, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+#[cfg(target_arch = "bpf")]
+mod address;
+#[cfg(target_arch = "bpf")]
+mod classify;
+#[cfg(target_arch = "bpf")]
+mod conntrack;
+#[cfg(target_arch = "bpf")]
+mod essential;
+#[cfg(target_arch = "bpf")]
+mod fragment;
+#[cfg(target_arch = "bpf")]
+mod helpers;
 #[cfg(target_arch = "bpf")]
 mod maps;
 #[cfg(target_arch = "bpf")]
+mod parse;
+#[cfg(target_arch = "bpf")]
 mod programs;
+#[cfg(target_arch = "bpf")]
+mod report;
+#[cfg(target_arch = "bpf")]
+mod route;
+#[cfg(target_arch = "bpf")]
+mod scene;
+#[cfg(target_arch = "bpf")]
+mod verdict;
 
 #[cfg(target_arch = "bpf")]
 #[panic_handler]

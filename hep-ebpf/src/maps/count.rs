@@ -1,7 +1,9 @@
 //! Counters, each on its own CPU.
 
 use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
-use hep_common::counter::{Counter, Counters, MAX_RULE_SLOTS, Note, Reason};
+use hep_common::counter::{COUNTERS_LEN, Counter, Counters, MAX_RULE_SLOTS, Note, Reason};
+
+use crate::helpers::opaque;
 
 /// Interfaces times two directions; the loader sets the length that was asked for.
 const COUNTERS_TEMPLATE: usize = 512;
@@ -27,6 +29,7 @@ fn add_at(counters: u32, position: usize, bytes: u64) {
         // SAFETY: the kernel returned `counters` for an index in range, so it is aligned and live.
         // It is this CPU's copy, and TC runs with softirqs off, so nobody writes it meanwhile.
         let counters = unsafe { &mut *counters };
+        let position = opaque(position) & COUNTERS_LEN.wrapping_sub(1);
         if let Some(counter) = counters.by_reason.get_mut(position) {
             add(counter, bytes);
         }

@@ -13,7 +13,7 @@ use aya_ebpf::{
 };
 use hep_common::{
     address::{Ranges4, Ranges6Low, Ranges6Mid, Ranges6Top, Run},
-    endpoint::Interface,
+    endpoint::{Interface, MAX_PROBES},
     local::{Local, LocalAddress, MAX_LOCAL},
     named_port::{NamedPortClass, NamedPortKey},
     port::PortClasses,
@@ -21,14 +21,15 @@ use hep_common::{
     settings::{Control, Settings},
 };
 
+use super::Aligned;
+
 /// Number of slots of each outer map.
 const SLOTS: usize = 2;
 /// Length of the inner arrays' template.
 const TEMPLATE_LEN: usize = 1;
 
-/// Inner array of a generation's table.
-type Table<T> =
-    ArrayOfMaps<Array<T, TEMPLATE_LEN, { (BPF_F_INNER_MAP | BPF_F_MMAPABLE) as usize }>, SLOTS>;
+/// A table of one generation.
+pub(crate) type Table<T> = Array<T, TEMPLATE_LEN, { (BPF_F_INNER_MAP | BPF_F_MMAPABLE) as usize }>;
 
 /// Which of the two generations a packet is judged by.
 #[derive(Clone, Copy)]
@@ -40,41 +41,47 @@ impl Slot {
     pub(crate) const fn of(generation: u32) -> Self {
         Self(generation & 1)
     }
+
+    /// The slot's number, to hand it to a function that the kernel verifies by itself.
+    #[inline(always)]
+    pub(crate) const fn number(self) -> u32 {
+        self.0
+    }
 }
 
-/// Declares outer maps, and for each a function that reads one of its values.
+/// Declares outer maps, and for each a function that finds the table of a generation.
 macro_rules! tables {
     ($($(#[doc = $doc:literal])+ $name:ident: $value:ty, $get:ident;)+) => {
         $(
             #[btf_map]
-            static $name: Table<$value> = Table::new();
+            static $name: ArrayOfMaps<Table<$value>, SLOTS> = ArrayOfMaps::new();
 
             $(#[doc = $doc])+
             #[inline(always)]
-            pub(crate) fn $get(slot: Slot, index: u32) -> Option<&'static $value> {
-                $name.get_value(slot.0, &index)
+            pub(crate) fn $get(slot: Slot) -> Option<&'static Table<$value>> {
+                $name.get(slot.0)
             }
         )+
     };
 }
 
 tables! {
-    /// A slot of the interface table.
-    IFACES: Interface, interface;
-    /// A rule list.
-    LISTS: List, list;
-    /// A rule.
-    RULES: Rule, rule;
+    /// Interfaces.
+    IFACES: Interface, interfaces;
+    /// Rule lists.
+    LISTS: List, lists;
+    /// Rules.
+    RULES: Rule, rules;
     /// Row numbers.
     INDEX: IndexBlock, index;
-    /// A row of rule bits.
-    ROWS: Row, row;
-    /// The run of an IPv4 address's top 16 bits.
-    ROOTS4: Run, root4;
+    /// Rows of rule bits.
+    ROWS: Row, rows;
+    /// Runs by the top 16 bits of an IPv4 address.
+    ROOTS4: Run, roots4;
     /// IPv4 ranges.
     RANGES4: Ranges4, ranges4;
-    /// The run of an IPv6 address's top 16 bits.
-    ROOTS6: Run, root6;
+    /// Runs by the top 16 bits of an IPv6 address.
+    ROOTS6: Run, roots6;
     /// IPv6 ranges of bits 16–31.
     RANGES6_TOP: Ranges6Top, ranges6_top;
     /// IPv6 ranges of bits 32–63.
@@ -103,10 +110,16 @@ static NAMED_PORTS: ArrayOfMaps<
 static LOCAL: HashMap<LocalAddress, Local, { MAX_LOCAL as usize }, { BPF_F_NO_PREALLOC as usize }> =
     HashMap::new();
 
-/// The word that says which generation is in force.
+/// The generation in force; 0: none yet.
 #[inline(always)]
-pub(crate) fn control() -> Option<&'static Control> {
-    CONTROL.get(0)
+#[expect(unsafe_code, reason = "userspace writes the word while it is read")]
+pub(crate) fn generation() -> u32 {
+    match CONTROL.get_ptr(0) {
+        // SAFETY: the kernel returned the value of index 0, which is aligned and lives as long as
+        // the program; the word is read once, and userspace stores it whole.
+        Some(control) => unsafe { (&raw const (*control).generation).read_volatile() },
+        None => 0,
+    }
 }
 
 /// Behaviour of the generation.
@@ -115,14 +128,30 @@ pub(crate) fn settings(slot: Slot) -> Option<&'static Settings> {
     SETTINGS.get(slot.0)
 }
 
-/// The class of a named port; 0 if it is in none.
+/// What the generation says about an interface.
+///
+/// `None` if it does not mention the interface.
+#[inline(always)]
+pub(crate) fn interface(slot: Slot, mask: u32, ifindex: u32) -> Option<&'static Interface> {
+    let interfaces = interfaces(slot)?;
+    for probe in 0..MAX_PROBES {
+        let interface = interfaces.get(ifindex.wrapping_add(probe) & mask)?;
+        if interface.ifindex == ifindex {
+            return Some(interface);
+        }
+    }
+    None
+}
+
+/// The class of a named port; 0 if it is in none. `None` if the generation has no table.
 #[inline(always)]
 #[expect(unsafe_code, reason = "hash entries are reached through raw pointers")]
-pub(crate) fn named_port(slot: Slot, key: &NamedPortKey) -> Option<NamedPortClass> {
+pub(crate) fn named_port(slot: Slot, key: NamedPortKey) -> Option<NamedPortClass> {
+    let key = Aligned(key);
     let ports = NAMED_PORTS.get(slot.0)?;
     // SAFETY: the value is copied out at once, an aligned 32-bit read; entries of a generation in
     // force do not change.
-    let class = unsafe { ports.get(key) }.copied();
+    let class = unsafe { ports.get(key.0) }.copied();
     Some(class.unwrap_or(0))
 }
 

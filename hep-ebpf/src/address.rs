@@ -1,0 +1,229 @@
+//! What differs between IPv4 and IPv6 beyond the headers.
+
+use hep_common::{
+    Family,
+    conntrack::{Conn, ConnKey4, ConnKey6},
+};
+
+use crate::{
+    classify,
+    maps::{Flow, Slot, conns4, conns6, half4, half6, work4, work6},
+    parse::{Packet, Parse},
+    scene::{Trace, Work},
+};
+
+/// An address of either family, network byte order.
+pub(crate) trait Address: Parse + Copy + 'static {
+    /// The family.
+    const FAMILY: Family;
+    /// Key of a flow.
+    type Key: Copy;
+
+    /// The key of a flow, and whether its end `src` is `a`.
+    fn key(protocol: u8, src: (Self, u16), dst: (Self, u16)) -> (Self::Key, bool);
+    /// Both ends of a flow, `a` first: address and port.
+    fn ends(key: &Self::Key) -> [(Self, u16); 2];
+    /// The established flow with this key.
+    fn established(key: &Self::Key) -> Option<Flow>;
+    /// The flow with this key that is not established.
+    fn half(key: &Self::Key) -> Option<Flow>;
+    /// Stores an established flow.
+    fn insert_established(key: &Self::Key, conn: &Conn) -> bool;
+    /// Stores a flow that is not established.
+    fn insert_half(key: &Self::Key, conn: &Conn) -> bool;
+    /// Forgets an established flow.
+    fn remove_established(key: &Self::Key);
+    /// Forgets a flow that is not established.
+    fn remove_half(key: &Self::Key);
+
+    /// Where all that is known about the packet is written down.
+    fn work() -> Option<&'static mut Work<Self>>;
+
+    /// The class of this address, or [`classify::FAULT`].
+    fn class(&self, slot: Slot) -> u32;
+    /// Asks a list; see [`classify::classify`].
+    fn ask(slot: Slot, packet: &Packet<Self>, trace: &mut Trace, count_bytes: u32) -> u32;
+    /// As IPv6, an IPv4 address mapped.
+    fn mapped(&self) -> [u8; 16];
+    /// Whether both are the same address.
+    fn is(&self, other: &Self) -> bool;
+    /// Whether a packet to this address is for this host on every host (spec EV-095).
+    fn is_for_everyone(&self) -> bool;
+    /// 169.254.0.0/16 or fe80::/10.
+    fn is_link_local(&self) -> bool;
+    /// 0.0.0.0 or `::`.
+    fn is_unspecified(&self) -> bool;
+}
+
+impl Address for [u8; 4] {
+    const FAMILY: Family = Family::V4;
+    type Key = ConnKey4;
+
+    #[inline(always)]
+    fn key(protocol: u8, src: (Self, u16), dst: (Self, u16)) -> (ConnKey4, bool) {
+        ConnKey4::of(protocol, src, dst)
+    }
+
+    #[inline(always)]
+    fn ends(key: &ConnKey4) -> [(Self, u16); 2] {
+        [(key.addr_a, key.port_a), (key.addr_b, key.port_b)]
+    }
+
+    #[inline(always)]
+    fn established(key: &ConnKey4) -> Option<Flow> {
+        conns4::find(key)
+    }
+
+    #[inline(always)]
+    fn half(key: &ConnKey4) -> Option<Flow> {
+        half4::find(key)
+    }
+
+    #[inline(always)]
+    fn insert_established(key: &ConnKey4, conn: &Conn) -> bool {
+        conns4::insert(key, conn)
+    }
+
+    #[inline(always)]
+    fn insert_half(key: &ConnKey4, conn: &Conn) -> bool {
+        half4::insert(key, conn)
+    }
+
+    #[inline(always)]
+    fn remove_established(key: &ConnKey4) {
+        conns4::remove(key);
+    }
+
+    #[inline(always)]
+    fn remove_half(key: &ConnKey4) {
+        half4::remove(key);
+    }
+
+    #[inline(always)]
+    fn work() -> Option<&'static mut Work<Self>> {
+        work4()
+    }
+
+    #[inline(always)]
+    fn class(&self, slot: Slot) -> u32 {
+        classify::class4(slot, u32::from_be_bytes(*self))
+    }
+
+    #[inline(always)]
+    fn ask(slot: Slot, packet: &Packet<Self>, trace: &mut Trace, count_bytes: u32) -> u32 {
+        classify::ask4(slot, packet, trace, count_bytes)
+    }
+
+    #[inline(always)]
+    fn mapped(&self) -> [u8; 16] {
+        (0xffff_0000_0000 | u128::from(u32::from_be_bytes(*self))).to_be_bytes()
+    }
+
+    #[inline(always)]
+    fn is(&self, other: &Self) -> bool {
+        u32::from_ne_bytes(*self) == u32::from_ne_bytes(*other)
+    }
+
+    #[inline(always)]
+    fn is_for_everyone(&self) -> bool {
+        let address = u32::from_be_bytes(*self);
+        address >> 28 == 0xe || address == u32::MAX
+    }
+
+    #[inline(always)]
+    fn is_link_local(&self) -> bool {
+        u32::from_be_bytes(*self) >> 16 == 0xa9fe
+    }
+
+    #[inline(always)]
+    fn is_unspecified(&self) -> bool {
+        u32::from_ne_bytes(*self) == 0
+    }
+}
+
+impl Address for [u8; 16] {
+    const FAMILY: Family = Family::V6;
+    type Key = ConnKey6;
+
+    #[inline(always)]
+    fn key(protocol: u8, src: (Self, u16), dst: (Self, u16)) -> (ConnKey6, bool) {
+        ConnKey6::of(protocol, src, dst)
+    }
+
+    #[inline(always)]
+    fn ends(key: &ConnKey6) -> [(Self, u16); 2] {
+        [(key.addr_a, key.port_a), (key.addr_b, key.port_b)]
+    }
+
+    #[inline(always)]
+    fn established(key: &ConnKey6) -> Option<Flow> {
+        conns6::find(key)
+    }
+
+    #[inline(always)]
+    fn half(key: &ConnKey6) -> Option<Flow> {
+        half6::find(key)
+    }
+
+    #[inline(always)]
+    fn insert_established(key: &ConnKey6, conn: &Conn) -> bool {
+        conns6::insert(key, conn)
+    }
+
+    #[inline(always)]
+    fn insert_half(key: &ConnKey6, conn: &Conn) -> bool {
+        half6::insert(key, conn)
+    }
+
+    #[inline(always)]
+    fn remove_established(key: &ConnKey6) {
+        conns6::remove(key);
+    }
+
+    #[inline(always)]
+    fn remove_half(key: &ConnKey6) {
+        half6::remove(key);
+    }
+
+    #[inline(always)]
+    fn work() -> Option<&'static mut Work<Self>> {
+        work6()
+    }
+
+    #[inline(always)]
+    fn class(&self, slot: Slot) -> u32 {
+        classify::class6(slot, self)
+    }
+
+    #[inline(always)]
+    fn ask(slot: Slot, packet: &Packet<Self>, trace: &mut Trace, count_bytes: u32) -> u32 {
+        classify::ask6(slot, packet, trace, count_bytes)
+    }
+
+    #[inline(always)]
+    fn mapped(&self) -> [u8; 16] {
+        *self
+    }
+
+    #[inline(always)]
+    fn is(&self, other: &Self) -> bool {
+        u128::from_ne_bytes(*self) == u128::from_ne_bytes(*other)
+    }
+
+    #[inline(always)]
+    fn is_for_everyone(&self) -> bool {
+        let [first, ..] = *self;
+        first == 0xff
+    }
+
+    #[inline(always)]
+    fn is_link_local(&self) -> bool {
+        let [first, second, ..] = *self;
+        first == 0xfe && second & 0xc0 == 0x80
+    }
+
+    #[inline(always)]
+    fn is_unspecified(&self) -> bool {
+        u128::from_ne_bytes(*self) == 0
+    }
+}

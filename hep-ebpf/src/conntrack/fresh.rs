@@ -1,0 +1,174 @@
+//! A packet of no known flow.
+
+use aya_ebpf::bindings::{
+    bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2,
+};
+use hep_common::{
+    Direction, Family,
+    conntrack::{Approval, Conn, FLAG_OPENED_BY_A, JUDGED_FORWARD, leg},
+    counter::{Note, Reason},
+    protocol,
+    settings::FLAG_ALLOW_INVALID,
+};
+
+use super::{by_rules, icmp, known::said, opens};
+use crate::{
+    address::Address,
+    classify::{Answer, classify},
+    helpers::{self, Tuple},
+    parse::{Packet, tcp},
+    route,
+    scene::{Route, Scene, Work, opposite},
+};
+
+/// Judges a packet of no known flow, and remembers the flow it opens.
+#[inline(always)]
+pub(super) fn judge<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Reason {
+    let packet = &work.packet;
+    let midstream = packet.protocol == protocol::TCP && !opens(packet.tcp_flags);
+    if midstream && packet.tcp_flags & tcp::STATE != tcp::ACK && !scene.has(FLAG_ALLOW_INVALID) {
+        return Reason::InvalidTcp;
+    }
+    let forwarded = route::is_forwarded(scene, packet, &mut work.trace);
+    if matches!(scene.direction, Direction::Ingress) && route::fails_reverse_path(scene, packet) {
+        return Reason::ReversePath;
+    }
+    let opener = if midstream && !forwarded && is_failsafe_reply(scene, work) {
+        Opener::Receiver
+    } else {
+        Opener::Sender
+    };
+    let reason = match opener {
+        Opener::Receiver => Reason::Failsafe,
+        Opener::Sender => by_rules(scene, work),
+    };
+    if reason.allows() && !icmp::is_reply(work.packet.protocol, work.packet.icmp_type) {
+        remember(scene, work, opener);
+        if midstream {
+            scene.note(Note::PickedUp);
+        }
+    }
+    reason
+}
+
+/// Which end of a flow opened it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opener {
+    /// The one that sent the packet at hand.
+    Sender,
+    /// The other one: the packet is a reply.
+    Receiver,
+}
+
+/// Stores the flow that `packet` opens, or was picked up from.
+#[inline(never)]
+fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, opener: Opener) {
+    let Work {
+        packet,
+        key,
+        conn,
+        trace,
+        ..
+    } = work;
+    let (_, sender) = super::key(&*packet);
+    let opened_by = match opener {
+        Opener::Sender => sender,
+        Opener::Receiver => 1_usize.wrapping_sub(sender),
+    };
+    let hook = match opener {
+        Opener::Sender => scene.direction,
+        Opener::Receiver => opposite(scene.direction),
+    };
+    let approval = Approval {
+        ifindex: scene.interface.ifindex,
+        generation: scene.generation,
+        slot: trace.slot,
+    };
+    let approvals = match hook {
+        Direction::Ingress => [approval, Approval::default()],
+        Direction::Egress => [Approval::default(), approval],
+    };
+    let judged = match (trace.route, hook) {
+        (Route::Forwarded, Direction::Ingress) => JUDGED_FORWARD,
+        (Route::Forwarded, Direction::Egress) => JUDGED_FORWARD << 1,
+        (Route::Local | Route::Unknown, _) => 0,
+    };
+    let midstream = packet.protocol == protocol::TCP && !opens(packet.tcp_flags);
+    // Of a connection that is picked up, the handshake is taken for complete.
+    let complete = if midstream { leg::SYN | leg::ACK } else { 0 };
+    let says = said(&*packet) | complete;
+    let bytes = u64::from(scene.bytes);
+    *conn = Conn {
+        last_seen_ns: scene.now_ns,
+        reset_ns: if says & leg::RST != 0 {
+            scene.now_ns
+        } else {
+            0
+        },
+        bytes: if sender == 0 { [bytes, 0] } else { [0, bytes] },
+        packets: if sender == 0 { [1, 0] } else { [0, 1] },
+        approvals,
+        legs: if sender == 0 {
+            [says, complete]
+        } else {
+            [complete, says]
+        },
+        flags: if opened_by == 0 { FLAG_OPENED_BY_A } else { 0 },
+        judged,
+        icmp_type: packet.icmp_type,
+        protocol: packet.protocol,
+        reserved: [0; 2],
+    };
+    if !A::insert_half(key, conn) {
+        scene.note(Note::FlowNotStored);
+    }
+}
+
+/// Whether a local packet is a reply to failsafe traffic of the other direction, on a connection that
+/// this host has open (spec EV-070 (b)).
+#[inline(always)]
+fn is_failsafe_reply<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
+    let Work {
+        packet,
+        other: answered,
+        other_trace: trace,
+        ..
+    } = work;
+    *answered = Packet {
+        src_port: packet.dst_port,
+        dst_port: packet.src_port,
+        ..Packet::bare(packet.dst, packet.src, packet.protocol)
+    };
+    let lists = Scene::lists_at::<A>(scene.interface, opposite(scene.direction));
+    let answer = classify(scene.slot, lists.local, answered, trace, 0);
+    answer == Answer::Verdict(Reason::Failsafe) && has_socket(scene, packet)
+}
+
+/// Whether this host has the connection open that the packet belongs to.
+#[inline(never)]
+fn has_socket<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
+    let (remote, local) = match scene.direction {
+        Direction::Ingress => ((packet.src, packet.src_port), (packet.dst, packet.dst_port)),
+        Direction::Egress => ((packet.dst, packet.dst_port), (packet.src, packet.src_port)),
+    };
+    let (source, destination) = (route::words(&remote.0), route::words(&local.0));
+    let (sport, dport) = (remote.1.to_be(), local.1.to_be());
+    let tuple = match A::FAMILY {
+        Family::V4 => {
+            let ([saddr, ..], [daddr, ..]) = (source, destination);
+            Tuple::V4(bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1 {
+                saddr,
+                daddr,
+                sport,
+                dport,
+            })
+        }
+        Family::V6 => Tuple::V6(bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2 {
+            saddr: source,
+            daddr: destination,
+            sport,
+            dport,
+        }),
+    };
+    helpers::has_connected_socket(scene.ctx, tuple)
+}

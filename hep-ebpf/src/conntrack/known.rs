@@ -1,0 +1,204 @@
+//! A packet of a known flow.
+
+use hep_common::{
+    conntrack::{
+        ANY_INTERFACE, Approval, Conn, FLAG_BLOCKED, JUDGED_FORWARD, RESET_GRACE_NS, State, leg,
+    },
+    counter::{Note, Reason},
+    protocol,
+    settings::FLAG_ALLOW_INVALID,
+};
+
+use super::{Home, Known, Stale, approving_hook, by_rules, icmp, is_current, opener, opens, pick};
+use crate::{
+    address::Address,
+    maps::Flow,
+    parse::{Packet, tcp},
+    scene::{Route, Scene, Work},
+};
+
+/// Judges a packet of a known flow; `None` if it opens a new one.
+///
+/// # Errors
+///
+/// [`Stale`] if the rules in force have not judged the flow yet.
+#[inline(always)]
+pub(super) fn judge<A: Address>(
+    scene: &Scene<'_>,
+    work: &mut Work<A>,
+    known: &Known,
+) -> Result<Option<Reason>, Stale> {
+    let Known { sender, flow, .. } = known;
+    let packet = &work.packet;
+    let conn = flow.copied();
+    let from_opener = *sender == opener(&conn);
+    let opening = packet.protocol == protocol::TCP && opens(packet.tcp_flags);
+    let reopens = opening && (is_over(&conn) || conn.flags & FLAG_BLOCKED != 0);
+    if reopens
+        || !icmp::fits(
+            packet.protocol,
+            conn.icmp_type,
+            packet.icmp_type,
+            from_opener,
+        )
+    {
+        return Ok(None);
+    }
+
+    let hook = approving_hook(scene, &conn, *sender);
+    let mut approval = pick(conn.approvals, hook);
+    if approval.ifindex == ANY_INTERFACE {
+        approval.ifindex = scene.interface.ifindex;
+        flow.set_approval(hook, approval);
+    }
+    if !opening && !is_current(scene, approval.generation) && work.revalidated == 0 {
+        return Err(Stale);
+    }
+    if !opening && conn.flags & FLAG_BLOCKED != 0 {
+        flow.refresh(scene.now_ns);
+        return Ok(Some(Reason::Blocked));
+    }
+
+    let elsewhere = from_opener && approval.ifindex != scene.interface.ifindex;
+    let mut verdict = Reason::Established;
+    if opening || approval.ifindex == 0 || elsewhere {
+        if approval.ifindex == 0 && !may_be_approved(scene, packet) {
+            return Ok(Some(Reason::InvalidTcp));
+        }
+        let reason = by_rules(scene, work);
+        if !reason.allows() {
+            return Ok(Some(reason));
+        }
+        if from_opener || approval.ifindex == 0 {
+            let approval = Approval {
+                ifindex: scene.interface.ifindex,
+                generation: scene.generation,
+                slot: work.trace.slot,
+            };
+            approve(*flow, hook, approval, work.trace.route == Route::Forwarded);
+        }
+        if opening {
+            verdict = reason;
+        }
+    }
+    advance(scene, work, *flow, *sender, known.home);
+    Ok(Some(verdict))
+}
+
+/// Whether a packet that has found its flow not approved at this kind of hook is judged by the rules
+/// (spec EV-139, EV-157); otherwise it is invalid.
+#[inline(always)]
+fn may_be_approved<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
+    packet.protocol != protocol::TCP
+        || packet.tcp_flags & tcp::SYN != 0
+        || packet.tcp_flags & tcp::STATE == tcp::ACK
+        || scene.has(FLAG_ALLOW_INVALID)
+}
+
+/// Whether both ends have ended a connection, so that a SYN opens a new one (spec EV-141).
+#[inline(always)]
+fn is_over(conn: &Conn) -> bool {
+    let [a, b] = conn.legs;
+    a & (leg::FIN | leg::RST) != 0 && b & (leg::FIN | leg::RST) != 0
+}
+
+/// Stores one hook's approval, and whether it came from the forward list.
+#[inline(always)]
+fn approve(flow: Flow, hook: usize, approval: Approval, forwarded: bool) {
+    flow.set_approval(hook, approval);
+    let bit = if hook == 0 {
+        JUDGED_FORWARD
+    } else {
+        JUDGED_FORWARD << 1
+    };
+    let judged = flow.copied().judged;
+    flow.set_judged(if forwarded {
+        judged | bit
+    } else {
+        judged & !bit
+    });
+}
+
+/// Takes what an accepted packet says into its flow, and moves the flow if it is now established.
+#[inline(never)]
+fn advance<A: Address>(
+    scene: &Scene<'_>,
+    work: &mut Work<A>,
+    flow: Flow,
+    sender: usize,
+    home: Home,
+) {
+    let Work {
+        packet,
+        key,
+        conn: to_insert,
+        ..
+    } = work;
+    let conn = flow.copied();
+    let [mut a, mut b] = conn.legs;
+    let mut reset_ns = conn.reset_ns;
+    if packet.protocol == protocol::TCP {
+        if packet.tcp_flags & tcp::RST != 0 {
+            reset_ns = scene.now_ns;
+        } else if packet.tcp_flags & tcp::SYN == 0 {
+            // The ends talk on: the RST was not genuine (spec EV-143).
+            a &= !leg::RST;
+            b &= !leg::RST;
+            if scene.now_ns.saturating_sub(reset_ns) > RESET_GRACE_NS {
+                reset_ns = 0;
+            }
+        }
+    }
+    let says = said(&*packet);
+    if sender == 0 {
+        a |= says;
+    } else {
+        b |= says;
+    }
+    if [a, b] != conn.legs || reset_ns != conn.reset_ns {
+        flow.set_progress([a, b], reset_ns);
+    }
+    flow.touch(sender, scene.now_ns, u64::from(scene.bytes));
+    if home == Home::Half && a & b & leg::SEEN != 0 {
+        *to_insert = flow.copied();
+        promote::<A>(scene, key, to_insert);
+    }
+}
+
+/// Moves a flow among the established ones, unless it is a TCP connection whose handshake is not
+/// complete: a flood of SYNs that are answered must not get there.
+#[inline(always)]
+fn promote<A: Address>(scene: &Scene<'_>, key: &A::Key, conn: &Conn) {
+    match conn.state() {
+        State::SynSent | State::New => {}
+        State::Established | State::FinWait | State::Closed | State::Reset | State::Replied => {
+            if A::insert_established(key, conn) {
+                A::remove_half(key);
+            } else {
+                scene.note(Note::FlowNotStored);
+            }
+        }
+    }
+}
+
+/// What a packet says about the end that sent it.
+#[inline(always)]
+pub(super) fn said<A>(packet: &Packet<A>) -> u8 {
+    let mut said = leg::SEEN;
+    if packet.protocol == protocol::TCP {
+        let flags = packet.tcp_flags;
+        if flags & tcp::SYN != 0 {
+            said |= leg::SYN;
+        }
+        if flags & tcp::ACK != 0 {
+            said |= leg::ACK;
+        }
+        if flags & tcp::FIN != 0 {
+            said |= leg::FIN;
+        }
+        if flags & tcp::RST != 0 {
+            said |= leg::RST;
+        }
+    }
+    said
+}

@@ -1,0 +1,193 @@
+//! The connection table (spec section 12.2).
+
+mod fresh;
+mod icmp;
+mod known;
+mod related;
+mod revalidate;
+
+use hep_common::{
+    conntrack::{ANY_INTERFACE, Conn, FLAG_BLOCKED, FLAG_OPENED_BY_A, leg},
+    counter::Reason,
+    protocol,
+    settings::{FLAG_REVALIDATE, Timeouts},
+};
+
+pub(crate) use related::{is_error, related};
+pub(crate) use revalidate::revalidate;
+
+use crate::{
+    address::Address,
+    classify::{Answer, classify},
+    maps::Flow,
+    parse::{Packet, tcp},
+    route,
+    scene::{Scene, Work, opposite},
+};
+
+/// The key of a packet's flow, and which end sent it: 0 for `a`, 1 for `b`.
+#[inline(always)]
+fn key<A: Address>(packet: &Packet<A>) -> (A::Key, usize) {
+    let (key, src_is_a) = A::key(
+        packet.protocol,
+        (packet.src, packet.src_port),
+        (packet.dst, packet.dst_port),
+    );
+    (key, usize::from(!src_is_a))
+}
+
+/// The end that opened a flow.
+#[inline(always)]
+const fn opener(conn: &Conn) -> usize {
+    if conn.flags & FLAG_OPENED_BY_A != 0 {
+        0
+    } else {
+        1
+    }
+}
+
+/// One of a pair.
+#[inline(always)]
+fn pick<T: Copy>(pair: [T; 2], index: usize) -> T {
+    let [first, second] = pair;
+    if index == 0 { first } else { second }
+}
+
+/// The hook whose approval a packet of `sender` needs: its own for the opener's packets, the other
+/// one for replies.
+#[inline(always)]
+fn approving_hook(scene: &Scene<'_>, conn: &Conn, sender: usize) -> usize {
+    let direction = if sender == opener(conn) {
+        scene.direction
+    } else {
+        opposite(scene.direction)
+    };
+    direction as usize
+}
+
+/// Whether these TCP flags open a connection.
+#[inline(always)]
+const fn opens(tcp_flags: u8) -> bool {
+    tcp_flags & tcp::STATE == tcp::SYN
+}
+
+/// Whether an approval is of the rules in force, or may be of older ones.
+#[inline(always)]
+fn is_current(scene: &Scene<'_>, generation: u32) -> bool {
+    generation == scene.generation || !scene.has(FLAG_REVALIDATE)
+}
+
+/// Whether `packet` only goes on with an established flow, so that nothing but its counters and
+/// timer changes; then they have been changed.
+///
+/// This is the path that most packets take. Whatever is out of the ordinary takes [`track`].
+#[inline(always)]
+pub(crate) fn continues<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
+    let Work {
+        packet,
+        key: its_key,
+        ..
+    } = work;
+    let needed = match packet.protocol {
+        protocol::TCP if packet.tcp_flags & tcp::STATE == tcp::ACK => leg::SEEN | leg::ACK,
+        protocol::TCP | protocol::ICMP | protocol::ICMPV6 => return false,
+        _ => leg::SEEN,
+    };
+    let (key, sender) = key(packet);
+    *its_key = key;
+    let Some(flow) = A::established(its_key) else {
+        return false;
+    };
+    let conn = flow.copied();
+    let approval = pick(conn.approvals, approving_hook(scene, &conn, sender));
+    if pick(conn.legs, sender) & needed != needed
+        || conn.flags & FLAG_BLOCKED != 0
+        || conn.reset_ns != 0
+        || !is_current(scene, approval.generation)
+        || approval.ifindex == 0
+        || approval.ifindex == ANY_INTERFACE
+        || (sender == opener(&conn) && approval.ifindex != scene.interface.ifindex)
+        || conn.is_expired(scene.now_ns, &scene.settings.timeouts)
+    {
+        return false;
+    }
+    flow.touch(sender, scene.now_ns, u64::from(scene.bytes));
+    true
+}
+
+/// The packet's flow must be judged by the rules in force first, by [`revalidate`].
+pub(crate) struct Stale;
+
+/// Judges a packet by its flow, or by the rules if it has none.
+#[inline(always)]
+pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result<Reason, Stale> {
+    let (key, sender) = key(&work.packet);
+    work.key = key;
+    let found = find::<A>(&work.key, scene.now_ns, &scene.settings.timeouts);
+    let mut home = Home::Half;
+    if let Some((flow, its_home)) = found {
+        let known = Known {
+            sender,
+            flow,
+            home: its_home,
+        };
+        if let Some(reason) = known::judge(scene, work, &known)? {
+            return Ok(reason);
+        }
+        home = its_home;
+    }
+    let reason = fresh::judge(scene, work);
+    if reason.allows() && home == Home::Established {
+        // The new flow takes the old one's place.
+        A::remove_established(&work.key);
+    }
+    Ok(reason)
+}
+
+/// Which table a flow is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Home {
+    /// That of established flows.
+    Established,
+    /// That of the others.
+    Half,
+}
+
+/// The flow that a packet belongs to.
+struct Known {
+    /// The end that sent the packet.
+    sender: usize,
+    flow: Flow,
+    home: Home,
+}
+
+/// The flow with this key, unless it was idle for too long (spec EV-154).
+#[inline(always)]
+fn find<A: Address>(key: &A::Key, now_ns: u64, timeouts: &Timeouts) -> Option<(Flow, Home)> {
+    if let Some(flow) = A::established(key) {
+        if !flow.copied().is_expired(now_ns, timeouts) {
+            return Some((flow, Home::Established));
+        }
+        // Or it would come before the flow that takes its place.
+        A::remove_established(key);
+    }
+    A::half(key)
+        .filter(|flow| !flow.copied().is_expired(now_ns, timeouts))
+        .map(|flow| (flow, Home::Half))
+}
+
+/// What the rules say about the packet as the first of a flow.
+#[inline(always)]
+fn by_rules<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Reason {
+    let Work { packet, trace, .. } = work;
+    let lists = scene.lists::<A>();
+    let list = if route::is_forwarded(scene, packet, trace) {
+        lists.forward
+    } else {
+        lists.local
+    };
+    match classify(scene.slot, list, packet, trace, scene.bytes) {
+        Answer::Verdict(reason) => reason,
+        Answer::Continue => Reason::Internal,
+    }
+}

@@ -1,0 +1,60 @@
+//! Later fragments take the verdict of the first one (spec EV-179).
+
+use hep_common::{
+    counter::{Note, Reason},
+    fragment::{FragmentKey, FragmentVerdict},
+};
+
+use crate::{address::Address, maps, parse::Packet, scene::Scene};
+
+/// The key of the fragmented packet that `packet` is a part of.
+#[inline(always)]
+fn key<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> FragmentKey {
+    FragmentKey {
+        src: packet.src.mapped(),
+        dst: packet.dst.mapped(),
+        ifindex: scene.interface.ifindex,
+        id: packet.fragment_id,
+        direction: scene.direction as u8,
+        protocol: packet.fragment_protocol,
+        reserved: [0; 2],
+    }
+}
+
+/// What the first fragment got, as long as it is not too long ago.
+#[inline(never)]
+fn recall<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> Reason {
+    maps::fragment(key(scene, packet))
+        .filter(|verdict| {
+            scene.now_ns.saturating_sub(verdict.seen_ns) <= scene.settings.fragment_timeout_ns
+        })
+        .and_then(|verdict| Reason::try_from(verdict.reason).ok())
+        .unwrap_or(Reason::FragmentNoFirst)
+}
+
+/// The verdict of a later fragment, and whether its first one was accepted untracked.
+#[inline(always)]
+pub(crate) fn later<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> (Reason, bool) {
+    let first = recall(scene, packet);
+    let reason = if first == Reason::FragmentNoFirst {
+        first
+    } else if first.allows() {
+        Reason::FragmentAllow
+    } else {
+        Reason::FragmentDeny
+    };
+    (reason, first == Reason::Untracked)
+}
+
+/// Remembers the verdict of a first fragment.
+#[inline(never)]
+pub(crate) fn remember<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, reason: Reason) {
+    let verdict = FragmentVerdict {
+        seen_ns: scene.now_ns,
+        reason: reason as u8,
+        reserved: [0; 7],
+    };
+    if !maps::remember_fragment(key(scene, packet), &verdict) {
+        scene.note(Note::FlowNotStored);
+    }
+}

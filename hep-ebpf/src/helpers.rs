@@ -1,0 +1,123 @@
+//! Calls of kernel helpers that are no map's, behind safe functions.
+
+use aya_ebpf::{
+    EbpfContext as _,
+    bindings::{
+        BPF_F_CURRENT_NETNS, bpf_fib_lookup, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1,
+        bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2,
+    },
+    helpers,
+    programs::TcContext,
+};
+
+/// Coarse monotonic clock, nanoseconds: ticks every few milliseconds and costs next to nothing.
+#[inline(always)]
+#[expect(unsafe_code, reason = "a helper is called")]
+pub(crate) fn now_ns() -> u64 {
+    // SAFETY: the helper takes no arguments.
+    unsafe { helpers::generated::bpf_ktime_get_coarse_ns() }
+}
+
+/// Hides where a value came from.
+///
+/// The compiler drops a bounds check that it can prove needless; the kernel then refuses the
+/// program, because it does not see the proof.
+#[inline(always)]
+#[expect(unsafe_code, reason = "an assembly block is opaque to the compiler")]
+pub(crate) fn opaque(mut value: usize) -> usize {
+    // SAFETY: a register is moved to itself. (Without any instruction two lines of source would start
+    // at one place, which the kernel refuses.)
+    unsafe {
+        core::arch::asm!("{0} = {0}", inout(reg) value, options(pure, nomem, nostack, preserves_flags));
+    }
+    value
+}
+
+/// Calls `step` until it returns a value other than 0, at most `limit` times.
+#[inline(always)]
+#[expect(unsafe_code, reason = "a helper is called")]
+pub(crate) fn repeat<C>(limit: u32, step: extern "C" fn(u64, &mut C) -> i64, context: &mut C) {
+    // SAFETY: the kernel calls `step` with a number and the context it was given, before the helper
+    // returns; a reference is passed like a pointer.
+    unsafe {
+        helpers::generated::bpf_loop(
+            limit,
+            step as *mut core::ffi::c_void,
+            core::ptr::from_mut(context).cast(),
+            0,
+        );
+    }
+}
+
+/// Asks the kernel's routing tables; fills in the outgoing interface. Returns a
+/// `BPF_FIB_LKUP_RET_…` number, or a negative error.
+#[inline(always)]
+#[expect(unsafe_code, reason = "a helper is called")]
+pub(crate) fn fib_lookup(ctx: &TcContext, question: &mut bpf_fib_lookup) -> i64 {
+    // SAFETY: the context is the kernel's own, and `question` is as long as is said.
+    unsafe {
+        helpers::generated::bpf_fib_lookup(ctx.as_ptr(), question, bytes_of::<bpf_fib_lookup>(), 0)
+    }
+}
+
+/// Size of an argument, as helpers take it.
+#[inline(always)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "arguments are tens of bytes long"
+)]
+const fn bytes_of<T>() -> i32 {
+    size_of::<T>() as i32
+}
+
+/// State of a listening TCP socket.
+const TCP_LISTEN: u32 = 10;
+/// State of a closed TCP socket.
+const TCP_CLOSE: u32 = 7;
+
+/// Ports and addresses of a connection, network byte order: the remote end first.
+pub(crate) enum Tuple {
+    /// Of IPv4.
+    V4(bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1),
+    /// Of IPv6.
+    V6(bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2),
+}
+
+/// Whether this host has a connected TCP socket for `tuple`.
+#[inline(always)]
+#[expect(
+    unsafe_code,
+    reason = "helpers are called, and a socket's field is read"
+)]
+pub(crate) fn has_connected_socket(ctx: &TcContext, mut tuple: Tuple) -> bool {
+    let (tuple, bytes) = match &mut tuple {
+        Tuple::V4(tuple) => (
+            core::ptr::from_mut(tuple).cast(),
+            bytes_of::<bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1>(),
+        ),
+        Tuple::V6(tuple) => (
+            core::ptr::from_mut(tuple).cast(),
+            bytes_of::<bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2>(),
+        ),
+    };
+    // SAFETY: the context is the kernel's own, and `tuple` is as long as is said.
+    let socket = unsafe {
+        helpers::generated::bpf_skc_lookup_tcp(
+            ctx.as_ptr(),
+            tuple,
+            bytes.unsigned_abs(),
+            BPF_F_CURRENT_NETNS as u64,
+            0,
+        )
+    };
+    if socket.is_null() {
+        return false;
+    }
+    // SAFETY: the socket is not null and held until it is released below, once.
+    unsafe {
+        let state = (*socket).state;
+        helpers::generated::bpf_sk_release(socket.cast());
+        state != TCP_LISTEN && state != TCP_CLOSE
+    }
+}

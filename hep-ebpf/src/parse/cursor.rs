@@ -1,0 +1,234 @@
+//! The only place that reads bytes of a frame.
+
+use core::mem::MaybeUninit;
+
+use aya_ebpf::{EbpfContext as _, helpers::generated::bpf_skb_load_bytes, programs::TcContext};
+use hep_common::counter::Reason;
+
+/// What the kernel knows about a frame besides its bytes.
+pub(crate) trait Metadata {
+    /// The VLAN tag that the kernel took out of the frame; 0: none.
+    fn vlan_control(&self) -> u32;
+    /// The EtherType, host byte order.
+    fn ether_type(&self) -> u16;
+    /// The mark.
+    fn mark(&self) -> u32;
+    /// The interface of the hook.
+    fn ifindex(&self) -> u32;
+    /// The interface the frame was received on; 0: this host made it.
+    fn ingress_ifindex(&self) -> u32;
+}
+
+#[expect(unsafe_code, reason = "the context is a raw pointer")]
+impl Metadata for TcContext {
+    #[inline(always)]
+    fn vlan_control(&self) -> u32 {
+        // SAFETY: the kernel passes a context that lives as long as the program runs, and rewrites
+        // reads of its fields.
+        unsafe {
+            if (*self.skb.skb).vlan_present == 0 {
+                0
+            } else {
+                (*self.skb.skb).vlan_tci
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn ether_type(&self) -> u16 {
+        // SAFETY: as in `vlan_control`.
+        let big_endian = unsafe { (*self.skb.skb).protocol };
+        u16::from_be((big_endian & 0xffff) as u16)
+    }
+
+    #[inline(always)]
+    fn mark(&self) -> u32 {
+        // SAFETY: as in `vlan_control`.
+        unsafe { (*self.skb.skb).mark }
+    }
+
+    #[inline(always)]
+    fn ifindex(&self) -> u32 {
+        // SAFETY: as in `vlan_control`.
+        unsafe { (*self.skb.skb).ifindex }
+    }
+
+    #[inline(always)]
+    fn ingress_ifindex(&self) -> u32 {
+        // SAFETY: as in `vlan_control`.
+        unsafe { (*self.skb.skb).ingress_ifindex }
+    }
+}
+
+/// Why a header could not be read.
+#[derive(Clone, Copy)]
+pub(crate) enum Fault {
+    /// Not here: the header is outside the linear area, or of a kind that only [`Loader`] follows.
+    NotDirect,
+    /// The packet is to be dropped.
+    Malformed(Reason),
+}
+
+/// A header as it stands in a frame, in memory that the kernel lets be read in words of any size.
+///
+/// # Safety
+///
+/// The type is `repr(C)`, and its first `BYTES` bytes are byte arrays without padding between them;
+/// there are no other fields.
+#[expect(unsafe_code, reason = "frame bytes become headers by this promise")]
+pub(crate) unsafe trait Wire: Copy {
+    /// Length of the header.
+    const BYTES: u32;
+}
+
+/// Declares headers: structures of byte arrays.
+macro_rules! wire {
+    ($(#[$attribute:meta])* $visibility:vis struct $name:ident {
+        $($field:ident: $bytes:literal,)+
+    }) => {
+        $(#[$attribute])*
+        #[repr(C, align(8))]
+        #[derive(Clone, Copy)]
+        $visibility struct $name {
+            $(pub(crate) $field: [u8; $bytes],)+
+        }
+
+        #[expect(unsafe_code, reason = "the macro admits nothing but byte arrays")]
+        // SAFETY: `repr(C)`, and every field is a byte array; `BYTES` is the sum of their lengths.
+        unsafe impl $crate::parse::cursor::Wire for $name {
+            const BYTES: u32 = 0 $(+ $bytes)+;
+        }
+    };
+}
+pub(super) use wire;
+
+/// A way to read headers at an offset from the start of the frame.
+pub(crate) trait Reader {
+    /// Whether rare forms (VLAN tags, IPv6 extension headers, fragments) are followed.
+    const FOLLOWS: bool;
+
+    /// Copies the header at `offset`.
+    fn read<T: Wire>(&self, offset: u32) -> Result<T, Fault>;
+}
+
+/// Reads the linear area directly: quick, and enough for nearly every packet.
+#[derive(Clone, Copy)]
+pub(crate) struct Direct {
+    data: usize,
+    end: usize,
+}
+
+impl Direct {
+    /// A reader of this frame.
+    #[inline(always)]
+    pub(crate) fn new(ctx: &TcContext) -> Self {
+        Self {
+            data: ctx.data(),
+            end: ctx.data_end(),
+        }
+    }
+}
+
+/// Loads a word that is not aligned: the instruction takes any address, but the compiler would load
+/// such a word byte by byte.
+macro_rules! unaligned {
+    ($word:ident, $size:literal, $from:ident) => {
+        core::arch::asm!(
+            concat!("{word} = *(", $size, " *)({from} + 0)"),
+            word = out(reg) $word,
+            from = in(reg) $from,
+            options(pure, readonly, nostack, preserves_flags)
+        )
+    };
+}
+
+impl Reader for Direct {
+    const FOLLOWS: bool = false;
+
+    #[inline(always)]
+    #[expect(
+        unsafe_code,
+        reason = "the linear area is reached through raw pointers"
+    )]
+    fn read<T: Wire>(&self, offset: u32) -> Result<T, Fault> {
+        let start = self.data.wrapping_add(offset as usize);
+        if start.wrapping_add(T::BYTES as usize) > self.end {
+            return Err(Fault::NotDirect);
+        }
+        let mut header = MaybeUninit::<T>::uninit();
+        let to = header.as_mut_ptr().cast::<u8>();
+        let mut done = 0;
+        // SAFETY: the bytes lie between `data` and `data_end`, which the kernel keeps in place while
+        // no helper changes the frame. `header` is aligned for the widest word and has room for all
+        // the bytes, and is complete with them.
+        unsafe {
+            while done < T::BYTES as usize {
+                let left = (T::BYTES as usize).wrapping_sub(done);
+                let from = start.wrapping_add(done);
+                let to = to.add(done);
+                done = done.wrapping_add(if left >= 8 {
+                    let word: u64;
+                    unaligned!(word, "u64", from);
+                    to.cast::<u64>().write(word);
+                    8
+                } else if left >= 4 {
+                    let word: u32;
+                    unaligned!(word, "u32", from);
+                    to.cast::<u32>().write(word);
+                    4
+                } else if left >= 2 {
+                    let word: u16;
+                    unaligned!(word, "u16", from);
+                    to.cast::<u16>().write(word);
+                    2
+                } else {
+                    let word: u8;
+                    unaligned!(word, "u8", from);
+                    to.write(word);
+                    1
+                });
+            }
+            Ok(header.assume_init())
+        }
+    }
+}
+
+/// Reads through a helper, wherever the bytes are (spec EV-186), and follows rare forms.
+pub(crate) struct Loader<'a> {
+    ctx: &'a TcContext,
+}
+
+impl<'a> Loader<'a> {
+    /// A reader of this frame.
+    #[inline(always)]
+    pub(crate) const fn new(ctx: &'a TcContext) -> Self {
+        Self { ctx }
+    }
+}
+
+impl Reader for Loader<'_> {
+    const FOLLOWS: bool = true;
+
+    #[inline(always)]
+    #[expect(
+        unsafe_code,
+        reason = "a helper fills memory that was not written before"
+    )]
+    fn read<T: Wire>(&self, offset: u32) -> Result<T, Fault> {
+        let mut header = MaybeUninit::<T>::uninit();
+        // SAFETY: the context is the kernel's own, and `header` has room for the bytes.
+        let result = unsafe {
+            bpf_skb_load_bytes(
+                self.ctx.as_ptr().cast_const(),
+                offset,
+                header.as_mut_ptr().cast(),
+                T::BYTES,
+            )
+        };
+        if result != 0 {
+            return Err(Fault::Malformed(Reason::Truncated));
+        }
+        // SAFETY: the helper has written all of the header.
+        Ok(unsafe { header.assume_init() })
+    }
+}

@@ -1,0 +1,233 @@
+//! IPv6 headers and extension headers (spec EV-179 to EV-183).
+
+use hep_common::counter::Reason;
+
+use super::{
+    Fragment, Packet, Parse,
+    cursor::{Fault, Loader, Reader, Wire as _, wire},
+    transport,
+};
+
+wire! {
+    /// An IPv6 header.
+    pub(super) struct Ipv6 {
+        version_class_label: 4,
+        payload_length: 2,
+        next_header: 1,
+        hop_limit: 1,
+        src: 16,
+        dst: 16,
+    }
+}
+
+wire! {
+    /// The first bytes of every extension header: what follows, its length in a unit that depends on
+    /// its kind, and two bytes of its own.
+    struct Extension {
+        next_header: 1,
+        length: 1,
+        own: 2,
+        identification: 4,
+    }
+}
+
+/// Numbers of the extension headers that are walked.
+mod extension {
+    pub(super) const HOP_BY_HOP: u8 = 0;
+    pub(super) const ROUTING: u8 = 43;
+    pub(super) const FRAGMENT: u8 = 44;
+    pub(super) const AUTHENTICATION: u8 = 51;
+    pub(super) const DESTINATION_OPTIONS: u8 = 60;
+    pub(super) const MOBILITY: u8 = 135;
+    pub(super) const HIP: u8 = 139;
+    pub(super) const SHIM6: u8 = 140;
+}
+
+/// Most extension headers of one packet.
+const MAX_EXTENSIONS: u32 = 8;
+/// Most bytes they take up.
+const MAX_EXTENSION_BYTES: u32 = MAX_EXTENSIONS * 2048;
+
+/// Whether `next_header` announces a header that is walked.
+#[inline(always)]
+const fn is_extension(next_header: u8) -> bool {
+    matches!(
+        next_header,
+        extension::HOP_BY_HOP
+            | extension::ROUTING
+            | extension::FRAGMENT
+            | extension::AUTHENTICATION
+            | extension::DESTINATION_OPTIONS
+            | extension::MOBILITY
+            | extension::HIP
+            | extension::SHIM6
+    )
+}
+
+impl Ipv6 {
+    /// The version field, 6 if all is well.
+    #[inline(always)]
+    fn version(&self) -> u32 {
+        u32::from_be_bytes(self.version_class_label) >> 28
+    }
+
+    /// The traffic class.
+    #[inline(always)]
+    fn traffic_class(&self) -> u8 {
+        let [_, _, _, class] = (u32::from_be_bytes(self.version_class_label) >> 20).to_be_bytes();
+        class
+    }
+}
+
+/// Where a walk over extension headers ended.
+pub(super) struct Upper {
+    /// IANA number of the upper-layer protocol.
+    pub(super) protocol: u8,
+    /// Bytes of extension headers.
+    pub(super) bytes: u32,
+    /// How much of a fragmented packet this is.
+    pub(super) fragment: Fragment,
+    /// Its identification.
+    pub(super) fragment_id: u32,
+    /// The next header that its fragments agree on.
+    pub(super) fragment_protocol: u8,
+}
+
+/// Walks the extension headers at `offset`, of which the packet has `available` bytes.
+#[inline(always)]
+pub(super) fn walk<R: Reader>(
+    reader: &R,
+    first: u8,
+    offset: u32,
+    available: u32,
+) -> Result<Upper, Fault> {
+    let mut upper = Upper {
+        protocol: first,
+        bytes: 0,
+        fragment: Fragment::Whole,
+        fragment_id: 0,
+        fragment_protocol: 0,
+    };
+    for _ in 0..MAX_EXTENSIONS {
+        if !is_extension(upper.protocol) {
+            return Ok(upper);
+        }
+        let truncated = Fault::Malformed(match upper.fragment {
+            Fragment::First => Reason::BadFragment,
+            Fragment::Whole | Fragment::Later => Reason::Truncated,
+        });
+        if upper.bytes.wrapping_add(Extension::BYTES) > available
+            || upper.bytes > MAX_EXTENSION_BYTES
+        {
+            return Err(truncated);
+        }
+        let header: Extension = reader.read(offset.wrapping_add(upper.bytes))?;
+        let [next_header] = header.next_header;
+        let [length] = header.length;
+        let length = u32::from(length);
+        let [own, _] = header.own;
+        let bytes = match upper.protocol {
+            extension::FRAGMENT => {
+                let control = u16::from_be_bytes(header.own);
+                let is_first = control & 0xfff8 == 0;
+                if !is_first || control & 1 != 0 {
+                    upper.fragment_id = u32::from_be_bytes(header.identification);
+                    upper.fragment_protocol = next_header;
+                    if !is_first {
+                        upper.protocol = next_header;
+                        upper.fragment = Fragment::Later;
+                        return Ok(upper);
+                    }
+                    upper.fragment = Fragment::First;
+                }
+                8
+            }
+            extension::AUTHENTICATION => length.wrapping_add(2).wrapping_mul(4),
+            extension::ROUTING if own == 0 => {
+                return Err(Fault::Malformed(Reason::RoutingHeader));
+            }
+            _ => length.wrapping_add(1).wrapping_mul(8),
+        };
+        upper.bytes = upper.bytes.wrapping_add(bytes);
+        if upper.bytes > available {
+            return Err(truncated);
+        }
+        upper.protocol = next_header;
+    }
+    if is_extension(upper.protocol) {
+        return Err(Fault::Malformed(Reason::ExtensionHeaders));
+    }
+    Ok(upper)
+}
+
+impl Parse for [u8; 16] {
+    #[inline(always)]
+    fn parse<R: Reader>(
+        reader: &R,
+        offset: u32,
+        frame_bytes: u32,
+        packet: &mut Packet<Self>,
+    ) -> Result<(), Fault> {
+        let header: Ipv6 = reader.read(offset)?;
+        let bad = Fault::Malformed(Reason::BadHeader);
+        if header.version() != 6 {
+            return Err(bad);
+        }
+        let body = offset.wrapping_add(Ipv6::BYTES);
+        let available = frame_bytes.wrapping_sub(body);
+        let payload = match u32::from(u16::from_be_bytes(header.payload_length)) {
+            // An aggregate of more than 64 KiB cannot say its length here.
+            0 if available > u32::from(u16::MAX) => available,
+            payload => payload,
+        };
+        if payload > available {
+            return Err(bad);
+        }
+        let [next_header] = header.next_header;
+        let upper = if R::FOLLOWS {
+            walk(reader, next_header, body, payload)?
+        } else if is_extension(next_header) {
+            return Err(Fault::NotDirect);
+        } else {
+            Upper {
+                protocol: next_header,
+                bytes: 0,
+                fragment: Fragment::Whole,
+                fragment_id: 0,
+                fragment_protocol: 0,
+            }
+        };
+        let [hop_limit] = header.hop_limit;
+        *packet = Packet {
+            hop_limit,
+            tos: header.traffic_class(),
+            fragment_protocol: upper.fragment_protocol,
+            fragment: upper.fragment,
+            fragment_id: upper.fragment_id,
+            transport: body.wrapping_add(upper.bytes),
+            ..Packet::bare(header.src, header.dst, upper.protocol)
+        };
+        transport::parse(reader, packet, payload.wrapping_sub(upper.bytes))
+    }
+
+    #[inline(always)]
+    fn quoted(loader: &Loader<'_>, offset: u32, packet: &mut Packet<Self>) -> Result<(), Fault> {
+        let bad = Fault::Malformed(Reason::InvalidIcmp);
+        let header: Ipv6 = loader.read(offset)?;
+        if header.version() != 6 {
+            return Err(bad);
+        }
+        let body = offset.wrapping_add(Ipv6::BYTES);
+        let [next_header] = header.next_header;
+        let upper = walk(loader, next_header, body, MAX_EXTENSION_BYTES)?;
+        match upper.fragment {
+            Fragment::Later => return Err(bad),
+            Fragment::Whole | Fragment::First => {}
+        }
+        *packet = Packet {
+            transport: body.wrapping_add(upper.bytes),
+            ..Packet::bare(header.src, header.dst, upper.protocol)
+        };
+        transport::quoted(loader, packet)
+    }
+}

@@ -1,0 +1,143 @@
+//! Transport headers: ports, TCP flags, ICMP types and identifiers (spec EV-179, EV-181).
+
+use hep_common::{counter::Reason, protocol};
+
+use super::{
+    Fragment, Packet,
+    cursor::{Fault, Loader, Reader, wire},
+};
+
+/// Flags of a TCP header.
+pub(crate) mod tcp {
+    /// No more data from the sender.
+    pub(crate) const FIN: u8 = 1 << 0;
+    /// Synchronise sequence numbers.
+    pub(crate) const SYN: u8 = 1 << 1;
+    /// Reset the connection.
+    pub(crate) const RST: u8 = 1 << 2;
+    /// The acknowledgement field counts.
+    pub(crate) const ACK: u8 = 1 << 4;
+    /// Those that matter for a connection's state.
+    pub(crate) const STATE: u8 = FIN | SYN | RST | ACK;
+}
+
+wire! {
+    /// The part of a TCP header up to its flags.
+    struct Tcp {
+        src_port: 2,
+        dst_port: 2,
+        sequence: 4,
+        acknowledgement: 4,
+        data_offset: 1,
+        flags: 1,
+    }
+}
+
+wire! {
+    /// Where UDP, SCTP and TCP have their ports.
+    pub(super) struct Ports {
+        src: 2,
+        dst: 2,
+    }
+}
+
+wire! {
+    /// The part of an ICMP header that all types share, and where queries have their identifier.
+    pub(super) struct Icmp {
+        kind: 1,
+        code: 1,
+        checksum: 2,
+        identifier: 2,
+    }
+}
+
+/// Bytes that a packet of `protocol` has at least; of a first fragment only what is read is asked
+/// for.
+#[inline(always)]
+const fn minimum_bytes(protocol: u8, fragment: Fragment) -> u32 {
+    match (protocol, fragment) {
+        (protocol::TCP, Fragment::Whole) => 20,
+        (protocol::TCP, _) => 14,
+        (protocol::SCTP, Fragment::Whole) => 12,
+        (
+            protocol::UDP | protocol::UDPLITE | protocol::ICMP | protocol::ICMPV6 | protocol::SCTP,
+            _,
+        ) => 8,
+        _ => 0,
+    }
+}
+
+/// Whether an ICMP query of this protocol and type carries an identifier.
+#[inline(always)]
+pub(super) const fn has_identifier(protocol: u8, kind: u8) -> bool {
+    match protocol {
+        protocol::ICMP => matches!(kind, 0 | 8 | 13..=18),
+        protocol::ICMPV6 => matches!(kind, 128 | 129),
+        _ => false,
+    }
+}
+
+/// Reads the transport header of `packet`, whose payload is `available` bytes.
+#[inline(always)]
+pub(super) fn parse<R: Reader, A>(
+    reader: &R,
+    packet: &mut Packet<A>,
+    available: u32,
+) -> Result<(), Fault> {
+    match packet.fragment {
+        Fragment::Later => return Ok(()),
+        Fragment::Whole | Fragment::First => {}
+    }
+    if available < minimum_bytes(packet.protocol, packet.fragment) {
+        return Err(Fault::Malformed(match packet.fragment {
+            Fragment::Whole => Reason::Truncated,
+            Fragment::First | Fragment::Later => Reason::BadFragment,
+        }));
+    }
+    match packet.protocol {
+        protocol::TCP => {
+            let header: Tcp = reader.read(packet.transport)?;
+            packet.src_port = u16::from_be_bytes(header.src_port);
+            packet.dst_port = u16::from_be_bytes(header.dst_port);
+            [packet.tcp_flags] = header.flags;
+        }
+        protocol::UDP | protocol::SCTP => {
+            let header: Ports = reader.read(packet.transport)?;
+            packet.src_port = u16::from_be_bytes(header.src);
+            packet.dst_port = u16::from_be_bytes(header.dst);
+        }
+        protocol::ICMP | protocol::ICMPV6 => {
+            let header: Icmp = reader.read(packet.transport)?;
+            [packet.icmp_type] = header.kind;
+            [packet.icmp_code] = header.code;
+            if has_identifier(packet.protocol, packet.icmp_type) {
+                packet.src_port = u16::from_be_bytes(header.identifier);
+                packet.dst_port = packet.src_port;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Reads the part of a transport header that an ICMP error is sure to quote (spec EV-174).
+#[inline(always)]
+pub(super) fn quoted<A>(loader: &Loader<'_>, packet: &mut Packet<A>) -> Result<(), Fault> {
+    match packet.protocol {
+        protocol::TCP | protocol::UDP | protocol::SCTP => {
+            let header: Ports = loader.read(packet.transport)?;
+            packet.src_port = u16::from_be_bytes(header.src);
+            packet.dst_port = u16::from_be_bytes(header.dst);
+        }
+        protocol::ICMP | protocol::ICMPV6 => {
+            let header: Icmp = loader.read(packet.transport)?;
+            [packet.icmp_type] = header.kind;
+            if has_identifier(packet.protocol, packet.icmp_type) {
+                packet.src_port = u16::from_be_bytes(header.identifier);
+                packet.dst_port = packet.src_port;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}

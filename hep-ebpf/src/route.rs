@@ -1,0 +1,193 @@
+//! Whether a packet is this host's own, and whether it came by the way back to its source.
+
+use aya_ebpf::bindings::{
+    BPF_FIB_LKUP_RET_FRAG_NEEDED, BPF_FIB_LKUP_RET_FWD_DISABLED, BPF_FIB_LKUP_RET_NO_NEIGH,
+    BPF_FIB_LKUP_RET_SUCCESS, BPF_FIB_LKUP_RET_UNSUPP_LWT, bpf_fib_lookup,
+    bpf_fib_lookup__bindgen_ty_1, bpf_fib_lookup__bindgen_ty_2, bpf_fib_lookup__bindgen_ty_3,
+    bpf_fib_lookup__bindgen_ty_4, bpf_fib_lookup__bindgen_ty_5,
+};
+use hep_common::{
+    Direction, Family,
+    endpoint::FLAG_MEMBER,
+    local::LocalAddress,
+    protocol,
+    settings::{FLAG_RPF_LOOSE, FLAG_RPF_STRICT},
+};
+
+use crate::{
+    address::Address,
+    helpers, maps,
+    parse::{Metadata as _, Packet},
+    scene::{Route, Scene, Trace},
+};
+
+/// Address families of the socket interface.
+const AF_INET: u8 = 2;
+/// As [`AF_INET`].
+const AF_INET6: u8 = 10;
+/// UDP ports of DHCP servers and of their clients.
+const DHCP: (u16, u16) = (67, 68);
+
+/// Whether the packet is forwarded (spec EV-095 to EV-097); looked up once per packet.
+#[inline(always)]
+pub(crate) fn is_forwarded<A: Address>(
+    scene: &Scene<'_>,
+    packet: &Packet<A>,
+    trace: &mut Trace,
+) -> bool {
+    if trace.route == Route::Unknown {
+        trace.route = match scene.direction {
+            Direction::Egress if scene.ctx.ingress_ifindex() == 0 => Route::Local,
+            Direction::Egress => Route::Forwarded,
+            Direction::Ingress if is_for_host(scene, packet) => Route::Local,
+            Direction::Ingress => Route::Forwarded,
+        };
+    }
+    trace.route == Route::Forwarded
+}
+
+/// Whether a packet that arrives is for this host.
+#[inline(always)]
+fn is_for_host<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
+    let destination = LocalAddress {
+        address: packet.dst.mapped(),
+    };
+    if maps::is_own_address(&destination) {
+        return true;
+    }
+    // What a bridge or bond takes from its member is not routed there.
+    if scene.interface.flags & FLAG_MEMBER != 0 {
+        return false;
+    }
+    packet.dst.is_for_everyone()
+        || is_for_dhcp_client(packet)
+        || match ask(scene, packet, Leg::Onward) {
+            Way::Through(_) => false,
+            Way::None | Way::Unknown => true,
+        }
+}
+
+/// Whether this is a DHCP server's answer to a client, which may have no address yet.
+#[inline(always)]
+fn is_for_dhcp_client<A: Address>(packet: &Packet<A>) -> bool {
+    matches!(A::FAMILY, Family::V4)
+        && packet.protocol == protocol::UDP
+        && (packet.src_port, packet.dst_port) == DHCP
+}
+
+/// Whether a new flow that arrives fails the reverse-path check (spec EV-187).
+#[inline(always)]
+pub(crate) fn fails_reverse_path<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
+    let strict = scene.has(FLAG_RPF_STRICT);
+    if !strict && !scene.has(FLAG_RPF_LOOSE) {
+        return false;
+    }
+    if packet.protocol == protocol::ICMPV6
+        || packet.src.is_unspecified()
+        || packet.src.is_link_local()
+    {
+        return false;
+    }
+    let ifindex = scene.interface.ifindex;
+    match ask(scene, packet, Leg::Back) {
+        Way::Through(way_back) => strict && way_back != ifindex,
+        Way::None => true,
+        // The kernel does not tell a host that forwards nothing.
+        Way::Unknown => false,
+    }
+}
+
+/// What the routing tables say.
+enum Way {
+    /// Out through this interface.
+    Through(u32),
+    /// To this host, or nowhere.
+    None,
+    /// Forwarding is off, so that the kernel gives no answer.
+    Unknown,
+}
+
+/// Which way is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leg {
+    /// To the packet's destination.
+    Onward,
+    /// To its source.
+    Back,
+}
+
+/// Asks the routing tables.
+#[inline(always)]
+fn ask<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, leg: Leg) -> Way {
+    match fib(scene, packet, leg) {
+        0 => Way::None,
+        u32::MAX => Way::Unknown,
+        ifindex => Way::Through(ifindex),
+    }
+}
+
+/// As [`ask`]: 0 for [`Way::None`], `u32::MAX` for [`Way::Unknown`].
+#[inline(never)]
+fn fib<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, leg: Leg) -> u32 {
+    let ports = match packet.protocol {
+        protocol::ICMP | protocol::ICMPV6 => (0, 0),
+        _ => (packet.src_port, packet.dst_port),
+    };
+    let ends = [(packet.src, ports.0), (packet.dst, ports.1)];
+    let [(src, sport), (dst, dport)] = match leg {
+        Leg::Onward => ends,
+        Leg::Back => {
+            let [src, dst] = ends;
+            [dst, src]
+        }
+    };
+    let mut question = bpf_fib_lookup {
+        family: match A::FAMILY {
+            Family::V4 => AF_INET,
+            Family::V6 => AF_INET6,
+        },
+        l4_protocol: packet.protocol,
+        sport: sport.to_be(),
+        dport: dport.to_be(),
+        __bindgen_anon_1: bpf_fib_lookup__bindgen_ty_1 { tot_len: 0 },
+        ifindex: scene.interface.ifindex,
+        __bindgen_anon_2: bpf_fib_lookup__bindgen_ty_2 {
+            flowinfo: match A::FAMILY {
+                Family::V4 => u32::from(packet.tos),
+                Family::V6 => (u32::from(packet.tos) << 20).to_be(),
+            },
+        },
+        __bindgen_anon_3: bpf_fib_lookup__bindgen_ty_3 {
+            ipv6_src: words(&src),
+        },
+        __bindgen_anon_4: bpf_fib_lookup__bindgen_ty_4 {
+            ipv6_dst: words(&dst),
+        },
+        __bindgen_anon_5: bpf_fib_lookup__bindgen_ty_5 { tbid: 0 },
+        smac: [0; 6],
+        dmac: [0; 6],
+    };
+    let result = helpers::fib_lookup(scene.ctx, &mut question);
+    match u32::try_from(result) {
+        Ok(
+            BPF_FIB_LKUP_RET_SUCCESS
+            | BPF_FIB_LKUP_RET_NO_NEIGH
+            | BPF_FIB_LKUP_RET_FRAG_NEEDED
+            | BPF_FIB_LKUP_RET_UNSUPP_LWT,
+        ) => question.ifindex,
+        Ok(BPF_FIB_LKUP_RET_FWD_DISABLED) => u32::MAX,
+        Ok(_) | Err(_) => 0,
+    }
+}
+
+/// An address as the helper wants it: an IPv4 address is the first word.
+#[inline(always)]
+pub(crate) fn words<A: Address>(address: &A) -> [u32; 4] {
+    let mapped = u128::from_ne_bytes(address.mapped());
+    let word = |index: u32| u32::try_from((mapped >> (index << 5)) & 0xffff_ffff).unwrap_or(0);
+    let [first, second, third, last] = [word(0), word(1), word(2), word(3)];
+    match A::FAMILY {
+        Family::V4 => [last, 0, 0, 0],
+        Family::V6 => [first, second, third, last],
+    }
+}

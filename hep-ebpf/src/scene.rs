@@ -1,0 +1,181 @@
+//! What is the same for all that is asked about one packet, and what the answers leave behind.
+
+use aya_ebpf::programs::TcContext;
+use hep_common::{
+    Direction,
+    conntrack::Conn,
+    counter::Note,
+    endpoint::{Interface, Lists},
+    event::MAX_LOGGED_RULES,
+    settings::Settings,
+};
+
+use crate::{
+    address::Address,
+    maps::{self, Slot},
+    parse::{Metadata as _, Packet},
+};
+
+/// A packet's surroundings.
+pub(crate) struct Scene<'a> {
+    /// The frame.
+    pub(crate) ctx: &'a TcContext,
+    /// The hook's interface.
+    pub(crate) interface: &'static Interface,
+    /// Behaviour of the generation in force.
+    pub(crate) settings: &'static Settings,
+    /// Coarse monotonic clock, nanoseconds.
+    pub(crate) now_ns: u64,
+    /// The generation in force.
+    pub(crate) generation: u32,
+    /// Its tables.
+    pub(crate) slot: Slot,
+    /// Length of the frame.
+    pub(crate) bytes: u32,
+    /// The hook.
+    pub(crate) direction: Direction,
+}
+
+impl<'a> Scene<'a> {
+    /// The surroundings of a packet; `None` if its interface is not policed.
+    #[inline(always)]
+    pub(crate) fn new(
+        ctx: &'a TcContext,
+        direction: Direction,
+        generation: u32,
+        now_ns: u64,
+    ) -> Option<Self> {
+        let slot = Slot::of(generation);
+        let settings = maps::settings(slot)?;
+        let interface = maps::interface(slot, settings.interface_mask, ctx.ifindex())?;
+        Some(Self {
+            ctx,
+            interface,
+            settings,
+            now_ns,
+            generation,
+            slot,
+            bytes: ctx.len(),
+            direction,
+        })
+    }
+
+    /// Index of this interface's counters for this direction.
+    #[inline(always)]
+    pub(crate) fn counters(&self) -> u32 {
+        self.interface.counters.wrapping_add(self.direction as u32)
+    }
+
+    /// The lists that packets meet at `interface` in `direction`.
+    #[inline(always)]
+    pub(crate) fn lists_at<A: Address>(
+        interface: &'static Interface,
+        direction: Direction,
+    ) -> &'static Lists {
+        let [ingress, egress] = &interface.lists;
+        let [v4, v6] = match direction {
+            Direction::Ingress => ingress,
+            Direction::Egress => egress,
+        };
+        match A::FAMILY {
+            hep_common::Family::V4 => v4,
+            hep_common::Family::V6 => v6,
+        }
+    }
+
+    /// The lists that this packet meets.
+    #[inline(always)]
+    pub(crate) fn lists<A: Address>(&self) -> &'static Lists {
+        Self::lists_at::<A>(self.interface, self.direction)
+    }
+
+    /// Whether the generation has a behaviour.
+    #[inline(always)]
+    pub(crate) fn has(&self, flag: u32) -> bool {
+        self.settings.flags & flag != 0
+    }
+
+    /// Counts an occasion.
+    #[inline(always)]
+    pub(crate) fn note(&self, note: Note) {
+        maps::note(self.counters(), note, u64::from(self.bytes));
+    }
+}
+
+/// Where a packet goes to or comes from, once that is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Route {
+    /// Not looked up yet.
+    Unknown = 0,
+    /// To or from this host.
+    Local = 1,
+    /// Through it.
+    Forwarded = 2,
+}
+
+/// What judging a packet leaves behind, for its record.
+#[repr(C)]
+pub(crate) struct Trace {
+    /// The list whose rule decided; 0: none.
+    pub(crate) list: u32,
+    /// That rule's number in the list.
+    pub(crate) rule: u32,
+    /// That rule's counter slot.
+    pub(crate) slot: u32,
+    /// `Log` rules that matched.
+    pub(crate) logged_count: u32,
+    /// Slots of the first of them.
+    pub(crate) logged: [u32; MAX_LOGGED_RULES],
+    /// To this host, or through it.
+    pub(crate) route: Route,
+}
+
+impl Trace {
+    /// Of a packet that nothing has been asked about.
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
+        Self {
+            list: 0,
+            rule: 0,
+            slot: 0,
+            logged_count: 0,
+            logged: [0; MAX_LOGGED_RULES],
+            route: Route::Unknown,
+        }
+    }
+}
+
+/// Where all that is known about a packet is written down: too much for the stack, which the
+/// functions of a program share.
+#[repr(C)]
+pub(crate) struct Work<A: Address> {
+    /// Coarse monotonic clock when the packet came, nanoseconds.
+    pub(crate) now_ns: u64,
+    /// The generation that was in force then.
+    pub(crate) generation: u32,
+    /// 1 once the packet's flow has been judged by the rules in force.
+    pub(crate) revalidated: u32,
+    /// The packet.
+    pub(crate) packet: Packet<A>,
+    /// Another one that is judged in its place: the one an ICMP error quotes, the one it answers, the
+    /// one that opened its flow.
+    pub(crate) other: Packet<A>,
+    /// The key of its flow.
+    pub(crate) key: A::Key,
+    /// The flow, on its way into a table.
+    pub(crate) conn: Conn,
+    /// What judging the packet has left behind.
+    pub(crate) trace: Trace,
+    /// What judging another one in its place has left behind.
+    pub(crate) other_trace: Trace,
+}
+
+/// The other direction.
+#[inline(always)]
+pub(crate) const fn opposite(direction: Direction) -> Direction {
+    match direction {
+        Direction::Ingress => Direction::Egress,
+        Direction::Egress => Direction::Ingress,
+    }
+}
