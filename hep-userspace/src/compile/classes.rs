@@ -11,7 +11,7 @@ use super::{
     CompileError,
     address::{Tables4, Tables6, tables4, tables6},
     expand::{Match, Matcher},
-    lists::FlatList,
+    list_builder::FlatList,
     partition::{MAX_CLASSES, Partition},
     predicates::{Classified, Space},
     ranges::Position,

@@ -10,7 +10,8 @@ use super::{
     binding::{Binding, Bound},
     description::{ListDescription, ListKind},
     labels::effective_labels,
-    lists::{DirectionTiers, FlatList, Flattener, direction_name},
+    list_builder::FlatList,
+    lists::{DirectionTiers, Flattener, direction_name},
     order::{Ordered, Phase},
     text,
 };

@@ -6,7 +6,8 @@ use hep_common::{Direction, Family, counter::Reason, rule::Action};
 
 use super::{
     description::{ListKind, RuleDescription},
-    expand::{EVERYTHING, FailsafeEnds, Match, Matcher},
+    expand::{FailsafeEnds, Matcher},
+    list_builder::{Builder, FlatList, Template},
     order::{Phase, TierPart},
     rules::{RuleId, Rules},
     text,
@@ -16,30 +17,6 @@ use crate::model::{
     Metadata, Policy, PolicyKind, Profile, Snapshot,
 };
 
-/// One rule of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ListRule {
-    /// What it matches.
-    pub(super) matches: Match,
-    /// What it does.
-    pub(super) action: Action,
-    /// The reason of its verdict; `None` if it gives none.
-    pub(super) reason: Option<Reason>,
-    /// Where `Pass` and `Staged` go on.
-    pub(super) target: usize,
-    /// Which rule it is.
-    pub(super) rule: RuleId,
-}
-
-/// One list.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct FlatList {
-    pub(super) kind: ListKind,
-    pub(super) direction: Direction,
-    pub(super) family: Family,
-    pub(super) rules: Vec<ListRule>,
-}
-
 /// The tiers that one endpoint meets in one direction.
 #[derive(Debug)]
 pub(super) struct DirectionTiers<'s> {
@@ -47,14 +24,6 @@ pub(super) struct DirectionTiers<'s> {
     pub(super) pre_dnat: Vec<TierPart<'s>>,
     pub(super) normal: Vec<TierPart<'s>>,
     pub(super) forward: Vec<TierPart<'s>>,
-}
-
-/// One rule of a policy or profile in one family, before it stands in a list.
-#[derive(Clone, Copy, Debug)]
-struct Template {
-    matches: Match,
-    action: model::Action,
-    rule: RuleId,
 }
 
 /// Makes lists, and the rules and predicates that they refer to.
@@ -308,7 +277,7 @@ impl<'s> Flattener<'s> {
             },
         );
         if action == Action::Pass {
-            passes.push(list.rules.len());
+            passes.push(list.next_place());
         }
         list.always(action, reason, rule);
     }
@@ -455,82 +424,6 @@ impl<'s> Flattener<'s> {
                 ..RuleDescription::default()
             },
         )
-    }
-}
-
-/// A list while it grows.
-#[derive(Default)]
-struct Builder {
-    rules: Vec<ListRule>,
-}
-
-impl Builder {
-    fn push(&mut self, matches: Match, action: Action, reason: Option<Reason>, rule: RuleId) {
-        self.rules.push(ListRule {
-            matches,
-            action,
-            reason,
-            target: 0,
-            rule,
-        });
-    }
-
-    fn always(&mut self, action: Action, reason: Option<Reason>, rule: RuleId) {
-        self.push(EVERYTHING, action, reason, rule);
-    }
-
-    /// Rules that count; `passes` collects the places of those that pass.
-    fn enforced(
-        &mut self,
-        block: &[Template],
-        (allow, deny): (Reason, Reason),
-        passes: &mut Vec<usize>,
-    ) {
-        for template in block {
-            let (action, reason) = match template.action {
-                model::Action::Allow => (Action::Allow, Some(allow)),
-                model::Action::Deny => (Action::Deny, Some(deny)),
-                model::Action::Log => (Action::Log, None),
-                model::Action::Pass => {
-                    passes.push(self.rules.len());
-                    (Action::Pass, None)
-                }
-            };
-            self.push(template.matches, action, reason, template.rule);
-        }
-    }
-
-    /// Rules of a staged policy: the first that would decide is counted, and so is every `Log` rule
-    /// before it.
-    fn staged(&mut self, block: &[Template]) {
-        let mut decided = Vec::new();
-        for template in block {
-            let place = self.rules.len();
-            self.push(template.matches, Action::Staged, None, template.rule);
-            if template.action == model::Action::Log {
-                self.rules[place].target = place + 1;
-            } else {
-                decided.push(place);
-            }
-        }
-        self.continue_here(decided);
-    }
-
-    /// The rules at `places` go on with the next rule that is added.
-    fn continue_here(&mut self, places: Vec<usize>) {
-        let here = self.rules.len();
-        for place in places {
-            self.rules[place].target = here;
-        }
-    }
-
-    fn finish(self, kind: ListKind, direction: Direction, family: Family) -> FlatList {
-        FlatList {
-            kind,
-            direction,
-            family,
-            rules: self.rules,
-        }
     }
 }
 

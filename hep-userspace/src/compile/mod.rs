@@ -14,6 +14,7 @@ mod expand;
 mod generation;
 mod interfaces;
 mod labels;
+mod list_builder;
 mod list_table;
 mod lists;
 mod named_ports;

@@ -2,6 +2,7 @@
 
 mod binding;
 mod differential;
+mod felix;
 pub(super) mod fixture;
 mod lists;
 mod rules;
