@@ -68,8 +68,13 @@ pub(super) fn named_port<A: Address>(slot: Slot, address: &A, port: u16, protoco
     if port_base(protocol).is_none() {
         return 0;
     }
+    let mapped = address.mapped();
+    if matches!(A::FAMILY, Family::V6) && u128::from_be_bytes(mapped) >> 32 == 0xffff {
+        // In the table that is an IPv4 address, which this one is not.
+        return 0;
+    }
     let key = NamedPortKey {
-        address: address.mapped(),
+        address: mapped,
         port,
         protocol,
         reserved: 0,

@@ -34,8 +34,8 @@ pub enum KernelEngineError {
     /// A packet names an interface that the case does not have.
     #[error("no interface {0}")]
     Interface(String),
-    /// The programs judged a packet without telling why.
-    #[error("the programs recorded no decision")]
+    /// The programs dropped a packet without telling why.
+    #[error("the programs recorded no decision about a packet they dropped")]
     NoDecision,
     /// The programs told a reason that does not exist.
     #[error("the programs gave reason number {0}")]
@@ -198,7 +198,19 @@ impl KernelEngine {
         let outcome =
             self.kernel
                 .test_run(packet.direction, ifindex, ingress_ifindex, &frame(packet))?;
-        let decision = outcome.decision.ok_or(KernelEngineError::NoDecision)?;
+        let Some(decision) = outcome.decision else {
+            // Where nothing is policed the programs look no further, and leave no record.
+            return if outcome.accepted {
+                Ok(KernelVerdict {
+                    passes: true,
+                    reason: Reason::Unpoliced,
+                    forwarded: packet.forwarded,
+                    rule: None,
+                })
+            } else {
+                Err(KernelEngineError::NoDecision)
+            };
+        };
         Ok(KernelVerdict {
             passes: outcome.accepted,
             reason: Reason::try_from(decision.reason).map_err(KernelEngineError::Reason)?,

@@ -135,9 +135,6 @@ impl<'a> Reference<'a> {
             Role::Workload(_) => true,
             Role::Endpoint(_) | Role::Unpoliced => false,
         };
-        if is_workload && packet.direction == Direction::Egress {
-            return (Reason::ToWorkload, Decider::Workload); // EV-100, EV-103
-        }
         if self.is_bypassed(packet, forwarded) {
             return by_pipeline(Reason::Bypass);
         }
@@ -146,6 +143,9 @@ impl<'a> Reference<'a> {
         }
         if let Some(reason) = self.invalid(packet) {
             return by_pipeline(reason); // I8, E8: it fits no flow and can open none
+        }
+        if is_workload && packet.direction == Direction::Egress {
+            return (Reason::ToWorkload, Decider::Workload); // EV-100, EV-103
         }
         if packet.direction == Direction::Ingress
             && !is_workload
