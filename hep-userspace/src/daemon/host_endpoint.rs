@@ -60,3 +60,55 @@ fn addresses(interfaces: &[Interface], felix: &FelixConfiguration) -> BTreeSet<I
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::LinkLayer,
+        validate::{self, Node, Scope},
+    };
+
+    fn interface(ifindex: u32, name: &str, addresses: &[&str]) -> Interface {
+        Interface {
+            name: Arc::from(name),
+            ifindex,
+            addresses: addresses
+                .iter()
+                .map(|text| text.parse().expect("the test writes addresses"))
+                .collect(),
+            link_layer: LinkLayer::Ethernet,
+            is_loopback: name == "lo",
+            is_member: false,
+        }
+    }
+
+    /// As Calico's controller makes it: every interface, the node's labels, its addresses, and the
+    /// profile that allows.
+    #[test]
+    fn it_has_the_nodes_labels_and_the_hosts_own_addresses() {
+        let node = Node {
+            name: "h1".to_owned(),
+            labels: BTreeMap::new(),
+            cpus: 1,
+        };
+        let empty = validate::load(&[], &node, Scope::Directory).snapshot;
+        let felix = empty.expect("an empty directory is valid").felix;
+        let interfaces = [
+            interface(1, "lo", &["127.0.0.1", "::1", "198.51.100.1"]),
+            interface(2, "eth0", &["192.0.2.10", "2001:db8::10", "fe80::10"]),
+            interface(3, "eth1", &["169.254.7.7", "10.0.0.1"]),
+            interface(4, "cali7", &["169.254.1.1", "10.65.0.1"]),
+        ];
+        let labels = BTreeMap::from([("env".to_owned(), "prod".to_owned())]);
+        let made = generate("h1", &labels, &interfaces, &felix);
+        assert_eq!(&*made.metadata.name, "h1-auto-hep");
+        assert_eq!(made.interface, InterfaceMatch::All);
+        assert!(made.generated);
+        assert_eq!(made.profiles, [Arc::from(DEFAULT_ALLOW_PROFILE)]);
+        assert_eq!(made.metadata.labels["env"], "prod");
+        assert_eq!(made.metadata.labels[GENERATED_LABEL.0], GENERATED_LABEL.1);
+        let addresses: Vec<String> = made.expected_ips.iter().map(ToString::to_string).collect();
+        assert_eq!(addresses, ["10.0.0.1", "192.0.2.10", "2001:db8::10"]);
+    }
+}
