@@ -13,6 +13,7 @@ pub mod netlink;
 pub mod options;
 pub mod reconcile;
 pub mod service;
+pub mod sockets;
 pub mod state;
 pub mod status;
 mod summary;

@@ -10,7 +10,7 @@ use std::{
 
 use hep_common::Direction;
 
-use super::{Options, host_endpoint, netlink::HostNetwork, sysctl};
+use super::{Options, host_endpoint, netlink::HostNetwork, sockets, sysctl};
 use crate::{
     compile::{self, CompileError, Generation, Slots, compile},
     datapath::{
@@ -215,7 +215,15 @@ impl Reconciler {
             self.local = Some(self.network.local.clone());
         }
         if is_new {
+            let is_cold = kernel.maps().control()?.generation == 0;
             kernel.apply(generation)?;
+            if is_cold {
+                let flows = sockets::connections();
+                kernel.seed(&flows)?;
+                if !flows.is_empty() {
+                    log::info!("{} connections from before are kept", flows.len());
+                }
+            }
         }
         Ok(())
     }
