@@ -2,7 +2,8 @@
 //!
 //! A statement is declared where its number stands in bold (`**EV-053**`); elsewhere a number is a
 //! reference. A test proves it by naming it: in the name of the test function (`ev_053_…`), in the
-//! comments before it, in its body, in a table of a test file, or in a case file.
+//! comments before it, in its body, in a table of a test file, or in a case file; `EV-104 to EV-106`
+//! names all three.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,6 +17,8 @@ use anyhow::{Context, Result, bail};
 const FAMILIES: [&str; 3] = ["EV", "RS", "SL"];
 /// The digits of a number.
 const DIGITS: usize = 3;
+/// A range of more numbers than this says what a suite is about, and proves none of them.
+const LONGEST_RANGE: usize = 16;
 
 /// Prints every statement with the tests that cite it.
 ///
@@ -182,29 +185,48 @@ fn item_name(line: &str) -> Option<&str> {
         .next()
 }
 
-/// The numbers in a text: `EV-053`, and `ev_053` as it stands in the name of a test.
+/// The numbers in a text: `EV-053`, `ev_053` as it stands in the name of a test, and all of
+/// `EV-104 to EV-106`.
 fn ids(text: &str) -> Vec<String> {
     let upper = text.to_ascii_uppercase();
     let mut ids = Vec::new();
+    // The last number and where it ended.
+    let mut last: Option<(&str, usize, usize)> = None;
     for (at, _) in upper.match_indices(['-', '_']) {
-        let Some(begin) = at.checked_sub(2) else {
+        let Some((family, number)) = id_around(&upper, at) else {
             continue;
         };
-        let parts = (
-            upper.get(..begin),
-            upper.get(begin..at),
-            upper.get(at + 1..),
-        );
-        let (Some(before), Some(family), Some(after)) = parts else {
-            continue;
-        };
-        let digits = after.chars().take_while(char::is_ascii_digit).count();
-        let is_word = !before.ends_with(|last: char| last.is_alphanumeric());
-        if is_word && digits == DIGITS && FAMILIES.contains(&family) {
-            ids.push(format!("{family}-{}", &after[..digits]));
+        if let Some((last_family, last_number, end)) = last
+            && last_family == family
+            && upper.get(end..at - family.len()) == Some(" TO ")
+            && number.saturating_sub(last_number) < LONGEST_RANGE
+        {
+            ids.extend((last_number + 1..number).map(|between| id(family, between)));
         }
+        ids.push(id(family, number));
+        last = Some((family, number, at + 1 + DIGITS));
     }
     ids
+}
+
+fn id(family: &str, number: usize) -> String {
+    format!("{family}-{number:0DIGITS$}")
+}
+
+/// The family and the number that a dash or underscore stands between, if it does.
+fn id_around(upper: &str, at: usize) -> Option<(&str, usize)> {
+    let begin = at.checked_sub(2)?;
+    let (before, family, after) = (
+        upper.get(..begin)?,
+        upper.get(begin..at)?,
+        upper.get(at + 1..)?,
+    );
+    let digits = after.chars().take_while(char::is_ascii_digit).count();
+    let is_word = !before.ends_with(|last: char| last.is_alphanumeric());
+    if !is_word || digits != DIGITS || !FAMILIES.contains(&family) {
+        return None;
+    }
+    Some((family, after.get(..DIGITS)?.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -220,6 +242,11 @@ mod tests {
             ["EV-053", "RS-001"]
         );
         assert_eq!(ids("fn ev_053_and_sl_022_hold()"), ["EV-053", "SL-022"]);
+        assert_eq!(
+            ids("EV-104 to EV-106, RS-001 to EV-003"),
+            ["EV-104", "EV-105", "EV-106", "RS-001", "EV-003"]
+        );
+        assert_eq!(ids("RS-001 to RS-131"), ["RS-001", "RS-131"]);
         assert_eq!(ids("EV-0531 AES-128 §"), Vec::<String>::new());
     }
 
