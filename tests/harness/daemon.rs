@@ -212,8 +212,13 @@ impl Daemon {
                 .as_mut()
                 .and_then(|child| child.try_wait().expect("ask for the daemon's status"));
             let status = self.status_if_any();
-            let is_in_force = status["generation"].as_u64().unwrap_or(0) >= generation
-                && status["ready"] == Value::Bool(true);
+            let number = status["generation"].as_u64().unwrap_or(0);
+            // The line comes after the last interface has its programs.
+            let is_in_force = number >= generation
+                && status["ready"] == Value::Bool(true)
+                && self
+                    .log()
+                    .contains(&format!("generation {number} in force"));
             ended.is_some() || is_in_force
         });
         assert!(
