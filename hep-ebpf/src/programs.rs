@@ -113,15 +113,18 @@ fn conclude(scene: &Scene<'_>, reason: Reason) -> u32 {
 extern "C" fn hep_glance(skb: *mut __sk_buff, number: u32) -> u32 {
     let ctx = TcContext::new(skb);
     let generation = maps::generation();
+    if maps::records_decisions() {
+        maps::decide(Decision {
+            reason: Reason::Unpoliced as u8,
+            ..Decision::default()
+        });
+    }
     if generation == 0 {
         return Reason::Unpoliced as u32;
     }
     let Some(scene) = Scene::new(&ctx, direction(number), generation, helpers::now_ns()) else {
         return Reason::Unpoliced as u32;
     };
-    if maps::records_decisions() {
-        maps::decide(Decision::default());
-    }
     match parse::network(&ctx, scene.interface.flags) {
         Network::V4(offset) => glance::<[u8; 4]>(&scene, offset),
         Network::V6(_) if scene.has(FLAG_NO_IPV6) => conclude(&scene, Reason::Unpoliced),

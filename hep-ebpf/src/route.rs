@@ -36,14 +36,22 @@ pub(crate) fn is_forwarded<A: Address>(
     trace: &mut Trace,
 ) -> bool {
     if trace.route == Route::Unknown {
-        trace.route = match scene.direction {
-            Direction::Egress if scene.ctx.ingress_ifindex() == 0 => Route::Local,
-            Direction::Egress => Route::Forwarded,
-            Direction::Ingress if is_for_host(scene, packet) => Route::Local,
-            Direction::Ingress => Route::Forwarded,
+        trace.route = if is_own(scene, packet) {
+            Route::Local
+        } else {
+            Route::Forwarded
         };
     }
     trace.route == Route::Forwarded
+}
+
+/// Whether this host made the packet or is where it goes.
+#[inline(never)]
+fn is_own<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
+    match scene.direction {
+        Direction::Ingress => is_for_host(scene, packet),
+        Direction::Egress => scene.ctx.ingress_ifindex() == 0,
+    }
 }
 
 /// Whether a packet that arrives is for this host.
@@ -76,7 +84,7 @@ fn is_for_dhcp_client<A: Address>(packet: &Packet<A>) -> bool {
 }
 
 /// Whether a new flow that arrives fails the reverse-path check (spec EV-187).
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn fails_reverse_path<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
     let strict = scene.has(FLAG_RPF_STRICT);
     if !strict && !scene.has(FLAG_RPF_LOOSE) {

@@ -82,7 +82,7 @@ fn errors_must_fit_what_they_are_about() {
         let flow = packet::tcp(net.host, net.client);
         let header = header_bytes(&net);
         let spoofed = icmp_error(net.peer, kind, 0, &packet::tcp(net.member, net.client), 128);
-        let to_another = icmp_error(net.client, kind, 0, &flow.clone().reversed(), 128);
+        let to_another = icmp_error(net.host, kind, 0, &flow.clone().reversed(), 128).reversed();
         let fragment = flow.clone().payload(64).fragment(16, 16, true);
         bench.expect_sequence(&[
             ("the flow", EGRESS, flow.clone(), Reason::PolicyAllow),

@@ -77,9 +77,7 @@ pub(super) fn judge<A: Address>(
             };
             approve(*flow, hook, approval, work.trace.route == Route::Forwarded);
         }
-        if opening {
-            verdict = reason;
-        }
+        verdict = reason;
     }
     advance(scene, work, *flow, *sender, known.home);
     Ok(Some(verdict))

@@ -11,6 +11,8 @@ const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 /// EtherTypes of customer and of service VLAN tags.
 const VLAN: [u16; 2] = [0x8100, 0x88a8];
+/// EtherTypes of MPLS, which GRE may carry as well.
+const MPLS: [u16; 2] = [0x8847, 0x8848];
 /// The bits of a tag that hold the VLAN's number.
 const VLAN_ID: u32 = 0xfff;
 /// Tags that are followed: a priority tag inside a priority tag.
@@ -30,6 +32,13 @@ wire! {
     struct Tag {
         control: 2,
         ether_type: 2,
+    }
+}
+
+wire! {
+    /// The first word of an IP header.
+    struct First {
+        version_and_more: 4,
     }
 }
 
@@ -53,7 +62,7 @@ pub(crate) fn network(ctx: &TcContext, interface_flags: u32) -> Network {
         return Network::Vlan;
     }
     if interface_flags & FLAG_NO_ETHERNET != 0 {
-        return of(ctx.ether_type(), 0);
+        return bare(ctx);
     }
     let offset = Ethernet::BYTES;
     if let Ok(header) = Direct::new(ctx).read::<Ethernet>(0) {
@@ -74,6 +83,25 @@ pub(crate) fn network(ctx: &TcContext, interface_flags: u32) -> Network {
                 Network::V6(offset)
             }
         }
+    }
+}
+
+/// What a frame without a link layer carries: the IP header says so itself.
+#[inline(always)]
+fn bare(ctx: &TcContext) -> Network {
+    if MPLS.contains(&ctx.ether_type()) {
+        return Network::Other;
+    }
+    let first: Result<First, Fault> = Direct::new(ctx)
+        .read(0)
+        .or_else(|_fault| Loader::new(ctx).read(0));
+    let Ok(First { version_and_more }) = first else {
+        return Network::Other;
+    };
+    match u32::from_be_bytes(version_and_more) >> 28 {
+        4 => Network::V4(0),
+        6 => Network::V6(0),
+        _ => Network::Other,
     }
 }
 
