@@ -56,19 +56,23 @@ impl Link {
         })
     }
 
-    /// Sends one frame.
+    /// Sends one frame; an egress program of this interface may drop it.
     ///
     /// # Panics
     ///
     /// If the interface refuses it.
     pub fn send(&self, frame: &[u8]) {
-        sendto(
+        let sent = sendto(
             self.socket.as_raw_fd(),
             frame,
             &self.address,
             MsgFlags::empty(),
-        )
-        .unwrap_or_else(|error| panic!("send a frame of {} bytes: {error}", frame.len()));
+        );
+        match sent {
+            // What the kernel says of a packet that TC dropped.
+            Ok(_) | Err(Errno::ENOBUFS) => {}
+            Err(error) => panic!("send a frame of {} bytes: {error}", frame.len()),
+        }
     }
 
     /// Waits for a frame that `wanted` recognises; frames that passed since the last call count.

@@ -82,7 +82,7 @@ fn errors_must_fit_what_they_are_about() {
         let flow = packet::tcp(net.host, net.client);
         let header = header_bytes(&net);
         let spoofed = icmp_error(net.peer, kind, 0, &packet::tcp(net.member, net.client), 128);
-        let to_another = icmp_error(net.host, kind, 0, &flow.clone().reversed(), 128).reversed();
+        let to_another = icmp_error(net.peer, kind, 0, &flow, 128).to(net.host_inside);
         let fragment = flow.clone().payload(64).fragment(16, 16, true);
         bench.expect_sequence(&[
             ("the flow", EGRESS, flow.clone(), Reason::PolicyAllow),
@@ -111,12 +111,7 @@ fn errors_must_fit_what_they_are_about() {
                 UNKNOWN,
             ),
             ("about another's packet", INGRESS, spoofed, UNKNOWN),
-            (
-                "about the answer, to its receiver",
-                INGRESS,
-                to_another,
-                UNKNOWN,
-            ),
+            ("to another than the sender", INGRESS, to_another, UNKNOWN),
             (
                 "a later fragment",
                 INGRESS,

@@ -241,6 +241,13 @@ impl Packet {
         self
     }
 
+    /// Sends it to another address.
+    #[must_use]
+    pub fn to(mut self, destination: IpAddr) -> Self {
+        self.destination = destination;
+        self
+    }
+
     /// The source address.
     #[must_use]
     pub fn source(&self) -> IpAddr {
