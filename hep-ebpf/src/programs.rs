@@ -12,7 +12,8 @@ use hep_common::{
 use crate::{
     address::Address,
     classify::{Answer, classify},
-    conntrack, essential, fragment, helpers, maps,
+    conntrack::{self, Todo},
+    essential, fragment, helpers, maps,
     parse::{self, Direct, Fault, Fragment, Metadata as _, Network, Packet},
     report, route,
     scene::{Route, Scene, Trace, Work},
@@ -67,6 +68,10 @@ mod next {
     pub(super) const TRACK: u32 = 0x102;
     /// Judge its flow by the rules in force, then ask the connection table again.
     pub(super) const REVALIDATE: u32 = 0x103;
+    /// Judge it as the first of a flow.
+    pub(super) const OPEN: u32 = 0x104;
+    /// As [`OPEN`]; the new flow takes an established one's place.
+    pub(super) const REPLACE: u32 = 0x105;
 }
 
 /// Added to what is to be done next: the packet is IPv4.
@@ -168,7 +173,7 @@ fn glance<A: Address>(scene: &Scene<'_>, offset: u32) -> u32 {
 /// Declares the steps of one family.
 macro_rules! steps {
     ($address:ty, $steps:ident: $load:ident, $stages:ident, $track:ident, $revalidate:ident,
-     $finish:ident) => {
+     $open:ident, $finish:ident) => {
         /// Takes the steps that a packet needs, from `next` on.
         #[inline(always)]
         fn $steps(skb: *mut __sk_buff, hook: u32, mut next: u32) -> u32 {
@@ -184,6 +189,9 @@ macro_rules! steps {
             if next == next::REVALIDATE {
                 $revalidate(skb, hook);
                 next = $track(skb, hook);
+            }
+            if next == next::OPEN || next == next::REPLACE {
+                next = $open(skb, hook, next);
             }
             $finish(skb, hook, next)
         }
@@ -219,14 +227,23 @@ macro_rules! steps {
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
         #[unsafe(no_mangle)]
         #[inline(never)]
+        extern "C" fn $open(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
+            step::<$address>(skb, hook, |scene, work| {
+                conntrack::open(scene, work, next == next::REPLACE) as u32
+            })
+        }
+
+        #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
+        #[unsafe(no_mangle)]
+        #[inline(never)]
         extern "C" fn $finish(skb: *mut __sk_buff, hook: u32, number: u32) -> u32 {
             step::<$address>(skb, hook, |scene, work| finish(scene, work, reason(number)))
         }
     };
 }
 
-steps!([u8; 4], steps4: hep_load4, hep_stages4, hep_track4, hep_revalidate4, hep_finish4);
-steps!([u8; 16], steps6: hep_load6, hep_stages6, hep_track6, hep_revalidate6, hep_finish6);
+steps!([u8; 4], steps4: hep_load4, hep_stages4, hep_track4, hep_revalidate4, hep_open4, hep_finish4);
+steps!([u8; 16], steps6: hep_load6, hep_stages6, hep_track6, hep_revalidate6, hep_open6, hep_finish6);
 
 /// Parses a packet that the quick parser did not read.
 #[inline(always)]
@@ -269,14 +286,17 @@ fn stages<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
 /// Asks the connection table, and with it the rules.
 #[inline(always)]
 fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
-    let verdict = if conntrack::is_error(&work.packet) {
-        conntrack::related(scene, work)
-    } else {
-        conntrack::track(scene, work)
-    };
-    match verdict {
+    if conntrack::is_error(&work.packet) {
+        return match conntrack::related(scene, work) {
+            Ok(reason) => reason as u32,
+            Err(conntrack::Stale) => next::REVALIDATE,
+        };
+    }
+    match conntrack::track(scene, work) {
         Ok(reason) => reason as u32,
-        Err(conntrack::Stale) => next::REVALIDATE,
+        Err(Todo::Revalidate) => next::REVALIDATE,
+        Err(Todo::Open) => next::OPEN,
+        Err(Todo::Replace) => next::REPLACE,
     }
 }
 

@@ -118,30 +118,47 @@ pub(crate) fn continues<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bo
 /// The packet's flow must be judged by the rules in force first, by [`revalidate`].
 pub(crate) struct Stale;
 
-/// Judges a packet by its flow, or by the rules if it has none.
+/// What is to be done about a packet before there is a verdict.
+pub(crate) enum Todo {
+    /// Its flow must be judged by the rules in force first, by [`revalidate`].
+    Revalidate,
+    /// It is the first of a flow, for [`open`].
+    Open,
+    /// As [`Todo::Open`]; the new flow takes an established one's place.
+    Replace,
+}
+
+/// Judges a packet by its flow.
+///
+/// # Errors
+///
+/// [`Todo`] if there is no flow, or more is to be done first.
 #[inline(always)]
-pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result<Reason, Stale> {
+pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result<Reason, Todo> {
     let (key, sender) = key(&work.packet);
     work.key = key;
-    let found = find::<A>(&work.key, scene.now_ns, &scene.settings.timeouts);
-    let mut home = Home::Half;
-    if let Some((flow, its_home)) = found {
-        let known = Known {
-            sender,
-            flow,
-            home: its_home,
-        };
-        if let Some(reason) = known::judge(scene, work, &known)? {
-            return Ok(reason);
-        }
-        home = its_home;
+    let Some((flow, home)) = find::<A>(&work.key, scene.now_ns, &scene.settings.timeouts) else {
+        return Err(Todo::Open);
+    };
+    let known = Known { sender, flow, home };
+    match known::judge(scene, work, &known) {
+        Ok(Some(reason)) => Ok(reason),
+        Ok(None) => Err(match home {
+            Home::Established => Todo::Replace,
+            Home::Half => Todo::Open,
+        }),
+        Err(Stale) => Err(Todo::Revalidate),
     }
+}
+
+/// Judges a packet as the first of a flow, after [`track`] has noted its key.
+#[inline(always)]
+pub(crate) fn open<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, replaces: bool) -> Reason {
     let reason = fresh::judge(scene, work);
-    if reason.allows() && home == Home::Established {
-        // The new flow takes the old one's place.
+    if reason.allows() && replaces {
         A::remove_established(&work.key);
     }
-    Ok(reason)
+    reason
 }
 
 /// Which table a flow is in.
