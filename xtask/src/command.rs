@@ -53,8 +53,17 @@ pub(crate) fn display(command: &Command) -> String {
 ///
 /// If it cannot be started or does not end with status 0.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
+    println!("$ {}", display(command));
+    run_quietly(command)
+}
+
+/// Runs a command that has nothing to say.
+///
+/// # Errors
+///
+/// If it cannot be started or does not end with status 0.
+pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
     let text = display(command);
-    println!("$ {text}");
     let status = command.status().with_context(|| format!("run `{text}`"))?;
     if !status.success() {
         bail!("`{text}` ended with {status}");

@@ -5,6 +5,7 @@ mod bench;
 mod command;
 mod demo;
 mod fuzz;
+mod kernels;
 mod lint;
 mod setup;
 mod spec;
@@ -35,6 +36,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Random packets under random policies, judged by the kernel and by the reference evaluator
     Fuzz(fuzz::Arguments),
+    /// Run the suites that need a kernel on other kernels, each in a guest (needs qemu)
+    Kernels(kernels::Arguments),
     /// List the statements of tests/spec with the tests that cite them; fail on one without
     SpecCoverage,
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Lint => setup::run().and_then(|environment| lint::run(&environment)),
         Task::Bench(arguments) => bench::run(arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Kernels(arguments) => kernels::run(&arguments),
         Task::SpecCoverage => spec::run(),
     };
     match outcome {

@@ -80,6 +80,30 @@ const COMPILER: [Package; 2] = [
     },
 ];
 
+/// Needed to boot other kernels.
+const VIRTUAL_MACHINES: [Package; 5] = [
+    Package {
+        name: "qemu-system-x86",
+        mark: "qemu-system-x86_64",
+    },
+    Package {
+        name: "busybox-static",
+        mark: "busybox",
+    },
+    Package {
+        name: "cpio",
+        mark: "cpio",
+    },
+    Package {
+        name: "kmod",
+        mark: "depmod",
+    },
+    Package {
+        name: "xz-utils",
+        mark: "xz",
+    },
+];
+
 /// What the commands that build hep have to be given.
 #[derive(Default)]
 pub(crate) struct Environment {
@@ -118,6 +142,15 @@ pub(crate) fn run() -> Result<Environment> {
         build_linker()?;
     }
     Ok(environment)
+}
+
+/// Installs what booting other kernels needs and is missing.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn virtual_machines() -> Result<()> {
+    install(&VIRTUAL_MACHINES)
 }
 
 /// Says what only root can do, before anything else is tried.
