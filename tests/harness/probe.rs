@@ -15,7 +15,7 @@ use std::{
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use crate::{packet, site::Site};
+use crate::{namespace::Namespace, packet, site::Site};
 
 /// How long something that should get through may take.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -147,7 +147,7 @@ impl Probe {
             result => result?,
         };
         let mut answer = vec![0; self.payload_bytes + 1];
-        timely(socket.recv(&mut answer).map(|_length| ()))
+        timely(uninterrupted(|| socket.recv(&mut answer)).map(|_length| ()))
     }
 
     fn ask_ping(&self, limit: Duration) -> std::io::Result<bool> {
@@ -167,7 +167,35 @@ impl Probe {
             result => result?,
         };
         let mut answer = [MaybeUninit::uninit(); 256];
-        timely(socket.recv(&mut answer).map(|_length| ()))
+        timely(uninterrupted(|| socket.recv(&mut answer)).map(|_length| ()))
+    }
+}
+
+/// Calls again what a signal interrupted.
+fn uninterrupted<T>(mut call: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Binds a server in `namespace`. A process that another thread starts holds the sockets of this
+/// one for a moment, so an address of a former server may still be taken.
+fn serve_at<T: Send>(
+    namespace: &Namespace,
+    address: SocketAddr,
+    bind: impl Fn(SocketAddr) -> std::io::Result<T> + Sync,
+) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match namespace.run(|| bind(address)) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            result => return result.unwrap_or_else(|error| panic!("serve at {address}: {error}")),
+        }
     }
 }
 
@@ -284,14 +312,12 @@ impl Servers {
             let namespace = site.owner(address.ip());
             match kind {
                 Kind::Tcp => {
-                    let listener = namespace.run(|| TcpListener::bind(address));
-                    let listener = listener.unwrap_or_else(|e| panic!("listen at {address}: {e}"));
+                    let listener = serve_at(namespace, address, TcpListener::bind);
                     listener.set_nonblocking(true).expect("set non-blocking");
                     servers.tcp.push(listener);
                 }
                 Kind::Udp => {
-                    let socket = namespace.run(|| UdpSocket::bind(address));
-                    let socket = socket.unwrap_or_else(|e| panic!("bind {address}: {e}"));
+                    let socket = serve_at(namespace, address, UdpSocket::bind);
                     socket.set_read_timeout(Some(TICK)).expect("set a timeout");
                     servers.udp.push(socket);
                 }
@@ -382,10 +408,7 @@ impl Connection {
     #[must_use]
     pub fn open(site: &Site, from: IpAddr, to: IpAddr, port: u16) -> Self {
         let to = SocketAddr::new(to, port);
-        let listener = site
-            .owner(to.ip())
-            .run(|| TcpListener::bind(to))
-            .unwrap_or_else(|error| panic!("listen at {to}: {error}"));
+        let listener = serve_at(site.owner(to.ip()), to, TcpListener::bind);
         let client = site.owner(from).run(|| {
             let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
             socket.bind(&SocketAddr::new(from, 0).into())?;
@@ -435,10 +458,7 @@ fn carry(from: &mut TcpStream, to: &mut TcpStream, limit: Duration) -> bool {
 #[must_use]
 pub fn time_until(site: &Site, from: IpAddr, to: IpAddr, port: u16, open: bool) -> Duration {
     let target = SocketAddr::new(to, port);
-    let listener = site
-        .owner(to)
-        .run(|| TcpListener::bind(target))
-        .unwrap_or_else(|error| panic!("listen at {target}: {error}"));
+    let listener = serve_at(site.owner(to), target, TcpListener::bind);
     listener.set_nonblocking(true).expect("set non-blocking");
     let start = Instant::now();
     site.owner(from).run(|| {

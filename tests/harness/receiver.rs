@@ -97,7 +97,10 @@ impl Receiver {
                 Ok(length) if wanted(&buffer[..length]) => return Some(length),
                 Ok(_) => {}
                 Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                    ) => {}
                 Err(error) => panic!("receive: {error}"),
             }
             if Instant::now() > deadline {

@@ -49,6 +49,10 @@ impl Daemon {
             match self.load(files, Instant::now()).await {
                 Ok(()) => {
                     self.refused = refused;
+                    // Until the directory is mended, its problems are those to see.
+                    if let DaemonError::Invalid(problems) = &refusal {
+                        self.report_problems(problems);
+                    }
                     return Ok(());
                 }
                 Err(error) => log::error!("last good policy: {}", chain(&error)),
@@ -142,8 +146,7 @@ impl Daemon {
 
     /// Reports problems, and logs those that were not reported before.
     fn tell_problems(&self, problems: &[Problem]) {
-        let found = problems.iter().map(ReportedProblem::from).collect();
-        let before = std::mem::replace(&mut self.report.lock().problems, found);
+        let before = self.report_problems(problems);
         for problem in problems {
             let text = problem.to_string();
             if before.iter().any(|former| former.text == text) {
@@ -155,5 +158,10 @@ impl Daemon {
                 Severity::Info => log::info!("{text}"),
             }
         }
+    }
+    /// Puts these problems in the place of those reported before, which it returns.
+    fn report_problems(&self, problems: &[Problem]) -> Vec<ReportedProblem> {
+        let found = problems.iter().map(ReportedProblem::from).collect();
+        std::mem::replace(&mut self.report.lock().problems, found)
     }
 }
