@@ -51,6 +51,8 @@ pub(crate) trait Address: Parse + Copy + 'static {
     fn is_for_everyone(&self) -> bool;
     /// 169.254.0.0/16 or fe80::/10.
     fn is_link_local(&self) -> bool;
+    /// 127.0.0.0/8 or `::1`.
+    fn is_loopback(&self) -> bool;
     /// 0.0.0.0 or `::`.
     fn is_unspecified(&self) -> bool;
 }
@@ -133,6 +135,11 @@ impl Address for [u8; 4] {
     #[inline(always)]
     fn is_link_local(&self) -> bool {
         u32::from_be_bytes(*self) >> 16 == 0xa9fe
+    }
+
+    #[inline(always)]
+    fn is_loopback(&self) -> bool {
+        u32::from_be_bytes(*self) >> 24 == 127
     }
 
     #[inline(always)]
@@ -220,6 +227,11 @@ impl Address for [u8; 16] {
     fn is_link_local(&self) -> bool {
         let [first, second, ..] = *self;
         first == 0xfe && second & 0xc0 == 0x80
+    }
+
+    #[inline(always)]
+    fn is_loopback(&self) -> bool {
+        u128::from_be_bytes(*self) == 1
     }
 
     #[inline(always)]

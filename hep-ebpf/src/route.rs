@@ -166,7 +166,13 @@ fn fib<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, leg: Leg) -> u32 {
             },
         },
         __bindgen_anon_3: bpf_fib_lookup__bindgen_ty_3 {
-            ipv6_src: words(&src),
+            // The kernel has no answer for sources that it does not forward; where the destination is
+            // does not depend on them.
+            ipv6_src: if src.is_link_local() || src.is_for_everyone() || src.is_loopback() {
+                [0; 4]
+            } else {
+                words(&src)
+            },
         },
         __bindgen_anon_4: bpf_fib_lookup__bindgen_ty_4 {
             ipv6_dst: words(&dst),

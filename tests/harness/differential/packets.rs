@@ -130,18 +130,25 @@ fn packet(rng: &mut Rng, material: &Material) -> PacketCase {
         why: String::new(),
     };
     // What goes to a group, to everybody or to a DHCP client is for this host, whatever the FIB says
-    // (EV-095).
+    // (EV-095), and the kernel forwards nothing to link-local and loopback addresses.
     let dhcp = !ipv6 && proto == 17 && packet.sport == Some(67) && packet.dport == Some(68);
-    if ingress && (dhcp || is_group(packet.dst)) {
+    if ingress && (dhcp || stays_here(packet.dst)) {
         packet.forwarded = false;
     }
     packet
 }
 
-fn is_group(address: IpAddr) -> bool {
+fn stays_here(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => address.is_multicast() || address.is_broadcast(),
-        IpAddr::V6(address) => address.is_multicast(),
+        IpAddr::V4(address) => {
+            address.is_multicast()
+                || address.is_broadcast()
+                || address.is_link_local()
+                || address.is_loopback()
+        }
+        IpAddr::V6(address) => {
+            address.is_multicast() || address.is_unicast_link_local() || address.is_loopback()
+        }
     }
 }
 
