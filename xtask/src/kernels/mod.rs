@@ -43,9 +43,9 @@ pub(crate) struct Arguments {
     /// The kernel to run on, once for each; all of them if there is none
     #[arg(long = "kernel", value_name = "LINE")]
     kernels: Vec<Line>,
-    /// Only tests with this in their name
+    /// Only tests with this, or another one given so, in their name
     #[arg(long, value_name = "NAME")]
-    only: Option<String>,
+    only: Vec<String>,
 }
 
 /// Sets up, builds, and runs the suites on each kernel.
@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .iter()
         .map(|line| Kernel::prepare(*line, &directory))
         .collect::<Result<Vec<_>>>()?;
-    let script = script(&environment, arguments.only.as_deref())?;
+    let script = script(&environment, &arguments.only)?;
 
     let mut rows = Vec::new();
     let mut problems = Vec::new();
@@ -126,7 +126,7 @@ fn problem(tally: &Tally, end: &End) -> Option<String> {
 }
 
 /// Builds the suites, and the script that runs them all and fails if one does.
-fn script(environment: &Environment, only: Option<&str>) -> Result<String> {
+fn script(environment: &Environment, only: &[String]) -> Result<String> {
     command::run(environment.cargo().args([
         "build",
         "--package",
@@ -150,7 +150,7 @@ fn script(environment: &Environment, only: Option<&str>) -> Result<String> {
             // Its tests report figures.
             script.push_str(" --nocapture --test-threads=1");
         }
-        if let Some(name) = only {
+        for name in only {
             write!(script, " '{name}'")?;
         }
         script.push_str(" || failed=1\n");

@@ -14,7 +14,8 @@ const REPORT: &str = "report: ";
 pub(crate) struct Tally {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
-    figures: BTreeMap<String, String>,
+    /// What tests reported, by key.
+    pub(super) figures: BTreeMap<String, String>,
     /// Tests that failed, in order.
     pub(crate) failures: Vec<String>,
 }
