@@ -36,7 +36,6 @@ impl Default for Options {
 
 /// An interface with what its packets are judged by.
 struct Policed<'a> {
-    interface: &'a Interface,
     role: Role<'a>,
     plan: Option<Plan<'a>>,
 }
@@ -66,11 +65,7 @@ impl<'a> Reference<'a> {
                     Some(Plan::new(snapshot, endpoint))
                 }
             };
-            Policed {
-                interface,
-                role,
-                plan,
-            }
+            Policed { role, plan }
         };
         Self {
             snapshot,
@@ -129,8 +124,7 @@ impl<'a> Reference<'a> {
         if self.options.nd_exempt && is_essential(packet) {
             return by_pipeline(Reason::Essential); // I5, E5
         }
-        // EV-097: what a member port carries is not for this host.
-        let forwarded = packet.forwarded || policed.interface.is_member;
+        let forwarded = packet.forwarded;
         let is_workload = match policed.role {
             Role::Workload(_) => true,
             Role::Endpoint(_) | Role::Unpoliced => false,
