@@ -14,6 +14,8 @@ const MAC_SOURCE: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
 const MAC_DESTINATION: [u8; 6] = [0x02, 0, 0, 0, 0, 2];
 /// Identifier of ICMP queries.
 const ICMP_IDENTIFIER: u16 = 0x1234;
+/// Protocol of the packet that ICMP errors are about.
+pub(super) const EMBEDDED_PROTOCOL: u8 = protocol::UDP;
 /// Payload of protocols that have no header here; no protocol needs more (EV-181).
 const OTHER_PAYLOAD: [u8; 8] = [0; 8];
 
@@ -134,7 +136,7 @@ fn icmp(packet: &Packet) -> Vec<u8> {
     body.extend(ip(
         packet.destination,
         packet.source,
-        protocol::UDP,
+        EMBEDDED_PROTOCOL,
         packet.hop_limit,
         &embedded,
     ));

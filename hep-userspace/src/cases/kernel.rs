@@ -1,10 +1,19 @@
 //! The kernel engine: the shipped programs on compiled tables, run on crafted frames.
 
-use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use hep_common::{Direction, counter::Reason, settings::Timeouts};
 
-use super::{LoadedCase, NamespaceError, frame, namespace};
+use super::{
+    LoadedCase, NamespaceError,
+    frame::{EMBEDDED_PROTOCOL, frame},
+    namespace,
+};
 use crate::{
     compile::{self, CompileError, Description, Generation, RuleDescription, Slots},
     datapath::{Kernel, KernelError, LoadOptions},
@@ -12,8 +21,10 @@ use crate::{
     reference::{Packet, Place},
 };
 
-/// Flows that the engine's tables hold; every packet starts with empty ones.
+/// Flows that the engine's tables of established ones hold; no packet of a case gets there.
 const FLOWS: u32 = 64;
+/// Flows after which the tables are cleared anyhow.
+const MOST_FLOWS: usize = 4096;
 /// Interfaces that the engine's tables hold.
 const INTERFACES: u32 = 64;
 /// No packet of a case waits.
@@ -93,7 +104,11 @@ pub struct KernelEngine {
     kernel: Kernel,
     devices: Vec<u32>,
     loaded: Description,
-    interfaces: Vec<(std::sync::Arc<str>, u32)>,
+    interfaces: Vec<(Arc<str>, u32)>,
+    /// What the mirror of local addresses holds.
+    local: BTreeSet<IpAddr>,
+    /// Addresses, the lower first, and protocols of flows that the tables may hold.
+    flows: HashSet<(IpAddr, IpAddr, u8)>,
 }
 
 impl KernelEngine {
@@ -117,6 +132,8 @@ impl KernelEngine {
             devices,
             loaded: Description::default(),
             interfaces: Vec::new(),
+            local: BTreeSet::new(),
+            flows: HashSet::new(),
         })
     }
 
@@ -138,7 +155,7 @@ impl KernelEngine {
         self.interfaces = case
             .interfaces
             .iter()
-            .map(|interface| (std::sync::Arc::clone(&interface.name), interface.ifindex))
+            .map(|interface| (Arc::clone(&interface.name), interface.ifindex))
             .collect();
         Ok(())
     }
@@ -170,31 +187,65 @@ impl KernelEngine {
         )
     }
 
-    /// Runs a packet through the programs, as the first of a new flow.
+    /// Runs packets through the programs, each as the first of a new flow.
     ///
     /// # Errors
     ///
-    /// [`KernelEngineError`] if the kernel refuses to run it.
-    pub fn judge(&mut self, packet: &Packet) -> Result<KernelVerdict, KernelEngineError> {
+    /// [`KernelEngineError`] if the kernel refuses to run one.
+    pub fn judge(&mut self, packets: &[Packet]) -> Result<Vec<KernelVerdict>, KernelEngineError> {
+        // What a case says about a packet has to be what the programs find out: at ingress by the
+        // destination, at egress by the interface it came in by. Changing the mirror of local
+        // addresses is slow, so those packets come first that need their destinations in it.
+        let is_local =
+            |packet: &Packet| packet.direction == Direction::Ingress && !packet.forwarded;
+        let mut verdicts: Vec<Option<KernelVerdict>> = packets.iter().map(|_| None).collect();
+        for local in [true, false] {
+            let here = || packets.iter().filter(|packet| local && is_local(packet));
+            self.set_local(here().map(|packet| packet.destination).collect())?;
+            for (packet, verdict) in packets.iter().zip(&mut verdicts) {
+                if is_local(packet) == local {
+                    *verdict = Some(self.judge_one(packet)?);
+                }
+            }
+        }
+        Ok(verdicts.into_iter().flatten().collect())
+    }
+
+    fn set_local(&mut self, addresses: BTreeSet<IpAddr>) -> Result<(), KernelError> {
+        if self.local != addresses {
+            self.kernel.set_local(&addresses)?;
+            self.local = addresses;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that no flow is known to which the packet, or an ICMP error in it, could belong.
+    fn forget_flows_of(&mut self, packet: &Packet) -> Result<(), KernelError> {
+        let key = |protocol| {
+            let (a, b) = (packet.source, packet.destination);
+            (a.min(b), a.max(b), protocol)
+        };
+        let known = |protocol| self.flows.contains(&key(protocol));
+        if known(packet.protocol) || known(EMBEDDED_PROTOCOL) || self.flows.len() > MOST_FLOWS {
+            self.kernel.clear_flows()?;
+            self.flows.clear();
+        }
+        self.flows.insert(key(packet.protocol));
+        Ok(())
+    }
+
+    fn judge_one(&mut self, packet: &Packet) -> Result<KernelVerdict, KernelEngineError> {
         let ifindex = self
             .interfaces
             .iter()
             .find(|(name, _)| *name == packet.interface)
             .map(|(_, ifindex)| *ifindex)
             .ok_or_else(|| KernelEngineError::Interface(packet.interface.to_string()))?;
-        // What the case says about the packet has to be what the programs find out: at ingress by
-        // the destination, at egress by the interface it came in by.
-        let mut local: BTreeSet<IpAddr> = BTreeSet::new();
-        let mut ingress_ifindex = 0;
-        match (packet.direction, packet.forwarded) {
-            (Direction::Ingress, false) => {
-                local.insert(packet.destination);
-            }
-            (Direction::Egress, true) => ingress_ifindex = self.other_device(ifindex),
-            (Direction::Ingress, true) | (Direction::Egress, false) => {}
-        }
-        self.kernel.set_local(&local)?;
-        self.kernel.clear_flows()?;
+        let ingress_ifindex = match (packet.direction, packet.forwarded) {
+            (Direction::Egress, true) => self.other_device(ifindex),
+            (Direction::Ingress, _) | (Direction::Egress, false) => 0,
+        };
+        self.forget_flows_of(packet)?;
         let outcome =
             self.kernel
                 .test_run(packet.direction, ifindex, ingress_ifindex, &frame(packet))?;

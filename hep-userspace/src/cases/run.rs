@@ -138,25 +138,24 @@ fn judge_all(
         &loaded.interfaces,
         loaded.options,
     );
+    let mut verdicts = Vec::new();
     if let Engines::Kernel(kernel) | Engines::Both(kernel) = engines {
         kernel.load(&loaded)?;
+        verdicts = kernel.judge(&loaded.packets)?;
     }
     let mut failures = Vec::new();
     for (index, (expected, packet)) in case.packets.iter().zip(&loaded.packets).enumerate() {
         let judgement = reference.judge(packet);
-        let verdict = match engines {
-            Engines::Reference => None,
-            Engines::Kernel(kernel) | Engines::Both(kernel) => Some(kernel.judge(packet)?),
-        };
+        let verdict = verdicts.get(index);
         let mut got = Vec::new();
         if !matches!(engines, Engines::Kernel(_)) {
             got.push(reference_report(&judgement));
         }
-        got.extend(verdict.as_ref().map(kernel_report));
+        got.extend(verdict.map(kernel_report));
         let problem = got
             .iter()
             .find_map(|report| unmet(expected, report))
-            .or_else(|| match (&engines, &verdict) {
+            .or_else(|| match (&engines, verdict) {
                 (Engines::Both(_), Some(verdict)) => disagreement(&judgement, verdict),
                 _ => None,
             });

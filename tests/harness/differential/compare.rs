@@ -71,10 +71,10 @@ pub(super) fn run_case(
     );
     kernel.load(&loaded)?;
     tally.sets += 1;
-    for (packet, written) in loaded.packets.iter().zip(&case.packets) {
+    let verdicts = kernel.judge(&loaded.packets)?;
+    for ((packet, written), verdict) in loaded.packets.iter().zip(&case.packets).zip(&verdicts) {
         let judgement = reference.judge(packet);
-        let verdict = kernel.judge(packet)?;
-        if let Some(problem) = disagreement(&judgement, &verdict) {
+        if let Some(problem) = disagreement(&judgement, verdict) {
             let mut written = written.clone();
             written.expect = Expect::of(judgement.allows());
             let alone = Case {
