@@ -125,7 +125,13 @@ fn a_sweep_removes_what_expired_and_nothing_else() {
     let ground = Ground::new();
     let kernel = applied(&ground, 65_536);
     let pins = ground.pins();
-    let aged = |number: u32| if number.is_multiple_of(3) { LIVE } else { EXPIRED };
+    let aged = |number: u32| {
+        if number.is_multiple_of(3) {
+            LIVE
+        } else {
+            EXPIRED
+        }
+    };
     let ages = |number| idle_for(aged(number));
     write(&pins, "CONNS4", (0..9000).map(|n| (key4(n), ages(n))));
     write(&pins, "HALF6", (0..30).map(|n| (key6(n), ages(n))));

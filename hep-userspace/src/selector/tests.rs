@@ -299,3 +299,61 @@ proptest::proptest! {
         }
     }
 }
+
+/// SL-003, SL-005, SL-007 to SL-012.
+#[test]
+fn tokens_stand_where_their_boundary_is_clear() {
+    for (text, canonical) in [
+        ("a==\"b\"&&c!='d'", "(a == \"b\" && c != \"d\")"),
+        ("a in{'x','y'}", "a in {\"x\", \"y\"}"),
+        ("has( x )||all( )", "(has(x) || all())"),
+        ("a == 'two \"words\"'", "a == 'two \"words\"'"),
+        ("a == 'line\nbreak'", "a == \"line\nbreak\""),
+        ("a == ''", "a == \"\""),
+        ("a startswith 'b'", "a starts with \"b\""),
+        ("a starts\twith 'b'", "a starts with \"b\""),
+        ("a notin {'b'}", "a not in {\"b\"}"),
+        ("in in {'in'}", "in in {\"in\"}"),
+        ("!global( )", "!global()"),
+    ] {
+        assert_eq!(parse(text).canonical(), canonical, "{text}");
+    }
+    for text in [
+        "a = 'b'",
+        "has(a) & has(b)",
+        "has(a) | has(b)",
+        "has (a)",
+        "has()",
+        "all (",
+        "global(a)",
+        "a containsx 'b'",
+        "a in.x {'b'}",
+        "contains 'b'",
+        "a == 'b\"",
+        "a in {'b' 'c'}",
+    ] {
+        reject(text);
+    }
+}
+
+/// SL-035, SL-047.
+#[test]
+fn every_object_is_matched_or_not_whatever_its_keys() {
+    let objects = [
+        labels(&[]),
+        labels(&[("projectcalico.org/role", "db")]),
+        labels(&[("role", "")]),
+    ];
+    for (text, expected) in [
+        ("projectcalico.org/role == 'db'", [false, true, false]),
+        ("!(role contains 'x')", [true, true, true]),
+        ("role ends with ''", [false, false, true]),
+        (
+            "has(projectcalico.org/role) || role == ''",
+            [false, true, true],
+        ),
+    ] {
+        let got = objects.each_ref().map(|labels| parse(text).matches(labels));
+        assert_eq!(got, expected, "{text}");
+    }
+}

@@ -46,7 +46,10 @@ pub(super) const IGNORED: [(&str, Shape); 154] = [
     ("bpfMaglevMaxEndpointsPerService", Int(0, I32)),
     ("bpfMaglevMaxServices", Int(0, I32)),
     ("bpfMapSizeConntrackCleanupQueue", Int(1, U32)),
-    ("bpfMapSizeConntrackScaling", Int(1, U32)),
+    (
+        "bpfMapSizeConntrackScaling",
+        Word(&["Disabled", "DoubleIfFull"]),
+    ),
     ("bpfMapSizeNATAffinity", Int(1, U32)),
     ("bpfMapSizeNATBackend", Int(1, U32)),
     ("bpfMapSizeNATFrontend", Int(1, U32)),

@@ -2,6 +2,7 @@
 
 mod advice;
 mod felix;
+mod felix_unused;
 mod hostile;
 mod load;
 mod policies;

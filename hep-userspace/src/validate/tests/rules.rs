@@ -377,3 +377,54 @@ fn advice_for_common_mistakes_in_selectors() {
         assert!(error.advice.contains(part), "{error}");
     }
 }
+
+/// RS-079, RS-080, RS-092, RS-093, RS-098, RS-099, RS-100.
+#[test]
+fn rules_with_unsupported_conditions_are_refused_however_they_are_written() {
+    for (fields, field) in [
+        ("action: Deny, http: {methods: [GET]}", "http"),
+        (
+            "action: Allow, protocol: UDP, http: {methods: [GET]}",
+            "http",
+        ),
+        (
+            "action: Allow, protocol: TCP, destination: {services: {name: s, namespace: n}, ports: [80]}",
+            "destination.services",
+        ),
+        (
+            "action: Allow, source: {services: {namespace: n}}",
+            "source.services.name",
+        ),
+        (
+            "action: Allow, source: {services: {name: S_, namespace: n}}",
+            "source.services.name",
+        ),
+        (
+            "action: Allow, source: {services: {name: s, namespace: n}, selector: has(a)}",
+            "source.services",
+        ),
+        (
+            "action: Allow, source: {serviceAccounts: {selector: 'a ='}}",
+            "source.serviceAccounts",
+        ),
+    ] {
+        let loaded = load_one(&rule(fields), Scope::Directory);
+        assert!(loaded.snapshot.is_none(), "{fields} was accepted");
+        let wanted = format!("spec.ingress[0].{field}");
+        assert!(
+            loaded
+                .problems
+                .iter()
+                .any(|problem| problem.field == wanted),
+            "{fields}: {:#?}",
+            loaded.problems
+        );
+    }
+    let annotated = accept(&rule(
+        "action: Allow, metadata: {annotations: {why: because}}",
+    ));
+    assert_eq!(
+        annotated.policies[0].ingress[0].annotations.get("why"),
+        Some(&"because".to_owned())
+    );
+}
