@@ -55,18 +55,18 @@ impl fmt::Display for Place {
         if self.stage.is_empty() {
             return f.write_str("before any rule");
         }
-        write!(f, "{}: ", self.stage)?;
+        write!(f, "{}:", self.stage)?;
         if !self.tier.is_empty() {
-            write!(f, "tier {}, ", self.tier)?;
+            write!(f, " tier {},", self.tier)?;
         }
         for word in [&self.policy, &self.rule, &self.action] {
             if !word.is_empty() {
-                write!(f, "{word} ")?;
+                write!(f, " {word}")?;
             }
         }
         match self.line {
             0 => Ok(()),
-            line => write!(f, "({}:{line})", self.file),
+            line => write!(f, " ({}:{line})", self.file),
         }
     }
 }

@@ -42,6 +42,7 @@ pub(super) fn policies(rng: &mut Rng, tiers: &[Value]) -> Vec<Value> {
         .collect();
     names.extend(["default", "default", "kube-admin", "kube-baseline"]);
     let count = rng.usize(0..=10);
+    let most_rules = most_rules(rng);
     (0..count)
         .map(|number| {
             let kind = if chance(rng, 15) {
@@ -51,12 +52,21 @@ pub(super) fn policies(rng: &mut Rng, tiers: &[Value]) -> Vec<Value> {
             };
             // Names of which one is the start of another; unique by their number.
             let name = format!("{}{}", pick(rng, &["p", "p-", "q.p"]), number);
-            resource(kind, &name, &policy(rng, &names))
+            resource(kind, &name, &policy(rng, &names, most_rules))
         })
         .collect()
 }
 
-fn policy(rng: &mut Rng, tiers: &[&str]) -> Map<String, Value> {
+/// Most rules of a policy: few, or enough for lists of several words of bits, or of several chunks.
+fn most_rules(rng: &mut Rng) -> usize {
+    match rng.u16(0..1000) {
+        0..4 => 1024,
+        4..30 => 80,
+        _ => 4,
+    }
+}
+
+fn policy(rng: &mut Rng, tiers: &[&str], most_rules: usize) -> Map<String, Value> {
     let mut spec = Map::new();
     let tier = *pick(rng, tiers);
     if tier != "default" || rng.bool() {
@@ -81,10 +91,10 @@ fn policy(rng: &mut Rng, tiers: &[&str]) -> Map<String, Value> {
     }
     let egress = !pre_dnat && chance(rng, 50);
     if chance(rng, 85) {
-        spec.insert("ingress".to_owned(), some(rng, 4, rule).into());
+        spec.insert("ingress".to_owned(), some(rng, most_rules, rule).into());
     }
     if egress {
-        spec.insert("egress".to_owned(), some(rng, 4, rule).into());
+        spec.insert("egress".to_owned(), some(rng, most_rules, rule).into());
     }
     if chance(rng, 40) {
         let types: &[&str] = match rng.u8(0..3) {

@@ -21,7 +21,7 @@ use super::{
 use crate::cases::{self, Case, CaseReport, EngineReport, Engines, KernelEngine};
 
 /// Cases for which one more engine pays: loading the programs takes as long as some dozens of cases.
-const CASES_PER_ENGINE: usize = 64;
+const CASES_PER_ENGINE: usize = 128;
 /// Engines at once. They mostly wait for the kernel to retire a case's tables.
 const MOST_ENGINES: usize = 8;
 
