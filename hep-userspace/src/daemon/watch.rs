@@ -226,7 +226,15 @@ impl DirectoryWatch {
             | EventKind::Any
             | EventKind::Other => return,
         };
+        let removes = matches!(
+            event.kind,
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+        );
         for path in event.paths {
+            if removes && path == self.directory {
+                // The watch went with it, and the next directory of that name may get its inode.
+                self.identity = None;
+            }
             if is_written {
                 self.unfinished.insert(path.clone(), Instant::now());
             } else {
@@ -444,6 +452,22 @@ mod tests {
         directory.write("b.yaml", "c\n");
         settles(&mut watch).await;
         assert_eq!(texts(watch.read().await), pairs(&[("b.yaml", "c\n")]));
+    }
+
+    #[tokio::test]
+    async fn a_directory_replaced_between_two_looks_is_watched_again() {
+        let directory = Directory::new("replaced");
+        directory.write("a.yaml", A);
+        let mut watch = DirectoryWatch::new(&directory.0);
+        assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
+        fs::remove_file(directory.0.join("a.yaml")).expect("can be removed");
+        fs::remove_dir(&directory.0).expect("can be removed");
+        fs::create_dir(&directory.0).expect("can be made");
+        settles(&mut watch).await;
+        assert!(matches!(watch.read().await, Found::Held(Hold::Empty)));
+        directory.write("b.yaml", "b\n");
+        settles(&mut watch).await;
+        assert_eq!(texts(watch.read().await), pairs(&[("b.yaml", "b\n")]));
     }
 
     #[tokio::test]
