@@ -77,6 +77,7 @@ fn tables_that_did_not_change_are_shared() {
     assert_eq!(shared(&third).len(), third.tables.len() - 1);
 }
 
+/// EV-190: whatever step fails, the generation before stays in force.
 #[test]
 fn a_fault_at_any_step_leaves_the_former_generation_in_force() {
     let ground = Ground::new();

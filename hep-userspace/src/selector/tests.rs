@@ -173,7 +173,7 @@ fn errors_say_where_and_what_was_expected() {
     }
 }
 
-/// SL-001, SL-004, SL-019.
+/// RS-018, SL-001, SL-004, SL-019.
 #[test]
 fn lengths_and_depths_have_limits() {
     let padding = |length: usize| format!("has(a){}", " ".repeat(length - 6));

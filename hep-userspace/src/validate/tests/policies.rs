@@ -118,7 +118,7 @@ fn flags_that_exclude_each_other_are_refused() {
     );
 }
 
-/// RS-055, RS-056, RS-057, RS-063, RS-071.
+/// RS-055, RS-056, RS-057, RS-063, RS-071, SL-052.
 #[test]
 fn namespace_selectors_of_a_policy_select_no_host() {
     for key in ["namespaceSelector", "serviceAccountSelector"] {
