@@ -122,7 +122,8 @@ fn defaults_say_why() {
     }
 }
 
-/// EV-001, EV-002, EV-064 to EV-074: failsafes of both directions, only for local traffic, before every deny.
+/// EV-001, EV-002, EV-064 to EV-074: failsafes of both directions, only for local traffic, before
+/// every deny.
 #[test]
 fn failsafes_come_before_every_deny_of_local_traffic() {
     let mut bench = Bench::with(&[
@@ -192,7 +193,8 @@ fn failsafes_come_before_every_deny_of_local_traffic() {
     }
 }
 
-/// EV-001, EV-002, EV-075 to EV-079, EV-237, EV-238: untracked verdicts make and consult no state; no match goes on.
+/// EV-001, EV-002, EV-075 to EV-079, EV-237, EV-238: untracked verdicts make and consult no state;
+/// no match goes on.
 #[test]
 fn untracked_rules_decide_before_the_connection_table() {
     let mut bench = Bench::with(&[
