@@ -1,11 +1,15 @@
 //! The programs themselves, and the order in which a packet is asked about.
 
 use aya_ebpf::{bindings::__sk_buff, macros::classifier, programs::TcContext};
-use aya_log_ebpf::debug;
+use aya_log_ebpf::{
+    debug,
+    macro_support::{Level, level_enabled},
+};
 use hep_common::{
     Direction, Family,
     counter::Reason,
     decision::Decision,
+    protocol,
     settings::{FLAG_ND_EXEMPT, FLAG_NO_IPV6},
 };
 
@@ -72,6 +76,8 @@ mod next {
     pub(super) const OPEN: u32 = 0x104;
     /// As [`OPEN`]; the new flow takes an established one's place.
     pub(super) const REPLACE: u32 = 0x105;
+    /// Added to the number of a reason: leave a record.
+    pub(super) const FINISH: u32 = 0x200;
 }
 
 /// Added to what is to be done next: the packet is IPv4.
@@ -151,19 +157,29 @@ fn glance<A: Address>(scene: &Scene<'_>, offset: u32) -> u32 {
         scene.bytes,
         &mut work.packet,
     );
-    if parsed.is_ok() && is_plain(scene, &work.packet) && conntrack::continues(scene, work) {
+    let plain = parsed.is_ok() && is_plain(scene, &work.packet);
+    if plain && conntrack::continues(scene, work) {
         return conclude(scene, Reason::Established);
     }
     work.generation = scene.generation;
     work.now_ns = scene.now_ns;
+    work.revalidated = 0;
+    work.trace = Trace::new();
     let family = match A::FAMILY {
         Family::V4 => FAMILY_V4,
         Family::V6 => FAMILY_V6,
     };
     match parsed {
-        Ok(()) => family | next::STAGES,
+        Ok(()) if plain => family | next::TRACK,
+        Ok(()) => {
+            work.missed = 0;
+            family | next::STAGES
+        }
         Err(Fault::NotDirect) => {
+            work.missed = 0;
+            // Where the loader starts; and nothing of the last packet is to be taken for this one's.
             work.packet.transport = offset;
+            work.packet.fragment = Fragment::Whole;
             family | next::LOAD
         }
         Err(Fault::Malformed(reason)) => conclude(scene, reason),
@@ -193,7 +209,10 @@ macro_rules! steps {
             if next == next::OPEN || next == next::REPLACE {
                 next = $open(skb, hook, next);
             }
-            $finish(skb, hook, next)
+            if next & next::FINISH != 0 {
+                next = $finish(skb, hook, next & !next::FINISH);
+            }
+            next
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
@@ -229,7 +248,8 @@ macro_rules! steps {
         #[inline(never)]
         extern "C" fn $open(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
             step::<$address>(skb, hook, |scene, work| {
-                conntrack::open(scene, work, next == next::REPLACE) as u32
+                let reason = conntrack::open(scene, work, next == next::REPLACE);
+                settle(scene, work, reason)
             })
         }
 
@@ -252,7 +272,8 @@ fn load<A: Address>(ctx: &TcContext) -> u32 {
         return Reason::Internal as u32;
     };
     let offset = work.packet.transport;
-    parse::load(ctx, offset, &mut work.packet).map_or(next::STAGES, |reason| reason as u32)
+    parse::load(ctx, offset, &mut work.packet)
+        .map_or(next::STAGES, |reason| next::FINISH | reason as u32)
 }
 
 /// Calls a step with the packet's surroundings.
@@ -275,11 +296,23 @@ fn step<A: Address>(
 /// Asks the stages before the connection table (spec EV-001 and EV-002).
 #[inline(always)]
 fn stages<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
-    work.trace = Trace::new();
-    work.revalidated = 0;
     match before_tracking(scene, work) {
-        Some(reason) => reason as u32,
+        Some(reason) => settle(scene, work, reason),
         None => next::TRACK,
+    }
+}
+
+/// Counts a verdict, unless there is more to be done about it: then that is next.
+#[inline(always)]
+fn settle<A: Address>(scene: &Scene<'_>, work: &Work<A>, reason: Reason) -> u32 {
+    if work.packet.fragment == Fragment::First
+        || report::is_due(scene, &work.trace, reason)
+        || maps::records_decisions()
+        || level_enabled(Level::Debug)
+    {
+        next::FINISH | reason as u32
+    } else {
+        conclude(scene, reason)
     }
 }
 
@@ -288,12 +321,12 @@ fn stages<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
 fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
     if conntrack::is_error(&work.packet) {
         return match conntrack::related(scene, work) {
-            Ok(reason) => reason as u32,
+            Ok(reason) => settle(scene, work, reason),
             Err(conntrack::Stale) => next::REVALIDATE,
         };
     }
     match conntrack::track(scene, work) {
-        Ok(reason) => reason as u32,
+        Ok(reason) => settle(scene, work, reason),
         Err(Todo::Revalidate) => next::REVALIDATE,
         Err(Todo::Open) => next::OPEN,
         Err(Todo::Replace) => next::REPLACE,
@@ -325,7 +358,9 @@ fn finish<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, reason: Reason) -> 
             slot: trace.slot,
         });
     }
-    report::report(scene, packet, trace, reason);
+    if report::is_due(scene, trace, reason) {
+        report::report(scene, packet, trace, reason);
+    }
     debug!(
         scene.ctx,
         "ifindex {} direction {} protocol {} ports {} {} reason {} rule {}",
@@ -343,7 +378,10 @@ fn finish<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, reason: Reason) -> 
 /// Whether nothing comes before the connection table for this packet.
 #[inline(always)]
 fn is_plain<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
-    packet.fragment == Fragment::Whole && scene.lists::<A>().untracked == 0 && !bears_mark(scene)
+    packet.fragment == Fragment::Whole
+        && packet.protocol != protocol::ICMPV6
+        && scene.lists::<A>().untracked == 0
+        && !bears_mark(scene)
 }
 
 /// Whether the packet bears the mark of forwarded packets that were accepted untracked.

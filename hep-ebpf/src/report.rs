@@ -18,7 +18,13 @@ use crate::{
 /// Marks the budget of a reason, for denials that no rule decided, among those of rules.
 const REASON_BUDGET: u32 = 1 << 31;
 
-/// Puts a record on the event ring if one is due and its budget allows.
+/// Whether somebody wants a record of the packet.
+#[inline(always)]
+pub(crate) fn is_due(scene: &Scene<'_>, trace: &Trace, reason: Reason) -> bool {
+    trace.logged_count != 0 || (!reason.allows() && scene.has(FLAG_DENY_EVENTS))
+}
+
+/// Puts a record on the event ring, if the budgets allow.
 #[inline(always)]
 pub(crate) fn report<A: Address>(
     scene: &Scene<'_>,
@@ -26,8 +32,7 @@ pub(crate) fn report<A: Address>(
     trace: &mut Trace,
     reason: Reason,
 ) {
-    let is_denial = !reason.allows() && scene.has(FLAG_DENY_EVENTS);
-    if (trace.logged_count != 0 || is_denial) && !record(scene, packet, trace, reason) {
+    if !record(scene, packet, trace, reason) {
         scene.note(Note::EventLost);
     }
 }
@@ -64,7 +69,7 @@ fn is_affordable(scene: &Scene<'_>, trace: &mut Trace, reason: Reason) -> bool {
     affordable
 }
 
-/// As [`report`], when a record is due; whether it is on the ring.
+/// As [`report`]; whether the record is on the ring.
 #[inline(never)]
 fn record<A: Address>(
     scene: &Scene<'_>,

@@ -156,6 +156,10 @@ pub(crate) struct Work<A: Address> {
     pub(crate) generation: u32,
     /// 1 once the packet's flow has been judged by the rules in force.
     pub(crate) revalidated: u32,
+    /// 1 if it is known that there is no established flow with this key.
+    pub(crate) missed: u32,
+    /// Always zero.
+    pub(crate) reserved: u32,
     /// The packet.
     pub(crate) packet: Packet<A>,
     /// Another one that is judged in its place: the one an ICMP error quotes, the one it answers, the

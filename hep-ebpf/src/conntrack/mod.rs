@@ -10,7 +10,7 @@ use hep_common::{
     conntrack::{ANY_INTERFACE, Conn, FLAG_BLOCKED, FLAG_OPENED_BY_A, leg},
     counter::Reason,
     protocol,
-    settings::{FLAG_REVALIDATE, Timeouts},
+    settings::FLAG_REVALIDATE,
 };
 
 pub(crate) use related::{is_error, related};
@@ -86,8 +86,10 @@ pub(crate) fn continues<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bo
     let Work {
         packet,
         key: its_key,
+        missed,
         ..
     } = work;
+    *missed = 0;
     let needed = match packet.protocol {
         protocol::TCP if packet.tcp_flags & tcp::STATE == tcp::ACK => leg::SEEN | leg::ACK,
         protocol::TCP | protocol::ICMP | protocol::ICMPV6 => return false,
@@ -96,6 +98,7 @@ pub(crate) fn continues<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bo
     let (key, sender) = key(packet);
     *its_key = key;
     let Some(flow) = A::established(its_key) else {
+        *missed = 1;
         return false;
     };
     let conn = flow.copied();
@@ -137,7 +140,7 @@ pub(crate) enum Todo {
 pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result<Reason, Todo> {
     let (key, sender) = key(&work.packet);
     work.key = key;
-    let Some((flow, home)) = find::<A>(&work.key, scene.now_ns, &scene.settings.timeouts) else {
+    let Some((flow, home)) = find(scene, work) else {
         return Err(Todo::Open);
     };
     let known = Known { sender, flow, home };
@@ -178,18 +181,22 @@ struct Known {
     home: Home,
 }
 
-/// The flow with this key, unless it was idle for too long (spec EV-154).
+/// The flow with the key at hand, unless it was idle for too long (spec EV-154).
 #[inline(always)]
-fn find<A: Address>(key: &A::Key, now_ns: u64, timeouts: &Timeouts) -> Option<(Flow, Home)> {
-    if let Some(flow) = A::established(key) {
-        if !flow.copied().is_expired(now_ns, timeouts) {
+fn find<A: Address>(scene: &Scene<'_>, work: &Work<A>) -> Option<(Flow, Home)> {
+    let timeouts = &scene.settings.timeouts;
+    let is_expired = |flow: Flow| flow.copied().is_expired(scene.now_ns, timeouts);
+    if work.missed == 0
+        && let Some(flow) = A::established(&work.key)
+    {
+        if !is_expired(flow) {
             return Some((flow, Home::Established));
         }
         // Or it would come before the flow that takes its place.
-        A::remove_established(key);
+        A::remove_established(&work.key);
     }
-    A::half(key)
-        .filter(|flow| !flow.copied().is_expired(now_ns, timeouts))
+    A::half(&work.key)
+        .filter(|flow| !is_expired(*flow))
         .map(|flow| (flow, Home::Half))
 }
 

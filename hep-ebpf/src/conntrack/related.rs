@@ -36,7 +36,8 @@ pub(crate) fn related<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Resu
     }
     let (key, _) = key(&*quoted);
     work.key = key;
-    let Some((flow, _)) = find::<A>(&work.key, scene.now_ns, &scene.settings.timeouts) else {
+    work.missed = 0;
+    let Some((flow, _)) = find(scene, work) else {
         return Ok(Reason::InvalidIcmp);
     };
     let conn = flow.copied();

@@ -19,7 +19,7 @@ use crate::{
 /// the generation in force: it goes on, or it is blocked.
 #[inline(always)]
 pub(crate) fn revalidate<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) {
-    let found = find::<A>(&work.key, scene.now_ns, &scene.settings.timeouts);
+    let found = find(scene, work);
     let Some((flow, _)) = found else {
         return;
     };

@@ -129,16 +129,41 @@ impl Direct {
     }
 }
 
-/// Loads a word that is not aligned: the instruction takes any address, but the compiler would load
-/// such a word byte by byte.
-macro_rules! unaligned {
-    ($word:ident, $size:literal, $from:ident) => {
-        core::arch::asm!(
-            concat!("{word} = *(", $size, " *)({from} + 0)"),
-            word = out(reg) $word,
-            from = in(reg) $from,
-            options(pure, readonly, nostack, preserves_flags)
-        )
+/// Longest header: that of IPv6. All have an even number of bytes.
+const LONGEST: u32 = 40;
+
+/// Copies the word at an offset of a header, if the header has it.
+///
+/// The load is written as an instruction, which takes any address; the compiler would load a word
+/// that is not aligned byte by byte.
+macro_rules! copy_word {
+    ($header:ident, $from:ident, $to:ident, $size:literal, $word:ty, $offset:expr) => {
+        if const { size_of::<$word>() + ($offset) <= $header::BYTES as usize } {
+            let word: $word;
+            core::arch::asm!(
+                concat!("{word} = *(", $size, " *)({from} + 0)"),
+                word = out(reg) word,
+                from = in(reg) $from.wrapping_add($offset),
+                options(pure, readonly, nostack, preserves_flags)
+            );
+            $to.add($offset).cast::<$word>().write(word);
+        }
+    };
+}
+
+/// Copies the word behind all wider ones, if the header's length asks for it.
+macro_rules! copy_rest {
+    ($header:ident, $from:ident, $to:ident, $size:literal, $word:ty) => {
+        if $header::BYTES as usize & size_of::<$word>() != 0 {
+            copy_word!(
+                $header,
+                $from,
+                $to,
+                $size,
+                $word,
+                const { $header::BYTES as usize & !(2 * size_of::<$word>() - 1) }
+            );
+        }
     };
 }
 
@@ -157,37 +182,19 @@ impl Reader for Direct {
         }
         let mut header = MaybeUninit::<T>::uninit();
         let to = header.as_mut_ptr().cast::<u8>();
-        let mut done = 0;
+        // Conditions that the compiler knows the outcome of; a loop it would not unroll.
         // SAFETY: the bytes lie between `data` and `data_end`, which the kernel keeps in place while
         // no helper changes the frame. `header` is aligned for the widest word and has room for all
         // the bytes, and is complete with them.
         unsafe {
-            while done < T::BYTES as usize {
-                let left = (T::BYTES as usize).wrapping_sub(done);
-                let from = start.wrapping_add(done);
-                let to = to.add(done);
-                done = done.wrapping_add(if left >= 8 {
-                    let word: u64;
-                    unaligned!(word, "u64", from);
-                    to.cast::<u64>().write(word);
-                    8
-                } else if left >= 4 {
-                    let word: u32;
-                    unaligned!(word, "u32", from);
-                    to.cast::<u32>().write(word);
-                    4
-                } else if left >= 2 {
-                    let word: u16;
-                    unaligned!(word, "u16", from);
-                    to.cast::<u16>().write(word);
-                    2
-                } else {
-                    let word: u8;
-                    unaligned!(word, "u8", from);
-                    to.write(word);
-                    1
-                });
-            }
+            const { assert!(T::BYTES <= LONGEST) };
+            copy_word!(T, start, to, "u64", u64, 0);
+            copy_word!(T, start, to, "u64", u64, 8);
+            copy_word!(T, start, to, "u64", u64, 16);
+            copy_word!(T, start, to, "u64", u64, 24);
+            copy_word!(T, start, to, "u64", u64, 32);
+            copy_rest!(T, start, to, "u32", u32);
+            copy_rest!(T, start, to, "u16", u16);
             Ok(header.assume_init())
         }
     }
