@@ -1,6 +1,12 @@
 //! The programs under measurement: yardsticks, and hep's own with a policy loaded.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail};
 use aya::{Ebpf, programs::SchedClassifier};
@@ -43,6 +49,12 @@ impl Yardsticks {
 /// The loopback interface exists everywhere, and carries an Ethernet header in a test run.
 pub(crate) const IFINDEX: u32 = 1;
 
+/// The addresses that packets to this host are sent to: as a daemon does, the programs know them.
+pub(crate) const OWN_ADDRESSES: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 10)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x10)),
+];
+
 /// Loads hep's programs with the policy that `text` says, on the interface [`IFINDEX`].
 pub(crate) fn hep(text: &str) -> Result<Kernel> {
     let snapshot = snapshot(File {
@@ -51,6 +63,7 @@ pub(crate) fn hep(text: &str) -> Result<Kernel> {
     })?;
     let mut kernel = empty()?;
     kernel.apply(&mut compile_for(&snapshot, IFINDEX, &Slots::default())?)?;
+    kernel.set_local(&OWN_ADDRESSES.into())?;
     Ok(kernel)
 }
 

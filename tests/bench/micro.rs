@@ -159,11 +159,8 @@ const ACK: u8 = 0x10;
 
 /// The address of the host under measurement.
 fn own_address(v6: bool) -> IpAddr {
-    if v6 {
-        IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x10])
-    } else {
-        IpAddr::from([192, 0, 2, 10])
-    }
+    let [v4_address, v6_address] = bed::OWN_ADDRESSES;
+    if v6 { v6_address } else { v4_address }
 }
 
 fn address(text: &str) -> Result<IpAddr> {
