@@ -43,18 +43,27 @@ pub(super) fn policies(rng: &mut Rng, tiers: &[Value]) -> Vec<Value> {
     names.extend(["default", "default", "kube-admin", "kube-baseline"]);
     let count = rng.usize(0..=10);
     let most_rules = most_rules(rng);
-    (0..count)
-        .map(|number| {
-            let kind = if chance(rng, 15) {
-                "StagedGlobalNetworkPolicy"
-            } else {
-                "GlobalNetworkPolicy"
-            };
-            // Names of which one is the start of another; unique by their number.
-            let name = format!("{}{}", pick(rng, &["p", "p-", "q.p"]), number);
-            resource(kind, &name, &policy(rng, &names, most_rules))
-        })
-        .collect()
+    let mut policies = Vec::new();
+    let mut former = None;
+    for number in 0..count {
+        let kind = if chance(rng, 15) {
+            "StagedGlobalNetworkPolicy"
+        } else {
+            "GlobalNetworkPolicy"
+        };
+        // Every other name goes on where the one before it ends, or is the same if the kind differs.
+        let (name, next) = match former {
+            None => {
+                let name = format!("p{number}");
+                (name.clone(), Some((name, kind)))
+            }
+            Some((name, other)) if other != kind && rng.bool() => (name, None),
+            Some((name, _)) => (format!("{name}{}", pick(rng, &["-b", ".b", "b"])), None),
+        };
+        former = next;
+        policies.push(resource(kind, &name, &policy(rng, &names, most_rules)));
+    }
+    policies
 }
 
 /// Most rules of a policy: few, or enough for lists of several words of bits, or of several chunks.
