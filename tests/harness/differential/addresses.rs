@@ -125,3 +125,11 @@ pub(super) fn address(rng: &mut Rng, ipv6: bool) -> IpAddr {
         base4(rng).into()
     }
 }
+
+/// The network of one such address.
+pub(super) fn host(rng: &mut Rng, ipv6: bool) -> Net {
+    Net {
+        address: address(rng, ipv6),
+        bits: if ipv6 { 128 } else { 32 },
+    }
+}

@@ -41,8 +41,11 @@ pub(super) fn policies(rng: &mut Rng, tiers: &[Value]) -> Vec<Value> {
         .filter_map(|tier| tier["metadata"]["name"].as_str())
         .collect();
     names.extend(["default", "default", "kube-admin", "kube-baseline"]);
+    if rng.u8(..) == 0 {
+        return long_policies(rng);
+    }
     let count = rng.usize(0..=10);
-    let most_rules = most_rules(rng);
+    let most_rules = if chance(rng, 3) { 80 } else { 4 };
     let mut policies = Vec::new();
     let mut former = None;
     for number in 0..count {
@@ -66,13 +69,29 @@ pub(super) fn policies(rng: &mut Rng, tiers: &[Value]) -> Vec<Value> {
     policies
 }
 
-/// Most rules of a policy: few, or enough for lists of several words of bits, or of several chunks.
-fn most_rules(rng: &mut Rng) -> usize {
-    match rng.u16(0..1000) {
-        0..4 => 1024,
-        4..30 => 80,
-        _ => 4,
-    }
+/// Policies whose lists take several chunks: many rules, of which each matches few packets.
+fn long_policies(rng: &mut Rng) -> Vec<Value> {
+    let count = rng.usize(5..=8);
+    (0..count)
+        .map(|number| {
+            let mut spec = Map::new();
+            let rules: Vec<Value> = (0..1024).map(|_| narrow_rule(rng)).collect();
+            spec.insert("ingress".to_owned(), rules.into());
+            resource("GlobalNetworkPolicy", &format!("long{number}"), &spec)
+        })
+        .collect()
+}
+
+fn narrow_rule(rng: &mut Rng) -> Value {
+    let ipv6 = rng.bool();
+    let mut net = || super::addresses::host(rng, ipv6).to_string();
+    let (source, destination) = (net(), net());
+    json!({
+        "action": pick(rng, &["Allow", "Deny", "Log"]),
+        "protocol": pick(rng, &["TCP", "UDP", "SCTP"]),
+        "source": { "nets": [source] },
+        "destination": { "nets": [destination], "ports": [pick(rng, &PORTS)] },
+    })
 }
 
 fn policy(rng: &mut Rng, tiers: &[&str], most_rules: usize) -> Map<String, Value> {
