@@ -170,7 +170,7 @@ fn glance<A: Address>(scene: &Scene<'_>, offset: u32) -> u32 {
         Family::V6 => FAMILY_V6,
     };
     match parsed {
-        Ok(()) if plain => family | next::TRACK,
+        Ok(()) if plain => family | after_stages(&work.packet),
         Ok(()) => {
             work.missed = 0;
             family | next::STAGES
@@ -298,7 +298,17 @@ fn step<A: Address>(
 fn stages<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
     match before_tracking(scene, work) {
         Some(reason) => settle(scene, work, reason),
-        None => next::TRACK,
+        None => after_stages(&work.packet),
+    }
+}
+
+/// What is next for a packet that nothing before the connection table has decided about.
+#[inline(always)]
+fn after_stages<A: Address>(packet: &Packet<A>) -> u32 {
+    if conntrack::is_opening(packet) {
+        next::OPEN
+    } else {
+        next::TRACK
     }
 }
 

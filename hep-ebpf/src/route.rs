@@ -83,13 +83,16 @@ fn is_for_dhcp_client<A: Address>(packet: &Packet<A>) -> bool {
         && (packet.src_port, packet.dst_port) == DHCP
 }
 
+/// Whether the reverse path of new flows is checked here.
+#[inline(always)]
+pub(crate) fn checks_reverse_path(scene: &Scene<'_>) -> bool {
+    matches!(scene.direction, Direction::Ingress)
+        && (scene.has(FLAG_RPF_STRICT) || scene.has(FLAG_RPF_LOOSE))
+}
+
 /// Whether a new flow that arrives fails the reverse-path check (spec EV-187).
 #[inline(never)]
 pub(crate) fn fails_reverse_path<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
-    let strict = scene.has(FLAG_RPF_STRICT);
-    if !strict && !scene.has(FLAG_RPF_LOOSE) {
-        return false;
-    }
     if packet.protocol == protocol::ICMPV6
         || packet.src.is_unspecified()
         || packet.src.is_link_local()
@@ -98,7 +101,7 @@ pub(crate) fn fails_reverse_path<A: Address>(scene: &Scene<'_>, packet: &Packet<
     }
     let ifindex = scene.interface.ifindex;
     match ask(scene, packet, Leg::Back) {
-        Way::Through(way_back) => strict && way_back != ifindex,
+        Way::Through(way_back) => scene.has(FLAG_RPF_STRICT) && way_back != ifindex,
         Way::None => true,
         // The kernel does not tell a host that forwards nothing.
         Way::Unknown => false,

@@ -12,13 +12,16 @@ use hep_common::{
 
 use crate::{
     address::Address,
-    maps::{self, Slot, Table},
+    maps::{self, FullTable, Slot},
     parse::Packet,
 };
 
 /// The class at `index`.
 #[inline(always)]
-fn class_at(table: &Table<PortClasses>, index: u32) -> Option<u32> {
+fn class_at<const BLOCKS: usize>(
+    table: &FullTable<PortClasses, BLOCKS>,
+    index: u32,
+) -> Option<u32> {
     let position = (index & PORTS_PER_BLOCK.wrapping_sub(1)) as usize;
     let classes = table.get(index / PORTS_PER_BLOCK)?;
     classes.classes.get(position).map(|class| u32::from(*class))

@@ -11,7 +11,10 @@ use hep_common::{
     settings::FLAG_ALLOW_INVALID,
 };
 
-use super::{by_rules, icmp, known::said, opens};
+use super::{
+    by_rules, find, icmp, is_opening,
+    known::{self, Syn, said},
+};
 use crate::{
     address::Address,
     classify::{Answer, classify},
@@ -21,34 +24,66 @@ use crate::{
     scene::{Route, Scene, Work, opposite},
 };
 
-/// Judges a packet of no known flow, and remembers the flow it opens.
+/// Judges a packet of no known flow, or one that opens a connection, and remembers the flow it opens.
+/// That takes the place of an established one if `replaces`.
 #[inline(always)]
-pub(super) fn judge<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Reason {
+pub(crate) fn judge<A: Address>(
+    scene: &Scene<'_>,
+    work: &mut Work<A>,
+    mut replaces: bool,
+) -> Reason {
     let packet = &work.packet;
-    let midstream = packet.protocol == protocol::TCP && !opens(packet.tcp_flags);
+    let opening = is_opening(packet);
+    let midstream = packet.protocol == protocol::TCP && !opening;
     if midstream && packet.tcp_flags & tcp::STATE != tcp::ACK && !scene.has(FLAG_ALLOW_INVALID) {
         return Reason::InvalidTcp;
     }
     let forwarded = route::is_forwarded(scene, packet, &mut work.trace);
-    if matches!(scene.direction, Direction::Ingress) && route::fails_reverse_path(scene, packet) {
+    let sender = set_key(work);
+    if route::checks_reverse_path(scene)
+        && !(opening && is_known(scene, work))
+        && route::fails_reverse_path(scene, &work.packet)
+    {
         return Reason::ReversePath;
     }
-    let opener = if midstream && !forwarded && is_failsafe_reply(scene, work) {
-        Opener::Receiver
-    } else {
-        Opener::Sender
-    };
-    let reason = match opener {
-        Opener::Receiver => Reason::Failsafe,
-        Opener::Sender => by_rules(scene, work),
-    };
-    if reason.allows() && !icmp::is_reply(work.packet.protocol, work.packet.icmp_type) {
-        remember(scene, work, opener);
-        if midstream {
-            scene.note(Note::PickedUp);
+    if midstream && !forwarded && is_failsafe_reply(scene, work) {
+        remember(scene, work, Opener::Receiver);
+        scene.note(Note::PickedUp);
+        return Reason::Failsafe;
+    }
+    let reason = by_rules(scene, work);
+    if !reason.allows() || icmp::is_reply(work.packet.protocol, work.packet.icmp_type) {
+        return reason;
+    }
+    if opening {
+        match known::take_syn(scene, work, sender) {
+            Syn::Taken => return reason,
+            Syn::Opens => {}
+            Syn::Reopens => replaces = true,
         }
     }
+    remember(scene, work, Opener::Sender);
+    if replaces {
+        A::remove_established(&work.key);
+    }
+    if midstream {
+        scene.note(Note::PickedUp);
+    }
     reason
+}
+
+/// Writes down the key of the packet at hand; which end sent it.
+#[inline(never)]
+fn set_key<A: Address>(work: &mut Work<A>) -> usize {
+    let (key, sender) = super::key(&work.packet);
+    work.key = key;
+    sender
+}
+
+/// Whether there is a flow with the key at hand.
+#[inline(never)]
+fn is_known<A: Address>(scene: &Scene<'_>, work: &Work<A>) -> bool {
+    find(scene, work).is_some()
 }
 
 /// Which end of a flow opened it.
@@ -93,7 +128,7 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, opener: Opener) {
         (Route::Forwarded, Direction::Egress) => JUDGED_FORWARD << 1,
         (Route::Local | Route::Unknown, _) => 0,
     };
-    let midstream = packet.protocol == protocol::TCP && !opens(packet.tcp_flags);
+    let midstream = packet.protocol == protocol::TCP && !is_opening(&*packet);
     // Of a connection that is picked up, the handshake is taken for complete.
     let complete = if midstream { leg::SYN | leg::ACK } else { 0 };
     let says = said(&*packet) | complete;
@@ -128,10 +163,24 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, opener: Opener) {
 /// this host has open (spec EV-070 (b)).
 #[inline(always)]
 fn is_failsafe_reply<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
+    set_answered(work);
     let Work {
         packet,
         other: answered,
         other_trace: trace,
+        ..
+    } = work;
+    let lists = Scene::lists_at::<A>(scene.interface, opposite(scene.direction));
+    let answer = classify(scene.slot, lists.local, answered, trace, 0);
+    answer == Answer::Verdict(Reason::Failsafe) && has_socket(scene, packet)
+}
+
+/// Writes down the packet that the one at hand answers.
+#[inline(never)]
+fn set_answered<A: Address>(work: &mut Work<A>) {
+    let Work {
+        packet,
+        other: answered,
         ..
     } = work;
     *answered = Packet {
@@ -139,9 +188,6 @@ fn is_failsafe_reply<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool 
         dst_port: packet.src_port,
         ..Packet::bare(packet.dst, packet.src, packet.protocol)
     };
-    let lists = Scene::lists_at::<A>(scene.interface, opposite(scene.direction));
-    let answer = classify(scene.slot, lists.local, answered, trace, 0);
-    answer == Answer::Verdict(Reason::Failsafe) && has_socket(scene, packet)
 }
 
 /// Whether this host has the connection open that the packet belongs to.

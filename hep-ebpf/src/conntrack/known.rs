@@ -9,15 +9,15 @@ use hep_common::{
     settings::FLAG_ALLOW_INVALID,
 };
 
-use super::{Home, Known, Stale, approving_hook, by_rules, icmp, is_current, opener, opens, pick};
+use super::{Home, Known, Stale, approving_hook, by_rules, find, icmp, is_current, opener, pick};
 use crate::{
     address::Address,
     maps::Flow,
     parse::{Packet, tcp},
-    scene::{Route, Scene, Work},
+    scene::{Route, Scene, Trace, Work},
 };
 
-/// Judges a packet of a known flow; `None` if it opens a new one.
+/// Judges a packet of a known flow that does not open a connection; `None` if it opens a new flow.
 ///
 /// # Errors
 ///
@@ -28,59 +28,87 @@ pub(super) fn judge<A: Address>(
     work: &mut Work<A>,
     known: &Known,
 ) -> Result<Option<Reason>, Stale> {
-    let Known { sender, flow, .. } = known;
+    let Known { sender, flow, home } = known;
     let packet = &work.packet;
     let conn = flow.copied();
     let from_opener = *sender == opener(&conn);
-    let opening = packet.protocol == protocol::TCP && opens(packet.tcp_flags);
-    let reopens = opening && (is_over(&conn) || conn.flags & FLAG_BLOCKED != 0);
-    if reopens
-        || !icmp::fits(
-            packet.protocol,
-            conn.icmp_type,
-            packet.icmp_type,
-            from_opener,
-        )
-    {
+    if !icmp::fits(
+        packet.protocol,
+        conn.icmp_type,
+        packet.icmp_type,
+        from_opener,
+    ) {
         return Ok(None);
     }
 
-    let hook = approving_hook(scene, &conn, *sender);
-    let mut approval = pick(conn.approvals, hook);
-    if approval.ifindex == ANY_INTERFACE {
-        approval.ifindex = scene.interface.ifindex;
-        flow.set_approval(hook, approval);
-    }
-    if !opening && !is_current(scene, approval.generation) && work.revalidated == 0 {
+    let (hook, approval) = approval_here(scene, *flow, &conn, *sender);
+    if !is_current(scene, approval.generation) && work.revalidated == 0 {
         return Err(Stale);
     }
-    if !opening && conn.flags & FLAG_BLOCKED != 0 {
+    if conn.flags & FLAG_BLOCKED != 0 {
         flow.refresh(scene.now_ns);
         return Ok(Some(Reason::Blocked));
     }
 
     let elsewhere = from_opener && approval.ifindex != scene.interface.ifindex;
     let mut verdict = Reason::Established;
-    if opening || approval.ifindex == 0 || elsewhere {
+    if approval.ifindex == 0 || elsewhere {
         if approval.ifindex == 0 && !may_be_approved(scene, packet) {
             return Ok(Some(Reason::InvalidTcp));
         }
-        let reason = by_rules(scene, work);
-        if !reason.allows() {
-            return Ok(Some(reason));
+        verdict = by_rules(scene, work);
+        if !verdict.allows() {
+            return Ok(Some(verdict));
         }
-        if from_opener || approval.ifindex == 0 {
-            let approval = Approval {
-                ifindex: scene.interface.ifindex,
-                generation: scene.generation,
-                slot: work.trace.slot,
-            };
-            approve(*flow, hook, approval, work.trace.route == Route::Forwarded);
-        }
-        verdict = reason;
+        approve(scene, &work.trace, *flow, hook);
     }
-    advance(scene, work, *flow, *sender, known.home);
+    advance(scene, work, *flow, *sender, *home);
     Ok(Some(verdict))
+}
+
+/// What became of a SYN that the rules accept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Syn {
+    /// Its flow has it.
+    Taken,
+    /// It opens a new flow.
+    Opens,
+    /// It opens a new flow, which takes the place of an established one that has ended or is blocked.
+    Reopens,
+}
+
+/// Takes a SYN that the rules accept into its flow, if there is one (spec EV-140, EV-141, EV-160).
+#[inline(never)]
+pub(super) fn take_syn<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, sender: usize) -> Syn {
+    let Some((flow, home)) = find(scene, work) else {
+        return Syn::Opens;
+    };
+    let conn = flow.copied();
+    if is_over(&conn) || conn.flags & FLAG_BLOCKED != 0 {
+        return match home {
+            Home::Established => Syn::Reopens,
+            Home::Half => Syn::Opens,
+        };
+    }
+    let (hook, approval) = approval_here(scene, flow, &conn, sender);
+    if sender == opener(&conn) || approval.ifindex == 0 {
+        approve(scene, &work.trace, flow, hook);
+    }
+    advance(scene, work, flow, sender, home);
+    Syn::Taken
+}
+
+/// The hook whose approval a packet of `sender` needs, and the approval; if that was given wherever
+/// the flow is seen next, that is here.
+#[inline(always)]
+fn approval_here(scene: &Scene<'_>, flow: Flow, conn: &Conn, sender: usize) -> (usize, Approval) {
+    let hook = approving_hook(scene, conn, sender);
+    let mut approval = pick(conn.approvals, hook);
+    if approval.ifindex == ANY_INTERFACE {
+        approval.ifindex = scene.interface.ifindex;
+        flow.set_approval(hook, approval);
+    }
+    (hook, approval)
 }
 
 /// Whether a packet that has found its flow not approved at this kind of hook is judged by the rules
@@ -100,10 +128,16 @@ fn is_over(conn: &Conn) -> bool {
     a & (leg::FIN | leg::RST) != 0 && b & (leg::FIN | leg::RST) != 0
 }
 
-/// Stores one hook's approval, and whether it came from the forward list.
+/// Stores the approval of one hook: of the rule that has just accepted a packet here.
 #[inline(always)]
-fn approve(flow: Flow, hook: usize, approval: Approval, forwarded: bool) {
+fn approve(scene: &Scene<'_>, trace: &Trace, flow: Flow, hook: usize) {
+    let approval = Approval {
+        ifindex: scene.interface.ifindex,
+        generation: scene.generation,
+        slot: trace.slot,
+    };
     flow.set_approval(hook, approval);
+    let forwarded = trace.route == Route::Forwarded;
     let bit = if hook == 0 {
         JUDGED_FORWARD
     } else {

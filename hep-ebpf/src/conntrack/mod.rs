@@ -13,6 +13,7 @@ use hep_common::{
     settings::FLAG_REVALIDATE,
 };
 
+pub(crate) use fresh::judge as open;
 pub(crate) use related::{is_error, related};
 pub(crate) use revalidate::revalidate;
 
@@ -65,10 +66,10 @@ fn approving_hook(scene: &Scene<'_>, conn: &Conn, sender: usize) -> usize {
     direction as usize
 }
 
-/// Whether these TCP flags open a connection.
+/// Whether a packet opens a TCP connection. The rules judge it even if its flow is known (spec EV-140).
 #[inline(always)]
-const fn opens(tcp_flags: u8) -> bool {
-    tcp_flags & tcp::STATE == tcp::SYN
+pub(crate) fn is_opening<A>(packet: &Packet<A>) -> bool {
+    packet.protocol == protocol::TCP && packet.tcp_flags & tcp::STATE == tcp::SYN
 }
 
 /// Whether an approval is of the rules in force, or may be of older ones.
@@ -152,16 +153,6 @@ pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result
         }),
         Err(Stale) => Err(Todo::Revalidate),
     }
-}
-
-/// Judges a packet as the first of a flow, after [`track`] has noted its key.
-#[inline(always)]
-pub(crate) fn open<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, replaces: bool) -> Reason {
-    let reason = fresh::judge(scene, work);
-    if reason.allows() && replaces {
-        A::remove_established(&work.key);
-    }
-    reason
 }
 
 /// Which table a flow is in.

@@ -56,16 +56,35 @@ fn description_page() -> aya_obj::Map {
 
 #[cfg(test)]
 mod tests {
+    use hep_common::{
+        address::ROOT_LEN,
+        port::{DESTINATION_LEN, PORTS_PER_BLOCK, SOURCE_LEN},
+    };
+
     use super::*;
     use crate::datapath::names;
 
-    /// Every outer map's template is a map that `fill` can create in any size and map into memory.
+    /// Every outer map's template is a map that `fill` can map into memory, and create in any size
+    /// or in the one size that its tables have.
     #[test]
-    fn inner_arrays_are_resizable_and_mappable() {
+    fn inner_arrays_are_mappable_and_resizable_or_of_fixed_length() {
+        let fixed = [
+            (names::ROOTS4, ROOT_LEN),
+            (names::ROOTS6, ROOT_LEN),
+            (names::DPORTS, DESTINATION_LEN / PORTS_PER_BLOCK),
+            (names::SPORTS, SOURCE_LEN / PORTS_PER_BLOCK),
+        ];
         for map in names::OUTER {
             let inner = inner(map).expect("has a template");
-            if inner.map_type() == bpf_map_type::BPF_MAP_TYPE_ARRAY as u32 {
-                assert_eq!(inner.map_flags(), 0x1400, "flags of {map}");
+            if inner.map_type() != bpf_map_type::BPF_MAP_TYPE_ARRAY as u32 {
+                continue;
+            }
+            match fixed.iter().find(|(name, _)| *name == map) {
+                Some((_, length)) => {
+                    assert_eq!(inner.map_flags(), 0x400, "flags of {map}");
+                    assert_eq!(inner.max_entries(), *length, "length of {map}");
+                }
+                None => assert_eq!(inner.map_flags(), 0x1400, "flags of {map}"),
             }
         }
     }
