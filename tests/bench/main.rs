@@ -38,7 +38,7 @@ fn main() -> Result<()> {
     let figures = micro::run(effort)?;
     plane::run(arguments.quick)?;
     if arguments.check {
-        expectation::check(&figures)?;
+        expectation::check(&figures, arguments.quick)?;
     }
     Ok(())
 }
