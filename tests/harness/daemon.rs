@@ -38,6 +38,7 @@ pub struct Daemon {
     scratch: TempDir,
     bpffs: PathBuf,
     options: Vec<String>,
+    binary: PathBuf,
     child: Option<Child>,
 }
 
@@ -89,6 +90,7 @@ impl Daemon {
             scratch,
             bpffs,
             options: options.iter().map(ToString::to_string).collect(),
+            binary: binary().to_owned(),
             child: None,
         }
     }
@@ -105,6 +107,18 @@ impl Daemon {
         &self.bpffs
     }
 
+    /// Has the next [`Daemon::spawn`], and commands from now on, run another build.
+    pub fn install(&mut self, binary: &Path) {
+        self.binary = binary.to_owned();
+    }
+
+    /// The process, while it runs.
+    #[must_use]
+    pub fn process(&self) -> Option<Pid> {
+        let id = self.child.as_ref()?.id();
+        Some(Pid::from_raw(i32::try_from(id).expect("process ids fit")))
+    }
+
     /// Runs `hep run`.
     ///
     /// # Panics
@@ -119,7 +133,7 @@ impl Daemon {
             .expect("open the log");
         let copy = log.try_clone().expect("share the log");
         let child = self.namespace.run(|| {
-            Command::new(binary())
+            Command::new(&self.binary)
                 .arg("run")
                 .arg("--policy-dir")
                 .arg(self.directory.path())
@@ -131,7 +145,7 @@ impl Daemon {
                 .stderr(copy)
                 .spawn()
         });
-        self.child = Some(child.unwrap_or_else(|e| panic!("run {}: {e}", binary().display())));
+        self.child = Some(child.unwrap_or_else(|e| panic!("run {}: {e}", self.binary.display())));
     }
 
     /// The options that name this instance to every command.
@@ -161,8 +175,13 @@ impl Daemon {
     /// Runs a command on this instance.
     #[must_use]
     pub fn hep(&self, arguments: &[&str]) -> Said {
-        self.namespace
-            .run(|| Said::by(Command::new(binary()).args(arguments).args(self.instance())))
+        self.namespace.run(|| {
+            Said::by(
+                Command::new(&self.binary)
+                    .args(arguments)
+                    .args(self.instance()),
+            )
+        })
     }
 
     /// `hep status -o json`.
@@ -293,11 +312,11 @@ impl Daemon {
     }
 
     fn end(&mut self, signal: Signal) {
-        let Some(mut child) = self.child.take() else {
+        let process = self.process();
+        let (Some(mut child), Some(process)) = (self.child.take(), process) else {
             return;
         };
-        let id = i32::try_from(child.id()).expect("process ids fit");
-        if kill(Pid::from_raw(id), signal).is_ok() {
+        if kill(process, signal).is_ok() {
             let ended = eventually(Duration::from_secs(10), || {
                 child.try_wait().is_ok_and(|status| status.is_some())
             });

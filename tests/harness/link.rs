@@ -7,10 +7,11 @@ use std::{
 
 use nix::{
     errno::Errno,
+    net::if_::if_nametoindex,
     sys::{
         socket::{
             AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrLike as _,
-            SockaddrStorage, bind, recv, sendto, setsockopt, socket, sockopt,
+            SockaddrStorage, bind, recv, recvfrom, sendto, setsockopt, socket, sockopt,
         },
         time::TimeVal,
     },
@@ -25,7 +26,9 @@ const FRAME_BYTES: usize = 65_536;
 #[derive(Debug)]
 pub struct Link {
     socket: OwnedFd,
-    address: LinkAddr,
+    index: usize,
+    /// None if the interface has no link layer; it then cannot be sent to.
+    address: Option<LinkAddr>,
 }
 
 impl Link {
@@ -37,11 +40,12 @@ impl Link {
     #[must_use]
     pub fn open(namespace: &Namespace, interface: &str) -> Self {
         namespace.run(|| {
+            let index = if_nametoindex(interface)
+                .unwrap_or_else(|error| panic!("interface {interface}: {error}"));
             let address = nix::ifaddrs::getifaddrs()
                 .expect("list interfaces")
                 .filter(|entry| entry.interface_name == interface)
-                .find_map(|entry| entry.address.as_ref().and_then(link_address))
-                .unwrap_or_else(|| panic!("no interface {interface}"));
+                .find_map(|entry| entry.address.as_ref().and_then(link_address));
             let socket = socket(
                 AddressFamily::Packet,
                 SockType::Raw,
@@ -49,10 +53,16 @@ impl Link {
                 SockProtocol::EthAll,
             )
             .expect("packet socket (needs CAP_NET_RAW)");
-            bind(socket.as_raw_fd(), &address).expect("bind the packet socket");
+            if let Some(address) = &address {
+                bind(socket.as_raw_fd(), address).expect("bind the packet socket");
+            }
             let wait = TimeVal::new(0, 10_000);
             setsockopt(&socket, sockopt::ReceiveTimeout, &wait).expect("set a receive timeout");
-            Self { socket, address }
+            Self {
+                socket,
+                index: usize::try_from(index).expect("indices fit"),
+                address,
+            }
         })
     }
 
@@ -60,14 +70,10 @@ impl Link {
     ///
     /// # Panics
     ///
-    /// If the interface refuses it.
+    /// If the interface refuses it, or has no link layer.
     pub fn send(&self, frame: &[u8]) {
-        let sent = sendto(
-            self.socket.as_raw_fd(),
-            frame,
-            &self.address,
-            MsgFlags::empty(),
-        );
+        let address = self.address.as_ref().expect("a link layer");
+        let sent = sendto(self.socket.as_raw_fd(), frame, address, MsgFlags::empty());
         match sent {
             // What the kernel says of a packet that TC dropped.
             Ok(_) | Err(Errno::ENOBUFS) => {}
@@ -89,8 +95,8 @@ impl Link {
         let deadline = Instant::now() + limit;
         let mut buffer = vec![0; FRAME_BYTES];
         loop {
-            match recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
-                Ok(length) if wanted(&buffer[..length]) => {
+            match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut buffer) {
+                Ok((length, from)) if self.is_here(from) && wanted(&buffer[..length]) => {
                     buffer.truncate(length);
                     return Some(buffer);
                 }
@@ -101,6 +107,11 @@ impl Link {
                 return None;
             }
         }
+    }
+
+    /// Whether a frame passed this interface: a socket that could not be bound hears them all.
+    fn is_here(&self, from: Option<LinkAddr>) -> bool {
+        from.is_some_and(|from| from.ifindex() == self.index)
     }
 
     /// Forgets the frames that passed until now.
