@@ -96,6 +96,23 @@ impl Site {
         ));
     }
 
+    /// Tells the machines each other's link-layer addresses for good, so that no packet waits for
+    /// neighbour discovery.
+    pub fn pin_neighbours(&self) {
+        for net in Net::both() {
+            let neighbour = |namespace: &Namespace, address: IpAddr, at: Mac, interface: &str| {
+                namespace.ip(&format!(
+                    "neighbour replace {address} lladdr {} dev {interface} nud permanent",
+                    mac(at)
+                ));
+            };
+            neighbour(&self.host, net.peer, OUTSIDE_MAC, "eth0");
+            neighbour(&self.host, net.inner, INSIDE_MAC, "eth1");
+            neighbour(&self.outside, net.host, HOST_MAC, "eth0");
+            neighbour(&self.inside, net.host_inside, HOST_INSIDE_MAC, "eth0");
+        }
+    }
+
     /// The namespace that has `address`; addresses that nobody has are outside.
     #[must_use]
     pub fn owner(&self, address: IpAddr) -> &Namespace {

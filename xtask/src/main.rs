@@ -8,6 +8,7 @@ mod fuzz;
 mod kernels;
 mod lint;
 mod setup;
+mod soak;
 mod spec;
 mod test;
 
@@ -36,6 +37,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Random packets under random policies, judged by the kernel and by the reference evaluator
     Fuzz(fuzz::Arguments),
+    /// What must hold while everything is done to the firewall that can be, with figures
+    Soak(soak::Arguments),
     /// Run the suites that need a kernel on other kernels, each in a guest (needs qemu)
     Kernels(kernels::Arguments),
     /// List the statements of tests/spec with the tests that cite them; fail on one without
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Task::Lint => setup::run().and_then(|environment| lint::run(&environment)),
         Task::Bench(arguments) => bench::run(arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Soak(arguments) => soak::run(&arguments),
         Task::Kernels(arguments) => kernels::run(&arguments),
         Task::SpecCoverage => spec::run(),
     };

@@ -1,0 +1,145 @@
+//! No gap: traffic goes on while policies are swapped, and daemons killed, upgraded and downgraded.
+
+use std::{
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use fastrand::Rng;
+use hep_tests::{daemon::Daemon, hep, site::Site};
+
+use crate::{figure::Figures, policies, traffic::Traffic};
+
+/// What the traffic amounts to at least, packets a second.
+pub(crate) const RATE: f64 = 20_000.0;
+
+/// How often what is done.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Plan {
+    /// Policies brought into force
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
+    pub(crate) swaps: u64,
+    /// Times that the daemon is killed (SIGKILL) at a random moment and started again
+    #[arg(long, value_name = "NUMBER", default_value_t = 200)]
+    pub(crate) kills: u64,
+    /// Times that another build takes over
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    pub(crate) upgrades: u64,
+    /// The other build
+    #[arg(long, value_name = "PATH", env = "HEP_OTHER_BUILD")]
+    pub(crate) other_build: Option<PathBuf>,
+    /// Times that a build with another layout of the maps takes over
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    pub(crate) layouts: u64,
+    /// The build with another layout of the maps
+    #[arg(long, value_name = "PATH", env = "HEP_OTHER_LAYOUT")]
+    pub(crate) other_layout: Option<PathBuf>,
+    /// Where random moments start from
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Packets a second that there must be; 0 on a machine that is busy with other things
+    #[arg(long, value_name = "NUMBER", default_value_t = RATE)]
+    pub(crate) rate: f64,
+}
+
+impl Plan {
+    /// The same, shortened.
+    pub(crate) fn quick(self) -> Self {
+        Self {
+            swaps: 5,
+            kills: 3,
+            upgrades: 1,
+            layouts: 1,
+            rate: 0.0,
+            ..self
+        }
+    }
+}
+
+/// Runs the soak.
+pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
+    let site = Site::new();
+    site.pin_neighbours();
+    let mut daemon = Daemon::prepare(&site.host, &[]);
+    let mut number = 0;
+    daemon.directory().write(FILE, &policies::variant(number));
+    let start = Instant::now();
+    daemon.spawn();
+    daemon.wait_for(1);
+    let startup = start.elapsed();
+    let mut traffic = Traffic::open(&site);
+    let mut next = || {
+        number += 1;
+        policies::variant(number)
+    };
+
+    if plan.swaps > 0 {
+        let (longest, outcome) = traffic.during(|| {
+            (0..plan.swaps)
+                .map(|_| daemon.apply(FILE, &next()))
+                .max()
+                .unwrap_or_default()
+        });
+        figures.exactly("swaps", plan.swaps, plan.swaps);
+        figures.tell("swaps: longest until in force, ms", longest.as_millis());
+        outcome.report("swaps", plan.rate, figures);
+    }
+    if plan.kills > 0 {
+        let mut rng = Rng::with_seed(plan.seed);
+        let ((), outcome) = traffic.during(|| {
+            for _ in 0..plan.kills {
+                // Half of the daemons die while they load, or start.
+                if rng.bool() {
+                    daemon.directory().write(FILE, &next());
+                }
+                thread::sleep(startup.mul_f64(rng.f64() * 1.5));
+                daemon.crash();
+                daemon.spawn();
+            }
+            settle(&mut daemon, &next());
+        });
+        figures.exactly("kills", plan.kills, plan.kills);
+        outcome.report("kills", plan.rate, figures);
+    }
+    for (part, count, other) in [
+        ("upgrades", plan.upgrades, plan.other_build.as_deref()),
+        ("layouts", plan.layouts, plan.other_layout.as_deref()),
+    ] {
+        let Some(other) = other.filter(|_| count > 0) else {
+            continue;
+        };
+        let ((), outcome) = traffic.during(|| take_turns(&mut daemon, other, count, &mut next));
+        figures.exactly(part, count, count);
+        outcome.report(part, plan.rate, figures);
+    }
+}
+
+/// The file that is swapped.
+const FILE: &str = "all.yaml";
+
+/// Starts `other` and the usual build in turn, each taking over from the one before.
+fn take_turns(daemon: &mut Daemon, other: &Path, count: u64, next: &mut impl FnMut() -> String) {
+    for turn in 0..count {
+        daemon.stop();
+        daemon.install(if turn % 2 == 0 { other } else { hep::binary() });
+        daemon.spawn();
+        settle(daemon, &next());
+    }
+    daemon.stop();
+    daemon.install(hep::binary());
+    daemon.spawn();
+    settle(daemon, &next());
+}
+
+/// Waits for the daemon that was started last, and has it bring a policy into force.
+fn settle(daemon: &mut Daemon, policy: &str) {
+    let process = daemon.process().expect("it was started");
+    let is_ready = hep_tests::eventually(Duration::from_secs(60), || {
+        let said = daemon.hep(&["status", "-o", "json"]);
+        let status: serde_json::Value = serde_json::from_str(&said.stdout).unwrap_or_default();
+        status["ready"] == true && status["daemon"]["pid"] == process.as_raw()
+    });
+    assert!(is_ready, "the daemon does not come up:\n{}", daemon.log());
+    daemon.apply(FILE, policy);
+}

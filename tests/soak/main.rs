@@ -1,0 +1,55 @@
+//! Soaks: what must hold while everything is done to the firewall that can be, with figures.
+//!
+//! `cargo xtask soak` runs them at full length; as tests they run shortened.
+
+mod connections;
+mod continuity;
+mod figure;
+mod policies;
+#[cfg(test)]
+mod quick;
+mod streams;
+mod traffic;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::figure::Figures;
+
+/// Soaks of the firewall, in namespaces of their own; `HEP_BIN` names the build to soak.
+#[derive(Parser)]
+#[command(name = "hep-soak")]
+struct Arguments {
+    /// As short as in the tests, whatever the other options say
+    #[arg(long, global = true)]
+    quick: bool,
+    #[command(subcommand)]
+    soak: Soak,
+}
+
+#[derive(Subcommand)]
+enum Soak {
+    /// Traffic while policies are swapped, and daemons killed and replaced
+    Continuity(continuity::Plan),
+}
+
+fn main() -> ExitCode {
+    let figures = run(Arguments::parse());
+    print!("{}", figures.table());
+    if figures.are_met() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn run(Arguments { quick, soak }: Arguments) -> Figures {
+    let mut figures = Figures::default();
+    match soak {
+        Soak::Continuity(plan) => {
+            continuity::run(&if quick { plan.quick() } else { plan }, &mut figures);
+        }
+    }
+    figures
+}

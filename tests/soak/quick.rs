@@ -1,0 +1,22 @@
+//! The soaks, shortened, as tests.
+
+use std::sync::{Mutex, PoisonError};
+
+use clap::Parser as _;
+
+use crate::{Arguments, run};
+
+/// Runs a soak as `--quick` does, without another at the same time: they need the machine.
+#[track_caller]
+fn passes(soak: &str) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let figures = run(Arguments::parse_from(["hep-soak", "--quick", soak]));
+    assert!(figures.are_met(), "\n{}", figures.table());
+}
+
+/// EV-190, EV-191: no packet is judged by nothing or by a mixture, whatever becomes of the daemon.
+#[test]
+fn traffic_does_not_notice_swaps_kills_and_upgrades() {
+    passes("continuity");
+}

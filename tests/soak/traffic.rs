@@ -1,0 +1,282 @@
+//! Traffic that goes on while something is done to the firewall, and what became of it.
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use hep_tests::{namespace::Namespace, site::Site};
+
+use crate::{
+    connections::{Connections, Stalls},
+    figure::Figures,
+    streams::{self, Stream},
+};
+
+/// Packets a second of each stream; with all streams more than 20 000.
+const RATE: u64 = 1000;
+/// Most packets of a stream at once, when the sender comes late: the kernel's queue between two
+/// ends of a link holds 1000.
+const BURST: u64 = 20;
+/// How long what is on the way may take.
+const AFTERGLOW: Duration = Duration::from_millis(300);
+
+/// Streams and connections between the machines of a site.
+pub(crate) struct Traffic<'a> {
+    site: &'a Site,
+    streams: Mutex<Vec<Stream>>,
+    connections: Connections,
+}
+
+/// What became of the traffic while something was done.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) seconds: f64,
+    pub(crate) sent: u64,
+    pub(crate) allowed: u64,
+    pub(crate) allowed_lost: u64,
+    pub(crate) denied: u64,
+    pub(crate) denied_delivered: u64,
+    /// Packets that full queues of the kernel dropped, before or behind the firewall.
+    pub(crate) queues_dropped: u64,
+    pub(crate) stalls: Stalls,
+    /// The first losses, in words.
+    pub(crate) remarks: Vec<String>,
+}
+
+impl<'a> Traffic<'a> {
+    /// Opens all streams and connections; policy must let them.
+    pub(crate) fn open(site: &'a Site) -> Self {
+        Self {
+            site,
+            streams: Mutex::new(streams::all(site)),
+            connections: Connections::open(site),
+        }
+    }
+
+    /// Sends and receives while `work` runs.
+    pub(crate) fn during<T>(&mut self, work: impl FnOnce() -> T) -> (T, Outcome) {
+        let before = self.counts();
+        let queues_before = self.queues_dropped();
+        let start = Instant::now();
+        let (result, stalls) = self.carry(work);
+        let seconds = start.elapsed().as_secs_f64();
+        let outcome = self.outcome(&before, seconds, queues_before, stalls);
+        (result, outcome)
+    }
+
+    fn carry<T>(&mut self, work: impl FnOnce() -> T) -> (T, Stalls) {
+        let stop = AtomicBool::new(false);
+        let streams = &self.streams;
+        let connections = &mut self.connections;
+        thread::scope(|scope| {
+            // Also when `work` panics.
+            let end = StopOnDrop(&stop);
+            let datagrams = scope.spawn(|| pump(streams, &stop));
+            let connections = scope.spawn(|| connections.talk(&stop));
+            let result = work();
+            drop(end);
+            datagrams.join().expect("the pump does not panic");
+            let stalls = connections.join().expect("connections do not panic");
+            (result, stalls)
+        })
+    }
+
+    /// Sent and received of every stream.
+    fn counts(&self) -> Vec<(u64, u64)> {
+        let streams = self.streams.lock().expect("nobody panicked");
+        streams
+            .iter()
+            .map(|stream| (stream.sent, stream.received))
+            .collect()
+    }
+
+    fn outcome(
+        &self,
+        before: &[(u64, u64)],
+        seconds: f64,
+        queues_before: u64,
+        stalls: Stalls,
+    ) -> Outcome {
+        let mut outcome = Outcome {
+            seconds,
+            stalls,
+            queues_dropped: self.queues_dropped() - queues_before,
+            ..Outcome::default()
+        };
+        let streams = self.streams.lock().expect("nobody panicked");
+        for (stream, (sent_before, received_before)) in streams.iter().zip(before) {
+            let sent = stream.sent - sent_before;
+            let received = stream.received - received_before;
+            outcome.sent += sent;
+            if !stream.kind.is_allowed {
+                outcome.denied += sent;
+                outcome.denied_delivered += received;
+                if received > 0 {
+                    outcome
+                        .remarks
+                        .push(format!("{}: {received} delivered", stream.kind));
+                }
+                continue;
+            }
+            outcome.allowed += sent;
+            outcome.allowed_lost += sent - received;
+            if sent > received {
+                let gaps = stream.gaps();
+                let gaps = gaps.get(..8).unwrap_or(&gaps);
+                outcome.remarks.push(format!(
+                    "{}: {} lost of {sent}, numbers {gaps:?}",
+                    stream.kind,
+                    sent - received
+                ));
+            }
+        }
+        outcome
+    }
+
+    /// What the site's queues dropped since they were made: backlogs of interfaces, and buffers of
+    /// sockets.
+    fn queues_dropped(&self) -> u64 {
+        let interfaces = [
+            (&self.site.host, "eth0"),
+            (&self.site.host, "eth1"),
+            (&self.site.outside, "eth0"),
+            (&self.site.inside, "eth0"),
+        ];
+        let backlogs: u64 = interfaces
+            .iter()
+            .map(|(namespace, interface)| rx_dropped(namespace, interface))
+            .sum();
+        let buffers: u64 = [&self.site.host, &self.site.outside, &self.site.inside]
+            .iter()
+            .map(|namespace| full_buffers(namespace))
+            .sum();
+        backlogs + buffers
+    }
+}
+
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Sends every stream at its rate and takes what arrives, until told to stop, and a little longer.
+fn pump(streams: &Mutex<Vec<Stream>>, stop: &AtomicBool) {
+    const TICK: Duration = Duration::from_millis(1);
+    let mut streams = streams.lock().expect("nobody panicked");
+    let mut last = Instant::now();
+    // Thousandths of packets that are due.
+    let mut due = 0;
+    while !stop.load(Ordering::Relaxed) {
+        thread::sleep(TICK);
+        let now = Instant::now();
+        due += u64::try_from((now - last).as_micros()).unwrap_or(u64::MAX) * RATE / 1000;
+        last = now;
+        let count = (due / 1000).min(BURST);
+        due = (due - count * 1000).min(BURST * 1000);
+        for stream in &mut *streams {
+            for _ in 0..count {
+                stream.send();
+            }
+        }
+        for stream in &mut *streams {
+            stream.receive();
+        }
+    }
+    let end = Instant::now() + AFTERGLOW;
+    while Instant::now() < end {
+        let mut is_any = false;
+        for stream in &mut *streams {
+            is_any |= stream.receive();
+        }
+        if !is_any {
+            thread::sleep(TICK);
+        }
+    }
+}
+
+/// Frames that found the backlog of an interface full.
+fn rx_dropped(namespace: &Namespace, interface: &str) -> u64 {
+    let text = namespace.command("ip", &["-s", "-j", "link", "show", "dev", interface]);
+    let links: serde_json::Value = serde_json::from_str(&text).expect("ip prints JSON");
+    let dropped = &links[0]["stats64"]["rx"]["dropped"];
+    dropped.as_u64().expect("interfaces count what they drop")
+}
+
+/// Datagrams that found the buffer of a socket full.
+fn full_buffers(namespace: &Namespace) -> u64 {
+    let read = |path: &str| {
+        namespace.run(|| std::fs::read_to_string(path).expect("the kernel counts datagrams"))
+    };
+    value(&read("/proc/thread-self/net/snmp"), "Udp:", "RcvbufErrors")
+        + read("/proc/thread-self/net/snmp6")
+            .lines()
+            .find_map(|line| line.strip_prefix("Udp6RcvbufErrors"))
+            .and_then(|number| number.trim().parse::<u64>().ok())
+            .unwrap_or(0)
+}
+
+/// The column `name` of a pair of lines that begin with `line`: names, then values.
+fn value(text: &str, line: &str, name: &str) -> u64 {
+    let mut lines = text.lines().filter(|text| text.starts_with(line));
+    let (Some(names), Some(values)) = (lines.next(), lines.next()) else {
+        return 0;
+    };
+    names
+        .split_whitespace()
+        .zip(values.split_whitespace())
+        .find(|(found, _)| *found == name)
+        .and_then(|(_, value)| value.parse().ok())
+        .unwrap_or(0)
+}
+
+impl Outcome {
+    /// The figures of one part of a soak.
+    pub(crate) fn report(&self, part: &str, rate: f64, figures: &mut Figures) {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a rate of 15 digits is exact enough"
+        )]
+        let found = self.sent as f64 / self.seconds;
+        figures.at_least(format!("{part}: packets a second"), found.round(), rate);
+        figures.tell(format!("{part}: allowed packets"), self.allowed);
+        figures.tell(
+            format!("{part}: of these, dropped by full queues of the kernel"),
+            self.queues_dropped,
+        );
+        figures.exactly(
+            format!("{part}: allowed packets lost otherwise"),
+            self.allowed_lost.saturating_sub(self.queues_dropped),
+            0,
+        );
+        figures.tell(format!("{part}: denied packets"), self.denied);
+        figures.exactly(
+            format!("{part}: denied packets delivered"),
+            self.denied_delivered,
+            0,
+        );
+        self.stalls.report(part, figures);
+        for remark in &self.remarks {
+            println!("{part}: {remark}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::value;
+
+    #[test]
+    fn a_counter_is_found_by_the_name_above_it() {
+        let text = "Tcp: A B\nTcp: 1 2\nUdp: InDatagrams RcvbufErrors\nUdp: 7 3\n";
+        assert_eq!(value(text, "Udp:", "RcvbufErrors"), 3);
+        assert_eq!(value(text, "Udp:", "SndbufErrors"), 0);
+    }
+}
