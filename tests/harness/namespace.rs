@@ -2,13 +2,15 @@
 
 use std::{
     fs::{self, File},
-    io::Write as _,
+    io::{self, ErrorKind, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
         Arc, Once,
         atomic::{AtomicU32, Ordering},
     },
+    thread,
+    time::{Duration, Instant},
 };
 
 use nix::sched::{CloneFlags, setns};
@@ -18,6 +20,9 @@ const PREFIX: &str = "heptest-";
 
 /// Where `ip netns` keeps the handles of named namespaces.
 const HANDLES: &str = "/run/netns";
+
+/// How long an address may stay taken.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A network namespace, removed with everything in it when its last handle is dropped.
 #[derive(Clone, Debug)]
@@ -145,7 +150,7 @@ impl Namespace {
     ///
     /// If `work` does.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             let thread = scope.spawn(|| {
                 self.join();
                 work()
@@ -154,6 +159,17 @@ impl Namespace {
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
+    }
+
+    /// Opens a socket here, at an address that another one may have had just before.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses, or the address stays taken.
+    #[track_caller]
+    pub fn bind<T: Send>(&self, open: impl FnMut() -> io::Result<T> + Send) -> T {
+        self.run(|| once_free(open))
+            .unwrap_or_else(|error| panic!("open a socket in {}: {error}", self.0.name))
     }
 
     /// Takes the current thread into this namespace until the guard is dropped.
@@ -188,6 +204,21 @@ impl Drop for Named {
 impl Drop for Entered {
     fn drop(&mut self) {
         setns(&self.home, CloneFlags::CLONE_NEWNET).expect("return to the first namespace");
+    }
+}
+
+/// Opens a socket as soon as its address is free. A process that another thread starts holds all
+/// sockets of this one until it runs its program, so an address is taken for a moment longer than
+/// the socket that had it.
+pub(crate) fn once_free<T>(mut open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match open() {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            result => return result,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use crate::{namespace::Namespace, packet, site::Site};
+use crate::{namespace::once_free, packet, site::Site};
 
 /// How long something that should get through may take.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -121,7 +121,7 @@ impl Probe {
     fn ask_tcp(&self, limit: Duration) -> std::io::Result<bool> {
         let socket = Socket::new(Domain::for_address(self.to), Type::STREAM, None)?;
         socket.set_reuse_address(true)?;
-        socket.bind(&self.from.into())?;
+        once_free(|| socket.bind(&self.from.into()))?;
         if let Err(error) = socket.connect_timeout(&self.to.into(), limit) {
             return if error.kind() == ErrorKind::TimedOut || error.raw_os_error() == Some(110) {
                 Ok(false)
@@ -138,7 +138,7 @@ impl Probe {
     }
 
     fn ask_udp(&self, limit: Duration) -> std::io::Result<bool> {
-        let socket = UdpSocket::bind(self.from)?;
+        let socket = once_free(|| UdpSocket::bind(self.from))?;
         socket.connect(self.to)?;
         socket.set_read_timeout(Some(limit))?;
         match socket.send(&vec![b'h'; self.payload_bytes]) {
@@ -156,7 +156,7 @@ impl Probe {
             SocketAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
         };
         let socket = Socket::new(domain, Type::DGRAM, Some(protocol))?;
-        socket.bind(&self.from.into())?;
+        once_free(|| socket.bind(&self.from.into()))?;
         socket.set_read_timeout(Some(limit))?;
         let request =
             packet::echo_request(self.from.ip(), self.to.ip(), self.from.port()).payload(16);
@@ -177,24 +177,6 @@ fn uninterrupted<T>(mut call: impl FnMut() -> std::io::Result<T>) -> std::io::Re
         match call() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             result => return result,
-        }
-    }
-}
-
-/// Binds a server in `namespace`. A process that another thread starts holds the sockets of this
-/// one for a moment, so an address of a former server may still be taken.
-fn serve_at<T: Send>(
-    namespace: &Namespace,
-    address: SocketAddr,
-    bind: impl Fn(SocketAddr) -> std::io::Result<T> + Sync,
-) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match namespace.run(|| bind(address)) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < deadline => {
-                thread::sleep(Duration::from_millis(5));
-            }
-            result => return result.unwrap_or_else(|error| panic!("serve at {address}: {error}")),
         }
     }
 }
@@ -312,12 +294,12 @@ impl Servers {
             let namespace = site.owner(address.ip());
             match kind {
                 Kind::Tcp => {
-                    let listener = serve_at(namespace, address, TcpListener::bind);
+                    let listener = namespace.bind(|| TcpListener::bind(address));
                     listener.set_nonblocking(true).expect("set non-blocking");
                     servers.tcp.push(listener);
                 }
                 Kind::Udp => {
-                    let socket = serve_at(namespace, address, UdpSocket::bind);
+                    let socket = namespace.bind(|| UdpSocket::bind(address));
                     socket.set_read_timeout(Some(TICK)).expect("set a timeout");
                     servers.udp.push(socket);
                 }
@@ -408,7 +390,7 @@ impl Connection {
     #[must_use]
     pub fn open(site: &Site, from: IpAddr, to: IpAddr, port: u16) -> Self {
         let to = SocketAddr::new(to, port);
-        let listener = serve_at(site.owner(to.ip()), to, TcpListener::bind);
+        let listener = site.owner(to.ip()).bind(|| TcpListener::bind(to));
         let client = site.owner(from).run(|| {
             let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
             socket.bind(&SocketAddr::new(from, 0).into())?;
@@ -458,7 +440,7 @@ fn carry(from: &mut TcpStream, to: &mut TcpStream, limit: Duration) -> bool {
 #[must_use]
 pub fn time_until(site: &Site, from: IpAddr, to: IpAddr, port: u16, open: bool) -> Duration {
     let target = SocketAddr::new(to, port);
-    let listener = serve_at(site.owner(to), target, TcpListener::bind);
+    let listener = site.owner(to).bind(|| TcpListener::bind(target));
     listener.set_nonblocking(true).expect("set non-blocking");
     let start = Instant::now();
     site.owner(from).run(|| {

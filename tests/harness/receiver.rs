@@ -55,10 +55,8 @@ impl Receiver {
         })
     }
 
-    fn new(namespace: &Namespace, make: impl FnOnce() -> std::io::Result<Socket> + Send) -> Self {
-        let socket = namespace
-            .run(make)
-            .unwrap_or_else(|error| panic!("open a socket (needs root): {error}"));
+    fn new(namespace: &Namespace, make: impl FnMut() -> std::io::Result<Socket> + Send) -> Self {
+        let socket = namespace.bind(make);
         socket
             .set_read_timeout(Some(Duration::from_millis(10)))
             .expect("set a timeout");

@@ -1,12 +1,13 @@
 //! The ground that the other tests stand on: without a daemon, everything gets through.
 
-use std::time::Duration;
+use std::{process::Command, thread, time::Duration};
 
 use hep_tests::{
     address::Net,
     link::Link,
     packet,
     probe::{Connection, Heard, PATIENCE, ping, tcp, udp},
+    receiver::Receiver,
     site::{HOST_MAC, OUTSIDE_MAC, Site},
     tun::Tun,
 };
@@ -54,6 +55,25 @@ fn crafted_frames_are_answered_without_the_daemon() {
             net.host
         );
     }
+}
+
+/// Processes that other tests start hold a socket for a moment after it was closed.
+#[test]
+fn an_address_is_free_again_while_processes_are_started() {
+    let site = Site::new();
+    thread::scope(|scope| {
+        let starting = scope.spawn(|| {
+            for _ in 0..100 {
+                let status = Command::new("true").current_dir("/").status();
+                assert!(status.expect("run true").success());
+            }
+        });
+        while !starting.is_finished() {
+            for net in Net::both() {
+                drop(Receiver::udp(&site.host, net.host, 5353));
+            }
+        }
+    });
 }
 
 #[test]

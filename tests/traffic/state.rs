@@ -132,8 +132,7 @@ fn an_idle_flow_expires_at_its_next_packet() {
         let link = Link::open(&site.outside, "eth0");
         let server = site
             .host
-            .run(|| std::net::UdpSocket::bind((net.host, 5000)))
-            .expect("bind a socket");
+            .bind(|| std::net::UdpSocket::bind((net.host, 5000)));
         link.send(&request.frame());
         server
             .set_read_timeout(Some(PATIENCE))
