@@ -2,9 +2,9 @@
 //!
 //! Each module imports only from those above it: `source` reads files into documents, `model` and
 //! `selector` give them types, `validate` checks what spans resources, `compile` turns a snapshot
-//! into tables, `datapath` loads them into the kernel, `reference` judges packets without it, `cases`
-//! puts policy under test by both, `daemon` keeps everything current, and `cli` is the command
-//! line.
+//! into tables, `datapath` loads them into the kernel, `reference` judges packets without it, `preview`
+//! tells what a load would change, `cases` puts policy under test by both engines, `daemon` keeps
+//! everything current, and `cli` is the command line.
 
 #![deny(unsafe_code)]
 
@@ -14,6 +14,7 @@ pub mod compile;
 pub mod daemon;
 pub mod datapath;
 pub mod model;
+pub mod preview;
 pub mod reference;
 pub mod selector;
 pub mod source;

@@ -1,5 +1,6 @@
 //! The binary on fixture files: exit codes, JSON, and what it says about typical mistakes.
 
+mod diff;
 mod judge;
 mod offline;
 mod validate;

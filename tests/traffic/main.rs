@@ -15,6 +15,7 @@ mod forwarding;
 mod ground;
 mod matching;
 mod order;
+mod preview;
 mod scale;
 mod stages;
 mod state;

@@ -1,8 +1,11 @@
 //! The command line: one file per subcommand, arguments in, text and exit code out.
 
+mod diff;
 mod down;
 mod explain;
+mod host;
 mod instance;
+mod live;
 mod output;
 mod run;
 mod selector;
@@ -77,6 +80,7 @@ enum Command {
     Selector(selector::Arguments),
     Test(test::Arguments),
     Explain(explain::Arguments),
+    Diff(diff::Arguments),
     Down(down::Arguments),
 }
 
@@ -91,6 +95,7 @@ impl Command {
             Self::Validate(arguments) => validate::run(arguments, format),
             Self::Test(arguments) => test::run(arguments, format),
             Self::Explain(arguments) => explain::run(arguments, format),
+            Self::Diff(arguments) => diff::run(arguments, format),
         }
     }
 }

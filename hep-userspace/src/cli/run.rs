@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
-use super::{Exit, Format, Instance, output::print_json};
+use super::{Exit, Format, Instance, host, output::print_json};
 use crate::daemon::{self, DaemonError, EnforceError, Options};
 
 /// Enforce a policy directory until stopped
@@ -94,7 +94,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     };
     let options = Options {
         policy_dir: absolute(&arguments.policy_dir)?,
-        node: arguments.node.clone().unwrap_or_else(host_name),
+        node: arguments.node.clone().unwrap_or_else(host::host_name),
         node_labels: arguments.node_labels.iter().cloned().collect(),
         bpffs: absolute(&arguments.instance.bpffs)?,
         socket: arguments.instance.socket.clone(),
@@ -130,12 +130,6 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// The kernel's host name as Calico takes it for the node's name: trimmed and lower-case.
-fn host_name() -> String {
-    let name = rustix::system::uname();
-    name.nodename().to_string_lossy().trim().to_lowercase()
 }
 
 #[cfg(test)]

@@ -1,18 +1,18 @@
 //! `hep validate`.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, thread};
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Result;
 use clap::Args;
 
 use super::{
-    Exit, Format,
+    Exit, Format, host,
     output::{print, print_json},
 };
 use crate::{
     model::Position,
     source::{self, File, SourceError},
-    validate::{self, Loaded, Node, Problem, Scope, Severity},
+    validate::{self, Loaded, Problem, Scope, Severity},
 };
 
 /// Check policy files without loading them
@@ -34,12 +34,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
-    let node = Node {
-        name: arguments.node.clone().unwrap_or_else(host_name),
-        labels: BTreeMap::new(),
-        cpus: thread::available_parallelism()
-            .map_or(1, |count| u32::try_from(count.get()).unwrap_or(1)),
-    };
+    let node = host::node(arguments.node.clone().unwrap_or_else(host::host_name));
     let mut problems = Vec::new();
     let (mut files, mut resources) = (Vec::new(), 0);
     let mut judge = |files: &[File], scope| {
@@ -123,13 +118,4 @@ fn unreadable_problem(error: &SourceError) -> Problem {
         got: None,
         advice: String::new(),
     }
-}
-
-/// The kernel's host name, trimmed and in lower case (RS-028).
-fn host_name() -> String {
-    let name = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    name.trim().to_lowercase()
 }

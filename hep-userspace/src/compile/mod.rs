@@ -41,6 +41,7 @@ pub use description::{
 };
 pub use error::CompileError;
 pub use generation::{Generation, Options, compile};
+pub use sets::members;
 pub use slots::{Numbers, Slots};
 pub use tables::RuleTables;
 pub use warnings::warnings;

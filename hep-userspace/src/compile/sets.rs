@@ -1,7 +1,7 @@
 //! Rule selectors → the addresses of the objects that satisfy them.
 
 use std::{
-    collections::{BTreeMap, btree_map},
+    collections::{BTreeMap, BTreeSet, btree_map},
     sync::Arc,
 };
 
@@ -199,6 +199,22 @@ impl<'s> Objects<'s> {
             })
             .collect()
     }
+}
+
+/// The addresses that each of `selectors` stands for in a rule.
+#[must_use]
+pub fn members(snapshot: &Snapshot, selectors: &[Selector]) -> Vec<BTreeSet<IpNetwork>> {
+    let objects = Objects::new(snapshot).objects;
+    selectors
+        .iter()
+        .map(|selector| {
+            objects
+                .iter()
+                .filter(|object| selector.matches(&object.labels))
+                .flat_map(|object| object.nets.iter().copied())
+                .collect()
+        })
+        .collect()
 }
 
 fn select<'m>(

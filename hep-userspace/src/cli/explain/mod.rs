@@ -1,7 +1,6 @@
 //! `hep explain`.
 
 mod answer;
-mod live;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -12,20 +11,19 @@ use std::{
 use answer::Answer;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use live::Live;
 use serde_json::json;
 
 use super::{
-    Exit, Format, Instance,
+    Exit, Format, Instance, host,
+    live::Live,
     output::{print, print_json},
 };
 use crate::{
     cases::{Case, CaseOptions, DirectionText, Expect, PacketCase, ProtocolText},
-    daemon::netlink::NetworkWatch,
     model::{Interface, LinkLayer, Snapshot},
     reference::{Options, Packet, Reference},
     source::{self, File},
-    validate::{self, Node, Scope, Severity},
+    validate::{self, Scope, Severity},
 };
 
 /// Tell what happens to one packet, and why
@@ -143,8 +141,8 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     };
     let node = match (&arguments.node, &live) {
         (Some(node), _) => node.trim().to_ascii_lowercase(),
-        (None, Some(live)) => live.node.clone(),
-        (None, None) => host_name(),
+        (None, Some(live)) => live.description.node.clone(),
+        (None, None) => host::host_name(),
     };
     let read;
     let files = match (&live, &arguments.policy_dir) {
@@ -161,7 +159,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let options = match &live {
         Some(live) => {
             live.complete(&mut snapshot);
-            live.options
+            live.options()
         }
         None => Options {
             nd_exempt: arguments.ipv6_nd_exempt,
@@ -184,22 +182,9 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn host_name() -> String {
-    let name = rustix::system::uname();
-    name.nodename()
-        .to_string_lossy()
-        .trim()
-        .to_ascii_lowercase()
-}
-
 /// The snapshot, or `None` after printing why the resources are not valid.
 fn load(files: &[File], node: &str, format: Format) -> Result<Option<Snapshot>> {
-    let node = Node {
-        name: node.to_owned(),
-        labels: Default::default(),
-        cpus: 1,
-    };
-    let loaded = validate::load(files, &node, Scope::Directory);
+    let loaded = validate::load(files, &host::node(node.to_owned()), Scope::Directory);
     if loaded.snapshot.is_none() {
         let is_error = |problem: &&validate::Problem| problem.severity == Severity::Error;
         let errors: Vec<_> = loaded.problems.iter().filter(is_error).collect();
@@ -213,7 +198,7 @@ fn load(files: &[File], node: &str, format: Format) -> Result<Option<Snapshot>> 
 
 /// The host's interfaces; the packet's own is made up if the host has none of that name.
 fn interfaces(arguments: &Arguments) -> Result<Vec<Interface>> {
-    let mut interfaces = host_interfaces()?;
+    let mut interfaces = host::interfaces()?;
     let given = &arguments.interface_addresses;
     let name = arguments.interface.as_str();
     let known = interfaces
@@ -235,14 +220,6 @@ fn interfaces(arguments: &Arguments) -> Result<Vec<Interface>> {
         }),
     }
     Ok(interfaces)
-}
-
-fn host_interfaces() -> Result<Vec<Interface>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let network = runtime.block_on(async { NetworkWatch::open()?.read().await })?;
-    Ok(network.interfaces)
 }
 
 fn packet(arguments: &Arguments) -> Result<Packet> {

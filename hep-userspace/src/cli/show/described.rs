@@ -164,7 +164,7 @@ pub(super) fn interfaces(description: &Description, links: &Path) -> Result<Show
 }
 
 /// `file:line`, or nothing for what no file holds.
-pub(super) fn place(file: &str, line: u32) -> String {
+pub(in crate::cli) fn place(file: &str, line: u32) -> String {
     match (file, line) {
         ("", _) => String::new(),
         (file, 0) => file.to_owned(),

@@ -4,6 +4,8 @@ mod described;
 mod flows;
 mod rules;
 
+pub(super) use described::place;
+
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde::Serialize;

@@ -1,0 +1,90 @@
+//! One of the two policies that are compared.
+
+use std::{fmt, path::Path};
+
+use crate::{
+    cli::{host, live::Live},
+    compile::{self, Description, Slots, compile},
+    daemon::sysctl,
+    model::{Interface, Snapshot},
+    source::File,
+    validate::{self, Problem, Scope, Severity},
+};
+
+/// A valid policy, and what it comes to on this host.
+pub(super) struct Side {
+    pub(super) files: Vec<File>,
+    pub(super) snapshot: Snapshot,
+    pub(super) description: Description,
+}
+
+/// Why a policy is none.
+#[derive(Debug)]
+pub(super) struct Problems {
+    /// All problems of its files.
+    pub(super) found: Vec<Problem>,
+    text: String,
+}
+
+impl Problems {
+    /// A directory that cannot be read, or a policy that cannot be compiled.
+    pub(super) fn of_reading(error: anyhow::Error) -> Self {
+        Self {
+            found: Vec::new(),
+            text: format!("{error:#}"),
+        }
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        self.found
+            .iter()
+            .try_for_each(|problem| write!(f, "\n{problem}"))
+    }
+}
+
+impl Side {
+    /// Validates and compiles the files that were found in `directory` as the daemon would.
+    pub(super) fn load(
+        files: Vec<File>,
+        node: &str,
+        interfaces: &[Interface],
+        live: Option<&Live>,
+        directory: &Path,
+    ) -> Result<Self, Problems> {
+        let loaded = validate::load(&files, &host::node(node.to_owned()), Scope::Directory);
+        let Some(mut snapshot) = loaded.snapshot else {
+            let mut found = loaded.problems;
+            found.retain(|problem| problem.severity == Severity::Error);
+            let text = format!("{} is not a valid policy:", directory.display());
+            return Err(Problems { found, text });
+        };
+        if let Some(live) = live {
+            live.complete(&mut snapshot);
+        }
+        let slots = live.map_or_else(Slots::default, |live| live.description.slots.clone());
+        let options = options(&snapshot, live);
+        let generation = compile(&snapshot, node, interfaces, &options, &slots)
+            .map_err(|error| Problems::of_reading(error.into()))?;
+        Ok(Self {
+            files,
+            snapshot,
+            description: generation.description,
+        })
+    }
+}
+
+fn options(snapshot: &Snapshot, live: Option<&Live>) -> compile::Options {
+    let felix = &snapshot.felix;
+    let reference = live.map(Live::options).unwrap_or_default();
+    compile::Options {
+        nd_exempt: reference.nd_exempt,
+        revalidate: live.is_none_or(Live::revalidates),
+        bypass_mark: reference.bypass_mark,
+        deny_events: live.is_some_and(Live::reports_denials),
+        fragment_timeout: sysctl::fragment_timeout(felix.fragment_timeout),
+        timeouts: sysctl::timeouts(&felix.timeouts),
+    }
+}

@@ -1,0 +1,174 @@
+//! The difference as a text like a unified diff.
+
+use std::fmt;
+
+use super::{Difference, Flows};
+use crate::{
+    cli::show::place,
+    compile::{ListKind, RuleDescription},
+    preview::{Change, Cut, FieldChange, Hunk, LineChange, ListChange, ResourceChange, SetChange},
+};
+
+/// Values of one field that are told; JSON has them all.
+const SHOWN: usize = 10;
+
+/// Prints a difference.
+pub(super) struct Text<'a>(pub(super) &'a Difference);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference {
+            from,
+            to,
+            resources,
+            interfaces,
+            rules,
+            sets,
+            flows,
+        } = self.0;
+        write!(f, "--- {from}\n+++ {to}")?;
+        for change in resources {
+            resource(f, change)?;
+        }
+        for change in interfaces {
+            let owner = |name: &Option<String>| match name {
+                Some(name) => format!("HostEndpoint {name}"),
+                None => "not policed".to_owned(),
+            };
+            let (before, after) = (owner(&change.before), owner(&change.after));
+            write!(f, "\n\ninterface {}\n- {before}\n+ {after}", change.name)?;
+        }
+        for change in rules {
+            list(f, change)?;
+        }
+        for change in sets {
+            set(f, change)?;
+        }
+        match flows {
+            Some(flows) => cut_flows(f, flows),
+            None => Ok(()),
+        }
+    }
+}
+
+fn resource(f: &mut fmt::Formatter<'_>, change: &ResourceChange) -> fmt::Result {
+    let word = match change.change {
+        Change::Added => "added",
+        Change::Removed => "removed",
+        Change::Changed => "changed",
+    };
+    let place = place(&change.file, change.line);
+    write!(f, "\n\n{word} {}/{} ({place})", change.kind, change.name)?;
+    for FieldChange {
+        field,
+        before,
+        after,
+    } in &change.fields
+    {
+        values(f, '-', &format!("{field}: "), before)?;
+        values(f, '+', &format!("{field}: "), after)?;
+    }
+    Ok(())
+}
+
+fn values(f: &mut fmt::Formatter<'_>, sign: char, name: &str, values: &[String]) -> fmt::Result {
+    for value in values.iter().take(SHOWN) {
+        write!(f, "\n{sign} {name}{value}")?;
+    }
+    match values.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => write!(f, "\n{sign} {name}… and {more} more"),
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, change: &ListChange) -> fmt::Result {
+    let traffic = match change.kind {
+        ListKind::Untracked => "all traffic, before connections",
+        ListKind::Exempt => "exempt from untracked rules",
+        ListKind::Local => "of this host",
+        ListKind::Forward => "forwarded",
+    };
+    let families: Vec<String> = change
+        .families
+        .iter()
+        .map(|family| format!("IPv{family}"))
+        .collect();
+    write!(
+        f,
+        "\n\n{} {}, {}, {traffic}",
+        change.interfaces.join(","),
+        change.direction,
+        families.join(" and ")
+    )?;
+    for Hunk {
+        before,
+        after,
+        lines,
+    } in &change.hunks
+    {
+        write!(
+            f,
+            "\n@@ -{},{} +{},{} @@",
+            before.0, before.1, after.0, after.1
+        )?;
+        for line in lines {
+            let sign = match line.change {
+                LineChange::Same => ' ',
+                LineChange::Removed => '-',
+                LineChange::Added => '+',
+            };
+            write!(f, "\n{sign} {}", rule_line(&line.rule))?;
+        }
+    }
+    Ok(())
+}
+
+/// `Allow normal default/GlobalNetworkPolicy/web ingress[0]: TCP, to ports 80 (web.yaml:12)`.
+fn rule_line(rule: &RuleDescription) -> String {
+    let action = if rule.staged {
+        format!("{} (staged)", rule.action)
+    } else {
+        rule.action.clone()
+    };
+    let owner: Vec<&str> = [rule.tier.as_str(), rule.policy.as_str()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect();
+    let mut words = vec![
+        action,
+        rule.stage.clone(),
+        owner.join("/"),
+        rule.rule.clone(),
+    ];
+    words.retain(|word| !word.is_empty());
+    let mut line = format!("{}: {}", words.join(" "), rule.matches);
+    let place = place(&rule.file, rule.line);
+    if !place.is_empty() {
+        line.push_str(&format!(" ({place})"));
+    }
+    line
+}
+
+fn set(f: &mut fmt::Formatter<'_>, change: &SetChange) -> fmt::Result {
+    write!(f, "\n\naddresses of selector {}", change.selector)?;
+    values(f, '-', "", &change.removed)?;
+    values(f, '+', "", &change.added)
+}
+
+fn cut_flows(f: &mut fmt::Formatter<'_>, flows: &Flows) -> fmt::Result {
+    let known = flows.known;
+    match flows.cut.len() {
+        0 => write!(f, "\n\nof {known} known flows none would be cut")?,
+        cut => write!(f, "\n\nof {known} known flows {cut} would be cut:")?,
+    }
+    for Cut {
+        packet,
+        reason,
+        place,
+        ..
+    } in &flows.cut
+    {
+        write!(f, "\n- {packet}: {reason}, {place}")?;
+    }
+    Ok(())
+}

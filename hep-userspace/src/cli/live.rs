@@ -1,0 +1,111 @@
+//! The policy that is in force, put together from what the daemon keeps.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use hep_common::settings::{FLAG_DENY_EVENTS, FLAG_ND_EXEMPT, FLAG_REVALIDATE, Settings};
+
+use super::Instance;
+use crate::{
+    compile::{Description, EndpointDescription},
+    daemon::state,
+    datapath::Maps,
+    model::{HostEndpoint, InterfaceMatch, Metadata, Position, Snapshot},
+    reference,
+    source::File,
+};
+
+/// What is in force: the files that were loaded last, and what `hep run` was told beside them.
+pub(super) struct Live {
+    /// The maps.
+    pub(super) maps: Maps,
+    /// The files.
+    pub(super) files: Vec<File>,
+    /// What was compiled of them.
+    pub(super) description: Description,
+    settings: Settings,
+}
+
+impl Live {
+    /// Reads the maps and the state directory of an instance; its daemon need not run.
+    ///
+    /// # Errors
+    ///
+    /// If nothing is in force, or the daemon has kept no files.
+    pub(super) fn read(instance: &Instance) -> Result<Self> {
+        let maps = Maps::open(&instance.bpffs)?;
+        let description = maps.description()?;
+        let settings = maps.settings()?;
+        let state_dir = &instance.state_dir;
+        let files = state::last_good(state_dir)?.with_context(|| {
+            format!("{} holds no policy; name --state-dir", state_dir.display())
+        })?;
+        Ok(Self {
+            maps,
+            files,
+            description,
+            settings,
+        })
+    }
+
+    /// Options of `hep run`, for the evaluator.
+    pub(super) fn options(&self) -> reference::Options {
+        reference::Options {
+            nd_exempt: self.has(FLAG_ND_EXEMPT),
+            bypass_mark: self.settings.bypass_mark,
+        }
+    }
+
+    /// Established flows are judged again when the policy changes.
+    pub(super) fn revalidates(&self) -> bool {
+        self.has(FLAG_REVALIDATE)
+    }
+
+    /// Denied packets are reported.
+    pub(super) fn reports_denials(&self) -> bool {
+        self.has(FLAG_DENY_EVENTS)
+    }
+
+    const fn has(&self, flag: u32) -> bool {
+        self.settings.flags & flag != 0
+    }
+
+    /// Adds the endpoints that no file holds, but for those that a written one takes the place of.
+    pub(super) fn complete(&self, snapshot: &mut Snapshot) {
+        let generated = (self.description.endpoints.iter()).filter(|endpoint| endpoint.generated);
+        for endpoint in generated {
+            let written = &snapshot.endpoints;
+            let place =
+                written.binary_search_by(|written| (*written.metadata.name).cmp(&*endpoint.name));
+            if let Err(place) = place {
+                let endpoint = self.host_endpoint(endpoint);
+                snapshot.endpoints.insert(place, endpoint);
+            }
+        }
+    }
+
+    fn host_endpoint(&self, endpoint: &EndpointDescription) -> HostEndpoint {
+        HostEndpoint {
+            metadata: Metadata {
+                name: Arc::from(endpoint.name.as_str()),
+                labels: endpoint.labels.clone(),
+                annotations: Default::default(),
+                position: Position::built_in(),
+            },
+            node: Arc::from(self.description.node.as_str()),
+            interface: match endpoint.interface_name.as_str() {
+                "" => InterfaceMatch::ByAddress,
+                "*" => InterfaceMatch::All,
+                name => InterfaceMatch::Named(Arc::from(name)),
+            },
+            expected_ips: endpoint.expected_ips.iter().copied().collect(),
+            profiles: endpoint
+                .profiles
+                .iter()
+                .map(|name| Arc::from(name.as_str()))
+                .collect(),
+            ports: Vec::new(),
+            generated: true,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! What a load would change, told before it is applied: resources, rules, and the flows it would cut.
+
+mod documents;
+mod flows;
+mod resources;
+mod rules;
+
+pub use flows::{Cut, FlowJudge};
+pub use resources::{Change, FieldChange, ResourceChange, resources};
+pub use rules::{
+    Hunk, InterfaceChange, Line, LineChange, ListChange, SetChange, interfaces, lists, sets,
+};
