@@ -5,7 +5,10 @@
 mod connections;
 mod continuity;
 mod figure;
+mod flood;
+mod frames;
 mod policies;
+mod queues;
 #[cfg(test)]
 mod quick;
 mod streams;
@@ -32,6 +35,8 @@ struct Arguments {
 enum Soak {
     /// Traffic while policies are swapped, and daemons killed and replaced
     Continuity(continuity::Plan),
+    /// Established connections under floods of new flows, and with full tables
+    Flood(flood::Plan),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +55,7 @@ fn run(Arguments { quick, soak }: Arguments) -> Figures {
         Soak::Continuity(plan) => {
             continuity::run(&if quick { plan.quick() } else { plan }, &mut figures);
         }
+        Soak::Flood(plan) => flood::run(&if quick { plan.quick() } else { plan }, &mut figures),
     }
     figures
 }

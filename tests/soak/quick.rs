@@ -20,3 +20,9 @@ fn passes(soak: &str) {
 fn traffic_does_not_notice_swaps_kills_and_upgrades() {
     passes("continuity");
 }
+
+/// EV-159: floods of new flows push out no established one, and full tables deny nothing.
+#[test]
+fn connections_outlive_floods() {
+    passes("flood");
+}

@@ -243,7 +243,7 @@ impl Stream {
 }
 
 /// A socket with much room that never waits.
-fn socket(address: IpAddr, port: u16) -> io::Result<UdpSocket> {
+pub(crate) fn socket(address: IpAddr, port: u16) -> io::Result<UdpSocket> {
     let address = SocketAddr::new(address, port);
     let socket = Socket::new(
         Domain::for_address(address),

@@ -9,11 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hep_tests::{namespace::Namespace, site::Site};
+use hep_tests::site::Site;
 
 use crate::{
     connections::{Connections, Stalls},
     figure::Figures,
+    queues,
     streams::{self, Stream},
 };
 
@@ -61,7 +62,7 @@ impl<'a> Traffic<'a> {
     /// Sends and receives while `work` runs.
     pub(crate) fn during<T>(&mut self, work: impl FnOnce() -> T) -> (T, Outcome) {
         let before = self.counts();
-        let queues_before = self.queues_dropped();
+        let queues_before = queues::dropped(self.site);
         let start = Instant::now();
         let (result, stalls) = self.carry(work);
         let seconds = start.elapsed().as_secs_f64();
@@ -105,7 +106,7 @@ impl<'a> Traffic<'a> {
         let mut outcome = Outcome {
             seconds,
             stalls,
-            queues_dropped: self.queues_dropped() - queues_before,
+            queues_dropped: queues::dropped(self.site) - queues_before,
             ..Outcome::default()
         };
         let streams = self.streams.lock().expect("nobody panicked");
@@ -136,26 +137,6 @@ impl<'a> Traffic<'a> {
             }
         }
         outcome
-    }
-
-    /// What the site's queues dropped since they were made: backlogs of interfaces, and buffers of
-    /// sockets.
-    fn queues_dropped(&self) -> u64 {
-        let interfaces = [
-            (&self.site.host, "eth0"),
-            (&self.site.host, "eth1"),
-            (&self.site.outside, "eth0"),
-            (&self.site.inside, "eth0"),
-        ];
-        let backlogs: u64 = interfaces
-            .iter()
-            .map(|(namespace, interface)| rx_dropped(namespace, interface))
-            .sum();
-        let buffers: u64 = [&self.site.host, &self.site.outside, &self.site.inside]
-            .iter()
-            .map(|namespace| full_buffers(namespace))
-            .sum();
-        backlogs + buffers
     }
 }
 
@@ -202,41 +183,6 @@ fn pump(streams: &Mutex<Vec<Stream>>, stop: &AtomicBool) {
     }
 }
 
-/// Frames that found the backlog of an interface full.
-fn rx_dropped(namespace: &Namespace, interface: &str) -> u64 {
-    let text = namespace.command("ip", &["-s", "-j", "link", "show", "dev", interface]);
-    let links: serde_json::Value = serde_json::from_str(&text).expect("ip prints JSON");
-    let dropped = &links[0]["stats64"]["rx"]["dropped"];
-    dropped.as_u64().expect("interfaces count what they drop")
-}
-
-/// Datagrams that found the buffer of a socket full.
-fn full_buffers(namespace: &Namespace) -> u64 {
-    let read = |path: &str| {
-        namespace.run(|| std::fs::read_to_string(path).expect("the kernel counts datagrams"))
-    };
-    value(&read("/proc/thread-self/net/snmp"), "Udp:", "RcvbufErrors")
-        + read("/proc/thread-self/net/snmp6")
-            .lines()
-            .find_map(|line| line.strip_prefix("Udp6RcvbufErrors"))
-            .and_then(|number| number.trim().parse::<u64>().ok())
-            .unwrap_or(0)
-}
-
-/// The column `name` of a pair of lines that begin with `line`: names, then values.
-fn value(text: &str, line: &str, name: &str) -> u64 {
-    let mut lines = text.lines().filter(|text| text.starts_with(line));
-    let (Some(names), Some(values)) = (lines.next(), lines.next()) else {
-        return 0;
-    };
-    names
-        .split_whitespace()
-        .zip(values.split_whitespace())
-        .find(|(found, _)| *found == name)
-        .and_then(|(_, value)| value.parse().ok())
-        .unwrap_or(0)
-}
-
 impl Outcome {
     /// The figures of one part of a soak.
     pub(crate) fn report(&self, part: &str, rate: f64, figures: &mut Figures) {
@@ -266,17 +212,5 @@ impl Outcome {
         for remark in &self.remarks {
             println!("{part}: {remark}");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::value;
-
-    #[test]
-    fn a_counter_is_found_by_the_name_above_it() {
-        let text = "Tcp: A B\nTcp: 1 2\nUdp: InDatagrams RcvbufErrors\nUdp: 7 3\n";
-        assert_eq!(value(text, "Udp:", "RcvbufErrors"), 3);
-        assert_eq!(value(text, "Udp:", "SndbufErrors"), 0);
     }
 }
