@@ -68,7 +68,7 @@ impl Address for [u8; 4] {
 
     #[inline(always)]
     fn ends(key: &ConnKey4) -> [(Self, u16); 2] {
-        [(key.addr_a, key.port_a), (key.addr_b, key.port_b)]
+        key.ends()
     }
 
     #[inline(always)]
@@ -159,7 +159,7 @@ impl Address for [u8; 16] {
 
     #[inline(always)]
     fn ends(key: &ConnKey6) -> [(Self, u16); 2] {
-        [(key.addr_a, key.port_a), (key.addr_b, key.port_b)]
+        key.ends()
     }
 
     #[inline(always)]

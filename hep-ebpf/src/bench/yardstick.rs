@@ -51,10 +51,8 @@ fn look_up(ctx: &TcContext) -> Option<()> {
             let key = ConnKey4 {
                 addr_a: bytes(ctx, ETHERNET + 12)?,
                 addr_b: bytes(ctx, ETHERNET + 16)?,
-                port_a: u16::from_be_bytes(bytes(ctx, ETHERNET + 20)?),
-                port_b: u16::from_be_bytes(bytes(ctx, ETHERNET + 22)?),
-                protocol: bytes::<1>(ctx, ETHERNET + 9)?[0],
-                reserved: [0; 3],
+                ports: u32::from_be_bytes(bytes(ctx, ETHERNET + 20)?),
+                protocol: u32::from(bytes::<1>(ctx, ETHERNET + 9)?[0]),
             };
             BASE4.get_ptr(key).map(|_conn| ())
         }
@@ -62,10 +60,8 @@ fn look_up(ctx: &TcContext) -> Option<()> {
             let key = ConnKey6 {
                 addr_a: bytes(ctx, ETHERNET + 8)?,
                 addr_b: bytes(ctx, ETHERNET + 24)?,
-                port_a: u16::from_be_bytes(bytes(ctx, ETHERNET + 40)?),
-                port_b: u16::from_be_bytes(bytes(ctx, ETHERNET + 42)?),
-                protocol: bytes::<1>(ctx, ETHERNET + 6)?[0],
-                reserved: [0; 3],
+                ports: u32::from_be_bytes(bytes(ctx, ETHERNET + 40)?),
+                protocol: u32::from(bytes::<1>(ctx, ETHERNET + 6)?[0]),
             };
             BASE6.get_ptr(key).map(|_conn| ())
         }

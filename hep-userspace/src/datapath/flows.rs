@@ -98,10 +98,7 @@ impl FlowKey for ConnKey4 {
     const FAMILY: Family = Family::V4;
 
     fn ends(&self) -> [(IpAddr, u16); 2] {
-        [
-            (v4(self.addr_a), self.port_a),
-            (v4(self.addr_b), self.port_b),
-        ]
+        ConnKey4::ends(self).map(|(address, port)| (v4(address), port))
     }
 }
 
@@ -109,10 +106,7 @@ impl FlowKey for ConnKey6 {
     const FAMILY: Family = Family::V6;
 
     fn ends(&self) -> [(IpAddr, u16); 2] {
-        [
-            (self.addr_a.into(), self.port_a),
-            (self.addr_b.into(), self.port_b),
-        ]
+        ConnKey6::ends(self).map(|(address, port)| (address.into(), port))
     }
 }
 
@@ -274,22 +268,16 @@ mod tests {
 
     #[test]
     fn the_opener_comes_first_in_both_families() {
-        let key4 = ConnKey4 {
-            addr_a: [192, 0, 2, 1],
-            addr_b: [192, 0, 2, 2],
-            port_a: 53,
-            port_b: 40_000,
-            protocol: protocol::UDP,
-            reserved: [0; 3],
-        };
-        let key6 = ConnKey6 {
-            addr_a: mapped("2001:db8::1"),
-            addr_b: mapped("2001:db8::2"),
-            port_a: 53,
-            port_b: 40_000,
-            protocol: protocol::UDP,
-            reserved: [0; 3],
-        };
+        let (key4, _) = ConnKey4::of(
+            protocol::UDP,
+            ([192, 0, 2, 1], 53),
+            ([192, 0, 2, 2], 40_000),
+        );
+        let (key6, _) = ConnKey6::of(
+            protocol::UDP,
+            (mapped("2001:db8::1"), 53),
+            (mapped("2001:db8::2"), 40_000),
+        );
         let flow = |flags| {
             let conn = conn(flags);
             [
