@@ -16,7 +16,7 @@ use hep_common::{
 use crate::{
     address::Address,
     classify::{Answer, classify},
-    conntrack::{self, Todo},
+    conntrack::{self, Glimpse, Todo},
     essential, fragment, helpers, maps,
     parse::{self, Direct, Fault, Fragment, Metadata as _, Network, Packet},
     report, route,
@@ -148,35 +148,32 @@ extern "C" fn hep_glance(skb: *mut __sk_buff, number: u32) -> u32 {
 /// As [`hep_glance`], for an IP packet whose header is at `offset`.
 #[inline(always)]
 fn glance<A: Address>(scene: &Scene<'_>, offset: u32) -> u32 {
+    let direct = Direct::new(scene.ctx);
+    let plain = scene.lists::<A>().untracked == 0 && !bears_mark(scene);
+    let mut missed = 0;
+    if plain && let Some(packet) = A::plain(&direct, offset, scene.bytes) {
+        match conntrack::glimpse(scene, &packet) {
+            Glimpse::Continues => return conclude(scene, Reason::Established),
+            Glimpse::Missing => missed = 1,
+            Glimpse::Unclear => {}
+        }
+    }
     let Some(work) = A::work() else {
         return conclude(scene, Reason::Internal);
     };
-    let parsed = A::parse(
-        &Direct::new(scene.ctx),
-        offset,
-        scene.bytes,
-        &mut work.packet,
-    );
-    let plain = parsed.is_ok() && is_plain(scene, &work.packet);
-    if plain && conntrack::continues(scene, work) {
-        return conclude(scene, Reason::Established);
-    }
-    work.generation = scene.generation;
-    work.now_ns = scene.now_ns;
-    work.revalidated = 0;
-    work.trace = Trace::new();
     let family = match A::FAMILY {
         Family::V4 => FAMILY_V4,
         Family::V6 => FAMILY_V6,
     };
-    match parsed {
-        Ok(()) if plain => family | after_stages(&work.packet),
-        Ok(()) => {
-            work.missed = 0;
-            family | next::STAGES
-        }
+    work.generation = scene.generation;
+    work.now_ns = scene.now_ns;
+    work.revalidated = 0;
+    work.missed = missed;
+    work.trace.reset();
+    match A::parse(&direct, offset, scene.bytes, &mut work.packet) {
+        Ok(()) if plain && comes_first(&work.packet) => family | after_stages(&work.packet),
+        Ok(()) => family | next::STAGES,
         Err(Fault::NotDirect) => {
-            work.missed = 0;
             // Where the loader starts; and nothing of the last packet is to be taken for this one's.
             work.packet.transport = offset;
             work.packet.fragment = Fragment::Whole;
@@ -385,13 +382,10 @@ fn finish<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, reason: Reason) -> 
     conclude(scene, reason)
 }
 
-/// Whether nothing comes before the connection table for this packet.
+/// Whether the kind of packet is asked nothing before the connection table.
 #[inline(always)]
-fn is_plain<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
-    packet.fragment == Fragment::Whole
-        && packet.protocol != protocol::ICMPV6
-        && scene.lists::<A>().untracked == 0
-        && !bears_mark(scene)
+fn comes_first<A: Address>(packet: &Packet<A>) -> bool {
+    packet.fragment == Fragment::Whole && packet.protocol != protocol::ICMPV6
 }
 
 /// Whether the packet bears the mark of forwarded packets that were accepted untracked.

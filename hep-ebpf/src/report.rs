@@ -50,13 +50,11 @@ fn is_affordable(scene: &Scene<'_>, trace: &mut Trace, reason: Reason) -> bool {
         )
     };
     let mut affordable = false;
-    for logged in &mut trace.logged {
-        if *logged != 0 {
-            if take(*logged) {
-                affordable = true;
-            } else {
-                *logged = 0;
-            }
+    for (position, logged) in (0..).zip(&mut trace.logged) {
+        if position < trace.logged_count && take(*logged) {
+            affordable = true;
+        } else {
+            *logged = 0;
         }
     }
     if !affordable && !reason.allows() && scene.has(FLAG_DENY_EVENTS) {

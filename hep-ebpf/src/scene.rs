@@ -125,24 +125,21 @@ pub(crate) struct Trace {
     pub(crate) slot: u32,
     /// `Log` rules that matched.
     pub(crate) logged_count: u32,
-    /// Slots of the first of them.
+    /// Slots of the first of them; what is behind means nothing.
     pub(crate) logged: [u32; MAX_LOGGED_RULES],
     /// To this host, or through it.
     pub(crate) route: Route,
 }
 
 impl Trace {
-    /// Of a packet that nothing has been asked about.
+    /// Makes it that of a packet that nothing has been asked about.
     #[inline(always)]
-    pub(crate) const fn new() -> Self {
-        Self {
-            list: 0,
-            rule: 0,
-            slot: 0,
-            logged_count: 0,
-            logged: [0; MAX_LOGGED_RULES],
-            route: Route::Unknown,
-        }
+    pub(crate) const fn reset(&mut self) {
+        self.list = 0;
+        self.rule = 0;
+        self.slot = 0;
+        self.logged_count = 0;
+        self.route = Route::Unknown;
     }
 }
 

@@ -7,6 +7,7 @@ mod related;
 mod revalidate;
 
 use hep_common::{
+    Direction,
     conntrack::{ANY_INTERFACE, Conn, FLAG_BLOCKED, FLAG_OPENED_BY_A, leg},
     counter::Reason,
     protocol,
@@ -21,7 +22,7 @@ use crate::{
     address::Address,
     classify::{Answer, classify},
     maps::Flow,
-    parse::{Packet, tcp},
+    parse::{Packet, Plain, tcp},
     route,
     scene::{Scene, Work, opposite},
 };
@@ -78,45 +79,62 @@ fn is_current(scene: &Scene<'_>, generation: u32) -> bool {
     generation == scene.generation || !scene.has(FLAG_REVALIDATE)
 }
 
-/// Whether `packet` only goes on with an established flow, so that nothing but its counters and
-/// timer changes; then they have been changed.
-///
-/// This is the path that most packets take. Whatever is out of the ordinary takes [`track`].
+/// What a look at the established flows says about a packet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Glimpse {
+    /// It only goes on with one, so that nothing but its counters and timer changes; then they have
+    /// been changed.
+    Continues,
+    /// It belongs to none.
+    Missing,
+    /// Whatever is out of the ordinary takes [`track`].
+    Unclear,
+}
+
+/// Looks for a packet among the established flows: the path that most packets take.
 #[inline(always)]
-pub(crate) fn continues<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
-    let Work {
-        packet,
-        key: its_key,
-        missed,
-        ..
-    } = work;
-    *missed = 0;
-    let needed = match packet.protocol {
-        protocol::TCP if packet.tcp_flags & tcp::STATE == tcp::ACK => leg::SEEN | leg::ACK,
-        protocol::TCP | protocol::ICMP | protocol::ICMPV6 => return false,
-        _ => leg::SEEN,
-    };
-    let (key, sender) = key(packet);
-    *its_key = key;
-    let Some(flow) = A::established(its_key) else {
-        *missed = 1;
-        return false;
+pub(crate) fn glimpse<A: Address>(scene: &Scene<'_>, packet: &Plain<A>) -> Glimpse {
+    let (key, src_is_a) = A::key(
+        packet.protocol,
+        (packet.src, packet.src_port),
+        (packet.dst, packet.dst_port),
+    );
+    let Some(flow) = A::established(&key) else {
+        return Glimpse::Missing;
     };
     let conn = flow.copied();
-    let approval = pick(conn.approvals, approving_hook(scene, &conn, sender));
-    if pick(conn.legs, sender) & needed != needed
+    let from_opener = src_is_a == (conn.flags & FLAG_OPENED_BY_A != 0);
+    let [ingress, egress] = conn.approvals;
+    let (here, there) = match scene.direction {
+        Direction::Ingress => (ingress, egress),
+        Direction::Egress => (egress, ingress),
+    };
+    let approval = if from_opener { here } else { there };
+    let approved = if from_opener {
+        approval.ifindex == scene.interface.ifindex
+    } else {
+        approval.ifindex != 0 && approval.ifindex != ANY_INTERFACE
+    };
+    // Both ends have said all that this packet says, and neither has ended the flow.
+    let (said, idle_limit_ns) = if packet.protocol == protocol::TCP {
+        (
+            leg::SEEN | leg::SYN | leg::ACK,
+            scene.settings.timeouts.tcp_established_ns,
+        )
+    } else {
+        (leg::SEEN, scene.settings.timeouts.udp_ns)
+    };
+    if conn.legs != [said; 2]
         || conn.flags & FLAG_BLOCKED != 0
         || conn.reset_ns != 0
+        || !approved
         || !is_current(scene, approval.generation)
-        || approval.ifindex == 0
-        || approval.ifindex == ANY_INTERFACE
-        || (sender == opener(&conn) && approval.ifindex != scene.interface.ifindex)
-        || conn.is_expired(scene.now_ns, &scene.settings.timeouts)
+        || scene.now_ns.saturating_sub(conn.last_seen_ns) > idle_limit_ns
     {
-        return false;
+        return Glimpse::Unclear;
     }
-    flow.touch(sender, scene.now_ns, u64::from(scene.bytes));
-    true
+    flow.touch(usize::from(!src_is_a), scene.now_ns, u64::from(scene.bytes));
+    Glimpse::Continues
 }
 
 /// The packet's flow must be judged by the rules in force first, by [`revalidate`].

@@ -3,8 +3,8 @@
 use hep_common::{counter::Reason, protocol};
 
 use super::{
-    Fragment, Packet, Parse,
-    cursor::{Fault, Loader, Reader, wire},
+    Fragment, Packet, Parse, Plain,
+    cursor::{Direct, Fault, Loader, Reader, Wire as _, wire},
     transport,
 };
 
@@ -24,6 +24,8 @@ wire! {
     }
 }
 
+/// Version 4, and a header of five words: no options.
+const WITHOUT_OPTIONS: u8 = 0x45;
 /// More fragments follow.
 const MORE_FRAGMENTS: u16 = 0x2000;
 /// Offset of a fragment, in units of 8 bytes.
@@ -52,6 +54,31 @@ impl Ipv4 {
 }
 
 impl Parse for [u8; 4] {
+    #[inline(always)]
+    fn plain(direct: &Direct, offset: u32, frame_bytes: u32) -> Option<Plain<Self>> {
+        let header: Ipv4 = direct.read(offset).ok()?;
+        let [first] = header.version_length;
+        let fragment = u16::from_be_bytes(header.fragment);
+        let total = u32::from(u16::from_be_bytes(header.total_length));
+        if first != WITHOUT_OPTIONS
+            || fragment & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0
+            || total > frame_bytes.wrapping_sub(offset)
+        {
+            return None;
+        }
+        let [protocol] = header.protocol;
+        let body = offset.wrapping_add(Ipv4::BYTES);
+        let available = total.saturating_sub(Ipv4::BYTES);
+        let (src_port, dst_port) = transport::plain(direct, protocol, body, available)?;
+        Some(Plain {
+            src: header.src,
+            dst: header.dst,
+            src_port,
+            dst_port,
+            protocol,
+        })
+    }
+
     #[inline(always)]
     fn parse<R: Reader>(
         reader: &R,

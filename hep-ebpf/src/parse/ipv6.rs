@@ -3,8 +3,8 @@
 use hep_common::counter::Reason;
 
 use super::{
-    Fragment, Packet, Parse,
-    cursor::{Fault, Loader, Reader, Wire as _, wire},
+    Fragment, Packet, Parse, Plain,
+    cursor::{Direct, Fault, Loader, Reader, Wire as _, wire},
     transport,
 };
 
@@ -161,6 +161,25 @@ pub(super) fn walk<R: Reader>(
 }
 
 impl Parse for [u8; 16] {
+    #[inline(always)]
+    fn plain(direct: &Direct, offset: u32, frame_bytes: u32) -> Option<Plain<Self>> {
+        let header: Ipv6 = direct.read(offset).ok()?;
+        let body = offset.wrapping_add(Ipv6::BYTES);
+        let payload = u32::from(u16::from_be_bytes(header.payload_length));
+        if header.version() != 6 || payload > frame_bytes.wrapping_sub(body) {
+            return None;
+        }
+        let [protocol] = header.next_header;
+        let (src_port, dst_port) = transport::plain(direct, protocol, body, payload)?;
+        Some(Plain {
+            src: header.src,
+            dst: header.dst,
+            src_port,
+            dst_port,
+            protocol,
+        })
+    }
+
     #[inline(always)]
     fn parse<R: Reader>(
         reader: &R,

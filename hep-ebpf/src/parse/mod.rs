@@ -91,8 +91,27 @@ impl<A> Packet<A> {
     }
 }
 
+/// What a packet of the most common form says about its flow: TCP with no other flag of state than
+/// ACK, or UDP; without IP options, extension headers or fragments; all headers in the linear area.
+pub(crate) struct Plain<A> {
+    /// Network byte order.
+    pub(crate) src: A,
+    /// As `src`.
+    pub(crate) dst: A,
+    /// Host byte order.
+    pub(crate) src_port: u16,
+    /// As `src_port`.
+    pub(crate) dst_port: u16,
+    /// TCP or UDP, IANA number.
+    pub(crate) protocol: u8,
+}
+
 /// An IP header, by the type of its addresses.
 pub(crate) trait Parse: Sized {
+    /// Reads the packet whose IP header is at `offset` of a frame of `frame_bytes`, if it is
+    /// [`Plain`] and nothing is wrong with it.
+    fn plain(direct: &Direct, offset: u32, frame_bytes: u32) -> Option<Plain<Self>>;
+
     /// Reads the packet whose IP header is at `offset` of a frame of `frame_bytes`.
     fn parse<R: Reader>(
         reader: &R,

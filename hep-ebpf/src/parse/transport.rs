@@ -4,7 +4,7 @@ use hep_common::{counter::Reason, protocol};
 
 use super::{
     Fragment, Packet,
-    cursor::{Fault, Loader, Reader, wire},
+    cursor::{Direct, Fault, Loader, Reader, wire},
 };
 
 /// Flags of a TCP header.
@@ -118,6 +118,36 @@ pub(super) fn parse<R: Reader, A>(
         _ => {}
     }
     Ok(())
+}
+
+/// Reads the ports of a packet that may be [`super::Plain`], whose payload is `available` bytes from
+/// `offset` on.
+#[inline(always)]
+pub(super) fn plain(
+    direct: &Direct,
+    protocol: u8,
+    offset: u32,
+    available: u32,
+) -> Option<(u16, u16)> {
+    if available < minimum_bytes(protocol, Fragment::Whole) {
+        return None;
+    }
+    let (src, dst) = match protocol {
+        protocol::TCP => {
+            let header: Tcp = direct.read(offset).ok()?;
+            let [flags] = header.flags;
+            if flags & tcp::STATE != tcp::ACK {
+                return None;
+            }
+            (header.src_port, header.dst_port)
+        }
+        protocol::UDP => {
+            let header: Ports = direct.read(offset).ok()?;
+            (header.src, header.dst)
+        }
+        _ => return None,
+    };
+    Some((u16::from_be_bytes(src), u16::from_be_bytes(dst)))
 }
 
 /// Reads the part of a transport header that an ICMP error is sure to quote (spec EV-174).
