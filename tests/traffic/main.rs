@@ -14,6 +14,7 @@ mod failsafe;
 mod forwarding;
 mod ground;
 mod matching;
+mod monitor;
 mod order;
 mod preview;
 mod scale;

@@ -6,6 +6,7 @@ mod explain;
 mod host;
 mod instance;
 mod live;
+mod monitor;
 mod output;
 mod run;
 mod selector;
@@ -81,6 +82,7 @@ enum Command {
     Test(test::Arguments),
     Explain(explain::Arguments),
     Diff(diff::Arguments),
+    Monitor(monitor::Arguments),
     Down(down::Arguments),
 }
 
@@ -96,6 +98,7 @@ impl Command {
             Self::Test(arguments) => test::run(arguments, format),
             Self::Explain(arguments) => explain::run(arguments, format),
             Self::Diff(arguments) => diff::run(arguments, format),
+            Self::Monitor(arguments) => monitor::run(arguments, format),
         }
     }
 }

@@ -54,6 +54,10 @@ pub(super) struct Arguments {
         env = "HEP_BYPASS_MARK"
     )]
     bypass_mark: u32,
+    /// Report denied packets to `hep monitor`, as often per rule and second as Log rules may
+    /// (logActionRateLimit)
+    #[arg(long, env = "HEP_DENY_EVENTS")]
+    deny_events: bool,
     /// Keep a HostEndpoint for this node in memory that covers all interfaces and allows by default
     #[arg(long, env = "HEP_AUTO_HOST_ENDPOINT")]
     auto_host_endpoint: bool,
@@ -103,7 +107,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         revalidate: arguments.on_policy_change == OnPolicyChange::Revalidate,
         nd_exempt: arguments.ipv6_nd_exempt,
         bypass_mark: arguments.bypass_mark,
-        deny_events: false,
+        deny_events: arguments.deny_events,
     };
     daemon::start_logging();
     let runtime = tokio::runtime::Builder::new_multi_thread()

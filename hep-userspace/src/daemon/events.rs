@@ -1,6 +1,9 @@
-//! Records of `Log` rules, and of denied packets, as lines of the log.
+//! Records of `Log` rules, and of denied packets, in words.
 
-use std::{fmt::Write as _, net::Ipv6Addr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use hep_common::{
     Direction,
@@ -8,113 +11,210 @@ use hep_common::{
     event::{Event, MAX_LOGGED_RULES},
     protocol,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     compile::{Description, RuleDescription},
     model::Protocol,
 };
 
-/// One line about an event: the prefix of the `Log` rule, the final verdict with the rule that
-/// decided, and the packet (spec EV-133 to EV-135). An event of a generation that is gone keeps its
-/// numbers, but its rules may have lost their names.
-#[must_use]
-pub fn line(event: &Event, description: &Description) -> String {
-    let mut line = String::new();
-    let logged: Vec<_> = event
-        .logged
-        .iter()
-        .take(usize::try_from(event.logged_count).unwrap_or(MAX_LOGGED_RULES))
-        .map(|slot| (slot, rule(description, *slot)))
-        .collect();
-    if let Some((_, Some(first))) = logged.first() {
-        push(&mut line, format_args!("{}: ", first.log_prefix));
-    }
-    match Reason::try_from(event.reason) {
-        Ok(reason) => {
-            let verdict = if reason.allows() { "allow" } else { "deny" };
-            push(
-                &mut line,
-                format_args!("{verdict} reason={}", reason.name()),
-            );
+/// An event in words.
+///
+/// As text it is one line: the prefix of the `Log` rule, the final verdict with the rule that
+/// decided, and the packet (spec EV-133 to EV-135).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// Unix time at which the daemon heard of it, milliseconds.
+    pub unix_ms: u64,
+    /// `allow` or `deny`.
+    pub verdict: String,
+    /// Name of the [`Reason`].
+    pub reason: String,
+    /// The rule or default that decided; none where the reason says it all.
+    pub by: Option<Decider>,
+    /// Prefix of the first `Log` rule that matched.
+    pub log_prefix: String,
+    /// The first [`MAX_LOGGED_RULES`] `Log` rules that matched; none: the packet was denied, and
+    /// denials are reported.
+    pub logged: Vec<Decider>,
+    /// Number of `Log` rules that matched beyond those.
+    pub more_logged: u32,
+    /// Interface.
+    pub interface: String,
+    /// `ingress` or `egress`.
+    pub direction: String,
+    /// Routed through this host.
+    pub forwarded: bool,
+    /// Source.
+    pub src: Option<IpAddr>,
+    /// Destination.
+    pub dst: Option<IpAddr>,
+    /// Name or number.
+    pub protocol: String,
+    /// Source port, for protocols with ports.
+    pub src_port: Option<u16>,
+    /// Destination port.
+    pub dst_port: Option<u16>,
+    /// Type, for ICMP and ICMPv6.
+    pub icmp_type: Option<u8>,
+    /// Code.
+    pub icmp_code: Option<u8>,
+    /// Length of the frame, bytes.
+    pub bytes: u32,
+    /// Generation that judged.
+    pub generation: u32,
+}
+
+/// A rule or default, and where it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decider {
+    /// Tier, if it belongs to one.
+    pub tier: String,
+    /// `kind/name` of the policy or profile, if it belongs to one.
+    pub policy: String,
+    /// The rule's place, such as `ingress[2]`, or what kind of default it is; of a rule that is gone
+    /// the number.
+    pub rule: String,
+    /// File; empty for defaults.
+    pub file: String,
+    /// Line, from 1; 0 if there is none.
+    pub line: u32,
+}
+
+impl Record {
+    /// What an event says, with the names of the generation in force. An event of a generation that
+    /// is gone keeps its numbers, but its rules may have lost their names.
+    #[must_use]
+    pub fn new(event: &Event, description: &Description, unix_ms: u64) -> Self {
+        let matched = usize::try_from(event.logged_count).unwrap_or(MAX_LOGGED_RULES);
+        let slots = event.logged.iter().take(matched);
+        let (verdict, reason) = match Reason::try_from(event.reason) {
+            Ok(reason) if reason.allows() => ("allow", reason.name().to_owned()),
+            Ok(reason) => ("deny", reason.name().to_owned()),
+            Err(number) => ("", number.to_string()),
+        };
+        let address = |octets| Some(Ipv6Addr::from(octets).to_canonical());
+        let has_ports = matches!(
+            event.protocol,
+            protocol::TCP | protocol::UDP | protocol::SCTP
+        );
+        let is_icmp = matches!(event.protocol, protocol::ICMP | protocol::ICMPV6);
+        Self {
+            unix_ms,
+            verdict: verdict.to_owned(),
+            reason,
+            by: (event.slot != 0).then(|| Decider::new(description, event.slot)),
+            log_prefix: event
+                .logged
+                .first()
+                .filter(|_| matched > 0)
+                .and_then(|slot| rule(description, *slot))
+                .map_or_else(String::new, |rule| rule.log_prefix.clone()),
+            logged: slots.map(|slot| Decider::new(description, *slot)).collect(),
+            more_logged: u32::try_from(matched.saturating_sub(MAX_LOGGED_RULES))
+                .unwrap_or(u32::MAX),
+            interface: description
+                .interfaces
+                .iter()
+                .find(|interface| interface.ifindex == event.ifindex)
+                .map_or_else(
+                    || event.ifindex.to_string(),
+                    |interface| interface.name.clone(),
+                ),
+            direction: if event.direction == Direction::Ingress as u8 {
+                "ingress"
+            } else {
+                "egress"
+            }
+            .to_owned(),
+            forwarded: event.forwarded != 0,
+            src: address(event.src),
+            dst: address(event.dst),
+            protocol: protocol_name(event.protocol),
+            src_port: has_ports.then_some(event.src_port),
+            dst_port: has_ports.then_some(event.dst_port),
+            icmp_type: is_icmp.then_some(event.icmp_type),
+            icmp_code: is_icmp.then_some(event.icmp_code),
+            bytes: event.frame_bytes,
+            generation: event.generation,
         }
-        Err(number) => push(&mut line, format_args!("reason={number}")),
     }
-    if event.slot != 0 {
-        push(
-            &mut line,
-            format_args!(" by={}", name(description, event.slot)),
-        );
-    }
-    for (slot, _) in &logged {
-        push(
-            &mut line,
-            format_args!(" log={}", name(description, **slot)),
-        );
-    }
-    let unlisted = usize::try_from(event.logged_count)
-        .unwrap_or(MAX_LOGGED_RULES)
-        .saturating_sub(MAX_LOGGED_RULES);
-    if unlisted > 0 {
-        push(&mut line, format_args!(" more_logs={unlisted}"));
-    }
-    let interface = description
-        .interfaces
-        .iter()
-        .find(|interface| interface.ifindex == event.ifindex)
-        .map_or_else(
-            || event.ifindex.to_string(),
-            |interface| interface.name.clone(),
-        );
-    let direction = if event.direction == Direction::Ingress as u8 {
-        "ingress"
-    } else {
-        "egress"
-    };
-    push(&mut line, format_args!(" if={interface} dir={direction}"));
-    if event.forwarded != 0 {
-        line.push_str(" forwarded");
-    }
-    push_packet(&mut line, event);
-    line
 }
 
-fn push_packet(line: &mut String, event: &Event) {
-    let address = |octets| Ipv6Addr::from(octets).to_canonical();
-    push(
-        line,
-        format_args!(
-            " src={} dst={} proto={}",
-            address(event.src),
-            address(event.dst),
-            protocol_name(event.protocol)
-        ),
-    );
-    match event.protocol {
-        protocol::TCP | protocol::UDP | protocol::SCTP => push(
-            line,
-            format_args!(" spt={} dpt={}", event.src_port, event.dst_port),
-        ),
-        protocol::ICMP | protocol::ICMPV6 => push(
-            line,
-            format_args!(" type={} code={}", event.icmp_type, event.icmp_code),
-        ),
-        _ => {}
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.log_prefix.is_empty() {
+            write!(f, "{}: ", self.log_prefix)?;
+        }
+        if !self.verdict.is_empty() {
+            write!(f, "{} ", self.verdict)?;
+        }
+        write!(f, "reason={}", self.reason)?;
+        if let Some(decider) = &self.by {
+            write!(f, " by={decider}")?;
+        }
+        for rule in &self.logged {
+            write!(f, " log={rule}")?;
+        }
+        if self.more_logged > 0 {
+            write!(f, " more_logs={}", self.more_logged)?;
+        }
+        write!(f, " if={} dir={}", self.interface, self.direction)?;
+        if self.forwarded {
+            f.write_str(" forwarded")?;
+        }
+        for (name, address) in [("src", self.src), ("dst", self.dst)] {
+            if let Some(address) = address {
+                write!(f, " {name}={address}")?;
+            }
+        }
+        write!(f, " proto={}", self.protocol)?;
+        if let (Some(source), Some(destination)) = (self.src_port, self.dst_port) {
+            write!(f, " spt={source} dpt={destination}")?;
+        }
+        if let (Some(icmp_type), Some(code)) = (self.icmp_type, self.icmp_code) {
+            write!(f, " type={icmp_type} code={code}")?;
+        }
+        write!(f, " len={}", self.bytes)?;
+        match &self.by {
+            Some(decider) if decider.line > 0 => {
+                write!(f, " at={}:{}", decider.file, decider.line)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
-    push(line, format_args!(" len={}", event.frame_bytes));
 }
 
-/// `tier/kind/name/rule`, without spaces.
-fn name(description: &Description, slot: u32) -> String {
-    let Some(rule) = rule(description, slot) else {
-        return format!("rule-{slot}");
-    };
-    let parts = [&rule.tier, &rule.policy, &rule.rule];
-    let parts: Vec<String> = parts
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .map(|part| part.replace(' ', "-"))
-        .collect();
-    parts.join("/")
+impl Decider {
+    fn new(description: &Description, slot: u32) -> Self {
+        match rule(description, slot) {
+            Some(rule) => Self {
+                tier: rule.tier.clone(),
+                policy: rule.policy.clone(),
+                rule: rule.rule.clone(),
+                file: rule.file.clone(),
+                line: rule.line,
+            },
+            None => Self {
+                rule: format!("rule-{slot}"),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+impl fmt::Display for Decider {
+    /// `tier/kind/name/rule`, without spaces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<String> = [&self.tier, &self.policy, &self.rule]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .map(|part| part.replace(' ', "-"))
+            .collect();
+        f.write_str(&parts.join("/"))
+    }
 }
 
 fn rule(description: &Description, slot: u32) -> Option<&RuleDescription> {
@@ -132,14 +232,9 @@ pub fn protocol_name(number: u8) -> String {
     Protocol { number, by_name }.to_string()
 }
 
-fn push(line: &mut String, text: std::fmt::Arguments<'_>) {
-    line.write_fmt(text)
-        .expect("a String takes whatever is written");
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::Ipv4Addr;
 
     use super::*;
     use crate::compile::InterfaceDescription;
@@ -150,6 +245,8 @@ mod tests {
             tier: "default".to_owned(),
             policy: "GlobalNetworkPolicy/web".to_owned(),
             rule: rule.to_owned(),
+            file: "web.yaml".to_owned(),
+            line: slot,
             action: action.to_owned(),
             log_prefix: log_prefix.to_owned(),
             ..RuleDescription::default()
@@ -196,10 +293,11 @@ mod tests {
     #[test]
     fn a_record_says_prefix_verdict_rule_and_packet() {
         assert_eq!(
-            line(&event(), &described()),
+            Record::new(&event(), &described(), 0).to_string(),
             "gnp web: deny reason=tier_default by=default/GlobalNetworkPolicy/web/end-of-tier \
              log=default/GlobalNetworkPolicy/web/ingress[0] if=eth0 dir=ingress \
-             src=198.51.100.7 dst=192.0.2.10 proto=TCP spt=40000 dpt=80 len=74"
+             src=198.51.100.7 dst=192.0.2.10 proto=TCP spt=40000 dpt=80 len=74 \
+             at=web.yaml:5"
         );
     }
 
@@ -219,7 +317,7 @@ mod tests {
             forwarded: 1,
             ..event()
         };
-        let line = line(&event, &described());
+        let line = Record::new(&event, &described(), 0).to_string();
         assert!(
             line.starts_with("gnp web: allow reason=policy_allow by=rule-77 "),
             "{line}"

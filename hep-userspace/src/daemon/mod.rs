@@ -7,6 +7,7 @@
 //! ```
 
 pub mod events;
+pub mod feed;
 pub mod host_endpoint;
 pub mod logging;
 pub mod netlink;

@@ -1,6 +1,7 @@
 //! What only the daemon knows, and the socket that tells it.
 //!
-//! One JSON line asks, one answers: `{"command":"status"}` → [`Report`].
+//! One JSON line asks, one answers: `{"command":"status"}` → [`Report`]; after
+//! `{"command":"monitor"}` lines go on as long as the client listens (see [`super::feed`]).
 
 use std::{
     fs, io,
@@ -13,10 +14,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{UnixListener, UnixStream},
+    net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
     time::timeout,
 };
 
+use super::feed::{Feed, Monitoring};
 use crate::validate::Problem;
 
 /// Longest request, bytes.
@@ -111,15 +113,18 @@ impl SharedReport {
 /// A question to the daemon.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "camelCase")]
-enum Request {
+pub(super) enum Request {
     /// Asks for the [`Report`].
     Status,
+    /// Asks for events as they happen.
+    Monitor,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum Answer {
+pub(super) enum Answer {
     Status(Box<Report>),
+    Monitoring(Monitoring),
     Error(String),
 }
 
@@ -140,6 +145,9 @@ pub enum AskError {
     /// The answer is none of ours.
     #[error("the daemon's answer is not understood")]
     Answer(#[from] serde_json::Error),
+    /// The answer is to another question.
+    #[error("the daemon answers another question")]
+    Unexpected,
     /// The daemon refused.
     #[error("the daemon refused: {0}")]
     Refused(String),
@@ -164,16 +172,14 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Answers until the runtime ends.
-pub async fn serve(listener: UnixListener, report: SharedReport) {
+pub async fn serve(listener: UnixListener, report: SharedReport, feed: Feed) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let report = report.clone();
+                let (report, feed) = (report.clone(), feed.clone());
                 tokio::spawn(async move {
-                    match timeout(PATIENCE, answer(stream, &report)).await {
-                        Ok(Ok(())) => {}
-                        Ok(Err(error)) => log::debug!("status socket: {error}"),
-                        Err(_) => log::debug!("status socket: a client took too long"),
+                    if let Err(error) = converse(stream, &report, &feed).await {
+                        log::debug!("status socket: {error}");
                     }
                 });
             }
@@ -185,19 +191,25 @@ pub async fn serve(listener: UnixListener, report: SharedReport) {
     }
 }
 
-async fn answer(stream: UnixStream, report: &SharedReport) -> io::Result<()> {
+async fn converse(stream: UnixStream, report: &SharedReport, feed: &Feed) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::new(reader.take(MAX_REQUEST));
     let mut line = String::new();
-    BufReader::new(reader.take(MAX_REQUEST))
-        .read_line(&mut line)
-        .await?;
-    let answer = match serde_json::from_str(&line) {
+    timeout(PATIENCE, reader.read_line(&mut line)).await??;
+    let request = serde_json::from_str(&line);
+    let answer = match &request {
         Ok(Request::Status) => Answer::Status(Box::new(report.lock().clone())),
+        Ok(Request::Monitor) => return feed.follow(&mut reader, &mut writer).await,
         Err(error) => Answer::Error(error.to_string()),
     };
-    let mut text = serde_json::to_vec(&answer)?;
+    send(&mut writer, &answer).await
+}
+
+/// Writes one line; a client that does not take it is given up.
+pub(super) async fn send(writer: &mut OwnedWriteHalf, answer: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec(answer)?;
     text.push(b'\n');
-    writer.write_all(&text).await
+    timeout(PATIENCE, writer.write_all(&text)).await?
 }
 
 /// Asks the daemon at `path` for its report.
@@ -206,6 +218,19 @@ async fn answer(stream: UnixStream, report: &SharedReport) -> io::Result<()> {
 ///
 /// [`AskError::NotRunning`] if nobody listens, else what went wrong.
 pub fn ask(path: &Path) -> Result<Report, AskError> {
+    let (answer, _) = request(path, &Request::Status)?;
+    match answer {
+        Answer::Status(report) => Ok(*report),
+        Answer::Monitoring(_) => Err(AskError::Unexpected),
+        Answer::Error(text) => Err(AskError::Refused(text)),
+    }
+}
+
+/// A connection to the daemon, as a client has it.
+pub(super) type Connection = io::BufReader<std::os::unix::net::UnixStream>;
+
+/// Sends a request; the first line of the answer, and the connection that more may come from.
+pub(super) fn request(path: &Path, request: &Request) -> Result<(Answer, Connection), AskError> {
     use std::io::{BufRead as _, Write as _};
     let fail = |source: io::Error| {
         let path = path.to_path_buf();
@@ -224,20 +249,16 @@ pub fn ask(path: &Path) -> Result<Report, AskError> {
     };
     let mut stream = std::os::unix::net::UnixStream::connect(path).map_err(fail)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(fail)?;
-    let mut request = serde_json::to_vec(&Request::Status)?;
-    request.push(b'\n');
-    stream.write_all(&request).map_err(fail)?;
+    let mut text = serde_json::to_vec(request)?;
+    text.push(b'\n');
+    stream.write_all(&text).map_err(fail)?;
+    let mut connection = io::BufReader::new(stream);
     let mut line = String::new();
-    io::BufReader::new(stream)
-        .read_line(&mut line)
-        .map_err(fail)?;
+    connection.read_line(&mut line).map_err(fail)?;
     if line.is_empty() {
         return Err(AskError::NotRunning(path.to_path_buf()));
     }
-    match serde_json::from_str(&line)? {
-        Answer::Status(report) => Ok(*report),
-        Answer::Error(text) => Err(AskError::Refused(text)),
-    }
+    Ok((serde_json::from_str(&line)?, connection))
 }
 
 /// The wall clock, milliseconds since 1970.

@@ -12,7 +12,9 @@ use tokio::{
 };
 
 use super::{
-    DaemonError, Options, events,
+    DaemonError, Options,
+    events::Record,
+    feed::{Feed, Monitoring},
     netlink::{NetworkError, NetworkWatch},
     reconcile::{EnforceError, Enforced, Reconciler},
     state::StateDirectory,
@@ -78,6 +80,7 @@ struct Daemon {
     sweep: Interval,
     watchdog: Option<Interval>,
     events: Option<Events>,
+    feed: Feed,
     signals: Signals,
     /// What the service manager was told last.
     told: String,
@@ -119,7 +122,10 @@ impl Daemon {
             path: socket,
             source,
         })?;
-        tokio::spawn(status::serve(listener, report.clone()));
+        let feed = Feed::new(Monitoring {
+            deny_events: options.deny_events,
+        });
+        tokio::spawn(status::serve(listener, report.clone(), feed.clone()));
         let mut daemon = Self {
             node: Node {
                 name: options.node.clone(),
@@ -140,6 +146,7 @@ impl Daemon {
             sweep: ticks(SWEEP),
             watchdog: sd_notify::watchdog_enabled().map(|period| ticks(period / 2)),
             events: None,
+            feed,
             signals: Signals::new().map_err(DaemonError::Signals)?,
             told: String::new(),
         };
@@ -186,7 +193,7 @@ impl Daemon {
             Wake::Watchdog => notify(&[NotifyState::Watchdog]),
             Wake::Sweep => self.sweep_flows().await,
             Wake::Event(Ok(event)) => {
-                self.print_event(&event);
+                self.tell_event(&event);
                 return true;
             }
             Wake::Event(Err(error)) => {
@@ -292,9 +299,17 @@ impl Daemon {
         }
     }
 
-    fn print_event(&self, event: &Event) {
-        if let Some(generation) = self.reconciler.in_force() {
-            log::info!(target: "hep::event", "{}", events::line(event, &generation.description));
+    /// Hands an event to those who listen; what a `Log` rule asked for goes to the log as well.
+    fn tell_event(&self, event: &Event) {
+        let Some(generation) = self.reconciler.in_force() else {
+            return;
+        };
+        let record = Record::new(event, &generation.description, status::unix_ms());
+        if event.logged_count > 0 {
+            log::info!(target: "hep::event", "{record}");
+        }
+        if self.feed.is_heard() {
+            self.feed.publish(record);
         }
     }
 

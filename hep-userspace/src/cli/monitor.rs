@@ -1,0 +1,74 @@
+//! `hep monitor`.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::{Exit, Format, Instance, output::print};
+use crate::daemon::{
+    events::Record,
+    feed::{Item, Listener},
+    status::AskError,
+};
+
+/// Tell of packets as they are logged or denied, with the rule
+///
+/// Prints an event for each packet that a rule with action Log matched and, if the daemon runs with
+/// --deny-events, for each that was denied: time, verdict, reason, the deciding rule with its tier,
+/// policy, file and line, and the packet. The kernel limits how many there are per rule
+/// (logActionRateLimit). With -o json each event is one object in one line; an object with the
+/// single key `lost` tells how many events were left out because the output was not taken fast
+/// enough.
+///
+/// Runs until it is interrupted; exits with 4 if there is no daemon, or it stops.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// Stop after this many events
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    #[command(flatten)]
+    instance: Instance,
+}
+
+pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
+    let listener = match Listener::open(&arguments.instance.socket) {
+        Ok(listener) => listener,
+        Err(error @ AskError::NotRunning(_)) => {
+            eprintln!("hep: {error}");
+            return Ok(Exit::Unreachable);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if !listener.monitoring.deny_events {
+        eprintln!("hep: only Log rules make events; start the daemon with --deny-events for more");
+    }
+    let mut left = arguments.count.unwrap_or(u64::MAX);
+    for item in listener {
+        match (item?, format) {
+            (Item::Event(record), format) => {
+                match format {
+                    Format::Json => print(&serde_json::to_string(&record)?)?,
+                    Format::Text => print(&text(&record))?,
+                }
+                left -= 1;
+            }
+            (lost @ Item::Lost(_), Format::Json) => print(&serde_json::to_string(&lost)?)?,
+            (Item::Lost(lost), Format::Text) => eprintln!("hep: {lost} events were left out"),
+        }
+        if left == 0 {
+            return Ok(Exit::Ok);
+        }
+    }
+    eprintln!("hep: the daemon has stopped");
+    Ok(Exit::Unreachable)
+}
+
+/// The time of day, in UTC as it stands in the JSON form, and what happened.
+fn text(record: &Record) -> String {
+    let milliseconds = record.unix_ms % 86_400_000;
+    let (seconds, fraction) = (milliseconds / 1000, milliseconds % 1000);
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    format!(
+        "{hours:02}:{minutes:02}:{:02}.{fraction:03}Z {record}",
+        seconds % 60
+    )
+}
