@@ -20,6 +20,11 @@ const fn parts(ports: u32) -> [u16; 2] {
     [ports as u16, (ports >> 16) as u16]
 }
 
+/// Version of the layout and meaning of [`ConnKey4`], [`ConnKey6`], [`Conn`] and what is kept about
+/// [`fragment`](crate::fragment)s. Userspace notes it in the folder of the maps; another version, later
+/// or earlier, takes over what it can read.
+pub const LAYOUT_VERSION: u32 = 1;
+
 /// Identifies an IPv4 flow.
 ///
 /// Aligned so that the kernel programs may compare and copy addresses in large words. The rest are

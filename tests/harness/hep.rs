@@ -10,6 +10,8 @@ use serde_json::Value;
 
 /// Names a ready-made binary; without it, the workspace's own is built.
 const HEP_BIN: &str = "HEP_BIN";
+/// As [`HEP_BIN`], for the build with another `ABI_VERSION`.
+const HEP_OTHER_ABI: &str = "HEP_OTHER_ABI";
 
 /// Where the binary is: `HEP_BIN`, or this workspace's, built as cargo builds these tests.
 ///
@@ -21,31 +23,44 @@ pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os(HEP_BIN) {
         Some(path) => PathBuf::from(path),
-        None => build(),
+        None => build("hep", &["--package", "hep-userspace"]),
     })
 }
 
-fn build() -> PathBuf {
+/// The same with another `ABI_VERSION`: `HEP_OTHER_ABI`, or this workspace's.
+///
+/// # Panics
+///
+/// If the build fails.
+#[must_use]
+pub fn other_abi() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| match std::env::var_os(HEP_OTHER_ABI) {
+        Some(path) => PathBuf::from(path),
+        None => build(
+            "hep-other-abi",
+            &["--package", "hep-tests", "--features", "other-abi"],
+        ),
+    })
+}
+
+fn build(name: &str, options: &[&str]) -> PathBuf {
     let own = std::env::current_exe().expect("a test knows its own path");
     let profile = own
         .parent()
         .and_then(Path::parent)
         .expect("test binaries are in target/PROFILE/deps");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args([
-        "build",
-        "--quiet",
-        "--package",
-        "hep-userspace",
-        "--bin",
-        "hep",
-    ]);
+    cargo
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--quiet", "--bin", name])
+        .args(options);
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
     let status = cargo.status().expect("run cargo");
-    assert!(status.success(), "cargo cannot build the hep binary");
-    profile.join("hep")
+    assert!(status.success(), "cargo cannot build {name}");
+    profile.join(name)
 }
 
 /// What a finished command said.

@@ -13,7 +13,7 @@ use hep_common::{
     protocol,
 };
 use hep_userspace::datapath::{
-    Home, Kernel, LoadOptions, Maps, SweepCursor, monotonic_ns, version_directory,
+    Home, Kernel, KernelError, LoadOptions, Maps, SweepCursor, monotonic_ns, version_directory,
 };
 
 use crate::ground::{Ground, generation};
@@ -220,4 +220,76 @@ fn flows_survive_a_change_of_the_tables_size() {
         name.to_string_lossy().ends_with("_old")
     });
     assert_eq!(aside.count(), 0);
+}
+
+/// The pins of this version become those of another one; returns their directory.
+fn of_another_version(pins: &Path) -> std::path::PathBuf {
+    let other = pins.join("v4711");
+    std::fs::rename(version_directory(pins), &other).expect("renames");
+    other
+}
+
+/// EV-191: another `ABI_VERSION` takes the flows over, and has each judged again by its own rules.
+#[test]
+fn flows_survive_a_change_of_the_abi_version() {
+    let ground = Ground::new();
+    let pins = ground.pins();
+    drop(applied(&ground, 1024));
+    write(&pins, "CONNS4", [(key4(1), idle_for(LIVE))]);
+    write(&pins, "CONNS6", [(key6(1), idle_for(LIVE))]);
+    write(&pins, "HALF4", [(key4(2), idle_for(LIVE))]);
+    let other = of_another_version(&pins);
+    let unreadable = Maps::open(&pins);
+    assert!(matches!(unreadable, Err(KernelError::OtherVersion(found)) if found == other));
+
+    let mut kernel = applied(&ground, 1024);
+    assert!(!kernel.is_cold().expect("reads"));
+    let flows = kernel.maps().flows().expect("reads");
+    assert_eq!(flows.len(), 3);
+    for flow in &flows {
+        let approval = flow.approvals[0].expect("was approved");
+        assert_eq!((approval.ifindex, approval.generation), (3, 0));
+    }
+    assert!(matches!(ground.open(), Err(KernelError::Busy(_))));
+
+    // A program of the other version that is still attached goes on with its own tables.
+    let late = MapData::from_pin(other.join("CONNS4")).expect("is pinned");
+    let mut late = Map::from_map_data(late).expect("is a map");
+    let mut late: HashMap<_, ConnKey4, Conn> = (&mut late).try_into().expect("is a hash");
+    late.insert(key4(777), idle_for(LIVE), 0).expect("has room");
+    kernel.finish_adoption().expect("copies");
+    assert_eq!(kernel.maps().flows().expect("reads").len(), 4);
+    assert!(!other.exists());
+}
+
+/// EV-158: where flows cannot be read, the connections of the host are known from its sockets.
+#[test]
+fn flows_of_an_unknown_layout_leave_a_cold_start() {
+    let ground = Ground::new();
+    let pins = ground.pins();
+    drop(applied(&ground, 1024));
+    write(&pins, "CONNS4", [(key4(1), idle_for(LIVE))]);
+    let other = of_another_version(&pins);
+    std::fs::rename(other.join("flows-1"), other.join("flows-4711")).expect("renames");
+
+    let mut kernel = open(&ground, 1024);
+    assert!(kernel.is_cold().expect("reads"));
+    kernel.apply(&mut generation("node", 1)).expect("applies");
+    kernel.finish_adoption().expect("removes");
+    assert_eq!(kernel.maps().flows().expect("reads"), []);
+    assert!(!other.exists());
+}
+
+/// Two daemons for one directory are refused whatever their versions are.
+#[test]
+fn a_directory_that_another_version_holds_is_refused() {
+    let ground = Ground::new();
+    let pins = ground.pins();
+    let _held = applied(&ground, 1024);
+    of_another_version(&pins);
+    assert!(matches!(ground.open(), Err(KernelError::Busy(_))));
+    assert!(matches!(
+        hep_userspace::datapath::remove(&pins),
+        Err(KernelError::Busy(_))
+    ));
 }

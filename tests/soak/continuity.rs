@@ -12,35 +12,32 @@ use hep_tests::{daemon::Daemon, hep, site::Site};
 use crate::{figure::Figures, policies, traffic::Traffic};
 
 /// What the traffic amounts to at least, packets a second.
-pub(crate) const RATE: f64 = 20_000.0;
+const RATE: f64 = 20_000.0;
 
 /// How often what is done.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Plan {
     /// Policies brought into force
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
-    pub(crate) swaps: u64,
+    swaps: u64,
     /// Times that the daemon is killed (SIGKILL) at a random moment and started again
     #[arg(long, value_name = "NUMBER", default_value_t = 200)]
-    pub(crate) kills: u64,
+    kills: u64,
     /// Times that another build takes over
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
-    pub(crate) upgrades: u64,
+    upgrades: u64,
     /// The other build
     #[arg(long, value_name = "PATH", env = "HEP_OTHER_BUILD")]
-    pub(crate) other_build: Option<PathBuf>,
-    /// Times that a build with another layout of the maps takes over
+    other_build: Option<PathBuf>,
+    /// Times that a build with another `ABI_VERSION` takes over, or this one from it
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
-    pub(crate) layouts: u64,
-    /// The build with another layout of the maps
-    #[arg(long, value_name = "PATH", env = "HEP_OTHER_LAYOUT")]
-    pub(crate) other_layout: Option<PathBuf>,
+    abis: u64,
     /// Where random moments start from
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    pub(crate) seed: u64,
+    seed: u64,
     /// Packets a second that there must be; 0 on a machine that is busy with other things
     #[arg(long, value_name = "NUMBER", default_value_t = RATE)]
-    pub(crate) rate: f64,
+    rate: f64,
 }
 
 impl Plan {
@@ -49,8 +46,8 @@ impl Plan {
         Self {
             swaps: 5,
             kills: 3,
-            upgrades: 1,
-            layouts: 1,
+            upgrades: 2,
+            abis: 2,
             rate: 0.0,
             ..self
         }
@@ -102,10 +99,11 @@ pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
         figures.exactly("kills", plan.kills, plan.kills);
         outcome.report("kills", plan.rate, figures);
     }
-    for (part, count, other) in [
+    let builds = [
         ("upgrades", plan.upgrades, plan.other_build.as_deref()),
-        ("layouts", plan.layouts, plan.other_layout.as_deref()),
-    ] {
+        ("ABI changes", plan.abis, Some(hep::other_abi())),
+    ];
+    for (part, count, other) in builds {
         let Some(other) = other.filter(|_| count > 0) else {
             continue;
         };
@@ -113,23 +111,22 @@ pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
         figures.exactly(part, count, count);
         outcome.report(part, plan.rate, figures);
     }
+    let pins = std::fs::read_dir(daemon.bpffs()).map_or(0, Iterator::count);
+    figures.exactly("directories of pins in the end", pins, 1);
 }
 
 /// The file that is swapped.
 const FILE: &str = "all.yaml";
 
-/// Starts `other` and the usual build in turn, each taking over from the one before.
+/// Starts `other` and the usual build in turn, each taking over from the one before; ends with the
+/// usual one.
 fn take_turns(daemon: &mut Daemon, other: &Path, count: u64, next: &mut impl FnMut() -> String) {
-    for turn in 0..count {
+    for turn in (0..count).rev() {
         daemon.stop();
-        daemon.install(if turn % 2 == 0 { other } else { hep::binary() });
+        daemon.install(if turn % 2 == 0 { hep::binary() } else { other });
         daemon.spawn();
         settle(daemon, &next());
     }
-    daemon.stop();
-    daemon.install(hep::binary());
-    daemon.spawn();
-    settle(daemon, &next());
 }
 
 /// Waits for the daemon that was started last, and has it bring a policy into force.

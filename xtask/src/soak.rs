@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 
-use crate::{command, setup};
+use crate::{command, setup, test};
 
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
@@ -32,12 +32,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     build(&[&hep[..], &["--release"]].concat())?;
     // To take over from: another build of the same sources.
     build(&hep)?;
+    build(&test::OTHER_ABI)?;
     let soak = ["--package", "hep-tests", "--bin", "hep-soak", "--release"];
     build(&soak)?;
     let target = crate::workspace().join("target");
     let mut soak = command::program(&target.join("release/hep-soak").to_string_lossy());
     soak.args(&arguments.soak)
         .env("HEP_BIN", target.join("release/hep"))
-        .env("HEP_OTHER_BUILD", target.join("debug/hep"));
+        .env("HEP_OTHER_BUILD", target.join("debug/hep"))
+        .env("HEP_OTHER_ABI", target.join("debug/hep-other-abi"));
     command::run(&mut soak)
 }

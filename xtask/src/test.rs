@@ -9,6 +9,16 @@ use anyhow::{Context, Result, bail};
 
 use crate::{command, lint, setup, spec};
 
+/// What to tell cargo to build the firewall with another `ABI_VERSION`.
+pub(crate) const OTHER_ABI: [&str; 6] = [
+    "--package",
+    "hep-tests",
+    "--bin",
+    "hep-other-abi",
+    "--features",
+    "other-abi",
+];
+
 /// Sets up, lints, builds, tests, and checks the coverage of the specification. Whatever fails, the
 /// rest still runs, so that one run tells everything.
 ///
@@ -30,7 +40,8 @@ pub(crate) fn run() -> Result<()> {
         "--bin",
         "hep",
     ]))?;
-    let binary = crate::workspace().join("target/debug/hep");
+    command::run(environment.cargo().arg("build").args(OTHER_ABI))?;
+    let built = crate::workspace().join("target/debug");
     let mut tests = environment.cargo();
     tests
         .args([
@@ -40,7 +51,8 @@ pub(crate) fn run() -> Result<()> {
             "hep-ebpf",
             "--no-fail-fast",
         ])
-        .env("HEP_BIN", &binary);
+        .env("HEP_BIN", built.join("hep"))
+        .env("HEP_OTHER_ABI", built.join("hep-other-abi"));
     let (counts, passed) = count(&mut tests)?;
     if !passed {
         problems.push("tests");

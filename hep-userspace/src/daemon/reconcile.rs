@@ -14,7 +14,7 @@ use super::{Options, host_endpoint, netlink::HostNetwork, sockets, sysctl};
 use crate::{
     compile::{self, CompileError, Generation, Slots, compile},
     datapath::{
-        Kernel, KernelError, LoadOptions,
+        self, Kernel, KernelError, LoadOptions,
         attach::{AttachError, Attachments, Target},
     },
     model::Snapshot,
@@ -215,7 +215,7 @@ impl Reconciler {
             self.local = Some(self.network.local.clone());
         }
         if is_new {
-            let is_cold = kernel.maps().control()?.generation == 0;
+            let is_cold = kernel.is_cold()?;
             kernel.apply(generation)?;
             if is_cold {
                 let flows = sockets::connections();
@@ -239,6 +239,12 @@ impl Reconciler {
             .iter()
             .map(|interface| (interface.ifindex, Arc::clone(&interface.name)))
             .collect();
+        if !self.is_adopted {
+            kernel.carry_over()?;
+            for links in datapath::all_links_directories(&self.options.bpffs)? {
+                self.attachments.take_over(&links)?;
+            }
+        }
         let mut wanted = BTreeSet::new();
         let mut attached = 0;
         let mut first_error = None;

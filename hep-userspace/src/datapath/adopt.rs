@@ -2,7 +2,8 @@
 //!
 //! A map of the size that is asked for is used as it is. One of another size is put aside, a new
 //! one takes its place, and what is worth keeping is copied. One of another layout is refused: a
-//! change of layout comes with another `ABI_VERSION`, and so with another directory.
+//! change of layout comes with another `ABI_VERSION`, and so with another directory, whose flows are
+//! copied as well.
 
 use aya::{
     Pod,
@@ -15,7 +16,7 @@ use hep_common::{
 };
 
 use super::{
-    KernelError, LoadOptions, Maps, names, object,
+    KernelError, LoadOptions, Maps, former, names, object,
     pins::Pins,
     sys::{Cursor, Hash},
 };
@@ -28,6 +29,19 @@ const SLICE: u32 = 4096;
 pub(super) struct Displaced {
     name: &'static str,
     map: MapData,
+    /// What becomes of each flow.
+    convert: fn(Conn) -> Conn,
+}
+
+impl Displaced {
+    /// A map of another version, with the layout of this one's.
+    pub(super) fn of_another_version(name: &'static str, map: MapData) -> Self {
+        Self {
+            name,
+            map,
+            convert: former::unapproved,
+        }
+    }
 }
 
 /// Maps that outlive the process; the others are for logs and tests.
@@ -93,7 +107,11 @@ pub(super) fn put_misfits_aside(
         }
         let name = resizable(name).ok_or_else(|| incompatible("size"))?;
         pins.put_aside(name)?;
-        displaced.push(Displaced { name, map });
+        displaced.push(Displaced {
+            name,
+            map,
+            convert: |flow| flow,
+        });
     }
     Ok(displaced)
 }
@@ -135,31 +153,43 @@ pub(super) fn discard(pins: &Pins, displaced: &[Displaced]) -> Result<(), Kernel
 /// Copies flows and verdicts of fragments from replaced maps to their successors. Where the new map
 /// is smaller, the least recently used go.
 pub(super) fn carry_over(maps: &Maps, displaced: &[Displaced]) -> Result<(), KernelError> {
-    for Displaced { name, map } in displaced {
+    for Displaced { name, map, convert } in displaced {
         match *name {
-            names::CONNS4 | names::HALF4 => copy::<ConnKey4, Conn>(maps, name, map)?,
-            names::CONNS6 | names::HALF6 => copy::<ConnKey6, Conn>(maps, name, map)?,
-            names::FRAGMENTS => copy::<FragmentKey, FragmentVerdict>(maps, name, map)?,
+            names::CONNS4 | names::HALF4 => {
+                copy::<ConnKey4, Conn, _, _>(maps, name, map, |key, flow| (key, convert(flow)))?;
+            }
+            names::CONNS6 | names::HALF6 => {
+                copy::<ConnKey6, Conn, _, _>(maps, name, map, |key, flow| (key, convert(flow)))?;
+            }
+            names::FRAGMENTS => {
+                copy::<FragmentKey, FragmentVerdict, _, _>(maps, name, map, |key, verdict| {
+                    (key, verdict)
+                })?;
+            }
             _ => {}
         }
     }
     Ok(())
 }
 
-fn copy<K: Pod, V: Pod>(
+/// Copies entries, each as `convert` makes it, unless their keys are there already.
+fn copy<FromKey: Pod, FromValue: Pod, Key: Pod, Value: Pod>(
     maps: &Maps,
     name: &'static str,
     from: &MapData,
+    convert: impl Fn(FromKey, FromValue) -> (Key, Value),
 ) -> Result<(), KernelError> {
-    let from = Hash::<K, V>::of(from).map_err(KernelError::io(name, "read the former"))?;
-    let to = maps.hash::<K, V>(name)?;
+    let from =
+        Hash::<FromKey, FromValue>::of(from).map_err(KernelError::io(name, "read the former"))?;
+    let to = maps.hash::<Key, Value>(name)?;
     let mut cursor = Cursor::default();
     loop {
         let batch = from
             .lookup(&mut cursor, SLICE)
             .map_err(KernelError::io(name, "read the former"))?;
-        for (key, value) in batch.keys.iter().zip(&batch.values) {
-            to.insert_missing(key, value)
+        for (key, value) in batch.keys.into_iter().zip(batch.values) {
+            let (key, value) = convert(key, value);
+            to.insert_missing(&key, &value)
                 .map_err(KernelError::io(name, "copy into"))?;
         }
         if batch.end {

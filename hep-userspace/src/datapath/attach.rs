@@ -184,6 +184,27 @@ impl Attachments {
         }
     }
 
+    /// Takes over the links and filters on record in `from`, another directory of links: from now on
+    /// they are on record here, and run what they ran.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Directory`] if that cannot be read, or a record cannot be moved.
+    pub fn take_over(&self, from: &Path) -> Result<(), AttachError> {
+        let fail = |path: &Path| {
+            let path = path.to_owned();
+            |source| AttachError::Directory { path, source }
+        };
+        for entry in fs::read_dir(from).map_err(fail(from))? {
+            let entry = entry.map_err(fail(from))?;
+            let here = self.directory.join(entry.file_name());
+            if !here.exists() {
+                fs::rename(entry.path(), here).map_err(fail(&entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Puts a program on one side of an interface, or the current program in place of an earlier
     /// one, so that there is no moment without. Returns whether anything changed.
     ///

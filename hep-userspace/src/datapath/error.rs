@@ -4,6 +4,8 @@ use std::{io, path::PathBuf};
 
 use aya::{EbpfError, maps::MapError, programs::ProgramError};
 
+use hep_common::ABI_VERSION;
+
 use super::apply::Step;
 
 /// Why the kernel's side could not be set up, changed or read.
@@ -31,6 +33,9 @@ pub enum KernelError {
     /// Nothing is pinned: hep never ran with this directory, or was taken down.
     #[error("nothing is pinned in {0}")]
     NotPinned(PathBuf),
+    /// Another version of hep is in force, whose maps this one cannot read.
+    #[error("{0} is laid out by another version of hep (this one uses v{ABI_VERSION})")]
+    OtherVersion(PathBuf),
     /// A pinned map has another layout than this program's.
     #[error("pinned map {map} has another {what} than this version of hep; `hep down` removes it")]
     Incompatible {

@@ -18,6 +18,7 @@ use super::{
     KernelError, Maps,
     adopt::{self, Displaced},
     attach::program_name,
+    former::{self, Former},
     names, object,
     pins::Pins,
     sys,
@@ -49,6 +50,8 @@ pub struct Kernel {
     pub(super) decisions: Option<Decisions>,
     btf: Option<OwnedFd>,
     displaced: Vec<Displaced>,
+    /// Other versions, until every link is ours.
+    formers: Vec<Former>,
     /// Keeps other writers out.
     pins: Option<Pins>,
 }
@@ -57,8 +60,8 @@ impl Kernel {
     /// Creates the maps, or adopts those that are pinned, and loads the programs.
     ///
     /// A pinned map of another size than asked for is replaced: flows are copied, counters start
-    /// again at 0. Programs attached before go on with the map that they know; see
-    /// [`Self::finish_adoption`].
+    /// again at 0. Flows that another `ABI_VERSION` left are copied, too. Programs attached before
+    /// go on with the map that they know; see [`Self::finish_adoption`].
     ///
     /// # Errors
     ///
@@ -72,11 +75,12 @@ impl Kernel {
         };
         match Self::load(options, pins.as_ref()) {
             Ok(mut kernel) => {
-                if let Some(pins) = &pins {
-                    adopt::carry_over(&kernel.maps, &displaced)?;
-                    adopt::discard(pins, &displaced)?;
-                }
                 kernel.displaced = displaced;
+                if let Some(pins) = &pins {
+                    adopt::discard(pins, &kernel.displaced)?;
+                    kernel.find_former(options)?;
+                    kernel.carry_over()?;
+                }
                 kernel.pins = pins;
                 Ok(kernel)
             }
@@ -87,6 +91,18 @@ impl Kernel {
                 Err(error)
             }
         }
+    }
+
+    /// Finds what other versions left.
+    fn find_former(&mut self, options: &LoadOptions) -> Result<(), KernelError> {
+        let Some(pins) = options.pins.as_deref() else {
+            return Ok(());
+        };
+        self.formers = former::find(pins)?;
+        for former in &self.formers {
+            self.displaced.extend(former.flows()?);
+        }
+        Ok(())
     }
 
     fn load(options: &LoadOptions, pins: Option<&Pins>) -> Result<Self, KernelError> {
@@ -120,6 +136,7 @@ impl Kernel {
             maps: Maps::new(by_name),
             decisions,
             displaced: Vec::new(),
+            formers: Vec::new(),
             pins: None,
         })
     }
@@ -143,17 +160,37 @@ impl Kernel {
         program(&mut self.ebpf, direction).expect("open found both programs")
     }
 
-    /// Copies once more the flows of maps that [`Self::open`] replaced, and lets go of those. To be
-    /// called when no program of the former process is attached any more: until then, such a
-    /// program puts new flows where this one's do not look.
+    /// Copies flows that programs of a former process have put into maps that [`Self::open`]
+    /// replaced, where the programs of this process do not look.
     ///
     /// # Errors
     ///
     /// [`KernelError::Io`] with what the kernel said.
+    pub fn carry_over(&self) -> Result<(), KernelError> {
+        adopt::carry_over(&self.maps, &self.displaced)
+    }
+
+    /// Copies flows for the last time, and lets go of replaced maps and of what other versions left.
+    /// To be called when no program of a former process is attached any more.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Io`] with what the kernel said, [`KernelError::Directory`] if what another
+    /// version left cannot be removed.
     pub fn finish_adoption(&mut self) -> Result<(), KernelError> {
-        adopt::carry_over(&self.maps, &self.displaced)?;
+        self.carry_over()?;
         self.displaced.clear();
-        Ok(())
+        self.formers.drain(..).try_for_each(Former::remove)
+    }
+
+    /// Whether nothing is known of the host's connections: no generation is in force, and no flows
+    /// were found.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Map`] with what the kernel said.
+    pub fn is_cold(&self) -> Result<bool, KernelError> {
+        Ok(self.maps.control()?.generation == 0 && self.displaced.is_empty())
     }
 }
 

@@ -28,12 +28,16 @@ impl Maps {
     ///
     /// # Errors
     ///
-    /// [`KernelError::NotPinned`] if nothing is there; else [`KernelError::Map`] for the map that
-    /// cannot be opened.
+    /// [`KernelError::NotPinned`] if nothing is there, [`KernelError::OtherVersion`] if only what
+    /// another version left is; else [`KernelError::Map`] for the map that cannot be opened.
     pub fn open(pins: &Path) -> Result<Self, KernelError> {
         let directory = pins::version_directory(pins);
         if !directory.join(names::CONTROL).exists() {
-            return Err(KernelError::NotPinned(pins.to_owned()));
+            let others = pins::version_directories(pins)?;
+            return Err(match others.into_iter().find(|other| *other != directory) {
+                Some(other) => KernelError::OtherVersion(other),
+                None => KernelError::NotPinned(pins.to_owned()),
+            });
         }
         let mut by_name = BTreeMap::new();
         for name in names::OUTER.into_iter().chain(names::PLAIN) {

@@ -13,6 +13,7 @@ mod error;
 mod events;
 mod fill;
 mod flows;
+mod former;
 mod links;
 mod load;
 mod local;

@@ -4,6 +4,7 @@
 //! <pins>/            an instance's own directory, below a bpffs
 //!   v<ABI_VERSION>/  one file per map
 //!     links/         what `attach` pins, one file per link
+//!     flows-<N>/     tells the layout of the flows to other versions
 //! ```
 
 use std::{
@@ -18,7 +19,7 @@ use rustix::{
     mount::{MountFlags, UnmountFlags, mount, unmount},
 };
 
-use super::KernelError;
+use super::{KernelError, former};
 
 /// `statfs` type of a bpffs.
 const BPF_FS_MAGIC: u32 = 0xcafe_4a11;
@@ -47,6 +48,16 @@ pub fn links_directory(pins: &Path) -> PathBuf {
 ///
 /// [`KernelError::Directory`] if the pin directory cannot be listed.
 pub fn all_links_directories(pins: &Path) -> Result<Vec<PathBuf>, KernelError> {
+    let versions = version_directories(pins)?;
+    Ok(versions
+        .into_iter()
+        .map(|version| version.join("links"))
+        .filter(|links| links.is_dir())
+        .collect())
+}
+
+/// The directories of all versions that are there.
+pub(super) fn version_directories(pins: &Path) -> Result<Vec<PathBuf>, KernelError> {
     let fail = KernelError::directory(pins);
     let entries = match fs::read_dir(pins) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -54,8 +65,12 @@ pub fn all_links_directories(pins: &Path) -> Result<Vec<PathBuf>, KernelError> {
     };
     Ok(entries
         .flatten()
-        .map(|entry| entry.path().join("links"))
-        .filter(|links| links.is_dir())
+        .filter(|entry| {
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix('v'));
+            number.is_some_and(|number| number.parse::<u32>().is_ok())
+        })
+        .map(|entry| entry.path())
         .collect())
 }
 
@@ -72,12 +87,8 @@ impl Pins {
         mount_if_needed(pins)?;
         let maps = version_directory(pins);
         make_directory(&links_directory(pins))?;
-        let lock = File::open(&maps).map_err(KernelError::directory(&maps))?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(KernelError::Busy(pins.to_owned())),
-            Err(error) => return Err(KernelError::directory(&maps)(error.into())),
-        }
+        let lock = lock(&maps, pins)?;
+        former::note_layout(&maps)?;
         Ok(Self { maps, _lock: lock })
     }
 
@@ -109,14 +120,24 @@ impl Pins {
     }
 }
 
-fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
+/// Holds the directory of a version against other writers for as long as the file is open.
+pub(super) fn lock(version: &Path, pins: &Path) -> Result<File, KernelError> {
+    let lock = File::open(version).map_err(KernelError::directory(version))?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(KernelError::Busy(pins.to_owned())),
+        Err(error) => Err(KernelError::directory(version)(error.into())),
+    }
+}
+
+pub(super) fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
     }
 }
 
-fn make_directory(path: &Path) -> Result<(), KernelError> {
+pub(super) fn make_directory(path: &Path) -> Result<(), KernelError> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -168,14 +189,13 @@ pub fn remove(pins: &Path) -> Result<(), KernelError> {
     if !pins.exists() {
         return Ok(());
     }
-    if let Ok(lock) = File::open(version_directory(pins)) {
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-            return Err(KernelError::Busy(pins.to_owned()));
-        }
-        empty(pins)?;
-    } else {
-        empty(pins)?;
+    let versions = version_directories(pins)?;
+    let locks: Result<Vec<_>, _> = versions.iter().map(|version| lock(version, pins)).collect();
+    let locks = locks?;
+    for version in &versions {
+        fs::remove_dir_all(version).map_err(KernelError::directory(version))?;
     }
+    drop(locks);
     let mounts =
         fs::read_to_string("/proc/self/mountinfo").map_err(KernelError::directory(pins))?;
     let is_ours = |path: &Path| mounts.lines().any(|line| is_our_mount(line, path));
@@ -196,22 +216,6 @@ fn unmount_at(path: &Path) -> Result<(), KernelError> {
         path: path.to_owned(),
         source: error.into(),
     })
-}
-
-/// Removes what is in a pin directory: the versions' directories, and nothing that is not ours.
-fn empty(pins: &Path) -> Result<(), KernelError> {
-    for entry in fs::read_dir(pins).map_err(KernelError::directory(pins))? {
-        let path = entry.map_err(KernelError::directory(pins))?.path();
-        let is_version = path.file_name().is_some_and(|name| {
-            name.to_str()
-                .and_then(|name| name.strip_prefix('v'))
-                .is_some_and(|number| number.parse::<u32>().is_ok())
-        });
-        if is_version {
-            fs::remove_dir_all(&path).map_err(KernelError::directory(&path))?;
-        }
-    }
-    Ok(())
 }
 
 /// Whether a line of `/proc/self/mountinfo` describes a bpffs that hep mounted at `path`.
