@@ -11,6 +11,7 @@ mod daemon_life;
 mod endpoints;
 mod errors;
 mod failsafe;
+mod figures;
 mod forwarding;
 mod ground;
 mod matching;

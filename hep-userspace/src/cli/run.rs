@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
 use super::{Exit, Format, Instance, host, output::print_json};
-use crate::daemon::{self, DaemonError, EnforceError, Options};
+use crate::daemon::{self, DaemonError, EnforceError, Options, metrics::Address};
 
 /// Enforce a policy directory until stopped
 ///
@@ -54,6 +54,10 @@ pub(super) struct Arguments {
         env = "HEP_BYPASS_MARK"
     )]
     bypass_mark: u32,
+    /// Serve /metrics for Prometheus, /liveness and /readiness here: 127.0.0.1:9091, [::1]:9091, or
+    /// :9091 for all addresses
+    #[arg(long, value_name = "ADDRESS:PORT", env = "HEP_METRICS_LISTEN")]
+    metrics_listen: Option<Address>,
     /// Report denied packets to `hep monitor`, as often per rule and second as Log rules may
     /// (logActionRateLimit)
     #[arg(long, env = "HEP_DENY_EVENTS")]
@@ -108,6 +112,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         nd_exempt: arguments.ipv6_nd_exempt,
         bypass_mark: arguments.bypass_mark,
         deny_events: arguments.deny_events,
+        metrics: arguments.metrics_listen.clone(),
     };
     daemon::start_logging();
     let runtime = tokio::runtime::Builder::new_multi_thread()

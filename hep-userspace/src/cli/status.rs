@@ -13,7 +13,7 @@ use crate::{
     compile::{Description, EndpointDescription},
     daemon::status::{self, AskError, Report, ReportedProblem, unix_ms},
     datapath::{
-        KernelError, Maps,
+        KernelError, Maps, Occupancy,
         attach::{Hooks, hooks},
         links_directory,
     },
@@ -47,6 +47,18 @@ struct Status {
     resources: serde_json::Map<String, serde_json::Value>,
     endpoints: Vec<EndpointDescription>,
     interfaces: Vec<InterfaceStatus>,
+    /// How full the tables of flows are.
+    tables: Vec<TableStatus>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TableStatus {
+    #[serde(flatten)]
+    occupancy: Occupancy,
+    percent: usize,
+    /// Little room is left.
+    pressing: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,12 +88,13 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         Err(AskError::NotRunning(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let description = match Maps::open(&instance.bpffs).and_then(|maps| maps.description()) {
-        Ok(description) => description,
-        Err(KernelError::NotPinned(_) | KernelError::NoGeneration) => Description::default(),
+    let read = |maps: Maps| Ok((maps.description()?, maps.occupancy()?));
+    let (description, tables) = match Maps::open(&instance.bpffs).and_then(read) {
+        Ok(found) => found,
+        Err(KernelError::NotPinned(_) | KernelError::NoGeneration) => Default::default(),
         Err(error) => return Err(error.into()),
     };
-    let status = merge(description, report, instance);
+    let status = merge(description, tables, report, instance);
     match format {
         Format::Json => print_json(&status)?,
         Format::Text => print(&text(&status))?,
@@ -93,7 +106,12 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     })
 }
 
-fn merge(description: Description, report: Option<Report>, instance: &Instance) -> Status {
+fn merge(
+    description: Description,
+    tables: Vec<Occupancy>,
+    report: Option<Report>,
+    instance: &Instance,
+) -> Status {
     let links = links_directory(&instance.bpffs);
     let report_or_default = report.clone().unwrap_or_default();
     Status {
@@ -130,6 +148,14 @@ fn merge(description: Description, report: Option<Report>, instance: &Instance) 
                 ifindex: interface.ifindex,
                 endpoint: interface.endpoint,
                 workload: interface.workload,
+            })
+            .collect(),
+        tables: tables
+            .into_iter()
+            .map(|occupancy| TableStatus {
+                percent: occupancy.percent(),
+                pressing: occupancy.is_pressing(),
+                occupancy,
             })
             .collect(),
     }
@@ -171,8 +197,9 @@ fn text(status: &Status) -> String {
     if let Some(reason) = &status.holding {
         lines.push(format!("holding: {reason}"));
     }
-    let (endpoints, interfaces) = (endpoints(status), interfaces(status));
-    for table in [endpoints, interfaces] {
+    let pressing = status.tables.iter().filter(|table| table.pressing);
+    lines.extend(pressing.map(|table| format!("warning: {}", table.occupancy.warning())));
+    for table in [endpoints(status), interfaces(status), tables(status)] {
         if !table.is_empty() {
             lines.push(String::new());
             lines.push(table.to_string());
@@ -237,6 +264,22 @@ fn interfaces(status: &Status) -> Table {
             interface.endpoint.clone(),
             interface.hooks.ingress.name().to_owned(),
             interface.hooks.egress.name().to_owned(),
+        ]);
+    }
+    table
+}
+
+fn tables(status: &Status) -> Table {
+    let mut table = Table::new(&["FLOWS", ">ENTRIES", ">CAPACITY", ">FULL"]);
+    for TableStatus {
+        occupancy, percent, ..
+    } in &status.tables
+    {
+        table.row(vec![
+            occupancy.name(),
+            occupancy.entries.to_string(),
+            occupancy.capacity.to_string(),
+            format!("{percent} %"),
         ]);
     }
     table

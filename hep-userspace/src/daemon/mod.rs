@@ -10,6 +10,7 @@ pub mod events;
 pub mod feed;
 pub mod host_endpoint;
 pub mod logging;
+pub mod metrics;
 pub mod netlink;
 pub mod options;
 pub mod reconcile;
@@ -60,6 +61,14 @@ pub enum DaemonError {
     Socket {
         /// The socket.
         path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// Metrics cannot be served where they should.
+    #[error("metrics at {address}")]
+    Metrics {
+        /// What `--metrics-listen` says.
+        address: String,
         /// Cause.
         source: io::Error,
     },

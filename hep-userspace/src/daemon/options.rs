@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use super::metrics::Address;
+
 /// Options of the daemon.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -27,4 +29,6 @@ pub struct Options {
     pub bypass_mark: u32,
     /// Report denied packets on the event ring.
     pub deny_events: bool,
+    /// Where to serve metrics and health checks, whatever the FelixConfiguration says.
+    pub metrics: Option<Address>,
 }

@@ -10,16 +10,20 @@ use hep_common::{
     settings::Settings,
 };
 
-use super::{KernelError, Maps, flows::monotonic_ns, names, sys::Cursor};
+use super::{KernelError, Maps, Occupancy, flows::monotonic_ns, names, sys::Cursor};
 
 /// Entries looked at in one slice.
 const SLICE: u32 = 4096;
 
-/// Where the next slice begins.
-#[derive(Clone, Copy, Debug, Default)]
+/// Where the next slice begins, and what the round came to so far.
+#[derive(Clone, Debug, Default)]
 pub struct SweepCursor {
     table: usize,
     at: Cursor,
+    /// Entries of the table at hand that stay.
+    left: usize,
+    /// How full the tables are that this round has gone through.
+    pub occupancy: Vec<Occupancy>,
 }
 
 /// What one slice came to.
@@ -80,7 +84,10 @@ impl Maps {
         };
         let (map, sweep) = TABLES[cursor.table % TABLES.len()];
         let (mut swept, end) = sweep(self, map, &mut cursor.at, &settings)?;
+        cursor.left += swept.seen - swept.removed;
         if end {
+            let left = std::mem::take(&mut cursor.left);
+            cursor.occupancy.push(self.occupancy_of(map, left)?);
             cursor.at = Cursor::default();
             cursor.table = (cursor.table + 1) % TABLES.len();
             swept.round_ended = cursor.table == 0;

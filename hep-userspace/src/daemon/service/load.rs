@@ -130,6 +130,7 @@ impl Daemon {
         self.tell_warnings(&snapshot);
         self.refresh = snapshot.felix.interface_refresh.map(ticks);
         self.snapshot = Some(snapshot);
+        self.serve_figures().await;
         self.refused = None;
         if let Err(error) = self.state.save(&files) {
             log::error!("keep the last good policy: {}", chain(&error));

@@ -1,8 +1,9 @@
 //! The daemon: one loop that wakes for files, interfaces, timers and signals.
 
 mod load;
+mod sweep;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use hep_common::event::Event;
 use sd_notify::NotifyState;
@@ -15,6 +16,7 @@ use super::{
     DaemonError, Options,
     events::Record,
     feed::{Feed, Monitoring},
+    metrics::{Figures, Listeners},
     netlink::{NetworkError, NetworkWatch},
     reconcile::{EnforceError, Enforced, Reconciler},
     state::StateDirectory,
@@ -24,7 +26,7 @@ use super::{
 };
 use crate::{
     compile::{Description, Slots},
-    datapath::{Events, KernelError, Maps, SweepCursor, attach::Attachments, links_directory},
+    datapath::{Events, KernelError, Maps, attach::Attachments, links_directory},
     model::Snapshot,
     validate::{Node, Problem},
 };
@@ -81,6 +83,10 @@ struct Daemon {
     watchdog: Option<Interval>,
     events: Option<Events>,
     feed: Feed,
+    figures: Figures,
+    listeners: Listeners,
+    /// Tables of flows with little room left.
+    pressing: BTreeSet<String>,
     signals: Signals,
     /// What the service manager was told last.
     told: String,
@@ -126,6 +132,13 @@ impl Daemon {
             deny_events: options.deny_events,
         });
         tokio::spawn(status::serve(listener, report.clone(), feed.clone()));
+        let figures = Figures::new(options.bpffs.clone(), report.clone());
+        let metrics = options.metrics.clone();
+        let listeners = Listeners::start(figures.clone(), metrics.clone()).await;
+        let listeners = listeners.map_err(|source| DaemonError::Metrics {
+            address: metrics.map_or_else(String::new, |address| address.to_string()),
+            source,
+        })?;
         let mut daemon = Self {
             node: Node {
                 name: options.node.clone(),
@@ -147,6 +160,9 @@ impl Daemon {
             watchdog: sd_notify::watchdog_enabled().map(|period| ticks(period / 2)),
             events: None,
             feed,
+            figures,
+            listeners,
+            pressing: BTreeSet::new(),
             signals: Signals::new().map_err(DaemonError::Signals)?,
             told: String::new(),
         };
@@ -191,7 +207,10 @@ impl Daemon {
             }
             Wake::Retry => self.enforce_again().await,
             Wake::Watchdog => notify(&[NotifyState::Watchdog]),
-            Wake::Sweep => self.sweep_flows().await,
+            Wake::Sweep => {
+                self.sweep_flows().await;
+                self.serve_figures().await;
+            }
             Wake::Event(Ok(event)) => {
                 self.tell_event(&event);
                 return true;
@@ -203,7 +222,15 @@ impl Daemon {
             Wake::Stop => return false,
         }
         self.publish();
+        self.figures.turned();
         true
+    }
+
+    /// Serves metrics and health checks where the configuration in force says.
+    async fn serve_figures(&mut self) {
+        if let Some(snapshot) = &self.snapshot {
+            self.listeners.follow(&snapshot.felix).await;
+        }
     }
 
     async fn look_at_network(&mut self) {
@@ -257,24 +284,6 @@ impl Daemon {
             again: Instant::now() + wait,
             wait,
         });
-    }
-
-    /// Removes expired flows, a slice at a time, with a chance for others between slices.
-    async fn sweep_flows(&mut self) {
-        let Some(kernel) = self.reconciler.kernel() else {
-            return;
-        };
-        let mut cursor = SweepCursor::default();
-        loop {
-            match kernel.maps().sweep_slice(&mut cursor) {
-                Ok(swept) if swept.round_ended => return,
-                Ok(_) => tokio::task::yield_now().await,
-                Err(error) => {
-                    log::error!("sweep expired flows: {}", chain(&error));
-                    return;
-                }
-            }
-        }
     }
 
     /// Reads what the programs report, once there are programs.

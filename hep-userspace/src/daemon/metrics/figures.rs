@@ -1,0 +1,347 @@
+//! What Prometheus is told.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use hep_common::counter::{Note, Reason};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::{Registry, Unit},
+};
+
+use super::super::status::{Report, SharedReport};
+use crate::{
+    compile::Description,
+    datapath::{KernelError, Maps, monotonic_ns},
+};
+
+/// A daemon that has not looked around for this long hangs.
+const ALIVE: Duration = Duration::from_secs(120);
+
+/// Where the figures come from.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    pins: PathBuf,
+    report: SharedReport,
+    /// When the daemon's loop last went round, on the coarse monotonic clock, nanoseconds.
+    turned_ns: Arc<AtomicU64>,
+}
+
+/// A label's name and value.
+type Label = (&'static str, String);
+
+impl Figures {
+    /// The figures of the instance whose maps are pinned at `pins`.
+    #[must_use]
+    pub fn new(pins: PathBuf, report: SharedReport) -> Self {
+        Self {
+            pins,
+            report,
+            turned_ns: Arc::new(AtomicU64::new(monotonic_ns())),
+        }
+    }
+
+    /// Notes that the daemon's loop goes round.
+    pub fn turned(&self) {
+        self.turned_ns.store(monotonic_ns(), Ordering::Relaxed);
+    }
+
+    /// Whether the daemon's loop goes round.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        let since_ns = monotonic_ns().saturating_sub(self.turned_ns.load(Ordering::Relaxed));
+        Duration::from_nanos(since_ns) < ALIVE
+    }
+
+    /// Nothing if policy is in force as configured, else why it is not.
+    #[must_use]
+    pub fn unready(&self) -> Option<String> {
+        let report = self.report.lock();
+        match (&report.degraded, report.ready) {
+            (Some(reason), false) => Some(reason.clone()),
+            (None, false) => Some("no policy is in force".to_owned()),
+            // Degraded, but what was last good is enforced.
+            (_, true) => None,
+        }
+    }
+
+    /// All metrics in the text format of OpenMetrics. Before the first load there are only those of
+    /// the daemon itself.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError`] if the maps cannot be read.
+    pub fn text(&self) -> Result<String, KernelError> {
+        let mut registry = Registry::with_prefix("hep");
+        self.daemon(&mut registry);
+        let maps = match Maps::open(&self.pins) {
+            Ok(maps) => Some(maps),
+            Err(KernelError::NotPinned(_)) => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(maps) = &maps {
+            occupancy(&mut registry, maps)?;
+            match maps.description() {
+                Ok(description) => {
+                    generation(&mut registry, &description);
+                    traffic(&mut registry, &description, maps)?;
+                    policies(&mut registry, &description, maps)?;
+                }
+                Err(KernelError::NoGeneration) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("a String takes whatever is written");
+        Ok(text)
+    }
+
+    fn daemon(&self, registry: &mut Registry) {
+        let report: Report = self.report.lock().clone();
+        family(
+            registry,
+            "build_info",
+            "The daemon's version",
+            [([("version", report.version.clone())], 1)],
+        );
+        let flag = |is_set: bool| u64::from(is_set);
+        for (name, help, value) in [
+            (
+                "ready",
+                "Policy is in force on all interfaces as configured",
+                flag(report.ready),
+            ),
+            (
+                "degraded",
+                "What is in force is not what the policy directory says",
+                flag(report.degraded.is_some()),
+            ),
+            (
+                "holding",
+                "The policy directory's state is not obeyed",
+                flag(report.holding.is_some()),
+            ),
+            (
+                "last_load_success",
+                "The last load of the policy directory was taken",
+                flag(report.degraded.is_none() && report.holding.is_none()),
+            ),
+        ] {
+            gauge(registry, name, help, value);
+        }
+        seconds(
+            registry,
+            "start_time",
+            "When the daemon started",
+            report.started_unix_ms,
+        );
+        seconds(
+            registry,
+            "last_load_time",
+            "When the policy directory was last loaded, or refused",
+            report.last_load_unix_ms,
+        );
+        let problems = ["error", "warning", "info"].map(|severity| {
+            let count = report
+                .problems
+                .iter()
+                .filter(|problem| problem.severity == severity)
+                .count();
+            ([("severity", severity.to_owned())], as_u64(count))
+        });
+        family(registry, "problems", "Problems of the last load", problems);
+    }
+}
+
+fn as_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+fn as_i64(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {
+    let gauge: Gauge = Gauge::default();
+    gauge.set(as_i64(value));
+    registry.register(name, help, gauge);
+}
+
+/// A moment, in seconds since 1970.
+fn seconds(registry: &mut Registry, name: &str, help: &str, unix_ms: u64) {
+    let gauge: Gauge = Gauge::default();
+    gauge.set(as_i64(unix_ms / 1000));
+    registry.register_with_unit(name, help, Unit::Seconds, gauge);
+}
+
+/// Gauges that differ in their labels.
+fn family<const N: usize>(
+    registry: &mut Registry,
+    name: &str,
+    help: &str,
+    values: impl IntoIterator<Item = ([Label; N], u64)>,
+) where
+    [Label; N]: EncodeLabelSet,
+{
+    let family: Family<[Label; N], Gauge> = Family::default();
+    for (labels, value) in values {
+        family.get_or_create(&labels).set(as_i64(value));
+    }
+    registry.register(name, help, family);
+}
+
+/// Two counters that differ in their labels: packets and bytes.
+struct Traffic<const N: usize> {
+    packets: Family<[Label; N], Counter>,
+    bytes: Family<[Label; N], Counter>,
+}
+
+impl<const N: usize> Traffic<N>
+where
+    [Label; N]: EncodeLabelSet,
+{
+    fn register(registry: &mut Registry, name: &str, whose: &str) -> Self {
+        let traffic = Self {
+            packets: Family::default(),
+            bytes: Family::default(),
+        };
+        for (what, family) in [("packets", &traffic.packets), ("bytes", &traffic.bytes)] {
+            let help = format!("{what} {whose}");
+            registry.register(format!("{name}{what}"), help, family.clone());
+        }
+        traffic
+    }
+
+    fn add(&self, labels: &[Label; N], counter: hep_common::counter::Counter) {
+        self.packets.get_or_create(labels).inc_by(counter.packets);
+        self.bytes.get_or_create(labels).inc_by(counter.bytes);
+    }
+}
+
+fn occupancy(registry: &mut Registry, maps: &Maps) -> Result<(), KernelError> {
+    let tables = maps.occupancy()?;
+    let labels = |table: &crate::datapath::Occupancy| {
+        let family = table
+            .family
+            .map_or_else(String::new, |family| family.to_string());
+        [("table", table.table.clone()), ("family", family)]
+    };
+    let entries = tables
+        .iter()
+        .map(|table| (labels(table), as_u64(table.entries)));
+    family(
+        registry,
+        "table_entries",
+        "Entries of the tables of flows",
+        entries,
+    );
+    let capacities = tables
+        .iter()
+        .map(|table| (labels(table), as_u64(table.capacity)));
+    family(
+        registry,
+        "table_capacity",
+        "Most entries that fit",
+        capacities,
+    );
+    Ok(())
+}
+
+fn generation(registry: &mut Registry, description: &Description) {
+    for (name, help, value) in [
+        (
+            "generation",
+            "Number of the generation in force",
+            u64::from(description.generation),
+        ),
+        (
+            "interfaces",
+            "Interfaces that are policed",
+            as_u64(description.interfaces.len()),
+        ),
+        (
+            "rules",
+            "Rules of the generation in force",
+            as_u64(description.rules.len()),
+        ),
+    ] {
+        gauge(registry, name, help, value);
+    }
+    seconds(
+        registry,
+        "generation_time",
+        "When the generation came into force",
+        description.applied_unix_ms,
+    );
+}
+
+fn traffic(
+    registry: &mut Registry,
+    description: &Description,
+    maps: &Maps,
+) -> Result<(), KernelError> {
+    let packets: Traffic<4> = Traffic::register(registry, "", "by reason of their verdict");
+    let notes: Family<[Label; 3], Counter> = Family::default();
+    for interface in &description.interfaces {
+        for (offset, direction) in [(0, "ingress"), (1, "egress")] {
+            let counters = maps.counters(interface.counters + offset)?;
+            let place = [
+                ("interface", interface.name.clone()),
+                ("direction", direction.to_owned()),
+            ];
+            let mut counts = counters.by_reason.into_iter();
+            for (reason, count) in Reason::ALL.iter().zip(counts.by_ref()) {
+                if count.packets > 0 {
+                    let [interface, direction] = place.clone();
+                    let verdict = if reason.allows() { "allow" } else { "deny" };
+                    let verdict = ("verdict", verdict.to_owned());
+                    let reason = ("reason", reason.name().to_owned());
+                    packets.add(&[interface, direction, verdict, reason], count);
+                }
+            }
+            let notes_of = &counters.by_reason[Reason::COUNT..];
+            for (note, count) in Note::ALL.iter().zip(notes_of) {
+                let [interface, direction] = place.clone();
+                let what = ("what", note.name().to_owned());
+                notes
+                    .get_or_create(&[interface, direction, what])
+                    .inc_by(count.packets);
+            }
+        }
+    }
+    let help = "Occasions: flows that found no room, events left out, flows cut or picked up";
+    registry.register("occasions", help, notes);
+    Ok(())
+}
+
+fn policies(
+    registry: &mut Registry,
+    description: &Description,
+    maps: &Maps,
+) -> Result<(), KernelError> {
+    let whose = "that rules of a policy or profile matched; of staged ones, would have decided on";
+    let matched: Traffic<4> = Traffic::register(registry, "policy_", whose);
+    let counters = maps.rule_counters(description.rules.iter().map(|rule| rule.slot))?;
+    for rule in description
+        .rules
+        .iter()
+        .filter(|rule| !rule.policy.is_empty())
+    {
+        let labels = [
+            ("tier", rule.tier.clone()),
+            ("policy", rule.policy.clone()),
+            ("action", rule.action.clone()),
+            ("staged", rule.staged.to_string()),
+        ];
+        let count = counters.get(&rule.slot).copied().unwrap_or_default();
+        matched.add(&labels, count);
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Which addresses the pages are served at: one that an option names, and those of the
+//! FelixConfiguration (spec RS-200 to RS-202, RS-206), which come and go.
+
+use std::{collections::BTreeMap, fmt, io, str::FromStr};
+
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use super::{
+    Figures,
+    server::{Pages, serve},
+};
+use crate::model::FelixConfiguration;
+
+/// A host and a port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Address {
+    /// Name or address; empty: all addresses.
+    pub host: String,
+    /// Port; 0: any that is free.
+    pub port: u16,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let advice = || "write 127.0.0.1:9091, [::1]:9091, or :9091 for all addresses".to_owned();
+        let (host, port) = text.rsplit_once(':').ok_or_else(advice)?;
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        if bare.is_none() && host.contains(':') {
+            return Err(advice());
+        }
+        Ok(Self {
+            host: bare.unwrap_or(host).to_owned(),
+            port: port.parse().map_err(|_not_a_port| advice())?,
+        })
+    }
+}
+
+/// The servers that run.
+#[derive(Debug)]
+pub struct Listeners {
+    figures: Figures,
+    /// What the option names.
+    option: Option<Address>,
+    running: BTreeMap<Address, (Pages, JoinHandle<()>)>,
+    /// Addresses that could not be had, as was logged.
+    failed: BTreeMap<Address, String>,
+}
+
+impl Listeners {
+    /// Starts with the address that the option names, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// What the system said if that cannot be had.
+    pub async fn start(figures: Figures, option: Option<Address>) -> io::Result<Self> {
+        let mut listeners = Self {
+            figures,
+            option,
+            running: BTreeMap::new(),
+            failed: BTreeMap::new(),
+        };
+        if let Some(address) = listeners.option.clone() {
+            listeners.run(address, Pages { metrics: true }).await?;
+        }
+        Ok(listeners)
+    }
+
+    /// Serves where the configuration says, too, and nowhere else. What cannot be had is logged
+    /// once, and tried again at the next call.
+    pub async fn follow(&mut self, felix: &FelixConfiguration) {
+        let address = |(host, port): &(String, u16)| Address {
+            host: host.clone(),
+            port: *port,
+        };
+        let mut wanted: BTreeMap<Address, Pages> = BTreeMap::new();
+        wanted.extend(
+            felix
+                .health
+                .iter()
+                .map(|at| (address(at), Pages::default())),
+        );
+        let metrics = felix.metrics.iter().map(address).chain(self.option.clone());
+        wanted.extend(metrics.map(|address| (address, Pages { metrics: true })));
+        self.running.retain(|address, (pages, task)| {
+            let stays = wanted.get(address) == Some(pages);
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        self.failed
+            .retain(|address, _| wanted.contains_key(address));
+        for (address, pages) in wanted {
+            if self.running.contains_key(&address) {
+                continue;
+            }
+            match self.run(address.clone(), pages).await {
+                Ok(()) => drop(self.failed.remove(&address)),
+                Err(error) => {
+                    let text = error.to_string();
+                    if self.failed.get(&address) != Some(&text) {
+                        log::error!("listen at {address} for metrics or health checks: {text}");
+                        self.failed.insert(address, text);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn run(&mut self, address: Address, pages: Pages) -> io::Result<()> {
+        let listener = bind(&address).await?;
+        if let Ok(bound) = listener.local_addr() {
+            let what = if pages.metrics {
+                "metrics"
+            } else {
+                "health checks"
+            };
+            log::info!("{what} at http://{bound}");
+        }
+        let task = tokio::spawn(serve(listener, self.figures.clone(), pages));
+        self.running.insert(address, (pages, task));
+        Ok(())
+    }
+}
+
+/// All addresses are those of both families, unless the kernel has no IPv6.
+async fn bind(address: &Address) -> io::Result<TcpListener> {
+    let port = address.port;
+    match address.host.as_str() {
+        "" => match TcpListener::bind(("::", port)).await {
+            Ok(listener) => Ok(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
+            Err(_) => TcpListener::bind(("0.0.0.0", port)).await,
+        },
+        host => TcpListener::bind((host, port)).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_a_host_and_a_port() {
+        let read = |text: &str| text.parse::<Address>().map(|address| address.to_string());
+        for text in ["127.0.0.1:9091", "[::1]:0", ":9091", "localhost:9091"] {
+            assert_eq!(read(text), Ok(text.to_owned()));
+        }
+        for text in ["9091", "::1:9091", "localhost:", "localhost:65536"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}

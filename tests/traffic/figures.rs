@@ -1,0 +1,194 @@
+//! Metrics, health checks, and how full the tables are.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use hep_common::conntrack::HALF_OPEN_FLOWS;
+use hep_tests::{
+    address::Net,
+    daemon::Daemon,
+    eventually,
+    link::Link,
+    packet,
+    policy::{eth0, felix, policy, staged_policy},
+    probe::{
+        Heard::{Answer, Nothing},
+        PATIENCE, tcp,
+    },
+    site::{HOST_MAC, OUTSIDE_MAC, Site},
+};
+
+/// The status line and the whole answer to `GET PATH` at a port of the host's loopback interface.
+fn get(site: &Site, port: u16, path: &str) -> Option<(u16, String)> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = site.host.run(|| TcpStream::connect(address)).ok()?;
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("set a timeout");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    stream
+        .write_all(request.as_bytes())
+        .expect("send the request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("read the answer");
+    let code = answer.split(' ').nth(1)?.parse().ok()?;
+    Some((code, answer))
+}
+
+/// The value of the metric whose line starts so.
+fn metric(text: &str, start: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.starts_with(start))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+/// Packets, rules, loads and tables are told to Prometheus at the address that the option names.
+#[test]
+fn metrics_tell_of_traffic_policies_loads_and_tables() {
+    let site = Site::new();
+    let rules = "types: [Ingress], ingress: [{action: Allow, protocol: TCP, \
+                 destination: {ports: [80]}}]";
+    let resources = [eth0(), policy("web", rules), staged_policy("plan", rules)];
+    let options = ["--metrics-listen", "127.0.0.1:9191"];
+    let daemon = Daemon::start_with(&site.host, &resources, &options);
+    for net in Net::both() {
+        let to = |port| tcp(net.client, net.host, port);
+        site.expect("policy", &[(to(80), Answer), (to(81), Nothing)]);
+    }
+    let page = || {
+        let (code, text) = get(&site, 9191, "/metrics").expect("it listens");
+        assert_eq!(code, 200, "{text}");
+        text
+    };
+    let text = page();
+    assert!(text.contains("application/openmetrics-text") && text.ends_with("# EOF\n"));
+    let ingress = "hep_packets_total{interface=\"eth0\",direction=\"ingress\"";
+    for (start, least) in [
+        (
+            format!("{ingress},verdict=\"allow\",reason=\"policy_allow\"}}"),
+            2.0,
+        ),
+        (
+            format!("{ingress},verdict=\"deny\",reason=\"tier_default\"}}"),
+            2.0,
+        ),
+        (
+            format!("{ingress},verdict=\"allow\",reason=\"established\"}}"),
+            2.0,
+        ),
+    ] {
+        assert!(
+            metric(&text, &start).is_some_and(|count| count >= least),
+            "{start}\n{text}"
+        );
+    }
+    for (start, value) in [
+        (
+            "hep_policy_packets_total{tier=\"default\",policy=\"GlobalNetworkPolicy/web\",\
+             action=\"Allow\",staged=\"false\"}",
+            2.0,
+        ),
+        (
+            "hep_policy_packets_total{tier=\"default\",policy=\"StagedGlobalNetworkPolicy/plan\",\
+             action=\"Allow\",staged=\"true\"}",
+            2.0,
+        ),
+        ("hep_generation ", 1.0),
+        ("hep_ready ", 1.0),
+        ("hep_last_load_success ", 1.0),
+        ("hep_problems{severity=\"error\"}", 0.0),
+        (
+            "hep_table_capacity{table=\"halfOpen\",family=\"6\"}",
+            f64::from(HALF_OPEN_FLOWS),
+        ),
+    ] {
+        assert_eq!(metric(&text, start), Some(value), "{start}\n{text}");
+    }
+    let flows = |family: u8| {
+        let start = format!("hep_table_entries{{table=\"established\",family=\"{family}\"}}");
+        metric(&text, &start)
+    };
+    assert_eq!((flows(4), flows(6)), (Some(1.0), Some(1.0)), "{text}");
+
+    daemon.directory().write("broken.yaml", "kind: nonsense");
+    let told = eventually(PATIENCE, || {
+        metric(&page(), "hep_last_load_success ") == Some(0.0)
+    });
+    let text = page();
+    assert!(told, "{text}");
+    assert!(metric(&text, "hep_problems{severity=\"error\"}") >= Some(1.0));
+    assert_eq!(metric(&text, "hep_generation "), Some(1.0));
+    let readiness = get(&site, 9191, "/readiness").map(|(code, _)| code);
+    assert_eq!(readiness, Some(200), "what was last good is enforced");
+    let missing = get(&site, 9191, "/").map(|(code, _)| code);
+    assert_eq!(missing, Some(404));
+}
+
+/// RS-200, RS-201, RS-202, RS-206: metrics and health checks are where the FelixConfiguration says,
+/// from the load on that says it to the load that does not.
+#[test]
+fn metrics_and_health_checks_follow_the_configuration() {
+    let site = Site::new();
+    let both = felix(
+        "prometheusMetricsEnabled: true, prometheusMetricsHost: 127.0.0.1, \
+         prometheusMetricsPort: 9292, healthEnabled: true, healthHost: 127.0.0.1",
+    );
+    let mut daemon = Daemon::start(&site.host, &[eth0()]);
+    let code = |port: u16, path: &str| get(&site, port, path).map(|(code, _)| code);
+    assert_eq!(
+        (code(9292, "/metrics"), code(9099, "/liveness")),
+        (None, None)
+    );
+    daemon.replace(&[eth0(), both]);
+    assert!(eventually(PATIENCE, || code(9292, "/metrics") == Some(200)));
+    for path in ["/liveness", "/readiness"] {
+        assert_eq!(code(9099, path), Some(200), "{path}");
+    }
+    assert_eq!(code(9099, "/metrics"), Some(404));
+    daemon.replace(&[eth0()]);
+    let gone = || code(9292, "/metrics").is_none() && code(9099, "/liveness").is_none();
+    assert!(eventually(PATIENCE, gone));
+}
+
+/// EV-159: a table that is four fifths full is told by `hep status`, by the log and by the metrics.
+#[test]
+fn a_table_that_gets_full_is_told() {
+    let site = Site::new();
+    let allow = policy(
+        "all",
+        "types: [Ingress], ingress: [{action: Allow, protocol: UDP}]",
+    );
+    let daemon = Daemon::start(&site.host, &[eth0(), allow]);
+    let pressing = || {
+        let status = daemon.status();
+        let tables = status["tables"].as_array().expect("a list").clone();
+        let pressing = tables.iter().filter(|table| table["pressing"] == true);
+        pressing
+            .map(|table| table["table"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(pressing(), Vec::<serde_json::Value>::new());
+    let link = Link::open(&site.outside, "eth0");
+    let net = Net::both()[0];
+    for flow in 0..HALF_OPEN_FLOWS {
+        let [_, second, third, fourth] = flow.to_be_bytes();
+        let from = IpAddr::from([10, 200 + second, third, fourth]);
+        let frame = packet::udp(from, net.host).sport(5000).dport(5001);
+        link.send(&frame.ethernet(OUTSIDE_MAC, HOST_MAC).frame());
+    }
+    assert!(
+        eventually(PATIENCE, || pressing() == ["halfOpen"]),
+        "{:#}",
+        daemon.status()
+    );
+    drop(
+        daemon
+            .hep(&["status"])
+            .says("warning: half-open IPv4 flows: the table is "),
+    );
+    let sweep = Duration::from_secs(15);
+    let logged = || daemon.log().contains("half-open IPv4 flows: the table is ");
+    assert!(eventually(sweep, logged), "{}", daemon.log());
+}
