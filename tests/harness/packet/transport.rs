@@ -172,7 +172,11 @@ impl Transport {
             } else {
                 checksum::pseudo_header(source, destination, protocol, bytes.len())
             };
-            let sum = checksum::internet(&[&pseudo, &bytes]);
+            let mut sum = checksum::internet(&[&pseudo, &bytes]);
+            if sum == 0 && matches!(self.kind, Kind::Udp) {
+                // 0 says that there is none, which IPv6 does not accept.
+                sum = u16::MAX;
+            }
             bytes[at..at + 2].copy_from_slice(&sum.to_be_bytes());
         }
         bytes
