@@ -240,7 +240,7 @@ impl State {
 }
 
 /// A flow that was quiet for this long after a RST is forgotten; one that talked on for longer
-/// outlives the RST (spec EV-143).
+/// outlives the RST (spec EV-156).
 pub const RESET_GRACE_NS: u64 = 120_000_000_000;
 
 impl Conn {

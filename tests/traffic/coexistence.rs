@@ -84,7 +84,7 @@ fn programs_that_follow_on_the_hook_still_run_after_an_accept() {
     site.expect("both must accept", &probes);
 }
 
-/// EV-003, EV-206: netfilter still runs after an accept.
+/// EV-003: netfilter still runs after an accept.
 #[test]
 fn netfilter_still_runs_after_an_accept() {
     let site = Site::new();

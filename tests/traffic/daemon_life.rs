@@ -82,7 +82,7 @@ fn the_generated_endpoint_takes_what_no_written_one_does() {
     assert!(follows, "{}", daemon.log());
 }
 
-/// EV-133 to EV-136, RS-196: one line per flow, with prefix, final verdict and deciding rule; a
+/// EV-135, EV-136, RS-196: one line per flow, with prefix, final verdict and deciding rule; a
 /// `Log` rule decides nothing.
 #[test]
 fn ev_135_a_log_rule_leaves_a_line_with_prefix_and_final_verdict() {

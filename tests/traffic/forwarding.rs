@@ -50,7 +50,7 @@ fn forwarded_traffic_is_untouched_by_normal_policy() {
 }
 
 /// EV-062: both interfaces judge a forwarded flow, each in its own direction, and replies pass at
-/// both (EV-139).
+/// both (EV-152).
 #[test]
 fn both_interfaces_must_accept_a_forwarded_flow() {
     let resources = [

@@ -86,7 +86,7 @@ fn ev_256_an_ack_without_a_flow_is_picked_up_and_a_fin_is_not() {
     check(true);
 }
 
-/// EV-143, EV-156: a RST that the host's stack does not believe kills no flow.
+/// EV-156: a RST that the host's stack does not believe kills no flow.
 #[test]
 fn a_forged_reset_or_syn_does_not_end_a_flow() {
     let mut ground = ground();
@@ -112,7 +112,7 @@ fn a_forged_reset_or_syn_does_not_end_a_flow() {
 }
 
 /// EV-154, RS-190: a UDP flow ends with its idle time; the answer that comes later is a new flow of
-/// the other direction (EV-147).
+/// the other direction.
 #[test]
 fn an_idle_flow_expires_at_its_next_packet() {
     let mut ground = ground();

@@ -35,7 +35,7 @@ fn discovery(source: IpAddr, kind: u8, code: u8, hop_limit: u8) -> Packet {
         .hop_limit(hop_limit)
 }
 
-/// EV-172, EV-195: types 133, 135, 136 in both directions with hop limit 255 and code 0; 134 inbound
+/// EV-172: types 133, 135, 136 in both directions with hop limit 255 and code 0; 134 inbound
 /// from a link-local source; 130, 131, 132, 143 with hop limit 1 from a link-local source or `::`.
 #[test]
 fn essentials_pass_only_with_what_proves_them() {

@@ -40,7 +40,7 @@ fn handshake(net: &Net) -> Vec<(&'static str, Hook, Packet, Reason)> {
     ]
 }
 
-/// EV-137, EV-139: one entry serves both directions, from the handshake to the end.
+/// EV-150: one entry serves both directions, from the handshake to the end.
 #[test]
 fn a_connection_is_known_in_both_directions() {
     let mut bench = Bench::with(&[eth0(), web()]);
@@ -75,7 +75,7 @@ fn a_connection_is_known_in_both_directions() {
     }
 }
 
-/// EV-140, EV-153: a SYN on a known flow is judged again; one that is denied leaves the flow.
+/// EV-153: a SYN on a known flow is judged again; one that is denied leaves the flow.
 #[test]
 fn a_syn_on_a_known_flow_is_judged_again_and_kills_nothing() {
     let source_80 = policy(
@@ -108,7 +108,7 @@ fn a_syn_on_a_known_flow_is_judged_again_and_kills_nothing() {
     }
 }
 
-/// EV-141: a SYN after both ends have said FIN or RST starts a new flow.
+/// EV-153: a SYN after both ends have said FIN or RST starts a new flow.
 #[test]
 fn a_syn_after_the_end_starts_a_new_flow() {
     let mut bench = Bench::with(&[eth0(), web()]);
@@ -244,7 +244,7 @@ fn a_lone_ack_to_a_failsafe_port_is_picked_up() {
     }
 }
 
-/// EV-143, EV-156: a RST passes, and ends the flow only if silence follows; a flow that talks on
+/// EV-156: a RST passes, and ends the flow only if silence follows; a flow that talks on
 /// outlives it.
 #[test]
 fn a_reset_is_passed_on_and_ends_a_silent_flow() {

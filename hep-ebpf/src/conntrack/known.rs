@@ -77,7 +77,7 @@ pub(super) enum Syn {
     Reopens,
 }
 
-/// Takes a SYN that the rules accept into its flow, if there is one (spec EV-140, EV-141, EV-160).
+/// Takes a SYN that the rules accept into its flow, if there is one (spec EV-153, EV-160).
 #[inline(never)]
 pub(super) fn take_syn<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, sender: usize) -> Syn {
     let Some((flow, home)) = find(scene, work) else {
@@ -112,7 +112,7 @@ fn approval_here(scene: &Scene<'_>, flow: Flow, conn: &Conn, sender: usize) -> (
 }
 
 /// Whether a packet that has found its flow not approved at this kind of hook is judged by the rules
-/// (spec EV-139, EV-157); otherwise it is invalid.
+/// (spec EV-152, EV-157); otherwise it is invalid.
 #[inline(always)]
 fn may_be_approved<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
     packet.protocol != protocol::TCP
@@ -121,7 +121,7 @@ fn may_be_approved<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
         || scene.has(FLAG_ALLOW_INVALID)
 }
 
-/// Whether both ends have ended a connection, so that a SYN opens a new one (spec EV-141).
+/// Whether both ends have ended a connection, so that a SYN opens a new one (spec EV-153).
 #[inline(always)]
 fn is_over(conn: &Conn) -> bool {
     let [a, b] = conn.legs;
@@ -173,7 +173,7 @@ fn advance<A: Address>(
         if packet.tcp_flags & tcp::RST != 0 {
             reset_ns = scene.now_ns;
         } else if packet.tcp_flags & tcp::SYN == 0 {
-            // The ends talk on: the RST was not genuine (spec EV-143).
+            // The ends talk on: the RST was not genuine (spec EV-156).
             a &= !leg::RST;
             b &= !leg::RST;
             if scene.now_ns.saturating_sub(reset_ns) > RESET_GRACE_NS {

@@ -67,7 +67,7 @@ fn approving_hook(scene: &Scene<'_>, conn: &Conn, sender: usize) -> usize {
     direction as usize
 }
 
-/// Whether a packet opens a TCP connection. The rules judge it even if its flow is known (spec EV-140).
+/// Whether a packet opens a TCP connection. The rules judge it even if its flow is known (spec EV-153).
 #[inline(always)]
 pub(crate) fn is_opening<A>(packet: &Packet<A>) -> bool {
     packet.protocol == protocol::TCP && packet.tcp_flags & tcp::STATE == tcp::SYN

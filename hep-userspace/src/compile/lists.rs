@@ -282,7 +282,7 @@ impl<'s> Flattener<'s> {
         list.always(action, reason, rule);
     }
 
-    /// A profile (EV-047, EV-050); one that does not exist denies (EV-052).
+    /// A profile (EV-047, EV-050); one that does not exist denies.
     fn profile(&mut self, list: &mut Builder, name: &str, direction: Direction, family: Family) {
         let reasons = (Reason::ProfileAllow, Reason::ProfileDeny);
         let Some(&profile) = self.profiles.get(name) else {

@@ -21,7 +21,7 @@ use crate::{
 /// An event in words.
 ///
 /// As text it is one line: the prefix of the `Log` rule, the final verdict with the rule that
-/// decided, and the packet (spec EV-133 to EV-135).
+/// decided, and the packet (spec EV-135).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
@@ -289,7 +289,7 @@ mod tests {
         }
     }
 
-    /// EV-133, EV-135, RS-196: prefix, final verdict, deciding rule, packet.
+    /// EV-135, RS-196: prefix, final verdict, deciding rule, packet.
     #[test]
     fn a_record_says_prefix_verdict_rule_and_packet() {
         assert_eq!(

@@ -1,4 +1,4 @@
-//! GlobalNetworkPolicy and StagedGlobalNetworkPolicy (RS-047 to RS-073, RS-110 to RS-116).
+//! GlobalNetworkPolicy and StagedGlobalNetworkPolicy (RS-047 to RS-072, RS-110 to RS-116).
 
 use std::sync::Arc;
 

@@ -117,7 +117,7 @@ fn a_local_list_holds_everything_in_order() {
     );
 }
 
-/// EV-050 to EV-052: Pass in a profile goes on with the next one, and after the last one denies.
+/// EV-050, EV-051: Pass in a profile goes on with the next one, and after the last one denies.
 #[test]
 fn pass_in_a_profile_goes_on_with_the_next_profile() {
     let mut snapshot = without_failsafes(snapshot());

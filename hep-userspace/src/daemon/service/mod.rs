@@ -31,7 +31,7 @@ use crate::{
     validate::{Node, Problem},
 };
 
-/// How often expired flows are swept (spec RS-195).
+/// How often expired flows are swept.
 const SWEEP: Duration = Duration::from_secs(10);
 /// First and longest wait before something that failed is tried again.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));

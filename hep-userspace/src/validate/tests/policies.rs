@@ -33,7 +33,7 @@ fn tier_order_and_selector_have_defaults() {
     );
 }
 
-/// RS-050, RS-062, RS-067, RS-070.
+/// RS-050, RS-062, RS-067.
 #[test]
 fn types_are_derived_from_the_rules_unless_written() {
     let r = "[{action: Allow}]";
