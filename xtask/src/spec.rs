@@ -24,17 +24,24 @@ const LONGEST_RANGE: usize = 16;
 ///
 /// # Errors
 ///
-/// If a statement is cited by no test, or a test cites one that does not exist.
+/// If a statement is cited by no test, or anything in the workspace names one that does not exist.
 pub(crate) fn run() -> Result<()> {
     let workspace = crate::workspace();
     let statements = statements(&workspace.join("tests/spec"))?;
     let mut citations = BTreeMap::<String, BTreeSet<String>>::new();
+    let mut unknown = BTreeSet::new();
     for path in sources(&workspace)? {
         let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
         let shown = path.strip_prefix(&workspace).unwrap_or(&path);
         for (id, place) in cited(shown, &text) {
             citations.entry(id).or_default().insert(place);
         }
+        unknown.extend(undeclared(shown, &text, &statements));
+    }
+    for path in files_below(&workspace.join("tests/spec"))? {
+        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        let shown = path.strip_prefix(&workspace).unwrap_or(&path);
+        unknown.extend(undeclared(shown, &text, &statements));
     }
 
     for id in &statements {
@@ -49,23 +56,35 @@ pub(crate) fn run() -> Result<()> {
         }
     }
     let uncited = join(statements.iter().filter(|id| !citations.contains_key(*id)));
-    let unknown = join(citations.keys().filter(|id| !statements.contains(*id)));
     let proved = statements.len() - uncited.len();
     println!(
         "{proved} of {} statements are cited by a test",
         statements.len()
     );
-    if !unknown.is_empty() {
-        println!("cited, but not in tests/spec: {}", unknown.join(" "));
+    for place in &unknown {
+        println!("not in tests/spec: {place}");
     }
-    if !uncited.is_empty() {
-        bail!("{} statements are cited by no test", uncited.len());
+    match (uncited.len(), unknown.len()) {
+        (0, 0) => Ok(()),
+        (without, unknown) => {
+            bail!("{without} statements are cited by no test, {unknown} places name unknown ones")
+        }
     }
-    Ok(())
 }
 
 fn join<'a>(ids: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
     ids.map(String::as_str).collect()
+}
+
+/// Where a text names statements that are not declared; what lies within a range may be a gap.
+fn undeclared(path: &Path, text: &str, statements: &BTreeSet<String>) -> Vec<String> {
+    text.lines()
+        .enumerate()
+        .flat_map(|(index, line)| named(line).into_iter().map(move |named| (index, named)))
+        .map(|(index, Named { family, number, .. })| (index, id(&family, number)))
+        .filter(|(_, id)| !statements.contains(id))
+        .map(|(index, id)| format!("{}:{}: {id}", path.display(), index + 1))
+        .collect()
 }
 
 /// The numbers of the statements declared in a directory of Markdown files.
@@ -185,26 +204,46 @@ fn item_name(line: &str) -> Option<&str> {
         .next()
 }
 
-/// The numbers in a text: `EV-053`, `ev_053` as it stands in the name of a test, and all of
-/// `EV-104 to EV-106`.
-fn ids(text: &str) -> Vec<String> {
+/// A number as it stands in a text.
+#[derive(Debug, PartialEq, Eq)]
+struct Named {
+    family: String,
+    number: usize,
+    begin: usize,
+    end: usize,
+}
+
+/// The numbers that a text names: `EV-053`, or `ev_053` as it stands in the name of a test.
+fn named(text: &str) -> Vec<Named> {
     let upper = text.to_ascii_uppercase();
+    upper
+        .match_indices(['-', '_'])
+        .filter_map(|(at, _)| {
+            let (family, number) = id_around(&upper, at)?;
+            Some(Named {
+                family: family.to_owned(),
+                number,
+                begin: at - family.len(),
+                end: at + 1 + DIGITS,
+            })
+        })
+        .collect()
+}
+
+/// The numbers that a text means: those that it names, and all of `EV-104 to EV-106`.
+fn ids(text: &str) -> Vec<String> {
     let mut ids = Vec::new();
-    // The last number and where it ended.
-    let mut last: Option<(&str, usize, usize)> = None;
-    for (at, _) in upper.match_indices(['-', '_']) {
-        let Some((family, number)) = id_around(&upper, at) else {
-            continue;
-        };
-        if let Some((last_family, last_number, end)) = last
-            && last_family == family
-            && upper.get(end..at - family.len()) == Some(" TO ")
-            && number.saturating_sub(last_number) < LONGEST_RANGE
+    let mut last: Option<Named> = None;
+    for next in named(text) {
+        if let Some(last) = last
+            && last.family == next.family
+            && text.get(last.end..next.begin) == Some(" to ")
+            && next.number.saturating_sub(last.number) < LONGEST_RANGE
         {
-            ids.extend((last_number + 1..number).map(|between| id(family, between)));
+            ids.extend((last.number + 1..next.number).map(|between| id(&next.family, between)));
         }
-        ids.push(id(family, number));
-        last = Some((family, number, at + 1 + DIGITS));
+        ids.push(id(&next.family, next.number));
+        last = Some(next);
     }
     ids
 }
@@ -231,9 +270,9 @@ fn id_around(upper: &str, at: usize) -> Option<(&str, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{collections::BTreeSet, path::Path};
 
-    use super::{cited, ids};
+    use super::{cited, ids, undeclared};
 
     #[test]
     fn numbers_are_found_in_prose_and_in_names() {
@@ -263,6 +302,19 @@ mod tests {
         assert_eq!(
             names,
             [("EV-003", place), ("EV-004", place), ("EV-005", place)]
+        );
+    }
+
+    #[test]
+    fn a_number_that_no_statement_has_is_told_with_its_place() {
+        let statements = BTreeSet::from(["EV-001".to_owned(), "EV-003".to_owned()]);
+        assert_eq!(
+            undeclared(
+                Path::new("a.rs"),
+                "/// EV-001 to EV-003\nfn ev_004() {}\n",
+                &statements
+            ),
+            ["a.rs:2: EV-004"]
         );
     }
 

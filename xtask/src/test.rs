@@ -60,6 +60,7 @@ pub(crate) fn run() -> Result<()> {
 
     if let Err(problem) = spec::run() {
         println!("spec-coverage: {problem:#}");
+        problems.push("spec-coverage");
     }
     println!("{} passed, {} failed", counts.passed, counts.failed);
     if !problems.is_empty() {
