@@ -120,7 +120,8 @@ impl Loaded {
         let site = Site::new();
         site.host.ip("link add cali1 type veth peer name far1\n\
              link set cali1 up\nlink set far1 up\n\
-             tuntap add dev tun0 mode tun\nlink set tun0 up");
+             tuntap add dev tun0 mode tun\nlink set tun0 up\n\
+             route add blackhole 198.18.0.0/15\nroute add blackhole 2001:db8:dead::/48");
         let _entered = site.host.enter();
         let mut kernel = Kernel::open(&LoadOptions {
             pins: None,

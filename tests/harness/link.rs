@@ -7,7 +7,9 @@ use std::{
 
 use nix::{
     errno::Errno,
+    libc,
     net::if_::if_nametoindex,
+    setsockopt_impl, sockopt_impl,
     sys::{
         socket::{
             AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrLike as _,
@@ -21,6 +23,56 @@ use crate::namespace::Namespace;
 
 /// Longest frame that is read.
 const FRAME_BYTES: usize = 65_536;
+
+sockopt_impl!(
+    /// Frames that are sent start with a `struct virtio_net_hdr`.
+    VnetHeader, SetOnly, libc::SOL_PACKET, libc::PACKET_VNET_HDR, bool
+);
+
+/// What a frame leaves to be done behind its sender, as a `struct virtio_net_hdr` says it.
+#[derive(Clone, Copy, Debug)]
+pub struct Offload {
+    kind: u8,
+    linear_bytes: u16,
+    segment_bytes: u16,
+    checksum: Option<(u16, u16)>,
+}
+
+impl Offload {
+    /// Nothing. Of a frame of more than a page, only the Ethernet header lies in the linear area.
+    #[must_use]
+    pub const fn scattered() -> Self {
+        Self {
+            kind: 0,
+            linear_bytes: 14,
+            segment_bytes: 0,
+            checksum: None,
+        }
+    }
+
+    /// A TCP segment behind an IP header of `ip_bytes`, to be cut into pieces of `segment_bytes`.
+    #[must_use]
+    pub const fn tcp(ip_bytes: u16, segment_bytes: u16) -> Self {
+        const TCP_V4: u8 = 1;
+        const TCP_V6: u8 = 4;
+        let transport = 14 + ip_bytes;
+        Self {
+            kind: if ip_bytes == 20 { TCP_V4 } else { TCP_V6 },
+            linear_bytes: transport + 20,
+            segment_bytes,
+            checksum: Some((transport, 16)),
+        }
+    }
+
+    fn header(self) -> Vec<u8> {
+        let (start, offset) = self.checksum.unwrap_or_default();
+        let mut header = vec![u8::from(self.checksum.is_some()), self.kind];
+        for number in [self.linear_bytes, self.segment_bytes, start, offset] {
+            header.extend(number.to_ne_bytes());
+        }
+        header
+    }
+}
 
 /// One interface, for frames of any content.
 #[derive(Debug)]
@@ -79,6 +131,20 @@ impl Link {
             Ok(_) | Err(Errno::ENOBUFS) => {}
             Err(error) => panic!("send a frame of {} bytes: {error}", frame.len()),
         }
+    }
+
+    /// Sends one frame with work left to do, in the form in which a stack hands it to a device.
+    ///
+    /// # Panics
+    ///
+    /// If the interface refuses it.
+    pub fn send_offloaded(&self, offload: Offload, frame: &[u8]) {
+        let with_headers = |on: bool| {
+            setsockopt(&self.socket, VnetHeader, &on).expect("a packet socket has this option");
+        };
+        with_headers(true);
+        self.send(&[&offload.header(), frame].concat());
+        with_headers(false);
     }
 
     /// Waits for a frame that `wanted` recognises; frames that passed since the last call count.

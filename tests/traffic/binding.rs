@@ -8,8 +8,8 @@ use hep_tests::{
     eventually,
     policy::{endpoint, eth0, felix, policy},
     probe::{
-        Heard::{Answer, Nothing},
-        tcp, time_until,
+        Heard::{self, Answer, Nothing},
+        Probe, tcp, time_until,
     },
     site::Site,
 };
@@ -163,6 +163,62 @@ fn a_wildcard_endpoint_polices_the_bridge_and_not_its_members() {
     let interfaces = daemon.show("interfaces").to_string();
     assert!(interfaces.contains("\"br0\""), "{interfaces}");
     assert!(!interfaces.contains("\"eth1\""), "{interfaces}");
+}
+
+/// EV-097: to a program on a port of a bridge, frames from port to port are forwarded traffic:
+/// normal policy and failsafes say nothing about them, `applyOnForward` does, in both directions.
+#[test]
+fn ev_097_bridged_frames_are_forwarded_traffic() {
+    let site = Site::new();
+    site.host
+        .ip("address flush dev eth0\naddress flush dev eth1\n\
+         link add br0 type bridge\nlink set br0 up\n\
+         link set eth0 master br0\nlink set eth1 master br0");
+    for net in Net::both() {
+        // Each takes the other for a neighbour.
+        site.outside
+            .ip(&format!("route replace {} dev eth0", net.prefix(net.inner)));
+        site.inside.ip(&format!(
+            "route replace {} dev eth0",
+            net.prefix(net.client)
+        ));
+    }
+    let probes = |heard: [Heard; 4]| -> Vec<(Probe, Heard)> {
+        Net::both()
+            .iter()
+            .flat_map(|net| {
+                [
+                    (tcp(net.client, net.inner, 80), heard[0]),
+                    (tcp(net.client, net.inner, 81), heard[1]),
+                    (tcp(net.client, net.inner, 82), heard[2]),
+                    (tcp(net.client, net.inner, 22), heard[3]),
+                ]
+            })
+            .collect()
+    };
+    site.expect("no daemon", &probes([Answer; 4]));
+    let deny = |name: &str, direction: &str, flags: &str, ports: &str| {
+        let key = direction.to_lowercase();
+        policy(
+            name,
+            &format!(
+                "{flags}types: [{direction}], selector: role == 'host', {key}: [\
+                 {{action: Deny, protocol: TCP, destination: {{ports: [{ports}]}}}}, \
+                 {{action: Allow}}]"
+            ),
+        )
+    };
+    let endpoints = [eth0(), endpoint("h1-eth1", "interfaceName: eth1")];
+    let normal = deny("normal", "Ingress", "", "'1:65535'");
+    let mut daemon = Daemon::start(&site.host, &[&endpoints[..], &[normal]].concat());
+    site.expect("normal policy", &probes([Answer; 4]));
+    let incoming = deny("in", "Ingress", "applyOnForward: true, ", "22, 81");
+    let outgoing = deny("out", "Egress", "applyOnForward: true, ", "82");
+    daemon.replace(&[&endpoints[..], &[incoming, outgoing]].concat());
+    site.expect(
+        "applyOnForward",
+        &probes([Answer, Nothing, Nothing, Nothing]),
+    );
 }
 
 /// EV-100, EV-101, EV-103: with a `*` endpoint the host is guarded from its workloads as

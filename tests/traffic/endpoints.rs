@@ -4,12 +4,13 @@ use hep_tests::{
     address::Net,
     policy::{eth0, eth0_default_allow, policy},
     probe::{
+        Connection,
         Heard::{Answer, Nothing},
-        tcp,
+        PATIENCE, tcp,
     },
 };
 
-use crate::judge;
+use crate::{Ground, ground, judge, no_endpoint};
 
 fn allow_80() -> String {
     policy(
@@ -59,7 +60,7 @@ fn ev_228_replies_pass_and_new_flows_in_the_other_direction_do_not() {
 }
 
 /// EV-229: a policy's tier ends in a deny in its own direction; the other direction is left to the
-/// profile (EV-036, EV-037).
+/// profile (EV-036).
 #[test]
 fn ev_229_a_tier_ends_only_in_the_direction_that_its_policies_have() {
     judge(&[eth0_default_allow(), allow_80()], |net: &Net| {
@@ -69,4 +70,30 @@ fn ev_229_a_tier_ends_only_in_the_direction_that_its_policies_have() {
             (tcp(net.host, net.client, 443), Answer),
         ]
     });
+}
+
+/// EV-005: an interface whose endpoint goes is free again, in both directions, and carries no
+/// program; its connections live on.
+#[test]
+fn ev_005_without_its_endpoint_an_interface_is_free_again() {
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
+    let probes: Vec<_> = Net::both()
+        .iter()
+        .flat_map(|net| {
+            [
+                tcp(net.client, net.host, 81),
+                tcp(net.host, net.client, 443),
+            ]
+        })
+        .collect();
+    daemon.replace(&[eth0(), allow_80()]);
+    site.expect_all("policed", Nothing, &probes);
+    let mut connections = Net::both().map(|net| Connection::open(site, net.client, net.host, 80));
+    daemon.replace(&no_endpoint());
+    site.expect_all("free again", Answer, &probes);
+    assert_eq!(daemon.show("interfaces"), serde_json::json!([]));
+    for connection in &mut connections {
+        assert!(connection.forth(PATIENCE) && connection.back(PATIENCE));
+    }
 }

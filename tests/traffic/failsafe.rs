@@ -1,15 +1,22 @@
 //! Failsafe ports (section 7).
 
+use std::{net::TcpListener, thread, time::Duration};
+
 use hep_tests::{
     address::Net,
+    link::Link,
+    packet::{self, ACK},
     policy::{eth0, felix, no_failsafe, policy},
     probe::{
+        Connection,
         Heard::{Answer, Nothing},
-        tcp, udp,
+        PATIENCE, SILENCE, tcp, udp,
     },
+    receiver::Receiver,
+    site::{HOST_MAC, OUTSIDE_MAC},
 };
 
-use crate::{Ground, ground, judge};
+use crate::{Ground, ground, judge, no_endpoint};
 
 fn deny_all() -> String {
     policy(
@@ -76,4 +83,61 @@ fn empty_failsafe_lists_close_the_failsafe_ports() {
     site.expect("default lists", &probes(Answer));
     daemon.replace(&[eth0(), deny_all(), no_failsafe()]);
     site.expect("empty lists", &probes(Nothing));
+}
+
+/// EV-070: a connection to or from a failsafe port whose flow was forgotten goes on with whichever
+/// end speaks first: to the port because a failsafe covers the packet, from it because this host has
+/// the very socket. A stray segment from the port has none, and without the failsafe nothing helps.
+#[test]
+fn ev_070_connections_of_failsafe_ports_outlive_their_flows() {
+    const IDLE: Duration = Duration::from_secs(1);
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
+    let timeouts = |failsafes: &str| {
+        felix(&format!(
+            "bpfConntrackTimeouts: {{tcpEstablished: 1s, tcpSynSent: 1s}}{failsafes}"
+        ))
+    };
+    let link = Link::open(&site.outside, "eth0");
+    for (failsafes, lives) in [
+        ("", true),
+        (
+            ", failsafeInboundHostPorts: [], failsafeOutboundHostPorts: []",
+            false,
+        ),
+    ] {
+        daemon.replace(&no_endpoint());
+        // To the host's port 22, and to port 2379 of somebody else.
+        let mut inbound = Net::both().map(|net| Connection::open(site, net.client, net.host, 22));
+        let mut outbound =
+            Net::both().map(|net| Connection::open(site, net.host, net.client, 2379));
+        daemon.replace(&[eth0(), deny_all(), timeouts(failsafes)]);
+        let limit = if lives { PATIENCE } else { SILENCE };
+        for (inbound, outbound) in inbound.iter_mut().zip(&mut outbound) {
+            let speak = |what: &str, outcome: &mut dyn FnMut() -> bool| {
+                thread::sleep(IDLE + IDLE / 2);
+                assert_eq!(outcome(), lives, "{what}, failsafes: {lives}");
+            };
+            speak("egress from port 22", &mut || inbound.back(limit));
+            speak("ingress from port 2379", &mut || outbound.back(limit));
+            speak("ingress to port 22", &mut || inbound.forth(limit));
+            speak("egress to port 2379", &mut || outbound.forth(limit));
+        }
+    }
+    daemon.replace(&[eth0(), deny_all()]);
+    for net in Net::both() {
+        // No socket but a listening one has this port.
+        let _listener = site.host.bind(|| TcpListener::bind((net.host, 4444)));
+        let receiver = Receiver::raw(&site.host, net.host, 6);
+        let stray = packet::tcp(net.client, net.host)
+            .sport(2379)
+            .dport(4444)
+            .flags(ACK);
+        link.send(&stray.ethernet(OUTSIDE_MAC, HOST_MAC).frame());
+        assert!(
+            receiver.receive(SILENCE, |_| true).is_none(),
+            "{}",
+            net.host
+        );
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Every test shows first, without the daemon, that its probes get through.
 
+mod atomic;
 mod binding;
 mod changes;
 mod coexistence;
@@ -14,6 +15,7 @@ mod failsafe;
 mod figures;
 mod forwarding;
 mod ground;
+mod large;
 mod matching;
 mod monitor;
 mod order;

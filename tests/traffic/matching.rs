@@ -3,12 +3,14 @@
 use hep_common::Family;
 use hep_tests::{
     address::Net,
+    daemon::Daemon,
     policy::{endpoint, eth0, network_set, policy, resource},
     probe::{
         Heard::{Answer, Nothing},
         Probe, ping, tcp, udp,
     },
     receiver::Receiver,
+    site::Site,
 };
 
 use crate::{Ground, ground, judge, pass_freely};
@@ -274,4 +276,46 @@ fn traffic_of_the_host_to_itself_is_not_policed() {
             ]
         },
     );
+}
+
+/// SL-059, SL-039: what a selector stands for follows the objects, whichever they are, while the
+/// policy stays as it is; two spellings of one selector share a set.
+#[test]
+fn sl_059_sets_follow_the_objects() {
+    let site = Site::new();
+    let rules = [(80, "team == 'red'"), (81, "(team==\"red\")")]
+        .map(|(port, selector)| {
+            format!(
+                "{{action: Allow, protocol: TCP, source: {{selector: {selector:?}}}, \
+                 destination: {{ports: [{port}]}}}}"
+            )
+        })
+        .join(", ");
+    let mut daemon = Daemon::start(&site.host, &[eth0(), ingress(&rules)]);
+    let members: Vec<_> = Net::both().map(|net| net.prefix(net.member)).to_vec();
+    let [v4, v6] = Net::both().map(|net| net.member);
+    let elsewhere = resource(
+        "HostEndpoint",
+        "other",
+        "team: red",
+        &format!("node: other, interfaceName: eth0, expectedIPs: ['{v4}', '{v6}']"),
+    );
+    let expect = |what: &str, heard| {
+        let probes: Vec<_> = Net::both()
+            .iter()
+            .flat_map(|net| [80, 81].map(|port| tcp(net.member, net.host, port)))
+            .collect();
+        site.expect_all(what, heard, &probes);
+    };
+    expect("no object", Nothing);
+    daemon.apply("object.yaml", &network_set("some", "team: red", &members));
+    expect("added", Answer);
+    let sets = daemon.show("sets");
+    assert_eq!(sets.as_array().map(Vec::len), Some(1), "{sets:#}");
+    daemon.apply("object.yaml", &network_set("some", "team: blue", &members));
+    expect("relabelled", Nothing);
+    daemon.apply("object.yaml", &elsewhere);
+    expect("an endpoint of another node", Answer);
+    daemon.change(|directory| directory.remove("object.yaml"));
+    expect("removed", Nothing);
 }

@@ -1,6 +1,7 @@
 //! Tiers, order, Pass, Log, staged policies (EV-231 to EV-233, EV-240, EV-241).
 
 use hep_tests::{
+    address::Net,
     policy::{endpoint, eth0, eth0_default_allow, policy, profile, staged_policy, tier},
     probe::{
         Heard::{Answer, Nothing},
@@ -8,7 +9,7 @@ use hep_tests::{
     },
 };
 
-use crate::judge;
+use crate::{Ground, ground, judge};
 
 /// EV-231: an Allow in an early tier decides; the tier's default action Pass hands the rest on.
 #[test]
@@ -106,6 +107,65 @@ fn ev_241_a_staged_policy_does_not_hide_the_profile() {
     judge(&[eth0_default_allow(), staged], |net| {
         vec![(tcp(net.client, net.host, 80), Answer)]
     });
+}
+
+/// RS-116: a staged policy is evaluated and counted in its place: what an enforced policy before it
+/// decides never comes to it, what one behind it decides does.
+#[test]
+fn rs_116_staged_policies_are_counted_in_their_place() {
+    let rule = |action: &str, port: u16| {
+        format!("{{action: {action}, protocol: TCP, destination: {{ports: [{port}]}}}}")
+    };
+    let spec = |order: u8, rules: &[String]| {
+        format!(
+            "order: {order}, types: [Ingress], ingress: [{}]",
+            rules.join(", ")
+        )
+    };
+    let mut ground = ground();
+    let Ground { site, daemon } = &mut *ground;
+    daemon.replace(&[
+        eth0(),
+        staged_policy(
+            "early",
+            &spec(1, &[rule("Deny", 80), rule("Allow", 80), rule("Deny", 81)]),
+        ),
+        policy("web", &spec(2, &[rule("Allow", 80)])),
+        staged_policy("late", &spec(3, &[rule("Deny", 80), rule("Allow", 81)])),
+    ]);
+    for net in Net::both() {
+        site.expect(
+            "staged policies decide nothing",
+            &[
+                (tcp(net.client, net.host, 80), Answer),
+                (tcp(net.client, net.host, 81), Nothing),
+            ],
+        );
+    }
+    let lists = daemon.show("rules");
+    let packets = |policy: &str, index: usize| {
+        let rules = lists
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|list| list["rules"].as_array());
+        let found = rules.flatten().find(|shown| {
+            shown["policy"] == format!("StagedGlobalNetworkPolicy/{policy}")
+                && shown["rule"] == format!("ingress[{index}]")
+        });
+        found
+            .and_then(|shown| shown["packets"].as_u64())
+            .unwrap_or_else(|| panic!("{lists:#}"))
+    };
+    assert!(packets("early", 0) >= 2, "a connection of each family");
+    assert_eq!(packets("early", 1), 0, "the policy's first match counts");
+    assert!(packets("early", 2) >= 2, "denied in the end, by the tier");
+    assert_eq!(packets("late", 0), 0, "decided before");
+    assert_eq!(
+        packets("late", 1),
+        packets("early", 2),
+        "undecided until here"
+    );
 }
 
 /// EV-046, EV-047, EV-048, EV-050, EV-051: profiles in their order; Pass goes to the next one, Log

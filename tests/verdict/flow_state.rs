@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use hep_common::counter::Reason;
+use hep_common::{conntrack::HALF_OPEN_FLOWS, counter::Reason};
 use hep_tests::{
     address::Net,
-    bench::{Bench, EGRESS, INGRESS},
-    packet,
+    bench::{Bench, EGRESS, FORWARD_IN, Hook, INGRESS, INSIDE_INGRESS},
+    packet::{self, ACK, SYN},
     policy::{eth0, felix, policy},
 };
 
@@ -21,7 +21,7 @@ fn bench(rules: &str) -> Bench {
     ])
 }
 
-/// EV-137, EV-147: a datagram opens a flow of its five-tuple, and its answers pass.
+/// EV-150: a datagram opens a flow of its five-tuple, and its answers pass.
 #[test]
 fn udp_and_sctp_flows_are_known_by_their_ports() {
     let mut bench = bench(
@@ -214,8 +214,8 @@ fn flows_end_by_the_timer_of_their_protocol() {
     }
 }
 
-/// EV-138: an entry counts the packets and bytes of both ends; EV-158, ARCHITECTURE: it moves to the
-/// established flows when both have spoken.
+/// An entry counts the packets and bytes of both ends, and moves to the established flows when both
+/// have spoken.
 #[test]
 fn entries_count_what_both_ends_send() {
     let mut bench = bench("{action: Allow}");
@@ -240,5 +240,76 @@ fn entries_count_what_both_ends_send() {
         let sent = [2 * lengths[0], lengths[1]].map(|sum| u64::try_from(sum).expect("fits"));
         assert_eq!(bytes, sent);
         assert_eq!(flow.state.name(), "replied");
+    }
+}
+
+/// EV-159: more new flows than the table of them holds are all accepted, and push out none that is
+/// established.
+#[test]
+fn a_flood_of_new_flows_pushes_out_no_established_one() {
+    const FLOOD: u32 = HALF_OPEN_FLOWS + HALF_OPEN_FLOWS / 16;
+    const PORTS: u32 = 60_000;
+    let mut bench = bench("{action: Allow, protocol: TCP}");
+    for net in Net::both() {
+        bench.forget_flows();
+        let segment =
+            |sport: u16, flags: u8| packet::tcp(net.member, net.host).sport(sport).flags(flags);
+        let answer = |sport: u16, flags: u8| segment(sport, flags).reversed();
+        for sport in 1..=64 {
+            bench.continue_sequence(&[
+                ("SYN", INGRESS, segment(sport, SYN), ALLOW),
+                ("SYN ACK", EGRESS, answer(sport, SYN | ACK), KNOWN),
+                ("ACK", INGRESS, segment(sport, ACK), KNOWN),
+            ]);
+        }
+        for number in 0..FLOOD {
+            let [port, round] = [number % PORTS, number / PORTS]
+                .map(|number| u16::try_from(number).expect("below 65536"));
+            let syn = packet::tcp(net.client, net.host)
+                .sport(1024 + port)
+                .dport(80 + round);
+            let (passes, reason) = bench.run(INGRESS, &syn.frame()).expect("a frame");
+            assert!(passes, "SYN {number}: {reason:?}");
+        }
+        for sport in 1..=64 {
+            bench.continue_sequence(&[
+                ("from the host", EGRESS, answer(sport, ACK), KNOWN),
+                ("from the peer", INGRESS, segment(sport, ACK), KNOWN),
+            ]);
+        }
+    }
+}
+
+/// EV-161: at an interface without an endpoint no flow is made, and none is asked about, not even
+/// one that is blocked elsewhere.
+#[test]
+fn unpoliced_interfaces_have_nothing_to_do_with_flows() {
+    let mut bench = bench("{action: Allow, protocol: UDP}");
+    for net in Net::both() {
+        let request = packet::udp(net.client, net.host);
+        let answer = request.clone().reversed();
+        let outside = [
+            ("in", INSIDE_INGRESS, request.clone(), Reason::Unpoliced),
+            (
+                "out",
+                Hook::egress("eth1"),
+                answer.clone(),
+                Reason::Unpoliced,
+            ),
+            ("through", FORWARD_IN, request.clone(), Reason::Unpoliced),
+        ];
+        bench.expect_sequence(&outside);
+        assert!(bench.flows().is_empty(), "{:#?}", bench.flows());
+        bench.continue_sequence(&[
+            ("opens a flow", INGRESS, request.clone(), ALLOW),
+            ("its answer", EGRESS, answer.clone(), KNOWN),
+        ]);
+        bench.apply(&[eth0()]);
+        bench.continue_sequence(&[("now blocked", EGRESS, answer, Reason::Blocked)]);
+        bench.continue_sequence(&outside);
+        bench.apply(&[
+            eth0(),
+            policy("some", "types: [Ingress], ingress: [{action: Allow}]"),
+        ]);
     }
 }

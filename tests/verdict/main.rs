@@ -5,6 +5,7 @@ mod flow_state;
 mod icmp_errors;
 mod parse;
 mod policy_change;
+mod reverse_path;
 mod robustness;
 mod stages;
 mod tcp_state;

@@ -20,7 +20,7 @@ fn through(net: &Net, port: u16) -> Packet {
     packet::tcp(net.client, net.inner).dport(port)
 }
 
-/// EV-053 to EV-059, EV-036, EV-037, EV-240: each default verdict has its reason.
+/// EV-053 to EV-059, EV-036, EV-240: each default verdict has its reason.
 #[test]
 fn defaults_say_why() {
     let deny_80 = "{action: Deny, protocol: TCP, destination: {ports: [80]}}";
@@ -332,6 +332,51 @@ fn pre_dnat_rules_see_everything_that_arrives() {
                 EGRESS,
                 out(&net, 81),
                 Reason::TierDefault,
+            ),
+        ]);
+    }
+}
+
+/// EV-089: pre-DNAT rules do not judge packets of known flows: the answer to what the host itself
+/// asked comes in from the very port that they deny.
+#[test]
+fn pre_dnat_rules_do_not_see_known_flows() {
+    let mut bench = Bench::with(&[
+        eth0_default_allow(),
+        policy(
+            "p",
+            "preDNAT: true, applyOnForward: true, types: [Ingress], ingress: [\
+             {action: Deny, protocol: TCP, source: {ports: [80]}}]",
+        ),
+    ]);
+    for net in Net::both() {
+        let answer = out(&net, 80).reversed();
+        let through = packet::tcp(net.inner, net.client);
+        bench.expect_sequence(&[
+            (
+                "unasked",
+                INGRESS,
+                answer.clone().flags(SYN),
+                Reason::PolicyDeny,
+            ),
+            ("request", EGRESS, out(&net, 80), Reason::ProfileAllow),
+            (
+                "answer",
+                INGRESS,
+                answer.flags(SYN | ACK),
+                Reason::Established,
+            ),
+            (
+                "forwarded",
+                FORWARD_OUT,
+                through.clone(),
+                Reason::ForwardDefault,
+            ),
+            (
+                "its answer",
+                INGRESS,
+                through.reversed().flags(SYN | ACK),
+                Reason::Established,
             ),
         ]);
     }

@@ -1,0 +1,214 @@
+//! Loads and starts under traffic: whole, or not at all (EV-188, EV-189).
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use hep_tests::{
+    address::Net,
+    daemon::Daemon,
+    link::Link,
+    packet,
+    policy::{eth0, network_set, policy},
+    probe::PATIENCE,
+    receiver::Receiver,
+    site::{HOST_MAC, OUTSIDE_MAC, Site},
+};
+
+/// Payload of datagrams that policy denies.
+const DENIED_BYTES: usize = 8;
+/// Payload of datagrams that policy allows.
+const ALLOWED_BYTES: usize = 16;
+/// How often policy changes.
+const CHANGES: usize = 8;
+/// Pairs of datagrams during which nothing changes.
+const QUIET: u32 = 50;
+
+/// Sends pairs of datagrams to the host, each the first of its flow: one of `DENIED_BYTES`, then one
+/// of `ALLOWED_BYTES`, over a link that keeps their order.
+struct Pairs<'a> {
+    link: Link,
+    sent: u32,
+    site: &'a Site,
+}
+
+impl<'a> Pairs<'a> {
+    fn new(site: &'a Site) -> Self {
+        let link = Link::open(&site.outside, "eth0");
+        Self {
+            link,
+            sent: 0,
+            site,
+        }
+    }
+
+    /// Sends a pair in each family until `done` says so, and `QUIET` pairs more. `pair` makes the
+    /// datagrams; what it makes must arrive at `port`.
+    ///
+    /// Whether the denied one of each pair arrived, by family.
+    fn send(
+        &mut self,
+        port: u16,
+        done: &AtomicBool,
+        pair: impl Fn(&Net) -> [packet::Packet; 2],
+    ) -> [Vec<bool>; 2] {
+        let receivers = Net::both().map(|net| Receiver::udp(&self.site.host, net.host, port));
+        let mut arrived = [Vec::new(), Vec::new()];
+        let mut left = QUIET;
+        while left > 0 {
+            if done.load(Ordering::Relaxed) {
+                left -= 1;
+            }
+            self.sent += 1;
+            let sport = u16::try_from(1024 + self.sent % 60_000).expect("below 65536");
+            for ((net, receiver), arrived) in Net::both().iter().zip(&receivers).zip(&mut arrived) {
+                let [denied, allowed] = pair(net);
+                for (packet, bytes) in [(denied, DENIED_BYTES), (allowed, ALLOWED_BYTES)] {
+                    let frame = packet.sport(sport).dport(port).payload(bytes);
+                    self.link
+                        .send(&frame.ethernet(OUTSIDE_MAC, HOST_MAC).frame());
+                }
+                let first = receiver.receive(PATIENCE, |_| true);
+                if first == Some(DENIED_BYTES) {
+                    arrived.push(true);
+                    let second = receiver.receive(PATIENCE, |_| true);
+                    assert_eq!(
+                        second,
+                        Some(ALLOWED_BYTES),
+                        "pair {} to {}",
+                        self.sent,
+                        net.host
+                    );
+                } else {
+                    arrived.push(false);
+                    assert_eq!(
+                        first,
+                        Some(ALLOWED_BYTES),
+                        "pair {} to {}",
+                        self.sent,
+                        net.host
+                    );
+                }
+            }
+        }
+        arrived
+    }
+}
+
+/// EV-188: rules and sets change together. Either policy denies the client and allows the member;
+/// the rules of one with the sets of the other would do the reverse.
+#[test]
+fn ev_188_no_packet_is_judged_by_rules_and_sets_of_two_generations() {
+    let site = Site::new();
+    let addresses =
+        |of: fn(&Net) -> std::net::IpAddr| Net::both().map(|net| net.prefix(of(&net))).to_vec();
+    let generation = |rule_of: &str, other: &str| {
+        vec![
+            eth0(),
+            policy(
+                "some",
+                &format!(
+                    "types: [Ingress], \
+                     ingress: [{{action: Allow, source: {{selector: set == '{rule_of}'}}}}]"
+                ),
+            ),
+            network_set(
+                rule_of,
+                &format!("set: {rule_of}"),
+                &addresses(|net| net.member),
+            ),
+            network_set(
+                other,
+                &format!("set: {other}"),
+                &addresses(|net| net.client),
+            ),
+        ]
+    };
+    let generations = [generation("x", "y"), generation("y", "x")];
+    let mut daemon = Daemon::start(&site.host, &generations[0]);
+    let done = AtomicBool::new(false);
+    let mut pairs = Pairs::new(&site);
+    let arrived = thread::scope(|scope| {
+        let sending = scope.spawn(|| {
+            pairs.send(5000, &done, |net| {
+                [
+                    packet::udp(net.client, net.host),
+                    packet::udp(net.member, net.host),
+                ]
+            })
+        });
+        for change in 1..=CHANGES {
+            daemon.replace(&generations[change % 2]);
+        }
+        done.store(true, Ordering::Relaxed);
+        sending
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    for arrived in arrived {
+        assert!(
+            !arrived.contains(&true),
+            "of the client's {} datagrams",
+            arrived.len()
+        );
+    }
+}
+
+/// EV-189, EV-191: while the daemon starts, stops and starts again, policy is there from one packet
+/// to the next, and then for good: what it allows is never lost, and what it denies never comes
+/// through any more.
+#[test]
+fn ev_189_policy_begins_between_two_packets_and_stays() {
+    let site = Site::new();
+    let allow = policy(
+        "some",
+        &format!(
+            "types: [Ingress], ingress: [{}]",
+            Net::both()
+                .map(|net| format!(
+                    "{{action: Allow, protocol: UDP, source: {{nets: ['{}']}}}}",
+                    net.prefix(net.member)
+                ))
+                .join(", ")
+        ),
+    );
+    let mut daemon = Daemon::prepare(&site.host, &[]);
+    daemon
+        .directory()
+        .write("all.yaml", &hep_tests::policy::documents(&[eth0(), allow]));
+    let done = AtomicBool::new(false);
+    let mut pairs = Pairs::new(&site);
+    let arrived = thread::scope(|scope| {
+        let sending = scope.spawn(|| {
+            pairs.send(5000, &done, |net| {
+                [
+                    packet::udp(net.client, net.host),
+                    packet::udp(net.member, net.host),
+                ]
+            })
+        });
+        thread::sleep(Duration::from_millis(20));
+        daemon.spawn();
+        daemon.wait_for(1);
+        daemon.stop();
+        daemon.spawn();
+        daemon.wait_for(2);
+        done.store(true, Ordering::Relaxed);
+        sending
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    for arrived in arrived {
+        let before = arrived.iter().take_while(|arrived| **arrived).count();
+        let after = &arrived[before..];
+        assert!(before > 0, "nothing is policed before the start");
+        assert!(after.len() > QUIET as usize, "policed in the end");
+        assert!(
+            !after.contains(&true),
+            "policed once and then not: {before} of {}",
+            arrived.len()
+        );
+    }
+}
