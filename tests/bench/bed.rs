@@ -59,7 +59,7 @@ pub(crate) const OWN_ADDRESSES: [IpAddr; 2] = [
 pub(crate) fn hep(text: &str) -> Result<Kernel> {
     let snapshot = snapshot(File {
         path: Arc::from(Path::new("bench.yaml")),
-        text: text.as_bytes().to_vec(),
+        text: text.as_bytes().to_vec().into(),
     })?;
     let mut kernel = empty()?;
     kernel.apply(&mut compile_for(&snapshot, IFINDEX, &Slots::default())?)?;

@@ -60,7 +60,7 @@ fn time(load: &Load) -> Result<()> {
     let mut kernel = bed::empty()?;
     let file = File {
         path: Arc::from(Path::new("bench.yaml")),
-        text: load.text.as_bytes().to_vec(),
+        text: load.text.as_bytes().to_vec().into(),
     };
     let started = Instant::now();
     let snapshot = bed::snapshot(file)?;

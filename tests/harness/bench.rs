@@ -419,7 +419,7 @@ fn compare(rows: &[(&Row<'_>, Reason)]) {
 pub fn load(resources: &[String]) -> Snapshot {
     let file = File {
         path: Path::new("all.yaml").into(),
-        text: documents(resources).into_bytes(),
+        text: documents(resources).into(),
     };
     let node = Node {
         name: NODE.to_owned(),

@@ -109,7 +109,7 @@ fn files(case: &Case, directory: &Path) -> Result<Vec<File>, SourceError> {
             }
             Resource::Inline(value) => files.push(File {
                 path: PathBuf::from(format!("{} resources[{index}]", case.id)).into(),
-                text: value.to_string().into_bytes(),
+                text: value.to_string().into(),
             }),
         }
     }

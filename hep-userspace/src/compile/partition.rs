@@ -47,7 +47,7 @@ pub(super) fn partition<T: Position, S: Borrow<RangeSet<T>>>(
     for (number, set) in (0..).zip(sets) {
         for &(first, last) in set.borrow().as_slice() {
             steps.push((first, number));
-            steps.extend(last.next().map(|end| (end, number)));
+            steps.extend(last.above().map(|end| (end, number)));
         }
     }
     // Stable: the steps of one set are sorted already, and such runs are merged, not sorted again.

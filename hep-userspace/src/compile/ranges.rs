@@ -1,57 +1,42 @@
 //! Sets of addresses or table positions as sorted, disjoint, inclusive ranges.
 
-use std::{hash::Hash, net::IpAddr};
+use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
-use crate::model::IpFamily;
+use crate::model::{AddressBits, IpFamily, Members, Nets};
 
 /// A value on a line: an address as a number, a port, an index of a table.
-pub(super) trait Position: Copy + Ord + Hash {
-    /// The lowest value.
-    const MIN: Self;
-
-    /// The value one higher, unless this is the highest.
-    fn next(self) -> Option<Self>;
+pub(super) trait Position: AddressBits {
+    /// Those of `nets` that are of the family whose addresses these are.
+    fn members(nets: &Nets) -> &Members<Self>;
 
     /// The first and last address of `net`, if it is of the family whose addresses these are.
     fn bounds(net: &IpNetwork) -> Option<(Self, Self)>;
 }
 
 impl Position for u32 {
-    const MIN: Self = 0;
-
-    fn next(self) -> Option<Self> {
-        self.checked_add(1)
+    fn members(nets: &Nets) -> &Members<Self> {
+        &nets.v4
     }
 
     fn bounds(net: &IpNetwork) -> Option<(Self, Self)> {
         match net {
-            IpNetwork::V4(net) => {
-                let host_bits = Self::MAX.checked_shr(net.prefix().into()).unwrap_or(0);
-                let first = net.ip().to_bits() & !host_bits;
-                Some((first, first | host_bits))
-            }
+            IpNetwork::V4(net) => Some(net.ip().to_bits().around(net.prefix())),
             IpNetwork::V6(_) => None,
         }
     }
 }
 
 impl Position for u128 {
-    const MIN: Self = 0;
-
-    fn next(self) -> Option<Self> {
-        self.checked_add(1)
+    fn members(nets: &Nets) -> &Members<Self> {
+        &nets.v6
     }
 
     fn bounds(net: &IpNetwork) -> Option<(Self, Self)> {
         match net {
             IpNetwork::V4(_) => None,
-            IpNetwork::V6(net) => {
-                let host_bits = Self::MAX.checked_shr(net.prefix().into()).unwrap_or(0);
-                let first = net.ip().to_bits() & !host_bits;
-                Some((first, first | host_bits))
-            }
+            IpNetwork::V6(net) => Some(net.ip().to_bits().around(net.prefix())),
         }
     }
 }
@@ -77,7 +62,7 @@ impl<T: Position> RangeSet<T> {
         let mut merged: Vec<(T, T)> = Vec::with_capacity(ranges.len());
         for (first, last) in ranges {
             match merged.last_mut() {
-                Some(before) if before.1.next().is_none_or(|next| first <= next) => {
+                Some(before) if before.1.above().is_none_or(|next| first <= next) => {
                     before.1 = before.1.max(last);
                 }
                 Some(_) | None => merged.push((first, last)),
@@ -106,7 +91,7 @@ impl<T: Position> RangeSet<T> {
                     if hole_first > start {
                         left.push((start, previous(hole_first)));
                     }
-                    from = hole_last.next().filter(|next| *next <= last);
+                    from = hole_last.above().filter(|next| *next <= last);
                 }
                 if hole_last > last {
                     break;

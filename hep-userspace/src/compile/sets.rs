@@ -14,7 +14,7 @@ use super::{
     ranges::{Position, RangeSet},
 };
 use crate::{
-    model::{EntityRule, HostEndpoint, IpFamily, NamespaceScope, Snapshot},
+    model::{EntityRule, HostEndpoint, IpFamily, NamespaceScope, Nets, Snapshot},
     selector::Selector,
 };
 
@@ -24,7 +24,7 @@ struct Object<'s> {
     /// `Kind/name`.
     name: String,
     labels: BTreeMap<String, String>,
-    nets: Vec<IpNetwork>,
+    nets: Nets,
     endpoint: Option<&'s HostEndpoint>,
 }
 
@@ -121,11 +121,11 @@ impl<'s> Objects<'s> {
         if let Some(set) = entry.set[family as usize] {
             return set;
         }
-        let nets = entry
+        let mut ranges: Vec<(T, T)> = entry
             .objects
             .iter()
-            .flat_map(|object| &objects[*object].nets);
-        let mut ranges: Vec<(T, T)> = nets.filter_map(T::bounds).collect();
+            .flat_map(|object| T::members(&objects[*object].nets).iter())
+            .collect();
         ranges.sort_unstable();
         ranges.dedup();
         entry.members[family as usize] = ranges.len();
@@ -211,7 +211,7 @@ pub fn members(snapshot: &Snapshot, selectors: &[Selector]) -> Vec<BTreeSet<IpNe
             objects
                 .iter()
                 .filter(|object| selector.matches(&object.labels))
-                .flat_map(|object| object.nets.iter().copied())
+                .flat_map(|object| object.nets.iter().collect::<Vec<_>>())
                 .collect()
         })
         .collect()

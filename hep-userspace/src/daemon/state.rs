@@ -193,7 +193,7 @@ fn decode(body: &[u8]) -> Option<Vec<source::File>> {
             .into_iter()
             .map(|file| source::File {
                 path: Arc::from(file.path),
-                text: file.text.into_bytes(),
+                text: file.text.into_bytes().into(),
             })
             .collect(),
     )
@@ -213,7 +213,7 @@ mod tests {
     fn file(path: &str, text: &str) -> source::File {
         source::File {
             path: Arc::from(Path::new(path)),
-            text: text.as_bytes().to_vec(),
+            text: text.as_bytes().to_vec().into(),
         }
     }
 

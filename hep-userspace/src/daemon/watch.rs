@@ -348,7 +348,7 @@ mod tests {
                 let name = file.path.file_name().expect("files have names");
                 (
                     name.to_string_lossy().into_owned(),
-                    String::from_utf8(file.text).expect("the tests write UTF-8"),
+                    String::from_utf8(file.text.to_vec()).expect("the tests write UTF-8"),
                 )
             })
             .collect()

@@ -5,6 +5,7 @@
 mod endpoint;
 mod felix;
 mod host;
+mod members;
 mod metadata;
 mod network_set;
 mod policy;
@@ -20,6 +21,7 @@ pub use felix::{
     TimeoutSetting, Timeouts,
 };
 pub use host::{Interface, LinkLayer};
+pub use members::{AddressBits, Bounds, Members, NetList, Nets};
 pub use metadata::{Metadata, Position};
 pub use network_set::GlobalNetworkSet;
 pub use policy::{Policy, PolicyKind, Stage, StagedAction};

@@ -1,14 +1,12 @@
 //! GlobalNetworkSet.
 
-use ipnetwork::IpNetwork;
-
-use super::Metadata;
+use super::{Metadata, Nets};
 
 /// A GlobalNetworkSet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GlobalNetworkSet {
     /// Name, labels, position.
     pub metadata: Metadata,
-    /// `spec.nets`: masked, in document order, without repeats.
-    pub nets: Vec<IpNetwork>,
+    /// `spec.nets`: masked, without repeats.
+    pub nets: Nets,
 }

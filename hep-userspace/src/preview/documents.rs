@@ -30,8 +30,8 @@ pub(super) fn objects<'t>(
 }
 
 fn collect<'t>(file: &str, node: &'t YamlNode<'t>, found: &mut BTreeMap<Key, Object<'t>>) {
-    if let Value::Sequence(items) = &node.value {
-        for item in items {
+    if let Value::Sequence(list) = &node.value {
+        for item in list.items().unwrap_or_default() {
             collect(file, item, found);
         }
         return;
@@ -83,8 +83,9 @@ pub(super) fn one_line(node: &YamlNode<'_>) -> String {
 fn write(node: &YamlNode<'_>, text: &mut String) {
     match &node.value {
         Value::Scalar(scalar) => text.push_str(&scalar_line(scalar)),
-        Value::Sequence(items) => {
+        Value::Sequence(list) => {
             text.push('[');
+            let items = list.items().unwrap_or_default();
             for (index, item) in items.iter().enumerate() {
                 if index > 0 {
                     text.push_str(", ");

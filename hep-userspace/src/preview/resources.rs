@@ -81,7 +81,10 @@ pub fn resources(before: &[File], after: &[File]) -> Vec<ResourceChange> {
 fn documents(files: &[File]) -> Vec<(&File, Vec<YamlNode<'_>>)> {
     files
         .iter()
-        .map(|file| (file, source::parse(&file.text).documents))
+        .map(|file| {
+            let parsed = source::parse(&file.text).documents.into_iter();
+            (file, parsed.map(YamlNode::expanded).collect())
+        })
         .collect()
 }
 
@@ -152,7 +155,7 @@ fn push(path: &str, before: Vec<String>, after: Vec<String>, changes: &mut Vec<F
 
 fn items<'n, 't>(node: Option<&'n YamlNode<'t>>) -> &'n [YamlNode<'t>] {
     match node.map(|node| &node.value) {
-        Some(Value::Sequence(items)) => items,
+        Some(Value::Sequence(list)) => list.items().unwrap_or_default(),
         Some(Value::Scalar(_) | Value::Mapping(_)) | None => &[],
     }
 }
@@ -258,7 +261,7 @@ mod tests {
     fn file(text: &str) -> Vec<File> {
         vec![File {
             path: Arc::from(Path::new("p.yaml")),
-            text: text.as_bytes().to_vec(),
+            text: text.as_bytes().to_vec().into(),
         }]
     }
 

@@ -123,7 +123,7 @@ pub fn read_file(path: &Path) -> Result<File, SourceError> {
     }
     Ok(File {
         path: Arc::from(path),
-        text,
+        text: text.into(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Policy files: directories, limits, YAML and JSON text as trees that know their lines.
 
 mod directory;
+mod lines;
 mod node;
 mod scalar;
 #[cfg(test)]
@@ -9,9 +10,12 @@ mod yaml;
 
 use std::{path::Path, sync::Arc};
 
+use bytes::Bytes;
+
 pub use directory::{SourceError, read_directory, read_file};
-pub use node::{Entry, Scalar, Value, YamlNode};
-pub use yaml::{Parsed, SyntaxError, parse};
+pub use lines::{Edit, Lines, Outline};
+pub use node::{Entry, Piece, Scalar, Sequence, Value, YamlNode};
+pub use yaml::{Parsed, SyntaxError, parse, parse_again};
 
 /// Largest file that is read. A GlobalNetworkSet of a million members has about 25 MB.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -29,11 +33,14 @@ pub const MAX_ALIAS_COST: usize = 4 << 20;
 /// What an aliased value costs beyond its text.
 pub const ALIAS_NODE_COST: usize = 64;
 
+/// Keys of lists that may be very long: their items may be given as lines instead of trees.
+pub const LONG_LISTS: [&str; 1] = ["nets"];
+
 /// A policy file as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
     /// Its path as messages show it.
     pub path: Arc<Path>,
     /// Its content.
-    pub text: Vec<u8>,
+    pub text: Bytes,
 }

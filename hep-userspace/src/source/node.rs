@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::Lines;
+
 /// A value and where it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct YamlNode<'t> {
@@ -19,9 +21,76 @@ pub enum Value<'t> {
     /// Text, a number, a truth value or nothing.
     Scalar(Scalar<'t>),
     /// A list.
-    Sequence(Vec<YamlNode<'t>>),
+    Sequence(Sequence<'t>),
     /// Keys with values, in the order of the file, without repeats.
     Mapping(Vec<Entry<'t>>),
+}
+
+/// The items of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sequence<'t> {
+    /// Those that the parser read.
+    pub(super) read: Vec<YamlNode<'t>>,
+    /// Those that it did not, each with the number of read ones before it.
+    pub(super) left_out: Vec<(usize, Lines<'t>)>,
+}
+
+/// Some items of a list, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub enum Piece<'s, 't> {
+    /// Items as trees.
+    Nodes(&'s [YamlNode<'t>]),
+    /// Items that are text, one a line.
+    Lines(Lines<'t>),
+}
+
+impl<'t> Sequence<'t> {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let left_out = self.left_out.iter().map(|(_, lines)| lines.count);
+        self.read.len() + left_out.sum::<usize>()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.read.is_empty()
+    }
+
+    /// All of them as trees; `None` if some are lines (see [`LONG_LISTS`](super::LONG_LISTS)).
+    #[must_use]
+    pub fn items(&self) -> Option<&[YamlNode<'t>]> {
+        self.left_out.is_empty().then_some(&*self.read)
+    }
+
+    /// Makes trees of what are lines.
+    pub(super) fn expand(&mut self) {
+        if self.left_out.is_empty() {
+            return;
+        }
+        let mut all = Vec::with_capacity(self.len());
+        for piece in self.pieces() {
+            match piece {
+                Piece::Nodes(nodes) => all.extend_from_slice(nodes),
+                Piece::Lines(lines) => all.extend(lines.nodes()),
+            }
+        }
+        self.read = all;
+        self.left_out.clear();
+    }
+
+    /// All of them as they stand there.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece<'_, 't>> {
+        let ends = self.left_out.iter().map(|(before, _)| *before);
+        let starts = std::iter::once(0).chain(ends.clone());
+        let read = starts
+            .zip(ends.chain([self.read.len()]))
+            .map(|(start, end)| Piece::Nodes(&self.read[start..end]));
+        let lines = self.left_out.iter().map(|(_, lines)| Some(*lines));
+        read.zip(lines.chain([None]))
+            .flat_map(|(nodes, lines)| std::iter::once(nodes).chain(lines.map(Piece::Lines)))
+    }
 }
 
 /// A scalar, not yet resolved to a type.
@@ -47,6 +116,24 @@ pub struct Entry<'t> {
 }
 
 impl YamlNode<'_> {
+    /// The node with the items of all lists as trees.
+    #[must_use]
+    pub fn expanded(mut self) -> Self {
+        self.expand();
+        self
+    }
+
+    fn expand(&mut self) {
+        match &mut self.value {
+            Value::Scalar(_) => {}
+            Value::Sequence(list) => {
+                list.expand();
+                list.read.iter_mut().for_each(Self::expand);
+            }
+            Value::Mapping(entries) => entries.iter_mut().for_each(|entry| entry.value.expand()),
+        }
+    }
+
     /// How many levels of sequences and mappings this is, and what it costs to copy it.
     pub(super) fn measure(&self) -> (usize, usize) {
         let inside = |children: &mut dyn Iterator<Item = (usize, usize)>| {
@@ -57,7 +144,7 @@ impl YamlNode<'_> {
         };
         match &self.value {
             Value::Scalar(scalar) => (0, super::ALIAS_NODE_COST + scalar.text.len()),
-            Value::Sequence(items) => inside(&mut items.iter().map(YamlNode::measure)),
+            Value::Sequence(items) => inside(&mut items.read.iter().map(YamlNode::measure)),
             Value::Mapping(entries) => inside(&mut entries.iter().map(|entry| {
                 let (height, cost) = entry.value.measure();
                 (height, cost + entry.key.len())

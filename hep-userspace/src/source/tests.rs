@@ -49,6 +49,7 @@ fn nodes_and_keys_know_their_place() {
     let Value::Sequence(items) = &entries[1].value.value else {
         panic!("a sequence");
     };
+    let items = items.items().expect("a short list");
     assert_eq!((items[0].line, items[0].column), (3, 5));
 }
 

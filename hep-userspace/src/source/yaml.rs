@@ -4,7 +4,10 @@ use std::{borrow::Cow, collections::HashMap};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 
-use super::{Entry, MAX_ALIAS_COST, MAX_NESTING, Scalar, Value, YamlNode};
+use super::{
+    Entry, LONG_LISTS, MAX_ALIAS_COST, MAX_NESTING, Scalar, Sequence, Value, YamlNode,
+    lines::{Abridged, Lines, Outline},
+};
 
 /// A mistake in YAML or JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,30 +30,61 @@ pub struct Parsed<'t> {
     pub documents: Vec<YamlNode<'t>>,
     /// What is wrong with it.
     pub errors: Vec<SyntaxError>,
+    /// Where its long lists are, if they were not read item by item.
+    pub outline: Outline,
 }
 
 /// Parses a file that may hold several documents; JSON is YAML.
 #[must_use]
 pub fn parse(bytes: &[u8]) -> Parsed<'_> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = match printable(bytes) {
+    let text = match printable(without_mark(bytes)) {
         Ok(text) => text,
         Err(error) => {
             return Parsed {
-                documents: Vec::new(),
                 errors: vec![error],
+                ..Parsed::default()
             };
         }
     };
+    let abridged = Abridged::new(text);
+    if !abridged.is_whole()
+        && let Some(parsed) = parse_abridged(&abridged)
+    {
+        return parsed;
+    }
+    build(&Abridged::whole(text)).parsed
+}
+
+/// As [`parse`], for a file that was parsed before without errors, when it was `former` and had this
+/// outline: quicker if only lines of a long list have changed.
+#[must_use]
+pub fn parse_again<'t>(bytes: &'t [u8], former: &'t [u8], outline: &Outline) -> Parsed<'t> {
+    let [text, before] = [bytes, former].map(|text| std::str::from_utf8(without_mark(text)));
+    if let (Ok(text), Ok(former)) = (text, before)
+        && let Some(abridged) = Abridged::again(text, former, outline)
+        && let Some(parsed) = parse_abridged(&abridged)
+    {
+        return parsed;
+    }
+    parse(bytes)
+}
+
+/// The text behind the byte order mark.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// What the parser makes of a text.
+pub(super) fn build<'a, 't>(source: &'a Abridged<'t>) -> Builder<'a, 't> {
     let mut builder = Builder {
-        text,
-        is_ascii: text.is_ascii(),
+        source,
+        is_ascii: source.text.is_ascii(),
         open: Vec::new(),
         anchors: HashMap::new(),
         alias_cost: 0,
         parsed: Parsed::default(),
     };
-    for event in Parser::new_from_str(text) {
+    for event in Parser::new_from_str(&source.text) {
         let fatal = match event {
             Ok((event, span)) => builder.event(event, span).err(),
             Err(error) => Some(builder.explain(&error)),
@@ -60,7 +94,68 @@ pub fn parse(bytes: &[u8]) -> Parsed<'_> {
             break;
         }
     }
-    builder.parsed
+    builder
+}
+
+/// Parses an abridged text; `None` if it has mistakes, which only the whole text tells right, or
+/// means something else than the whole.
+fn parse_abridged<'t>(source: &Abridged<'t>) -> Option<Parsed<'t>> {
+    let Builder {
+        anchors,
+        mut parsed,
+        ..
+    } = build(source);
+    // A copy of a list must not miss what was left out.
+    if !parsed.errors.is_empty() || !anchors.is_empty() {
+        return None;
+    }
+    let mut left_out = source.lines().into_iter();
+    let mut next = left_out.next();
+    for document in &mut parsed.documents {
+        put_back(document, &mut next, &mut left_out);
+        if let Value::Sequence(list) = &mut document.value {
+            list.expand();
+        }
+    }
+    parsed.outline = source.outline.clone();
+    next.is_none().then_some(parsed)
+}
+
+/// Puts the lines that were left out into the lists that they were left out of, in the order of the
+/// text.
+fn put_back<'t>(
+    node: &mut YamlNode<'t>,
+    next: &mut Option<Lines<'t>>,
+    left_out: &mut impl Iterator<Item = Lines<'t>>,
+) {
+    match &mut node.value {
+        Value::Scalar(_) => {}
+        Value::Mapping(entries) => {
+            for entry in entries {
+                put_back(&mut entry.value, next, left_out);
+                if let Value::Sequence(list) = &mut entry.value.value
+                    && !LONG_LISTS.contains(&&*entry.key)
+                {
+                    list.expand();
+                }
+            }
+        }
+        Value::Sequence(list) => {
+            for at in 0..list.read.len() {
+                let item = &mut list.read[at];
+                put_back(item, next, left_out);
+                if let Value::Sequence(list) = &mut item.value {
+                    list.expand();
+                }
+                if let (Some(lines), Some([before, behind])) = (*next, list.read.get(at..at + 2))
+                    && lines.are_between(before, behind)
+                {
+                    list.left_out.push((at + 1, lines));
+                    *next = left_out.next();
+                }
+            }
+        }
+    }
 }
 
 /// The text, if it is UTF-8 without control characters. The parser takes NUL for the end.
@@ -97,7 +192,7 @@ fn printable(bytes: &[u8]) -> Result<&str, SyntaxError> {
     })
 }
 
-fn number(count: usize) -> u32 {
+pub(super) fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
@@ -109,17 +204,17 @@ struct Open<'t> {
     key: Option<(Cow<'t, str>, u32, u32)>,
 }
 
-struct Builder<'t> {
-    text: &'t str,
+pub(super) struct Builder<'a, 't> {
+    source: &'a Abridged<'t>,
     is_ascii: bool,
     open: Vec<Open<'t>>,
     anchors: HashMap<usize, YamlNode<'t>>,
     alias_cost: usize,
-    parsed: Parsed<'t>,
+    pub(super) parsed: Parsed<'t>,
 }
 
-impl<'t> Builder<'t> {
-    fn event(&mut self, event: Event<'t>, span: Span) -> Result<(), SyntaxError> {
+impl<'t> Builder<'_, 't> {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), SyntaxError> {
         let start = span.start;
         match event {
             Event::Nothing
@@ -133,10 +228,11 @@ impl<'t> Builder<'t> {
                     None => style == ScalarStyle::Plain,
                 };
                 let text = self.borrow(text, span, style);
-                self.close(node(Value::Scalar(Scalar { text, plain }), start), anchor)
+                let node = self.node(Value::Scalar(Scalar { text, plain }), start);
+                self.close(node, anchor)
             }
             Event::SequenceStart(anchor, _) => {
-                self.begin(Value::Sequence(Vec::new()), anchor, start)
+                self.begin(Value::Sequence(Sequence::default()), anchor, start)
             }
             Event::MappingStart(anchor, _) => self.begin(Value::Mapping(Vec::new()), anchor, start),
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
@@ -154,8 +250,9 @@ impl<'t> Builder<'t> {
         if self.open.len() == MAX_NESTING {
             return Err(too_deep(start));
         }
+        let node = self.node(value, start);
         self.open.push(Open {
-            node: node(value, start),
+            node,
             anchor,
             key: None,
         });
@@ -174,7 +271,7 @@ impl<'t> Builder<'t> {
             return Ok(());
         };
         match (&mut parent.node.value, parent.key.take()) {
-            (Value::Sequence(items), _) => items.push(node),
+            (Value::Sequence(items), _) => items.read.push(node),
             (Value::Mapping(entries), Some((key, line, column))) => entries.push(Entry {
                 key,
                 line,
@@ -239,18 +336,27 @@ impl<'t> Builder<'t> {
     }
 
     /// The slice of the file that holds this text, to save the copy.
-    fn borrow(&self, text: Cow<'t, str>, span: Span, style: ScalarStyle) -> Cow<'t, str> {
+    fn borrow(&self, text: Cow<'_, str>, span: Span, style: ScalarStyle) -> Cow<'t, str> {
         let quote = usize::from(style != ScalarStyle::Plain);
         let start = span.start.index() + quote;
-        match self.text.get(start..start + text.len()) {
+        match self.source.slice(start, text.len()) {
             Some(slice) if self.is_ascii && slice == text => Cow::Borrowed(slice),
-            _ => text,
+            _ => Cow::Owned(text.into_owned()),
+        }
+    }
+
+    fn node(&self, value: Value<'t>, start: Marker) -> YamlNode<'t> {
+        YamlNode {
+            value,
+            line: number(self.source.line(start.line())),
+            column: number(start.col() + 1),
         }
     }
 
     fn explain(&self, scan: &ScanError) -> SyntaxError {
         let marker = scan.marker();
         let line = self
+            .source
             .text
             .lines()
             .nth(marker.line().saturating_sub(1))
@@ -268,14 +374,6 @@ impl<'t> Builder<'t> {
             _ => "check the indentation, the quotes and the brackets here and in the line above",
         };
         error(*marker, scan.info().to_owned(), advice)
-    }
-}
-
-fn node(value: Value<'_>, start: Marker) -> YamlNode<'_> {
-    YamlNode {
-        value,
-        line: number(start.line()),
-        column: number(start.col() + 1),
     }
 }
 

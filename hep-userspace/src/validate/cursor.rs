@@ -8,12 +8,14 @@ use super::{
     place::{Context, Place, Step, Steps},
 };
 use crate::{
-    model::Position,
-    source::{Entry, Scalar, Value as Yaml, YamlNode},
+    model::{GlobalNetworkSet, Position},
+    source::{Entry, Piece, Scalar, Value as Yaml, YamlNode},
 };
 
 /// Longest value that a message repeats.
 const MAX_SHOWN: usize = 80;
+/// Most items of a list that is not meant to be long, but called like one that is.
+const SHORT_LIST: usize = 256;
 /// Most known keys that a message lists.
 const MAX_LISTED: usize = 24;
 
@@ -47,7 +49,7 @@ impl<'n> Value<'n> {
     /// Where the value starts.
     pub(super) fn position(&self) -> Position {
         Position {
-            file: Arc::clone(self.context.file),
+            file: Arc::clone(self.context.reading.path),
             line: self.node.line,
             column: self.node.column,
         }
@@ -100,7 +102,7 @@ impl<'n> Value<'n> {
             Yaml::Scalar(scalar) => Some(shown(scalar)),
             Yaml::Sequence(_) | Yaml::Mapping(_) => None,
         };
-        self.context.problems.borrow_mut().push(problem);
+        self.context.reading.problems.borrow_mut().push(problem);
     }
 
     fn wrong_type<T>(&self, wanted: &str, advice: &str) -> Option<T> {
@@ -207,8 +209,11 @@ impl<'n> Value<'n> {
 
     /// The items of a list.
     pub(super) fn items(&self) -> Option<impl ExactSizeIterator<Item = Self> + use<'n>> {
-        let Yaml::Sequence(nodes) = &self.node.value else {
+        let Yaml::Sequence(list) = &self.node.value else {
             return self.wrong_type("a list", "write \"- \" before each item, or [a, b]");
+        };
+        let Some(nodes) = list.items() else {
+            return self.too_many(list.len(), SHORT_LIST);
         };
         let (context, steps) = (self.context, self.steps.clone());
         Some(nodes.iter().enumerate().map(move |(index, node)| Self {
@@ -216,6 +221,31 @@ impl<'n> Value<'n> {
             node,
             steps: steps.then(Step::Index(index)),
         }))
+    }
+
+    /// The items of a list as they stand there: long runs of lines are not taken apart.
+    pub(super) fn pieces(&self) -> Option<impl Iterator<Item = Piece<'n, 'n>> + use<'n>> {
+        match &self.node.value {
+            Yaml::Sequence(nodes) => Some(nodes.pieces()),
+            Yaml::Scalar(_) | Yaml::Mapping(_) => self.items().and(None),
+        }
+    }
+
+    /// An item of this list.
+    pub(super) fn item<'i>(&self, index: usize, node: &'i YamlNode<'i>) -> Value<'i>
+    where
+        'n: 'i,
+    {
+        Value {
+            context: self.context,
+            node,
+            steps: self.steps.then(Step::Index(index)),
+        }
+    }
+
+    /// The sets that the file held at the former reading.
+    pub(super) fn former_sets(&self) -> &'n [GlobalNetworkSet] {
+        self.context.reading.former
     }
 
     /// How many items a list has; `None` if this is no list.
@@ -228,15 +258,18 @@ impl<'n> Value<'n> {
 
     /// The items of a list of at most `limit`, none of them empty.
     pub(super) fn items_up_to(&self, limit: usize) -> Option<Vec<Self>> {
-        let items = self.items()?;
-        if items.len() > limit {
-            return self.error(
-                "E-RANGE",
-                format!("has {} items, at most {limit} are allowed", items.len()),
-                "split it",
-            );
+        match self.len() {
+            Some(items) if items > limit => self.too_many(items, limit),
+            _ => Some(self.items()?.collect()),
         }
-        Some(items.collect())
+    }
+
+    fn too_many<T>(&self, items: usize, limit: usize) -> Option<T> {
+        self.error(
+            "E-RANGE",
+            format!("has {items} items, at most {limit} are allowed"),
+            "split it",
+        )
     }
 
     /// A list of text without repeats.
@@ -339,7 +372,12 @@ impl<'n> Object<'n> {
         let mut place = self.value.place();
         place.field = self.value.steps.then(Step::Key(key.to_owned())).to_string();
         let problem = place.problem(Severity::Error, "E-REQUIRED", "is missing", advice);
-        self.value.context.problems.borrow_mut().push(problem);
+        self.value
+            .context
+            .reading
+            .problems
+            .borrow_mut()
+            .push(problem);
     }
 
     /// Whether the key stands there with a value.
@@ -365,7 +403,7 @@ impl<'n> Object<'n> {
                 .then(Step::Key(entry.key.clone().into_owned()));
             let place = Place {
                 position: Position {
-                    file: Arc::clone(self.value.context.file),
+                    file: Arc::clone(self.value.context.reading.path),
                     line: entry.line,
                     column: entry.column,
                 },
@@ -383,7 +421,12 @@ impl<'n> Object<'n> {
                 }
             };
             let problem = place.problem(Severity::Error, "E-SYNTAX", "unknown key", advice);
-            self.value.context.problems.borrow_mut().push(problem);
+            self.value
+                .context
+                .reading
+                .problems
+                .borrow_mut()
+                .push(problem);
         }
     }
 }

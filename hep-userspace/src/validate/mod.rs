@@ -7,6 +7,7 @@ mod endpoint;
 mod entity;
 mod felix;
 mod http;
+mod loader;
 mod names;
 mod place;
 mod policy;
@@ -19,15 +20,13 @@ mod simple;
 #[cfg(test)]
 mod tests;
 
-use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
+pub use loader::Loader;
 pub use problem::{Problem, Severity};
 use resources::Collected;
 
-use crate::{
-    model::{Position, Snapshot},
-    source::{self, File},
-};
+use crate::{model::Snapshot, source::File};
 
 /// The host that resources are loaded for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,45 +61,7 @@ pub struct Loaded {
 /// Loads resources from files: all of them, or, with any error, none (RS-006, RS-007).
 #[must_use]
 pub fn load(files: &[File], node: &Node, scope: Scope) -> Loaded {
-    let problems = RefCell::new(Vec::new());
-    let mut collected = Collected::default();
-    for file in files {
-        let parsed = source::parse(&file.text);
-        for error in parsed.errors {
-            problems.borrow_mut().push(Problem {
-                severity: Severity::Error,
-                code: "E-SYNTAX",
-                position: Position {
-                    file: Arc::clone(&file.path),
-                    line: error.line,
-                    column: error.column,
-                },
-                kind: String::new(),
-                name: String::new(),
-                field: String::new(),
-                message: error.message,
-                got: None,
-                advice: error.advice.to_owned(),
-            });
-        }
-        for document in &parsed.documents {
-            resources::document(document, file, &problems, &mut collected);
-        }
-    }
-    let mut problems = problems.into_inner();
-    references::check(&collected, scope, &mut problems);
-    let snapshot = snapshot(collected, node);
-    let is_valid = problems
-        .iter()
-        .all(|problem| problem.severity != Severity::Error);
-    if is_valid && scope == Scope::Directory {
-        advice::check(&snapshot, node, &mut problems);
-    }
-    problems.sort_by(|a, b| a.position.cmp(&b.position));
-    Loaded {
-        snapshot: is_valid.then_some(snapshot),
-        problems,
-    }
+    Loader::default().load(files, node, scope)
 }
 
 /// Adds what is built in, and sorts by name.

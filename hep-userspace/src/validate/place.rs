@@ -1,22 +1,17 @@
 //! Where in the input a value is: file, resource, path of the field.
 
 use std::{
-    cell::RefCell,
     fmt::{self, Display},
-    path::Path,
     rc::Rc,
-    sync::Arc,
 };
 
-use super::{Problem, Severity};
+use super::{Problem, Severity, resources::Reading};
 use crate::model::Position;
 
 /// The resource being read, and where its problems go.
 pub(super) struct Context<'n> {
-    /// Takes the problems.
-    pub(super) problems: &'n RefCell<Vec<Problem>>,
     /// The file.
-    pub(super) file: &'n Arc<Path>,
+    pub(super) reading: Reading<'n>,
     /// The resource's kind.
     pub(super) kind: String,
     /// The resource's name.

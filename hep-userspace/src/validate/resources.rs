@@ -1,6 +1,6 @@
 //! From documents to resources: kinds, lists, metadata.
 
-use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, path::Path, sync::Arc};
 
 use super::{
     cursor::{Object, Value, nearest, one_of},
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{GlobalNetworkSet, HostEndpoint, Metadata, Policy, Profile, Tier},
-    source::{File, Value as Yaml, YamlNode},
+    source::{Value as Yaml, YamlNode},
 };
 
 /// The only API version (RS-001).
@@ -97,7 +97,7 @@ pub(super) enum Reference {
 }
 
 /// Everything that was found in the files.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Collected {
     pub(super) endpoints: Vec<HostEndpoint>,
     pub(super) profiles: Vec<Profile>,
@@ -109,6 +109,33 @@ pub(super) struct Collected {
     pub(super) names: Vec<(&'static str, String, Place)>,
     /// What resources name, and where.
     pub(super) references: RefCell<Vec<(Reference, String, Place)>>,
+}
+
+impl Collected {
+    /// Adds what other files hold.
+    pub(super) fn add(&mut self, other: Self) {
+        self.endpoints.extend(other.endpoints);
+        self.profiles.extend(other.profiles);
+        self.policies.extend(other.policies);
+        self.tiers.extend(other.tiers);
+        self.sets.extend(other.sets);
+        self.felix.extend(other.felix);
+        self.names.extend(other.names);
+        self.references
+            .get_mut()
+            .extend(other.references.into_inner());
+    }
+}
+
+/// A file that is being read.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'r> {
+    /// Its path.
+    pub(super) path: &'r Arc<Path>,
+    /// Takes the problems.
+    pub(super) problems: &'r RefCell<Vec<super::Problem>>,
+    /// The sets that it held at the former reading.
+    pub(super) former: &'r [GlobalNetworkSet],
 }
 
 /// What a resource's decoder gets besides its `spec`.
@@ -129,12 +156,7 @@ impl Header<'_> {
 }
 
 /// Decodes a document: an object, a list of objects, or an object of a `…List` kind (RS-002).
-pub(super) fn document(
-    node: &YamlNode<'_>,
-    file: &File,
-    problems: &RefCell<Vec<super::Problem>>,
-    collected: &mut Collected,
-) {
+pub(super) fn document(node: &YamlNode<'_>, reading: Reading<'_>, collected: &mut Collected) {
     let entry = |key: &str| match &node.value {
         Yaml::Mapping(entries) => entries.iter().find(|entry| entry.key == key),
         Yaml::Scalar(_) | Yaml::Sequence(_) => None,
@@ -155,18 +177,17 @@ pub(super) fn document(
         _ => String::new(),
     };
     let context = Context {
-        problems,
-        file: &file.path,
+        reading,
         kind: kind.clone(),
         name,
     };
     let value = Value::root(&context, node);
-    if let Yaml::Sequence(items) = &node.value {
-        for item in items {
-            document(item, file, problems, collected);
+    if let Yaml::Sequence(list) = &node.value {
+        for item in list.items().unwrap_or_default() {
+            document(item, reading, collected);
         }
     } else if kind.ends_with("List") && entry("items").is_some() {
-        list(&value, &kind, node, file, problems, collected);
+        list(&value, &kind, node, reading, collected);
     } else {
         object(&value, &kind, collected);
     }
@@ -176,8 +197,7 @@ fn list(
     value: &Value<'_>,
     kind: &str,
     node: &YamlNode<'_>,
-    file: &File,
-    problems: &RefCell<Vec<super::Problem>>,
+    reading: Reading<'_>,
     collected: &mut Collected,
 ) {
     let Some(object) = value.object() else { return };
@@ -201,7 +221,7 @@ fn list(
             && let Yaml::Mapping(entries) = &node.value
             && let Some(entry) = entries.iter().find(|entry| entry.key == "items")
         {
-            document(&entry.value, file, problems, collected);
+            document(&entry.value, reading, collected);
         }
     }
     object.finish();

@@ -182,10 +182,15 @@ pub(super) fn rule_net(value: &Value<'_>) -> Option<IpNetwork> {
 
 /// A network of a set: a CIDR or an address; what is behind the prefix is masked off (RS-025).
 pub(super) fn set_net(value: &Value<'_>) -> Option<IpNetwork> {
-    match parse_net(value.text()?) {
-        Some(net) => Some(mask(net)),
+    match masked_net(value.text()?) {
+        Some(net) => Some(net),
         None => not_a_net(value, "write a CIDR such as 192.0.2.0/24, or an address"),
     }
+}
+
+/// A network of a set, if its text is right.
+pub(super) fn masked_net(text: &str) -> Option<IpNetwork> {
+    parse_net(text).map(mask)
 }
 
 fn not_a_net(value: &Value<'_>, advice: &str) -> Option<IpNetwork> {

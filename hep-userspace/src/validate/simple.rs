@@ -1,6 +1,6 @@
 //! Profile, Tier and GlobalNetworkSet (RS-040 to RS-046, RS-117 to RS-131).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use ipnetwork::IpNetwork;
 
@@ -9,10 +9,14 @@ use super::{
     names,
     resources::Header,
     rule::rules,
-    scalars::set_net,
+    scalars::{masked_net, parse_net, set_net},
 };
-use crate::model::{
-    DEFAULT_ALLOW_PROFILE, DEFAULT_TIER, DefaultAction, GlobalNetworkSet, Profile, Tier,
+use crate::{
+    model::{
+        DEFAULT_ALLOW_PROFILE, DEFAULT_TIER, DefaultAction, GlobalNetworkSet, NetList, Nets,
+        Profile, Tier,
+    },
+    source::{Piece, YamlNode},
 };
 
 /// Order of a tier whose file gives none (RS-117).
@@ -99,7 +103,10 @@ pub(super) fn network_set(header: Header<'_>, spec: Object<'_>) -> Option<Global
             "remove it; global sets have no namespace",
         );
     }
-    let nets = spec.read_or("nets", Vec::new(), nets);
+    let name = &header.metadata.name;
+    let nets = spec.read_or("nets", Nets::default(), |value| {
+        changed_nets(value, name).or_else(|| nets(value))
+    });
     spec.finish();
     Some(GlobalNetworkSet {
         metadata: header.metadata,
@@ -108,28 +115,68 @@ pub(super) fn network_set(header: Header<'_>, spec: Object<'_>) -> Option<Global
 }
 
 /// The members of a set, each once (RS-131). There may be millions.
-fn nets(value: &Value<'_>) -> Option<Vec<IpNetwork>> {
-    let items = value.items()?;
-    let mut nets = Vec::with_capacity(items.len());
-    for item in items {
-        nets.extend(set_net(&item));
+fn nets(value: &Value<'_>) -> Option<Nets> {
+    let mut members = NetList::default();
+    let mut index = 0;
+    let take = |index: usize, node: &YamlNode<'_>| set_net(&value.item(index, node));
+    for piece in value.pieces()? {
+        match piece {
+            Piece::Nodes(nodes) => {
+                for node in nodes {
+                    members.extend(take(index, node));
+                    index += 1;
+                }
+            }
+            Piece::Lines(lines) => {
+                for (offset, text) in lines.items().enumerate() {
+                    members.extend(parse_net(text).or_else(|| {
+                        let node = lines.node(offset)?;
+                        take(index + offset, &node)
+                    }));
+                }
+                index += lines.count;
+            }
+        }
     }
-    let mut sorted = nets.clone();
-    sorted.sort_unstable();
-    let repeats = sorted.windows(2).filter(|pair| pair[0] == pair[1]).count();
-    if repeats > 0 {
-        let first = sorted
-            .windows(2)
-            .find(|pair| pair[0] == pair[1])
-            .map(|pair| pair[0]);
-        let first = first.map_or_else(String::new, |net| net.to_string());
+    if let (repeats @ 1.., Some(first)) = members.repeats() {
         value.warn(
             "W-REPEATED",
             format!("{repeats} members stand in this set already, such as {first}"),
             "remove the repeats",
         );
-        let mut seen = HashSet::with_capacity(nets.len());
-        nets.retain(|net| seen.insert(*net));
     }
-    Some(nets)
+    Some(members.into())
+}
+
+/// The members of a set of which nothing but some lines has changed since the former reading;
+/// `None` if it must be read as a whole.
+fn changed_nets(value: &Value<'_>, name: &str) -> Option<Nets> {
+    let edit = value.pieces()?.find_map(|piece| match piece {
+        Piece::Lines(lines) => lines.edit,
+        Piece::Nodes(_) => None,
+    })?;
+    let mut former = value
+        .former_sets()
+        .iter()
+        .filter(|set| &*set.metadata.name == name);
+    let (Some(former), None) = (former.next(), former.next()) else {
+        return None;
+    };
+    let former = &former.nets;
+    let mut gone: Vec<IpNetwork> = edit.gone().map(masked_net).collect::<Option<_>>()?;
+    let mut come: Vec<IpNetwork> = edit.come().map(masked_net).collect::<Option<_>>()?;
+    gone.sort_unstable();
+    come.sort_unstable();
+    if gone.is_sorted_by(|a, b| a < b) && come.is_sorted_by(|a, b| a < b) {
+        let stay = |other: &[IpNetwork], net: &IpNetwork| other.binary_search(net).is_err();
+        let (all_gone, all_come) = (gone.clone(), come.clone());
+        gone.retain(|net| stay(&all_come, net));
+        come.retain(|net| stay(&all_gone, net));
+    } else {
+        return None;
+    }
+    let (gone, come) = (NetList::from_iter(gone), NetList::from_iter(come));
+    let next = former.changed(&gone, &come);
+    // Else a member stood, or stands, there twice.
+    (next.len() + gone.len() == former.len() + come.len()).then_some(next)
 }

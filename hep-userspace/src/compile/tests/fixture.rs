@@ -145,7 +145,7 @@ pub(in crate::compile) fn set(name: &str, label: (&str, &str), nets: &[&str]) ->
     metadata.labels.insert(label.0.into(), label.1.into());
     GlobalNetworkSet {
         metadata,
-        nets: networks(nets),
+        nets: networks(nets).into_iter().collect(),
     }
 }
 

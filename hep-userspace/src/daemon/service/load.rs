@@ -15,7 +15,7 @@ use super::{
 use crate::{
     model::Snapshot,
     source::File,
-    validate::{self, Loaded, Problem, Scope, Severity},
+    validate::{Loaded, Problem, Scope, Severity},
 };
 
 impl Daemon {
@@ -104,7 +104,7 @@ impl Daemon {
     async fn load(&mut self, files: Vec<File>, started: Instant) -> Result<(), DaemonError> {
         let read = started.elapsed();
         let begin = Instant::now();
-        let Loaded { snapshot, problems } = validate::load(&files, &self.node, Scope::Directory);
+        let Loaded { snapshot, problems } = self.loader.load(&files, &self.node, Scope::Directory);
         let validate = begin.elapsed();
         self.report.lock().last_load_unix_ms = status::unix_ms();
         self.tell_problems(&problems);

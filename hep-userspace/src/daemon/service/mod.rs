@@ -28,7 +28,7 @@ use crate::{
     compile::{Description, Slots},
     datapath::{Events, KernelError, Maps, attach::Attachments, links_directory},
     model::Snapshot,
-    validate::{Node, Problem},
+    validate::{Loader, Node, Problem},
 };
 
 /// How often expired flows are swept.
@@ -64,6 +64,7 @@ enum Wake {
 
 struct Daemon {
     node: Node,
+    loader: Loader,
     state: StateDirectory,
     report: SharedReport,
     network: NetworkWatch,
@@ -145,6 +146,7 @@ impl Daemon {
                 labels: options.node_labels.clone(),
                 cpus: cpus(),
             },
+            loader: Loader::default(),
             state,
             report,
             network,

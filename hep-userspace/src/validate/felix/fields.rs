@@ -1,6 +1,6 @@
 //! The fields that the daemon uses, and what each sets.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 
@@ -196,8 +196,8 @@ pub(super) const USED: [(&str, Decode); 33] = [
 /// Largest size of a kernel map that makes sense.
 const MAX_MAP_SIZE: i64 = 1 << 28;
 
-fn set(setting: impl FnOnce(&mut Draft) + 'static) -> Option<Setting> {
-    Some(Box::new(setting))
+fn set(setting: impl FnOnce(&mut Draft) + Clone + Send + Sync + 'static) -> Option<Setting> {
+    Some(Arc::new(move |draft| setting.clone()(draft)))
 }
 
 fn map_size(value: &Value<'_>) -> Option<u32> {

@@ -5,7 +5,7 @@ mod fields;
 mod ignored;
 mod values;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use regex::Regex;
 
@@ -21,9 +21,10 @@ use crate::model::{
 use hep_common::protocol::{TCP, UDP};
 
 /// What one field of an object sets.
-type Setting = Box<dyn FnOnce(&mut Draft)>;
+type Setting = Arc<dyn Fn(&mut Draft) + Send + Sync>;
 
 /// The settings of one object.
+#[derive(Clone)]
 pub(super) struct Settings {
     name: String,
     settings: Vec<Setting>,

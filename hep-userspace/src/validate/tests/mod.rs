@@ -1,6 +1,7 @@
 //! The statements of the resource specification, and the conformance cases.
 
 mod advice;
+mod again;
 mod felix;
 mod felix_unused;
 mod hostile;
@@ -26,7 +27,7 @@ fn node() -> Node {
 fn file(name: &str, text: impl Into<Vec<u8>>) -> File {
     File {
         path: Arc::from(Path::new(name)),
-        text: text.into(),
+        text: text.into().into(),
     }
 }
 

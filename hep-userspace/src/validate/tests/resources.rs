@@ -419,18 +419,18 @@ fn network_sets_mask_their_members_and_merge_repeats() {
         accept(&set(nets)).sets[0]
             .nets
             .iter()
-            .map(ToString::to_string)
+            .map(|net| net.to_string())
             .collect()
     };
     assert_eq!(
         nets("[10.1.2.3/8, 192.0.2.1, '2001:db8::1/32', '::1', 0.0.0.0/0, '::/0']"),
         [
+            "0.0.0.0/0",
             "10.0.0.0/8",
             "192.0.2.1/32",
-            "2001:db8::/32",
-            "::1/128",
-            "0.0.0.0/0",
             "::/0",
+            "::1/128",
+            "2001:db8::/32",
         ]
     );
     assert_eq!(nets("[]"), [""; 0]);

@@ -1,0 +1,120 @@
+//! Reading files again and again: only what changed is decoded.
+
+use std::{cell::RefCell, collections::HashMap, path::Path, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{
+    Loaded, Node, Problem, Scope, Severity, advice, references,
+    resources::{self, Collected, Reading},
+    snapshot,
+};
+use crate::{
+    model::Position,
+    source::{self, File, Outline, SyntaxError},
+};
+
+/// Loads resources from files, and remembers what they said: a file that did not change is not
+/// decoded again, and of a long list in which some lines changed only those are.
+#[derive(Default)]
+pub struct Loader {
+    former: HashMap<Arc<Path>, Decoded>,
+}
+
+/// What a file says by itself.
+struct Decoded {
+    text: Bytes,
+    outline: Outline,
+    collected: Collected,
+    problems: Vec<Problem>,
+}
+
+impl Loader {
+    /// Loads all of the files, or, with any error, none (RS-006, RS-007): as [`super::load`].
+    #[must_use]
+    pub fn load(&mut self, files: &[File], node: &Node, scope: Scope) -> Loaded {
+        let mut former = std::mem::take(&mut self.former);
+        let mut collected = Collected::default();
+        let mut problems = Vec::new();
+        for file in files {
+            let known = former.remove(&file.path);
+            let decoded = match known {
+                Some(known) if is_same(&known.text, &file.text) => known,
+                known => decode(file, known),
+            };
+            collected.add(decoded.collected.clone());
+            problems.extend(decoded.problems.iter().cloned());
+            self.former.insert(Arc::clone(&file.path), decoded);
+        }
+        references::check(&collected, scope, &mut problems);
+        let snapshot = snapshot(collected, node);
+        let is_valid = !has_errors(&problems);
+        if is_valid && scope == Scope::Directory {
+            advice::check(&snapshot, node, &mut problems);
+        }
+        problems.sort_by(|a, b| a.position.cmp(&b.position));
+        Loaded {
+            snapshot: is_valid.then_some(snapshot),
+            problems,
+        }
+    }
+}
+
+/// Decodes a file, with the help of what it said before.
+fn decode(file: &File, former: Option<Decoded>) -> Decoded {
+    // What is wrong in a list would have to be told again.
+    let tells =
+        |problem: &Problem| problem.severity == Severity::Error || problem.code == "W-REPEATED";
+    let former = former.filter(|former| !former.problems.iter().any(tells));
+    let parsed = match &former {
+        Some(former) => source::parse_again(&file.text, &former.text, &former.outline),
+        None => source::parse(&file.text),
+    };
+    let problems = RefCell::new(Vec::new());
+    for error in parsed.errors {
+        problems.borrow_mut().push(syntax(error, &file.path));
+    }
+    let mut collected = Collected::default();
+    let reading = Reading {
+        path: &file.path,
+        problems: &problems,
+        former: former.as_ref().map_or(&[], |former| &former.collected.sets),
+    };
+    for document in &parsed.documents {
+        resources::document(document, reading, &mut collected);
+    }
+    Decoded {
+        text: file.text.clone(),
+        outline: parsed.outline,
+        collected,
+        problems: problems.into_inner(),
+    }
+}
+
+fn is_same(one: &Bytes, two: &Bytes) -> bool {
+    (one.as_ptr(), one.len()) == (two.as_ptr(), two.len()) || one == two
+}
+
+fn has_errors(problems: &[Problem]) -> bool {
+    problems
+        .iter()
+        .any(|problem| problem.severity == Severity::Error)
+}
+
+fn syntax(error: SyntaxError, path: &Arc<Path>) -> Problem {
+    Problem {
+        severity: Severity::Error,
+        code: "E-SYNTAX",
+        position: Position {
+            file: Arc::clone(path),
+            line: error.line,
+            column: error.column,
+        },
+        kind: String::new(),
+        name: String::new(),
+        field: String::new(),
+        message: error.message,
+        got: None,
+        advice: error.advice.to_owned(),
+    }
+}
