@@ -9,7 +9,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use aya::{Ebpf, programs::SchedClassifier};
+use aya::{
+    Ebpf,
+    programs::{Program, SchedClassifier},
+};
 use hep_common::{Direction, settings::Timeouts};
 use hep_userspace::{
     compile::{Generation, Options, Slots, compile},
@@ -30,8 +33,9 @@ impl Yardsticks {
         let path = env!("HEP_YARDSTICKS");
         let mut ebpf = Ebpf::load_file(path).with_context(|| format!("load {path}"))?;
         for (_name, program) in ebpf.programs_mut() {
-            let program: &mut SchedClassifier = program.try_into()?;
-            program.load()?;
+            if let Program::SchedClassifier(program) = program {
+                program.load()?;
+            }
         }
         Ok(Self(ebpf))
     }
@@ -41,6 +45,15 @@ impl Yardsticks {
         let program = self
             .0
             .program(name)
+            .with_context(|| format!("no program {name}"))?;
+        Ok(program.try_into()?)
+    }
+
+    /// As [`Self::program`], to attach it.
+    pub(crate) fn program_mut(&mut self, name: &str) -> Result<&mut SchedClassifier> {
+        let program = self
+            .0
+            .program_mut(name)
             .with_context(|| format!("no program {name}"))?;
         Ok(program.try_into()?)
     }

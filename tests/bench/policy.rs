@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 /// Name of the node that the resources are for.
-pub(crate) const NODE: &str = "bench";
+pub(crate) use hep_tests::policy::NODE;
+
 /// Name of the policed interface.
 pub(crate) const INTERFACE: &str = "bench0";
 /// Most rules in one policy (RS-051).
@@ -38,7 +39,7 @@ pub(crate) fn source(number: usize, v6: bool) -> String {
 }
 
 /// The network around [`source`].
-fn network(number: usize, v6: bool) -> String {
+pub(crate) fn network(number: usize, v6: bool) -> String {
     let set = number % SOURCES;
     if v6 {
         format!("2001:db8:{:x}::/48", set + 1)

@@ -1,6 +1,9 @@
 //! Tables for people.
 
-use crate::turns::Cost;
+use crate::{
+    live::{Rival, Score, compared},
+    turns::Cost,
+};
 
 /// Prints costs, and how many times the first one they are.
 pub(crate) fn print(title: &str, costs: &[Cost]) {
@@ -18,6 +21,34 @@ pub(crate) fn print(title: &str, costs: &[Cost]) {
             cost.median_ns,
             cost.minimum_ns / unit.minimum_ns,
             cost.median_ns / unit.median_ns,
+        );
+    }
+}
+
+/// Prints what rivals cost, and how `hep` compares with each.
+pub(crate) fn print_scores(title: &str, scores: &[Score], is_total: bool) {
+    let hep = scores
+        .iter()
+        .find(|score| score.rival == Rival::Hep)
+        .map_or(f64::NAN, |score| compared(score, is_total));
+    println!("\n{title}");
+    println!(
+        "{:<40}{:>12}{:>12}{:>12}{:>12}{:>7}",
+        "", "ns/packet", "added ns", "hep / this", "packets", "lost"
+    );
+    for score in scores {
+        let name = score.rival.name();
+        if let Some(reason) = &score.absent {
+            println!("{name:<40}  not measured: {reason}");
+            continue;
+        }
+        println!(
+            "{name:<40}{:>12.1}{:>12.1}{:>12.4}{:>12}{:>7}",
+            score.cost_ns,
+            score.added_ns,
+            hep / compared(score, is_total),
+            score.packets,
+            score.lost,
         );
     }
 }

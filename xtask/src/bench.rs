@@ -1,17 +1,25 @@
-//! What a packet costs: builds and runs the benches of the `tests` package.
+//! What packets, loads and memory cost: builds and runs the benches of the `tests` package.
 
-use anyhow::Result;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
 
 use crate::{command, setup};
 
-#[derive(Clone, Copy, clap::Args)]
+#[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Fewer rounds: less exact, done within two minutes
+    /// Fewer rounds and sizes: less exact, done within two minutes
     #[arg(long)]
     quick: bool,
-    /// Fail if a ratio is above its committed expectation
+    /// Fail if a figure is above what is accepted in tests/bench/expectations.json
     #[arg(long)]
     check: bool,
+    /// Only this part; may be repeated: micro, plane, live, memory, scale
+    #[arg(long)]
+    part: Vec<String>,
+    /// Where plots go; without it, a full run puts them into tests/bench/plots
+    #[arg(long)]
+    plots: Option<PathBuf>,
 }
 
 /// Sets up and runs the benches.
@@ -19,15 +27,24 @@ pub(crate) struct Arguments {
 /// # Errors
 ///
 /// If they fail, or a figure is not as expected.
-pub(crate) fn run(arguments: Arguments) -> Result<()> {
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     setup::require_root("the benches load BPF programs, which")?;
     let environment = setup::run()?;
+    setup::peers()?;
     let mut cargo = environment.cargo();
     cargo.args(["bench", "--package", "hep-tests", "--bench", "cost", "--"]);
     for (wanted, flag) in [(arguments.quick, "--quick"), (arguments.check, "--check")] {
         if wanted {
             cargo.arg(flag);
         }
+    }
+    for part in &arguments.part {
+        cargo.args(["--part", part]);
+    }
+    if let Some(directory) = &arguments.plots {
+        // Benches run in the directory of their package.
+        let directory = std::path::absolute(directory).context("find the directory of plots")?;
+        cargo.arg("--plots").arg(directory);
     }
     command::run(&mut cargo)
 }

@@ -33,7 +33,7 @@ enum Task {
     Test,
     /// Formatting, Clippy for the host and for the BPF target, and rustdoc, all without a warning
     Lint,
-    /// What a packet and a load of policy cost, as ratios within one run
+    /// What packets, loads of policy and memory cost, and what they cost with other firewalls
     Bench(bench::Arguments),
     /// Random packets under random policies, judged by the kernel and by the reference evaluator
     Fuzz(fuzz::Arguments),
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test => test::run(),
         Task::Lint => setup::run().and_then(|environment| lint::run(&environment)),
-        Task::Bench(arguments) => bench::run(arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),
         Task::Kernels(arguments) => kernels::run(&arguments),

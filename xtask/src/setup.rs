@@ -104,6 +104,26 @@ const VIRTUAL_MACHINES: [Package; 5] = [
     },
 ];
 
+/// Needed to compare hep with other firewalls, and to set up the interfaces for it.
+const PEERS: [Package; 4] = [
+    Package {
+        name: "nftables",
+        mark: "nft",
+    },
+    Package {
+        name: "iptables",
+        mark: "iptables-legacy",
+    },
+    Package {
+        name: "ipset",
+        mark: "ipset",
+    },
+    Package {
+        name: "ethtool",
+        mark: "ethtool",
+    },
+];
+
 /// What the commands that build hep have to be given.
 #[derive(Default)]
 pub(crate) struct Environment {
@@ -151,6 +171,15 @@ pub(crate) fn run() -> Result<Environment> {
 /// As [`run`].
 pub(crate) fn virtual_machines() -> Result<()> {
     install(&VIRTUAL_MACHINES)
+}
+
+/// Installs the firewalls that hep is compared with, where they are missing.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn peers() -> Result<()> {
+    install(&PEERS)
 }
 
 /// Says what only root can do, before anything else is tried.

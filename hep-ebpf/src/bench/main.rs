@@ -5,6 +5,8 @@
 #![deny(unsafe_code)]
 
 #[cfg(target_arch = "bpf")]
+mod generator;
+#[cfg(target_arch = "bpf")]
 mod yardstick;
 
 #[cfg(target_arch = "bpf")]

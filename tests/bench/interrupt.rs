@@ -1,0 +1,25 @@
+//! Ctrl-C and SIGTERM: the run ends at the next step, and everything made for it is undone.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, Result, bail};
+
+/// Whether a signal came.
+static CAME: AtomicBool = AtomicBool::new(false);
+
+/// Listens for signals from now on.
+pub(crate) fn listen() -> Result<()> {
+    ctrlc::set_handler(|| CAME.store(true, Ordering::Relaxed)).context("listen for signals")
+}
+
+/// Passes until a signal has come.
+///
+/// # Errors
+///
+/// If one has.
+pub(crate) fn check() -> Result<()> {
+    if CAME.load(Ordering::Relaxed) {
+        bail!("interrupted");
+    }
+    Ok(())
+}

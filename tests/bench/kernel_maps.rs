@@ -1,0 +1,91 @@
+//! The maps of an instance, by the kernel's own numbers.
+
+use std::{collections::BTreeMap, fs, process::Command};
+
+use anyhow::{Context as _, Result, bail};
+use hep_common::ABI_VERSION;
+use hep_tests::daemon::Daemon;
+use serde_json::Value;
+
+/// What the kernel says of a map; of an outer map, what those inside come to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KernelMap {
+    /// Bytes of memory.
+    pub(crate) bytes: u64,
+    pub(crate) entries: u64,
+    /// Part of a generation.
+    pub(crate) is_outer: bool,
+}
+
+/// All pinned maps of a daemon, by name.
+pub(crate) fn of(daemon: &Daemon) -> Result<BTreeMap<String, KernelMap>> {
+    let pins = daemon.bpffs().join(format!("v{ABI_VERSION}"));
+    let mut maps = BTreeMap::new();
+    for entry in fs::read_dir(&pins).with_context(|| format!("read {}", pins.display()))? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            continue;
+        }
+        let path = entry.path();
+        let path = path.to_str().context("pins have plain names")?;
+        let shown = bpftool(&["map", "show", "pinned", path])?;
+        let map = if shown["type"] == "array_of_maps" {
+            inner(path)?
+        } else {
+            KernelMap {
+                bytes: number(&shown, "bytes_memlock")?,
+                entries: number(&shown, "max_entries")?,
+                is_outer: false,
+            }
+        };
+        maps.insert(entry.file_name().to_string_lossy().into_owned(), map);
+    }
+    Ok(maps)
+}
+
+/// The sum of the maps in an outer map.
+fn inner(path: &str) -> Result<KernelMap> {
+    let mut sum = KernelMap {
+        is_outer: true,
+        ..KernelMap::default()
+    };
+    let slots = bpftool(&["map", "dump", "pinned", path])?;
+    for slot in slots.as_array().into_iter().flatten() {
+        let id = little_endian(&slot["value"]).context("a slot holds the number of a map")?;
+        let shown = bpftool(&["map", "show", "id", &id.to_string()])?;
+        sum.bytes += number(&shown, "bytes_memlock")?;
+        sum.entries += number(&shown, "max_entries")?;
+    }
+    Ok(sum)
+}
+
+/// Asks `bpftool`.
+fn bpftool(arguments: &[&str]) -> Result<Value> {
+    let output = Command::new("bpftool")
+        .arg("--json")
+        .args(arguments)
+        .output()
+        .context("run bpftool")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        bail!("bpftool {}: {text}", arguments.join(" "));
+    }
+    serde_json::from_str(&text).with_context(|| format!("bpftool {}", arguments.join(" ")))
+}
+
+fn number(value: &Value, field: &str) -> Result<u64> {
+    // Older versions of bpftool print some numbers as text.
+    let field_value = &value[field];
+    field_value
+        .as_u64()
+        .or_else(|| field_value.as_str()?.parse().ok())
+        .with_context(|| format!("bpftool tells no {field}"))
+}
+
+/// `["0x49", "0x95", "0x11", "0x00"]` as a number.
+fn little_endian(value: &Value) -> Option<u64> {
+    value.as_array()?.iter().rev().try_fold(0, |number, byte| {
+        let byte = u64::from_str_radix(byte.as_str()?.strip_prefix("0x")?, 16).ok()?;
+        Some(number << 8 | byte)
+    })
+}

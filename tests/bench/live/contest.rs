@@ -1,0 +1,221 @@
+//! Rivals in turns over the same packets.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::{
+    generator::{Course, Generator},
+    policy::Policy,
+    rival::{self, Held, Rival},
+    road::{Flow, Passage, Road},
+};
+use crate::{bed::Yardsticks, interrupt, turns::Effort};
+
+/// Most packets of a turn.
+const MAX_PACKETS: u32 = 1_000_000;
+/// Least packets of a turn.
+const MIN_PACKETS: u32 = 256;
+
+/// Flows that are opened before they are answered.
+const UNANSWERED: usize = 16_384;
+
+/// What is sent, and what becomes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expect {
+    /// Every packet is accepted; each flow was answered before.
+    Established,
+    /// Every packet is accepted.
+    Accepted,
+    /// Every packet is the first of its flow, in each turn anew, and accepted.
+    New,
+    /// Every packet is dropped.
+    Denied,
+}
+
+/// A comparison.
+pub(super) struct Contest<'a> {
+    pub(super) title: &'a str,
+    pub(super) policy: Policy,
+    pub(super) flows: Vec<Flow>,
+    pub(super) expect: Expect,
+    pub(super) rivals: &'a [Rival],
+}
+
+/// What a rival cost.
+pub(crate) struct Score {
+    pub(crate) rival: Rival,
+    /// Median time of a packet.
+    pub(crate) cost_ns: f64,
+    /// Median of what a turn cost more than the turn of [`Rival::Nobody`] in the same round.
+    pub(crate) added_ns: f64,
+    /// Packets sent, in all turns.
+    pub(crate) packets: u64,
+    /// Packets that did not become what was expected.
+    pub(crate) lost: u64,
+    /// Why it could not take part.
+    pub(crate) absent: Option<String>,
+}
+
+/// A rival on a road of its own.
+struct Runner {
+    rival: Rival,
+    // What runs in the namespace goes before it: fields are dropped in this order.
+    _held: Held,
+    road: Road,
+    packets: u32,
+    turns: Vec<Passage>,
+}
+
+impl Contest<'_> {
+    /// Measures all rivals, in turns.
+    pub(super) fn run(
+        mut self,
+        generator: &mut Generator,
+        yardsticks: &mut Yardsticks,
+        effort: Effort,
+    ) -> Result<Vec<Score>> {
+        let mut absent = Vec::new();
+        let mut runners = Vec::new();
+        for rival in [Rival::Nobody].iter().chain(self.rivals) {
+            interrupt::check()?;
+            match self.start(*rival, generator, yardsticks) {
+                Ok(runner) => runners.push(runner),
+                Err(error) => absent.push(Score {
+                    rival: *rival,
+                    cost_ns: f64::NAN,
+                    added_ns: f64::NAN,
+                    packets: 0,
+                    lost: 0,
+                    absent: Some(format!("{error:#}")),
+                }),
+            }
+        }
+        let mut course = self.course();
+        generator.follow(&course)?;
+        for runner in &mut runners {
+            runner.packets = self.turn_length(runner, generator, &course, effort.turn)?;
+        }
+        for _round in 0..effort.rounds {
+            if self.expect == Expect::New {
+                self.renew();
+                course = self.course();
+            }
+            for runner in &mut runners {
+                interrupt::check()?;
+                if self.expect == Expect::New {
+                    generator.follow(&course)?;
+                }
+                let passage = runner.road.send(generator, &course, runner.packets)?;
+                runner.turns.push(passage);
+            }
+        }
+        let baseline: Vec<f64> = runners
+            .first()
+            .map(|runner| runner.turns.iter().map(|turn| turn.cost_ns).collect())
+            .unwrap_or_default();
+        let mut scores: Vec<Score> = runners
+            .iter()
+            .map(|runner| self.score(runner, &baseline))
+            .collect();
+        scores.extend(absent);
+        if let Some(score) = scores.iter().find(|score| score.lost > 0) {
+            bail!(
+                "{}: {} of {} packets through {} did not become what they should",
+                self.title,
+                score.lost,
+                score.packets,
+                score.rival.name()
+            );
+        }
+        Ok(scores)
+    }
+
+    /// Makes a road with a rival on it, and the flows known that are to be.
+    fn start(
+        &self,
+        rival: Rival,
+        generator: &mut Generator,
+        yardsticks: &mut Yardsticks,
+    ) -> Result<Runner> {
+        let road = Road::new(self.policy.way, &[self.policy.last_port()])?;
+        let held = rival::install(rival, self.policy, &road, yardsticks)?;
+        if self.expect == Expect::Established {
+            // A piece at a time: not every contestant keeps 100 000 flows that nobody answered.
+            for flows in self.flows.chunks(UNANSWERED) {
+                let course = Course::new(flows.iter().map(|flow| flow.packet(self.policy.way)));
+                generator.follow(&course)?;
+                road.send(generator, &course, course.flows())?;
+                road.answer(generator, flows)?;
+            }
+        }
+        Ok(Runner {
+            rival,
+            _held: held,
+            road,
+            packets: 0,
+            turns: Vec::new(),
+        })
+    }
+
+    fn course(&self) -> Course {
+        Course::new(self.flows.iter().map(|flow| flow.packet(self.policy.way)))
+    }
+
+    /// Gives every flow another port.
+    fn renew(&mut self) {
+        for flow in &mut self.flows {
+            flow.source_port = flow.source_port.wrapping_add(1);
+        }
+    }
+
+    /// How many packets fill a turn; also the first packets, which warm everything up.
+    fn turn_length(
+        &self,
+        runner: &Runner,
+        generator: &mut Generator,
+        course: &Course,
+        turn: Duration,
+    ) -> Result<u32> {
+        if self.expect == Expect::New {
+            runner.road.send(generator, course, course.flows())?;
+            return Ok(course.flows());
+        }
+        let probe = runner.road.send(generator, course, MIN_PACKETS)?;
+        let wanted = turn.as_secs_f64() * 1e9 / probe.cost_ns.max(1.0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to the range of u32"
+        )]
+        Ok(wanted.clamp(f64::from(MIN_PACKETS), f64::from(MAX_PACKETS)) as u32)
+    }
+
+    fn score(&self, runner: &Runner, baseline: &[f64]) -> Score {
+        let is_denied = self.expect == Expect::Denied && runner.rival != Rival::Nobody;
+        let lost = runner.turns.iter().map(|turn| {
+            let wrong = if is_denied {
+                turn.accepted
+            } else {
+                turn.sent.saturating_sub(turn.accepted)
+            };
+            wrong.max(turn.sent.saturating_sub(turn.received))
+        });
+        let added = runner.turns.iter().zip(baseline);
+        Score {
+            rival: runner.rival,
+            cost_ns: median(runner.turns.iter().map(|turn| turn.cost_ns)),
+            added_ns: median(added.map(|(turn, baseline)| turn.cost_ns - baseline)),
+            packets: runner.turns.iter().map(|turn| turn.sent).sum(),
+            lost: lost.sum(),
+            absent: None,
+        }
+    }
+}
+
+/// The middle one.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,18 @@
+//! End to end: packets that the kernel sends by a veth pair, with a filter on their way.
+//!
+//! The receive path and the filter run on the CPU that sends, inside the call that sends; the time
+//! is the kernel's own, divided by the packets. Accepted packets end at a full socket, so everything
+//! on their way is a packet's cost, and that of a road without a filter is subtracted.
+
+mod contest;
+mod generator;
+mod policy;
+mod program;
+mod rival;
+mod road;
+
+pub(crate) use contest::Score;
+pub(crate) use policy::{Accepted, Policy};
+pub(crate) use program::{Chart, Outcome, compared, run};
+pub(crate) use rival::Rival;
+pub(crate) use road::Way;

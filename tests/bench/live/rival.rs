@@ -1,0 +1,125 @@
+//! Who is compared, and how each is put in the way.
+
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+use aya::programs::{TcAttachType, tc::SchedClassifierLink};
+use hep_tests::daemon::Daemon;
+
+use super::{policy::Policy, road::Road};
+use crate::{bed::Yardsticks, policy::INTERFACE};
+
+/// Who stands in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rival {
+    /// No one: what a packet costs anyway.
+    Nobody,
+    Hep,
+    /// nftables, one rule after the other.
+    NftLinear,
+    /// nftables, what is accepted in one interval set.
+    NftSet,
+    /// iptables, one rule after the other.
+    Iptables,
+    /// iptables with what is accepted in a set.
+    Ipset,
+    /// A TC program that drops everything.
+    TcDrop,
+}
+
+impl Rival {
+    /// For tables and figures.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Nobody => "nothing",
+            Self::Hep => "hep",
+            Self::NftLinear => "nftables",
+            Self::NftSet => "nftables set",
+            Self::Iptables => "iptables",
+            Self::Ipset => "iptables + ipset",
+            Self::TcDrop => "TC program that drops",
+        }
+    }
+}
+
+/// What is to be kept while a rival stands in the way; what else it has goes with the namespace.
+#[derive(Default)]
+pub(super) struct Held {
+    _daemon: Option<Daemon>,
+    _link: Option<SchedClassifierLink>,
+}
+
+/// Puts a rival in the way of a road, with this policy.
+///
+/// # Errors
+///
+/// If the kernel or a tool refuses, with what it said: a missing module, for example.
+pub(super) fn install(
+    rival: Rival,
+    policy: Policy,
+    road: &Road,
+    yardsticks: &mut Yardsticks,
+) -> Result<Held> {
+    match rival {
+        Rival::Nobody => {}
+        Rival::Hep => {
+            return Ok(Held {
+                _daemon: Some(Daemon::start(road.host(), &policy.resources())),
+                ..Held::default()
+            });
+        }
+        Rival::NftLinear => feed(road, "nft", &["-f", "-"], &policy.nftables(false))?,
+        Rival::NftSet => feed(road, "nft", &["-f", "-"], &policy.nftables(true))?,
+        Rival::Iptables | Rival::Ipset => {
+            let (rules, members) = policy.iptables(rival == Rival::Ipset);
+            if let Some(members) = members {
+                feed(road, "ipset", &["restore"], &members)?;
+            }
+            let restore = if policy.v6 {
+                "ip6tables-legacy-restore"
+            } else {
+                "iptables-legacy-restore"
+            };
+            feed(road, restore, &[], &rules)?;
+        }
+        Rival::TcDrop => {
+            let program = yardsticks.program_mut("base_drop")?;
+            let _entered = road.host().enter();
+            let link = program.attach(INTERFACE, TcAttachType::Ingress)?;
+            return Ok(Held {
+                _link: Some(program.take_link(link)?),
+                ..Held::default()
+            });
+        }
+    }
+    Ok(Held::default())
+}
+
+/// Runs a tool in the host with this input.
+fn feed(road: &Road, tool: &str, arguments: &[&str], input: &str) -> Result<()> {
+    let output = road.host().run(|| {
+        let mut child = Command::new(tool)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("run {tool}"))?;
+        let mut pipe = child.stdin.take().context("a pipe to the tool")?;
+        // A tool that gives up early says why; the broken pipe says nothing more.
+        drop(pipe.write_all(input.as_bytes()));
+        drop(pipe);
+        anyhow::Ok(child.wait_with_output()?)
+    })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "{tool}: {}",
+            said.lines().next().unwrap_or("it failed").trim()
+        );
+    }
+    Ok(())
+}

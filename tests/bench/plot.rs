@@ -1,0 +1,170 @@
+//! Plots of cost against size.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result, anyhow};
+use plotters::{
+    backend::SVGBackend,
+    chart::{ChartBuilder, SeriesLabelPosition},
+    coord::combinators::IntoLogRange as _,
+    drawing::IntoDrawingArea as _,
+    element::{Circle, PathElement},
+    series::LineSeries,
+    style::{BLACK, Color as _, RGBColor, WHITE},
+};
+
+use crate::live::{Chart, Outcome, Rival};
+
+/// Width and height, pixels.
+const SIZE: (u32, u32) = (760, 440);
+/// Font of all text: whatever the viewer has for it.
+const FONT: &str = "sans-serif";
+
+/// Who is drawn, and in which colour: told apart also by those who do not see all colours.
+const SERIES: [(Rival, RGBColor); 5] = [
+    (Rival::Hep, RGBColor(213, 94, 0)),
+    (Rival::NftLinear, RGBColor(0, 114, 178)),
+    (Rival::NftSet, RGBColor(86, 180, 233)),
+    (Rival::Iptables, RGBColor(0, 158, 115)),
+    (Rival::Ipset, RGBColor(148, 148, 148)),
+];
+
+/// Draws each kind of comparison in each family into a file of `directory`.
+pub(crate) fn draw(outcomes: &[Outcome], directory: &Path) -> Result<()> {
+    fs::create_dir_all(directory).with_context(|| format!("make {}", directory.display()))?;
+    for (chart, file, axis) in [
+        (Chart::Rules, "rules", "rules, of which the last accepts"),
+        (Chart::Members, "sets", "members of the set"),
+        (Chart::Flows, "flows", "established flows"),
+    ] {
+        for (v6, family) in [(false, "IPv4"), (true, "IPv6")] {
+            let path = directory.join(format!("{file}-{}.svg", family.to_lowercase()));
+            let lines = lines(outcomes, chart, v6);
+            plot(
+                &path,
+                &format!("Added cost of a packet, {family}"),
+                axis,
+                &lines,
+            )
+            .map_err(|error| anyhow!("{}: {error}", path.display()))?;
+            println!("plotted {}", path.display());
+        }
+    }
+    Ok(())
+}
+
+/// A rival's points: size and added nanoseconds.
+struct Line {
+    rival: Rival,
+    color: RGBColor,
+    points: Vec<(f64, f64)>,
+}
+
+/// The lines of one plot.
+fn lines(outcomes: &[Outcome], chart: Chart, v6: bool) -> Vec<Line> {
+    let mut lines: Vec<Line> = SERIES
+        .map(|(rival, color)| Line {
+            rival,
+            color,
+            points: Vec::new(),
+        })
+        .into();
+    for outcome in outcomes {
+        if outcome.chart != chart || outcome.v6 != v6 {
+            continue;
+        }
+        for score in &outcome.scores {
+            let line = lines.iter_mut().find(|line| line.rival == score.rival);
+            if let (Some(line), None) = (line, &score.absent) {
+                line.points.push((
+                    f64::from(u32::try_from(outcome.size).unwrap_or(u32::MAX)),
+                    // A logarithm wants what is above 0.
+                    score.added_ns.max(1.0),
+                ));
+            }
+        }
+    }
+    lines.retain(|line| !line.points.is_empty());
+    lines
+}
+
+/// Draws one plot, both axes logarithmic.
+fn plot(
+    path: &Path,
+    title: &str,
+    axis: &str,
+    lines: &[Line],
+) -> Result<(), Box<dyn std::error::Error>> {
+    let points = || lines.iter().flat_map(|line| &line.points);
+    let widest = points().map(|(size, _)| *size).fold(1.0, f64::max);
+    let narrowest = points().map(|(size, _)| *size).fold(widest, f64::min);
+    let highest = points().map(|(_, cost)| *cost).fold(100.0, f64::max);
+
+    let area = SVGBackend::new(path, SIZE).into_drawing_area();
+    area.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&area)
+        .caption(title, (FONT, 20))
+        .margin(14)
+        .x_label_area_size(44)
+        .y_label_area_size(72)
+        .build_cartesian_2d(
+            (narrowest..widest * 1.15).log_scale(),
+            (10.0..highest * 2.0).log_scale(),
+        )?;
+    chart
+        .configure_mesh()
+        .x_desc(axis)
+        .y_desc("nanoseconds a packet, above none")
+        .label_style((FONT, 14))
+        .axis_desc_style((FONT, 15))
+        .bold_line_style(BLACK.mix(0.15))
+        .light_line_style(BLACK.mix(0.05))
+        .x_label_formatter(&|value| number(*value))
+        .y_label_formatter(&|value| number(*value))
+        .draw()?;
+    for Line {
+        rival,
+        color,
+        points,
+    } in lines
+    {
+        let color = *color;
+        let width = if *rival == Rival::Hep { 4 } else { 2 };
+        chart
+            .draw_series(LineSeries::new(
+                points.iter().copied(),
+                color.stroke_width(width),
+            ))?
+            .label(rival.name())
+            .legend(move |(x, y)| {
+                PathElement::new([(x, y), (x + 22, y)], color.stroke_width(width))
+            });
+        chart.draw_series(
+            points
+                .iter()
+                .map(|point| Circle::new(*point, 4, color.filled())),
+        )?;
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .label_font((FONT, 14))
+        .background_style(WHITE.mix(0.85))
+        .border_style(BLACK.mix(0.2))
+        .draw()?;
+    area.present()?;
+    Ok(())
+}
+
+/// A number with its thousands apart.
+fn number(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
