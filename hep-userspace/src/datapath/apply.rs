@@ -100,7 +100,8 @@ pub struct AppliedTable {
 impl Kernel {
     /// Brings a generation into force: fills the idle slots, flips, waits for the packets in
     /// flight, and empties the former slots. Sets the generation's number and time in its
-    /// description.
+    /// description; the number is larger than the one there, and than that of the generation in
+    /// force.
     ///
     /// # Errors
     ///
@@ -121,7 +122,10 @@ impl Kernel {
         observer: &mut dyn Observer,
     ) -> Result<Applied, KernelError> {
         let start = Instant::now();
-        let number = next(self.maps.control()?.generation);
+        let number = next(
+            self.maps.control()?.generation,
+            generation.description.generation,
+        );
         let capacities = Capacities {
             counters: self.maps.info(names::COUNTERS)?.max_entries(),
             rule_counters: self.maps.info(names::RULE_COUNTERS)?.max_entries(),
@@ -257,11 +261,23 @@ fn allow(observer: &mut dyn Observer, step: Step) -> Result<(), KernelError> {
         .map_err(|source| KernelError::Stopped { step, source })
 }
 
-/// The number after `generation`; 0 stands for none, and the lowest bit changes each time.
-const fn next(generation: u32) -> u32 {
-    match generation.checked_add(1) {
-        Some(next) => next,
-        None => 2,
+/// The number after `generation` and `floor`; 0 stands for none, and the lowest bit changes each
+/// time.
+const fn next(generation: u32, floor: u32) -> u32 {
+    let other = (generation & 1) ^ 1;
+    // The smallest number that is not below `least` and has the other lowest bit.
+    let least = if floor > generation {
+        floor
+    } else {
+        generation
+    };
+    match least.checked_add(1) {
+        Some(next) if next & 1 == other => next,
+        Some(next) => match next.checked_add(1) {
+            Some(next) => next,
+            None => 2 - other,
+        },
+        None => 2 - other,
     }
 }
 
@@ -311,7 +327,9 @@ mod tests {
 
     #[test]
     fn generations_alternate_slots_and_are_never_zero() {
-        assert_eq!([next(0), next(1)], [1, 2]);
-        assert_eq!(next(u32::MAX), 2);
+        assert_eq!([next(0, 0), next(1, 0)], [1, 2]);
+        assert_eq!([next(0, 6), next(0, 7), next(4, 5)], [7, 9, 7]);
+        assert_eq!([next(u32::MAX, 0), next(u32::MAX - 1, 0)], [2, u32::MAX]);
+        assert_eq!([next(4, u32::MAX), next(5, u32::MAX)], [1, 2]);
     }
 }
