@@ -119,6 +119,25 @@ impl Daemon {
         Some(Pid::from_raw(i32::try_from(id).expect("process ids fit")))
     }
 
+    /// Has everything from now on happen in another namespace.
+    pub fn move_to(&mut self, namespace: &Namespace) {
+        self.namespace = namespace.clone();
+    }
+
+    /// Where it keeps what was decided.
+    #[must_use]
+    pub fn state_dir(&self) -> PathBuf {
+        self.scratch.path().join("state")
+    }
+
+    /// A command on this instance, to be run as the caller likes.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.args(arguments).args(self.instance());
+        command
+    }
+
     /// Runs `hep run`.
     ///
     /// # Panics
@@ -158,7 +177,7 @@ impl Daemon {
             "--socket".into(),
             text(&self.scratch.path().join("hep.sock")),
             "--state-dir".into(),
-            text(&self.scratch.path().join("state")),
+            text(&self.state_dir()),
         ]
     }
 
@@ -175,13 +194,8 @@ impl Daemon {
     /// Runs a command on this instance.
     #[must_use]
     pub fn hep(&self, arguments: &[&str]) -> Said {
-        self.namespace.run(|| {
-            Said::by(
-                Command::new(&self.binary)
-                    .args(arguments)
-                    .args(self.instance()),
-            )
-        })
+        self.namespace
+            .run(|| Said::by(&mut self.command(arguments)))
     }
 
     /// `hep status -o json`.

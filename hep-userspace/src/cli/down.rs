@@ -11,7 +11,7 @@ use super::{
     output::{print, print_json},
 };
 use crate::{
-    daemon::{self, NetworkWatch, status},
+    daemon::{self, NetworkWatch, control},
     datapath::{
         self, KernelError,
         attach::{Attachments, wait_until_unloaded},
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let instance = &arguments.instance;
-    if let Ok(report) = status::ask(&instance.socket) {
+    if let Ok(report) = control::ask(&instance.socket) {
         eprintln!(
             "hep: the daemon is running (pid {}); stop it first",
             report.pid

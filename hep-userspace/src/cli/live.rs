@@ -37,7 +37,7 @@ impl Live {
         let description = maps.description()?;
         let settings = maps.settings()?;
         let state_dir = &instance.state_dir;
-        let files = state::last_good(state_dir)?.with_context(|| {
+        let files = state::in_force(state_dir)?.with_context(|| {
             format!("{} holds no policy; name --state-dir", state_dir.display())
         })?;
         Ok(Self {

@@ -1,19 +1,27 @@
 //! The command line: one file per subcommand, arguments in, text and exit code out.
 
+mod boot;
+mod confirm;
 mod diff;
 mod down;
 mod explain;
+mod history;
 mod host;
 mod instance;
 mod live;
 mod monitor;
+mod order;
 mod output;
+mod panic;
+mod resume;
+mod rollback;
 mod run;
 mod selector;
 mod show;
 mod status;
 mod table;
 mod test;
+mod trial;
 mod validate;
 
 use std::{io, process::ExitCode};
@@ -83,6 +91,13 @@ enum Command {
     Explain(explain::Arguments),
     Diff(diff::Arguments),
     Monitor(monitor::Arguments),
+    Try(trial::Arguments),
+    Confirm(confirm::Arguments),
+    History(history::Arguments),
+    Rollback(rollback::Arguments),
+    Panic(panic::Arguments),
+    Resume(resume::Arguments),
+    Boot(boot::Arguments),
     Down(down::Arguments),
 }
 
@@ -99,6 +114,13 @@ impl Command {
             Self::Explain(arguments) => explain::run(arguments, format),
             Self::Diff(arguments) => diff::run(arguments, format),
             Self::Monitor(arguments) => monitor::run(arguments, format),
+            Self::Try(arguments) => trial::run(arguments, format),
+            Self::Confirm(arguments) => confirm::run(arguments, format),
+            Self::History(arguments) => history::run(arguments, format),
+            Self::Rollback(arguments) => rollback::run(arguments, format),
+            Self::Panic(arguments) => panic::run(arguments, format),
+            Self::Resume(arguments) => resume::run(arguments, format),
+            Self::Boot(arguments) => boot::run(arguments),
         }
     }
 }

@@ -5,9 +5,9 @@ use clap::Args;
 
 use super::{Exit, Format, Instance, output::print};
 use crate::daemon::{
+    control::AskError,
     events::Record,
     feed::{Item, Listener},
-    status::AskError,
 };
 
 /// Tell of packets as they are logged or denied, with the rule

@@ -26,6 +26,15 @@ pub(super) struct Arguments {
     node: Option<String>,
     #[command(flatten)]
     instance: Instance,
+    /// How many good policies to keep for `hep rollback`
+    #[arg(
+        long,
+        default_value_t = 10,
+        value_parser = parse_count,
+        value_name = "NUMBER",
+        env = "HEP_KEEP_GENERATIONS"
+    )]
+    keep_generations: usize,
     /// What becomes of established flows that a changed policy would deny
     #[arg(
         long,
@@ -85,6 +94,13 @@ enum OnPolicyChange {
     Keep,
 }
 
+fn parse_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if (1..=1000).contains(&count) => Ok(count),
+        _ => Err("write a number from 1 to 1000".to_owned()),
+    }
+}
+
 fn parse_mark(text: &str) -> Result<u32, String> {
     let number = match text.strip_prefix("0x") {
         Some(hex) => u32::from_str_radix(hex, 16),
@@ -101,12 +117,13 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         std::path::absolute(path).with_context(|| format!("path {}", path.display()))
     };
     let options = Options {
-        policy_dir: absolute(&arguments.policy_dir)?,
+        policy_dir: Some(absolute(&arguments.policy_dir)?),
         node: arguments.node.clone().unwrap_or_else(host::host_name),
         node_labels: arguments.node_labels.iter().cloned().collect(),
         bpffs: absolute(&arguments.instance.bpffs)?,
         socket: arguments.instance.socket.clone(),
         state_dir: absolute(&arguments.instance.state_dir)?,
+        keep_generations: arguments.keep_generations,
         auto_host_endpoint: arguments.auto_host_endpoint,
         revalidate: arguments.on_policy_change == OnPolicyChange::Revalidate,
         nd_exempt: arguments.ipv6_nd_exempt,

@@ -11,7 +11,11 @@ use super::{
 };
 use crate::{
     compile::{Description, EndpointDescription},
-    daemon::status::{self, AskError, Report, ReportedProblem, unix_ms},
+    daemon::{
+        control::{self, AskError},
+        state::{self, Moment},
+        status::{Decided, Report, ReportedProblem, unix_ms},
+    },
     datapath::{
         KernelError, Maps, Occupancy,
         attach::{Hooks, hooks},
@@ -40,6 +44,11 @@ struct Status {
     ready: bool,
     degraded: Option<String>,
     holding: Option<String>,
+    /// What operators decided beside the policy directory.
+    #[serde(flatten)]
+    decided: Decided,
+    /// The policy directory changed since it is not followed.
+    directory_changed: bool,
     /// Null if it does not run.
     daemon: Option<DaemonStatus>,
     /// Problems of the last load, if the daemon runs.
@@ -83,7 +92,7 @@ struct InterfaceStatus {
 
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let instance = &arguments.instance;
-    let report = match status::ask(&instance.socket) {
+    let report = match control::ask(&instance.socket) {
         Ok(report) => Some(report),
         Err(AskError::NotRunning(_)) => None,
         Err(error) => return Err(error.into()),
@@ -94,7 +103,11 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         Err(KernelError::NotPinned(_) | KernelError::NoGeneration) => Default::default(),
         Err(error) => return Err(error.into()),
     };
-    let status = merge(description, tables, report, instance);
+    let decided = match &report {
+        Some(report) => report.decided.clone(),
+        None => Decided::of(&state::read_journal(&instance.state_dir)?, &Moment::now()),
+    };
+    let status = merge(description, tables, report, decided, instance);
     match format {
         Format::Json => print_json(&status)?,
         Format::Text => print(&text(&status))?,
@@ -110,6 +123,7 @@ fn merge(
     description: Description,
     tables: Vec<Occupancy>,
     report: Option<Report>,
+    decided: Decided,
     instance: &Instance,
 ) -> Status {
     let links = links_directory(&instance.bpffs);
@@ -122,9 +136,12 @@ fn merge(
         },
         generation: description.generation,
         applied_unix_ms: description.applied_unix_ms,
-        ready: report_or_default.ready,
+        // A generation is in force before all of its interfaces have their programs.
+        ready: report_or_default.ready && report_or_default.generation == description.generation,
         degraded: report_or_default.degraded,
         holding: report_or_default.holding,
+        decided,
+        directory_changed: report_or_default.directory_changed,
         daemon: report.map(|report| DaemonStatus {
             pid: report.pid,
             version: report.version,
@@ -197,6 +214,7 @@ fn text(status: &Status) -> String {
     if let Some(reason) = &status.holding {
         lines.push(format!("holding: {reason}"));
     }
+    lines.extend(decisions(status));
     let pressing = status.tables.iter().filter(|table| table.pressing);
     lines.extend(pressing.map(|table| format!("warning: {}", table.occupancy.warning())));
     for table in [endpoints(status), interfaces(status), tables(status)] {
@@ -223,6 +241,43 @@ fn text(status: &Status) -> String {
         );
     }
     lines.join("\n")
+}
+
+/// What is in force for another reason than that the policy directory says so.
+fn decisions(status: &Status) -> Vec<String> {
+    let mut lines = Vec::new();
+    let ago = |then: u64| duration(unix_ms().saturating_sub(then) / 1000);
+    let decided = &status.decided;
+    if let Some(panic) = &decided.panic {
+        lines.push(format!(
+            "panic: for {} only failsafes and established flows pass; `hep resume` ends that",
+            ago(panic.since_unix_ms)
+        ));
+    }
+    if let Some(trial) = &decided.trial {
+        lines.push(format!(
+            "trial: generation {} from {}, {} s left; `hep confirm` keeps it, else generation {} \
+             comes back",
+            trial.generation,
+            trial.policy_dir.display(),
+            trial.left_ms.div_ceil(1000),
+            trial.back_to
+        ));
+    }
+    if let Some(held) = &decided.held {
+        lines.push(format!(
+            "held: generation {} was brought back {} ago; the policy directory is not followed \
+             until its content changes, or until `hep resume`",
+            held.generation,
+            ago(held.since_unix_ms)
+        ));
+    }
+    if status.directory_changed {
+        lines.push(
+            "changed: the policy directory changed meanwhile, and is followed then".to_owned(),
+        );
+    }
+    lines
 }
 
 fn endpoints(status: &Status) -> Table {

@@ -1,6 +1,9 @@
 //! `hep validate`.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Result;
 use clap::Args;
@@ -33,48 +36,85 @@ pub(super) struct Arguments {
     node: Option<String>,
 }
 
-pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
-    let node = host::node(arguments.node.clone().unwrap_or_else(host::host_name));
-    let mut problems = Vec::new();
-    let (mut files, mut resources) = (Vec::new(), 0);
-    let mut judge = |files: &[File], scope| {
-        let Loaded {
-            snapshot,
-            problems: found,
-        } = validate::load(files, &node, scope);
-        problems.extend(found);
-        resources += snapshot.map_or(0, |snapshot| snapshot.written());
-    };
-    let mut unreadable = Vec::new();
-    for path in &arguments.paths {
-        let read = if path.is_dir() {
-            source::read_directory(path).map(|files| judge(&files, Scope::Directory))
-        } else {
-            source::read_file(path).map(|file| files.push(file))
-        };
-        unreadable.extend(read.err().map(|error| unreadable_problem(&error)));
-    }
-    if !files.is_empty() {
-        judge(&files, Scope::Files);
-    }
-    problems.extend(unreadable);
+/// What became of judging files.
+struct Judged {
+    problems: Vec<Problem>,
+    resources: usize,
+}
 
-    let worst = problems.iter().map(|problem| problem.severity).min();
-    let is_valid = match worst {
-        Some(Severity::Error) => false,
-        Some(Severity::Warning) => !arguments.strict,
-        Some(Severity::Info) | None => true,
-    };
-    match format {
-        Format::Json => print_json(&problems)?,
-        Format::Text => {
-            for problem in &problems {
-                print(problem)?;
-            }
-            print(&summary(&problems, is_valid, resources))?;
+pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
+    let name = arguments.node.clone().unwrap_or_else(host::host_name);
+    let judged = Judged::of(&arguments.paths, name);
+    let is_valid = judged.is_valid(arguments.strict);
+    judged.print(is_valid, format)?;
+    Ok(if is_valid { Exit::Ok } else { Exit::Invalid })
+}
+
+/// Judges a directory as this command does, and prints what it prints if it is not valid.
+///
+/// # Errors
+///
+/// If it cannot be printed.
+pub(super) fn is_valid(directory: &Path, node: &str, format: Format) -> Result<bool> {
+    let judged = Judged::of(&[directory.to_path_buf()], node.to_owned());
+    let is_valid = judged.is_valid(false);
+    if !is_valid {
+        judged.print(is_valid, format)?;
+    }
+    Ok(is_valid)
+}
+
+impl Judged {
+    fn of(paths: &[PathBuf], node: String) -> Self {
+        let node = host::node(node);
+        let mut problems = Vec::new();
+        let (mut files, mut resources) = (Vec::new(), 0);
+        let mut judge = |files: &[File], scope| {
+            let Loaded {
+                snapshot,
+                problems: found,
+            } = validate::load(files, &node, scope);
+            problems.extend(found);
+            resources += snapshot.map_or(0, |snapshot| snapshot.written());
+        };
+        let mut unreadable = Vec::new();
+        for path in paths {
+            let read = if path.is_dir() {
+                source::read_directory(path).map(|files| judge(&files, Scope::Directory))
+            } else {
+                source::read_file(path).map(|file| files.push(file))
+            };
+            unreadable.extend(read.err().map(|error| unreadable_problem(&error)));
+        }
+        if !files.is_empty() {
+            judge(&files, Scope::Files);
+        }
+        problems.extend(unreadable);
+        Self {
+            problems,
+            resources,
         }
     }
-    Ok(if is_valid { Exit::Ok } else { Exit::Invalid })
+
+    fn is_valid(&self, strict: bool) -> bool {
+        match self.problems.iter().map(|problem| problem.severity).min() {
+            Some(Severity::Error) => false,
+            Some(Severity::Warning) => !strict,
+            Some(Severity::Info) | None => true,
+        }
+    }
+
+    fn print(&self, is_valid: bool, format: Format) -> Result<()> {
+        match format {
+            Format::Json => print_json(&self.problems),
+            Format::Text => {
+                for problem in &self.problems {
+                    print(problem)?;
+                }
+                print(&summary(&self.problems, is_valid, self.resources))
+            }
+        }
+    }
 }
 
 fn summary(problems: &[Problem], is_valid: bool, resources: usize) -> String {

@@ -14,8 +14,8 @@ use tokio::{
 };
 
 use super::{
+    control::{self, Answer, AskError, Request},
     events::Record,
-    status::{self, Answer, AskError, Request},
 };
 
 /// Events kept for a listener that is behind.
@@ -78,7 +78,7 @@ impl Feed {
         writer: &mut OwnedWriteHalf,
     ) -> io::Result<()> {
         let mut receiver = self.sender.subscribe();
-        status::send(writer, &Answer::Monitoring(self.monitoring)).await?;
+        control::send(writer, Answer::Monitoring(self.monitoring)).await?;
         loop {
             let mut ignored = [0];
             let received = tokio::select! {
@@ -93,7 +93,9 @@ impl Feed {
                     writer.write_all(line.as_bytes()).await?;
                     writer.write_all(b"\n").await?;
                 }
-                Err(RecvError::Lagged(lost)) => status::send(writer, &Item::Lost(lost)).await?,
+                Err(RecvError::Lagged(lost)) => {
+                    control::send_line(writer, &Item::Lost(lost)).await?
+                }
                 Err(RecvError::Closed) => return Ok(()),
             }
         }
@@ -103,7 +105,7 @@ impl Feed {
 /// A listener's end of the feed.
 #[derive(Debug)]
 pub struct Listener {
-    connection: status::Connection,
+    connection: control::Connection,
     /// What is to be heard.
     pub monitoring: Monitoring,
 }
@@ -115,7 +117,7 @@ impl Listener {
     ///
     /// [`AskError`].
     pub fn open(path: &Path) -> Result<Self, AskError> {
-        let (answer, connection) = status::request(path, &Request::Monitor)?;
+        let (answer, connection) = control::open(path, &Request::Monitor)?;
         match answer {
             Answer::Monitoring(monitoring) => {
                 let stream = connection.get_ref();
@@ -130,8 +132,10 @@ impl Listener {
                     monitoring,
                 })
             }
-            Answer::Status(_) => Err(AskError::Unexpected),
-            Answer::Error(text) => Err(AskError::Refused(text)),
+            Answer::Failed(text) => Err(AskError::Refused(text)),
+            Answer::Status(_) | Answer::Done(_) | Answer::Invalid(_) | Answer::Refused(_) => {
+                Err(AskError::Unexpected)
+            }
         }
     }
 }

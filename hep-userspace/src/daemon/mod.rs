@@ -6,16 +6,21 @@
 //! status ◀── what became of it ───────────────────────────────────────────────┘
 //! ```
 
+pub mod control;
 pub mod events;
 pub mod feed;
 pub mod host_endpoint;
+mod install;
 pub mod logging;
 pub mod metrics;
 pub mod netlink;
 pub mod options;
+mod panic_mode;
+mod preflight;
 pub mod reconcile;
 pub mod service;
 pub mod sockets;
+mod ssh;
 pub mod state;
 pub mod status;
 mod summary;
@@ -29,7 +34,7 @@ pub use logging::start as start_logging;
 pub use netlink::{HostNetwork, NetworkError, NetworkWatch};
 pub use options::Options;
 pub use reconcile::EnforceError;
-pub use service::run;
+pub use service::{obey_once, run};
 pub use state::{StateError, remove as remove_state};
 pub use watch::Hold;
 
@@ -50,14 +55,17 @@ pub enum DaemonError {
     /// The policy directory is in a state that is not obeyed.
     #[error("{}", .0.advice())]
     Held(Hold),
+    /// No policy was ever in force here that could be gone on with.
+    #[error("no policy was in force on this host before; `hep run` brings one into force")]
+    NoPolicy,
     /// The policy has errors.
     #[error("the policy is invalid")]
     Invalid(Vec<Problem>),
     /// The policy is valid, but could not be brought into force.
     #[error("enforce the policy")]
     Enforce(#[from] EnforceError),
-    /// The status socket could not be made.
-    #[error("status socket {}", path.display())]
+    /// The control socket could not be made.
+    #[error("control socket {}", path.display())]
     Socket {
         /// The socket.
         path: PathBuf,

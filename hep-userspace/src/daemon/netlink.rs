@@ -113,6 +113,28 @@ impl NetworkWatch {
         Ok(())
     }
 
+    /// Index of the interface that packets to `address` leave by, if there is a route.
+    pub async fn interface_towards(&self, address: IpAddr) -> Option<u32> {
+        let mut request = RouteMessage::default();
+        let (family, bits, destination) = match address {
+            IpAddr::V4(v4) => (AddressFamily::Inet, 32, RouteAddress::Inet(v4)),
+            IpAddr::V6(v6) => (AddressFamily::Inet6, 128, RouteAddress::Inet6(v6)),
+        };
+        request.header.address_family = family;
+        request.header.destination_prefix_length = bits;
+        request
+            .attributes
+            .push(RouteAttribute::Destination(destination));
+        let mut found = Box::pin(self.requests.route().get(request).execute());
+        let route = found.try_next().await.ok()??;
+        route.attributes.iter().find_map(|attribute| {
+            if let RouteAttribute::Oif(ifindex) = attribute {
+                return Some(*ifindex);
+            }
+            None
+        })
+    }
+
     /// Reads the network as it is now.
     ///
     /// # Errors

@@ -7,18 +7,21 @@ use super::metrics::Address;
 /// Options of the daemon.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The policy directory, absolute.
-    pub policy_dir: PathBuf,
+    /// The policy directory, absolute; `None`: what was in force last is enforced, until a daemon
+    /// with a directory takes over.
+    pub policy_dir: Option<PathBuf>,
     /// This node's name; HostEndpoints with this `node` are enforced.
     pub node: String,
     /// This node's labels, for the generated HostEndpoint.
     pub node_labels: BTreeMap<String, String>,
     /// The instance's pin directory, absolute.
     pub bpffs: PathBuf,
-    /// Where the status socket is.
+    /// Where the control socket is.
     pub socket: PathBuf,
-    /// Where the last good policy is kept.
+    /// Where the last good policies are kept.
     pub state_dir: PathBuf,
+    /// How many of them.
+    pub keep_generations: usize,
     /// Keep a generated HostEndpoint for this node.
     pub auto_host_endpoint: bool,
     /// Judge established flows again when the policy changes, instead of keeping them.

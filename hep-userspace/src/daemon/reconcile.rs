@@ -10,11 +10,11 @@ use std::{
 
 use hep_common::Direction;
 
-use super::{Options, host_endpoint, netlink::HostNetwork, sockets, sysctl};
+use super::{Options, host_endpoint, netlink::HostNetwork, panic_mode, sockets, sysctl};
 use crate::{
-    compile::{self, CompileError, Generation, Slots, compile},
+    compile::{self, CompileError, Description, Generation, Slots, compile},
     datapath::{
-        self, Kernel, KernelError, LoadOptions,
+        self, Kernel, KernelError, LoadOptions, SeedFlow,
         attach::{AttachError, Attachments, Target},
     },
     model::Snapshot,
@@ -65,12 +65,17 @@ pub struct Reconciler {
     slots: Slots,
     /// Every interface has the programs of this daemon.
     is_adopted: bool,
+    /// A number that every generation's is above.
+    floor: u32,
+    /// Only failsafes and established flows pass, whatever the policy says.
+    is_panic: bool,
 }
 
 impl Reconciler {
-    /// A reconciler that has not done anything; `slots` are those of the generation in force.
+    /// A reconciler that has not done anything; `slots` are those of the generation in force, and
+    /// its generations have numbers above `floor`.
     #[must_use]
-    pub fn new(options: Options, attachments: Attachments, slots: Slots) -> Self {
+    pub fn new(options: Options, attachments: Attachments, slots: Slots, floor: u32) -> Self {
         Self {
             options,
             attachments,
@@ -80,7 +85,21 @@ impl Reconciler {
             last: None,
             slots,
             is_adopted: false,
+            floor,
+            is_panic: false,
         }
+    }
+
+    /// Has the next [`Self::enforce`] let only failsafes and established flows pass, or what the
+    /// policy says.
+    pub fn set_panic(&mut self, is_panic: bool) {
+        self.is_panic = is_panic;
+    }
+
+    /// What is known of the network.
+    #[must_use]
+    pub const fn network(&self) -> &HostNetwork {
+        &self.network
     }
 
     /// Takes note of the network; returns whether it differs from before.
@@ -140,11 +159,24 @@ impl Reconciler {
         })
     }
 
+    /// The snapshot as it is enforced.
+    fn effective<'a>(&self, snapshot: &'a Snapshot) -> Cow<'a, Snapshot> {
+        let completed = self.completed(snapshot);
+        if self.is_panic {
+            Cow::Owned(panic_mode::restrict(
+                completed.into_owned(),
+                &self.options.node,
+            ))
+        } else {
+            completed
+        }
+    }
+
     fn compile(&self, snapshot: &Snapshot) -> Result<Generation, CompileError> {
         let felix = &snapshot.felix;
         let options = compile::Options {
             nd_exempt: self.options.nd_exempt,
-            revalidate: self.options.revalidate,
+            revalidate: self.options.revalidate && !self.is_panic,
             bypass_mark: self.options.bypass_mark,
             deny_events: self.options.deny_events,
             fragment_timeout: sysctl::fragment_timeout(felix.fragment_timeout),
@@ -155,7 +187,7 @@ impl Reconciler {
             .as_ref()
             .map_or(&self.slots, |last| &last.description.slots);
         compile(
-            &self.completed(snapshot),
+            &self.effective(snapshot),
             &self.options.node,
             &self.network.interfaces,
             &options,
@@ -171,7 +203,8 @@ impl Reconciler {
     }
 
     /// The snapshot with the endpoint that no file holds, if there is to be one.
-    fn completed<'a>(&self, snapshot: &'a Snapshot) -> Cow<'a, Snapshot> {
+    #[must_use]
+    pub fn completed<'a>(&self, snapshot: &'a Snapshot) -> Cow<'a, Snapshot> {
         if !self.options.auto_host_endpoint {
             return Cow::Borrowed(snapshot);
         }
@@ -216,13 +249,21 @@ impl Reconciler {
         }
         if is_new {
             let is_cold = kernel.is_cold()?;
+            let description = &mut generation.description;
+            description.generation = description.generation.max(self.floor);
             kernel.apply(generation)?;
-            if is_cold {
-                let flows = sockets::connections();
-                kernel.seed(&flows)?;
-                if !flows.is_empty() {
-                    log::info!("{} connections from before are kept", flows.len());
-                }
+            let flows = if is_cold {
+                sockets::connections()
+            } else if self.is_panic {
+                // Nobody has followed the flows of interfaces that the panic polices first.
+                let before = self.last.as_ref().map(|last| &last.description);
+                unfollowed(&self.network, before, &generation.description)
+            } else {
+                Vec::new()
+            };
+            kernel.seed(&flows)?;
+            if !flows.is_empty() {
+                log::info!("{} connections from before are kept", flows.len());
             }
         }
         Ok(())
@@ -286,6 +327,37 @@ async fn attach_both(
             .await?;
     }
     Ok(is_changed)
+}
+
+/// The host's connections over interfaces that are policed now and were not before.
+fn unfollowed(
+    network: &HostNetwork,
+    before: Option<&Description>,
+    now: &Description,
+) -> Vec<SeedFlow> {
+    let Some(before) = before else {
+        return Vec::new();
+    };
+    let was_policed = |ifindex: u32| {
+        let mut policed = before.interfaces.iter();
+        policed.any(|interface| interface.ifindex == ifindex)
+    };
+    let fresh: BTreeSet<u32> = now
+        .interfaces
+        .iter()
+        .map(|interface| interface.ifindex)
+        .filter(|ifindex| !was_policed(*ifindex))
+        .collect();
+    let addresses: BTreeSet<IpAddr> = network
+        .interfaces
+        .iter()
+        .filter(|interface| fresh.contains(&interface.ifindex))
+        .flat_map(|interface| interface.addresses.iter().copied())
+        .collect();
+    let mut flows = sockets::connections();
+    flows
+        .retain(|flow| addresses.contains(&flow.opener.0) || addresses.contains(&flow.responder.0));
+    flows
 }
 
 /// Whether two generations mean the same, whatever their number.

@@ -14,26 +14,31 @@ use hep_common::protocol;
 use crate::datapath::SeedFlow;
 
 /// `TCP_LISTEN`.
-const LISTEN: u8 = 0x0a;
+pub(super) const LISTEN: u8 = 0x0a;
 /// The states in which data may still come: established, both FIN-WAITs, CLOSE-WAIT, LAST-ACK,
 /// CLOSING.
 const OPEN: [u8; 6] = [0x01, 0x04, 0x05, 0x08, 0x09, 0x0b];
 
 /// A line of `/proc/net/tcp` and its like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Socket {
-    local: (IpAddr, u16),
-    remote: (IpAddr, u16),
-    state: u8,
+pub(super) struct Socket {
+    pub(super) local: (IpAddr, u16),
+    pub(super) remote: (IpAddr, u16),
+    pub(super) state: u8,
+    /// 0 if no process has it any more.
+    pub(super) inode: u64,
+}
+
+impl Socket {
+    /// Whether data may still come.
+    pub(super) fn is_open(&self) -> bool {
+        OPEN.contains(&self.state) && self.remote.1 != 0
+    }
 }
 
 /// All connections of this network namespace.
 #[must_use]
 pub fn connections() -> Vec<SeedFlow> {
-    let read = |name: &str| {
-        // A protocol that the kernel does not have has no file.
-        fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default()
-    };
     let mut found = BTreeSet::new();
     for (number, files) in [
         (protocol::TCP, ["tcp", "tcp6"]),
@@ -46,17 +51,29 @@ pub fn connections() -> Vec<SeedFlow> {
     found.into_iter().collect()
 }
 
+/// The TCP sockets of this network namespace.
+pub(super) fn tcp() -> Vec<Socket> {
+    let files = ["tcp", "tcp6"].iter();
+    files.flat_map(|file| sockets(&read(file))).collect()
+}
+
+fn read(name: &str) -> String {
+    // A protocol that the kernel does not have has no file.
+    fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default()
+}
+
 fn sockets(text: &str) -> Vec<Socket> {
     text.lines().skip(1).filter_map(socket).collect()
 }
 
-/// `0: 0A0000C0:0016 0700A8C0:9C40 01 …`
+/// `0: 0A0000C0:0016 0700A8C0:9C40 01 queues timer retransmits uid timeout inode …`
 fn socket(line: &str) -> Option<Socket> {
     let mut words = line.split_ascii_whitespace().skip(1);
     Some(Socket {
         local: end(words.next()?)?,
         remote: end(words.next()?)?,
         state: u8::from_str_radix(words.next()?, 16).ok()?,
+        inode: words.nth(5).and_then(|word| word.parse().ok()).unwrap_or(0),
     })
 }
 
@@ -89,7 +106,7 @@ fn flows(number: u8, sockets: &[Socket]) -> Vec<SeedFlow> {
         .collect();
     sockets
         .iter()
-        .filter(|socket| OPEN.contains(&socket.state) && socket.remote.1 != 0)
+        .filter(|socket| socket.is_open())
         .filter(|socket| !socket.local.0.is_loopback())
         .map(|socket| {
             let (opener, responder) = if listening.contains(&socket.local.1) {

@@ -1,30 +1,15 @@
-//! What only the daemon knows, and the socket that tells it.
-//!
-//! One JSON line asks, one answers: `{"command":"status"}` → [`Report`]; after
-//! `{"command":"monitor"}` lines go on as long as the client listens (see [`super::feed`]).
+//! What only the daemon knows.
 
 use std::{
-    fs, io,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
-    time::timeout,
-};
 
-use super::feed::{Feed, Monitoring};
+use super::state::{Cause, Journal, Moment, Outcome};
 use crate::validate::Problem;
-
-/// Longest request, bytes.
-const MAX_REQUEST: u64 = 64 * 1024;
-/// How long a client may take.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The daemon's own part of `hep status`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -38,10 +23,12 @@ pub struct Report {
     pub started_unix_ms: u64,
     /// This node's name.
     pub node: String,
-    /// The policy directory.
+    /// The policy directory; empty if it only follows the interfaces (`hep boot`).
     pub policy_dir: PathBuf,
     /// Policy is in force and interfaces are attached as it says.
     pub ready: bool,
+    /// The generation that this is said of.
+    pub generation: u32,
     /// What is in force is not what the directory says, and why.
     pub degraded: Option<String>,
     /// The directory's present state is not obeyed, and why.
@@ -50,6 +37,108 @@ pub struct Report {
     pub last_load_unix_ms: u64,
     /// Problems of the last load, warnings included.
     pub problems: Vec<ReportedProblem>,
+    /// What was decided beside the policy directory.
+    pub decided: Decided,
+    /// The policy directory changed since it is not followed.
+    pub directory_changed: bool,
+}
+
+/// What operators decided beside the policy directory, as it stands now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decided {
+    /// A policy on trial.
+    pub trial: Option<TrialStatus>,
+    /// The trial that ended last.
+    pub last_trial: Option<EndedTrial>,
+    /// The policy directory is not followed.
+    pub held: Option<HeldStatus>,
+    /// Only failsafes and established flows pass.
+    pub panic: Option<PanicStatus>,
+}
+
+/// A policy on trial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrialStatus {
+    /// Its generation; 0 while it is being brought into force.
+    pub generation: u32,
+    /// Generation of the policy that comes back unless it is confirmed.
+    pub back_to: u32,
+    /// The directory that it was read from.
+    pub policy_dir: PathBuf,
+    /// How long it may last, milliseconds.
+    pub timeout_ms: u64,
+    /// How long it lasts from now on, milliseconds.
+    pub left_ms: u64,
+    /// Unix time of its end as the clock stands now, milliseconds.
+    pub ends_unix_ms: u64,
+}
+
+/// A trial that is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndedTrial {
+    /// Its generation.
+    pub generation: u32,
+    /// It was confirmed; else the policy before it is back.
+    pub confirmed: bool,
+}
+
+/// The policy directory is not followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldStatus {
+    /// Generation of the policy that was brought back.
+    pub generation: u32,
+    /// Unix time since when, milliseconds.
+    pub since_unix_ms: u64,
+}
+
+/// Only failsafes and established flows pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PanicStatus {
+    /// Unix time since when, milliseconds.
+    pub since_unix_ms: u64,
+}
+
+impl Decided {
+    /// What a journal says at `now`.
+    #[must_use]
+    pub fn of(journal: &Journal, now: &Moment) -> Self {
+        let ended = |outcome: Outcome| matches!(outcome, Outcome::Confirmed | Outcome::RolledBack);
+        Self {
+            trial: journal.trial.as_ref().map(|trial| {
+                let generation = trial.generation.unwrap_or(0);
+                let entry = journal.entry(generation);
+                TrialStatus {
+                    generation,
+                    back_to: trial.back_to,
+                    policy_dir: entry.map_or_else(PathBuf::new, |entry| entry.base.clone()),
+                    timeout_ms: trial.timeout_ms,
+                    left_ms: u64::try_from(trial.left(now).as_millis()).unwrap_or(u64::MAX),
+                    ends_unix_ms: trial.ends_unix_ms(now),
+                }
+            }),
+            last_trial: journal
+                .entries
+                .iter()
+                .rev()
+                .find(|entry| entry.cause == Cause::Try && ended(entry.outcome))
+                .map(|entry| EndedTrial {
+                    generation: entry.generation,
+                    confirmed: entry.outcome == Outcome::Confirmed,
+                }),
+            held: journal.held.as_ref().map(|held| HeldStatus {
+                generation: held.generation,
+                since_unix_ms: held.since_unix_ms,
+            }),
+            panic: journal.panic.as_ref().map(|panic| PanicStatus {
+                since_unix_ms: panic.since_unix_ms,
+            }),
+        }
+    }
 }
 
 /// A problem of the last load.
@@ -108,157 +197,6 @@ impl SharedReport {
         // Fields are set one by one: a writer that panicked left no broken state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A question to the daemon.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "camelCase")]
-pub(super) enum Request {
-    /// Asks for the [`Report`].
-    Status,
-    /// Asks for events as they happen.
-    Monitor,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Answer {
-    Status(Box<Report>),
-    Monitoring(Monitoring),
-    Error(String),
-}
-
-/// Why the daemon could not be asked.
-#[derive(Debug, thiserror::Error)]
-pub enum AskError {
-    /// No daemon listens.
-    #[error("no daemon listens at {}", .0.display())]
-    NotRunning(PathBuf),
-    /// The connection failed.
-    #[error("ask the daemon at {}", path.display())]
-    Io {
-        /// The socket.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
-    /// The answer is none of ours.
-    #[error("the daemon's answer is not understood")]
-    Answer(#[from] serde_json::Error),
-    /// The answer is to another question.
-    #[error("the daemon answers another question")]
-    Unexpected,
-    /// The daemon refused.
-    #[error("the daemon refused: {0}")]
-    Refused(String),
-}
-
-/// Makes the socket, for root only, in place of one that a dead daemon left.
-///
-/// # Errors
-///
-/// What the system said.
-pub fn listen(path: &Path) -> io::Result<UnixListener> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
-}
-
-/// Answers until the runtime ends.
-pub async fn serve(listener: UnixListener, report: SharedReport, feed: Feed) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let (report, feed) = (report.clone(), feed.clone());
-                tokio::spawn(async move {
-                    if let Err(error) = converse(stream, &report, &feed).await {
-                        log::debug!("status socket: {error}");
-                    }
-                });
-            }
-            Err(error) => {
-                log::warn!("status socket: {error}");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
-    }
-}
-
-async fn converse(stream: UnixStream, report: &SharedReport, feed: &Feed) -> io::Result<()> {
-    let (reader, mut writer) = stream.into_split();
-    let mut reader = BufReader::new(reader.take(MAX_REQUEST));
-    let mut line = String::new();
-    timeout(PATIENCE, reader.read_line(&mut line)).await??;
-    let request = serde_json::from_str(&line);
-    let answer = match &request {
-        Ok(Request::Status) => Answer::Status(Box::new(report.lock().clone())),
-        Ok(Request::Monitor) => return feed.follow(&mut reader, &mut writer).await,
-        Err(error) => Answer::Error(error.to_string()),
-    };
-    send(&mut writer, &answer).await
-}
-
-/// Writes one line; a client that does not take it is given up.
-pub(super) async fn send(writer: &mut OwnedWriteHalf, answer: &impl Serialize) -> io::Result<()> {
-    let mut text = serde_json::to_vec(answer)?;
-    text.push(b'\n');
-    timeout(PATIENCE, writer.write_all(&text)).await?
-}
-
-/// Asks the daemon at `path` for its report.
-///
-/// # Errors
-///
-/// [`AskError::NotRunning`] if nobody listens, else what went wrong.
-pub fn ask(path: &Path) -> Result<Report, AskError> {
-    let (answer, _) = request(path, &Request::Status)?;
-    match answer {
-        Answer::Status(report) => Ok(*report),
-        Answer::Monitoring(_) => Err(AskError::Unexpected),
-        Answer::Error(text) => Err(AskError::Refused(text)),
-    }
-}
-
-/// A connection to the daemon, as a client has it.
-pub(super) type Connection = io::BufReader<std::os::unix::net::UnixStream>;
-
-/// Sends a request; the first line of the answer, and the connection that more may come from.
-pub(super) fn request(path: &Path, request: &Request) -> Result<(Answer, Connection), AskError> {
-    use std::io::{BufRead as _, Write as _};
-    let fail = |source: io::Error| {
-        let path = path.to_path_buf();
-        // The last two: it died while it was asked.
-        if matches!(
-            source.kind(),
-            io::ErrorKind::NotFound
-                | io::ErrorKind::ConnectionRefused
-                | io::ErrorKind::ConnectionReset
-                | io::ErrorKind::BrokenPipe
-        ) {
-            AskError::NotRunning(path)
-        } else {
-            AskError::Io { path, source }
-        }
-    };
-    let mut stream = std::os::unix::net::UnixStream::connect(path).map_err(fail)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(fail)?;
-    let mut text = serde_json::to_vec(request)?;
-    text.push(b'\n');
-    stream.write_all(&text).map_err(fail)?;
-    let mut connection = io::BufReader::new(stream);
-    let mut line = String::new();
-    connection.read_line(&mut line).map_err(fail)?;
-    if line.is_empty() {
-        return Err(AskError::NotRunning(path.to_path_buf()));
-    }
-    Ok((serde_json::from_str(&line)?, connection))
 }
 
 /// The wall clock, milliseconds since 1970.

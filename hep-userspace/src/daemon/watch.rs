@@ -126,6 +126,12 @@ impl DirectoryWatch {
         self.was_read = true;
     }
 
+    /// The files of the last look that found any.
+    #[must_use]
+    pub fn files(&self) -> &[File] {
+        &self.accepted
+    }
+
     /// Waits until the directory should be looked at. Nothing is lost if the future is dropped.
     pub async fn changed(&mut self) {
         loop {

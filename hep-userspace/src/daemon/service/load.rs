@@ -1,16 +1,21 @@
 //! From the policy directory to what is in force, as a whole or not at all.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{
     super::{
-        DaemonError, logging,
+        DaemonError, install, logging,
         reconcile::EnforceError,
+        ssh::{self, Ssh},
+        state::{Cause, Entry, Held, Outcome, Policy},
         status::{self, ReportedProblem},
         summary::{chain, refusal},
         watch::{Found, Hold},
     },
-    Daemon, ticks,
+    Daemon,
+    wake::ticks,
 };
 use crate::{
     model::Snapshot,
@@ -19,56 +24,162 @@ use crate::{
 };
 
 impl Daemon {
-    /// Brings the directory into force, or the last good policy, or leaves a former daemon's; with
-    /// none of them nothing is attached (spec RS-006).
-    pub(super) async fn first_load(&mut self, has_former: bool) -> Result<(), DaemonError> {
-        let last_good = self.state.load().unwrap_or_else(|error| {
-            log::error!("last good policy: {}", chain(&error));
-            None
-        });
-        if let Some(files) = &last_good {
-            self.watch.assume(files.clone());
+    /// Brings what was decided into force, or the directory, or the last good policy, or leaves a
+    /// former daemon's; with none of them nothing is attached (spec RS-006).
+    pub(super) async fn first_load(&mut self) -> Result<(), DaemonError> {
+        let is_panic = self.state.journal().panic.is_some();
+        if is_panic {
+            log::warn!("panic: only failsafes and established flows pass until `hep resume`");
         }
+        self.reconciler.set_panic(is_panic);
+        self.resume_trial();
+        self.finish_install();
+        let is_decided = is_panic || self.state.journal().trial.is_some();
+        let refusal = if is_decided || self.watch.is_none() {
+            None
+        } else {
+            match self.follow_at_start().await {
+                Ok(true) => return Ok(()),
+                Ok(false) => None,
+                Err(refusal) => Some(refusal),
+            }
+        };
+        self.go_on_with_the_last(refusal).await?;
+        // Bringing it into force took its time.
+        self.end_trial_if_over().await;
+        if is_decided {
+            self.look_at_directory().await;
+        }
+        Ok(())
+    }
+
+    /// Obeys the directory unless it is held; returns whether it is in force.
+    async fn follow_at_start(&mut self) -> Result<bool, DaemonError> {
         let started = Instant::now();
-        let refusal = match (self.watch.read().await, &last_good) {
-            (Found::Changed(files), _) => self.load(files, started).await.err(),
-            (Found::Unchanged, Some(files)) => self.load(files.clone(), started).await.err(),
-            (Found::Unchanged, None) => self.load(Vec::new(), started).await.err(),
-            (Found::Held(hold), _) => Some(self.hold(hold)),
+        // Text that was complete once stands in for files that are being written now.
+        let held = self.state.journal().held.clone();
+        let last = match (&held, self.state.journal().head()) {
+            (None, Some(head)) => self.state.policy(head).ok(),
+            _ => None,
+        };
+        let Some(watch) = &mut self.watch else {
+            return Ok(false);
+        };
+        if let Some(last) = &last {
+            watch.assume(last.files.clone());
+        }
+        let found = watch.read().await;
+        let files = match (found, last) {
+            (Found::Changed(files), _) => files,
+            (Found::Unchanged, Some(last)) => last.files,
+            (Found::Unchanged, None) => Vec::new(),
+            (Found::Held(hold), _) => return Err(self.hold(hold)),
             (Found::Unreadable(error), _) => {
                 self.unreadable = Some(chain(&error));
-                Some(DaemonError::Directory(error))
+                return Err(DaemonError::Directory(error));
             }
         };
-        let Some(refusal) = refusal else {
-            return Ok(());
-        };
-        if let Some(files) = last_good {
-            log::warn!("starting with the last good policy");
-            let refused = self.refused.take();
-            match self.load(files, Instant::now()).await {
-                Ok(()) => {
-                    self.refused = refused;
-                    // Until the directory is mended, its problems are those to see.
-                    if let DaemonError::Invalid(problems) = &refusal {
-                        self.report_problems(problems);
-                    }
-                    return Ok(());
-                }
-                Err(error) => log::error!("last good policy: {}", chain(&error)),
-            }
-            self.refused = refused;
+        let policy = self.below_policy_dir(files);
+        if let Some(held) = held
+            && !self.ends_hold(&held, &policy)
+        {
+            log::warn!(
+                "the policy directory is not followed: generation {} was brought back; it is \
+                 followed when its content changes, or after `hep resume`",
+                held.generation
+            );
+            return Ok(false);
         }
-        if has_former {
+        self.load(policy, Cause::Directory, started).await?;
+        Ok(true)
+    }
+
+    /// Whether this content of the directory is another one than what is held.
+    fn ends_hold(&mut self, held: &Held, policy: &Policy) -> bool {
+        let found = policy.checksum();
+        match &held.directory {
+            Some(directory) => *directory != found,
+            None => {
+                let head = self.state.journal().head();
+                let is_meant = head.is_some_and(|head| head.checksum == found);
+                self.note("the hold", |journal| {
+                    if let Some(held) = &mut journal.held {
+                        held.directory = Some(found);
+                    }
+                });
+                is_meant
+            }
+        }
+    }
+
+    /// Goes on with the policy that was in force last, or an earlier one if that is damaged;
+    /// `refusal` says why the directory is not followed.
+    async fn go_on_with_the_last(
+        &mut self,
+        refusal: Option<DaemonError>,
+    ) -> Result<(), DaemonError> {
+        let refused = self.refused.take();
+        let trial = self.state.journal().trial.as_ref();
+        let tried = trial.and_then(|trial| self.state.journal().entry(trial.generation?));
+        let candidates: Vec<Entry> = tried
+            .into_iter()
+            .chain(self.state.journal().good())
+            .cloned()
+            .collect();
+        for entry in candidates {
+            if self.bring_back(&entry).await {
+                if refusal.is_some() {
+                    log::warn!(
+                        "starting with the last good policy, generation {}",
+                        entry.generation
+                    );
+                }
+                self.refused = refused;
+                // Until the directory is mended, its problems are those to see.
+                if let Some(DaemonError::Invalid(problems)) = &refusal {
+                    self.report_problems(problems);
+                }
+                return Ok(());
+            }
+        }
+        self.refused = refused;
+        if self.has_former {
             log::warn!("the policy that a former daemon left stays in force");
             return Ok(());
         }
-        Err(refusal)
+        Err(refusal.unwrap_or(DaemonError::NoPolicy))
+    }
+
+    /// Brings an earlier policy into force; returns whether it is.
+    pub(super) async fn bring_back(&mut self, entry: &Entry) -> bool {
+        let policy = match self.state.policy(entry) {
+            Ok(policy) => policy,
+            Err(error) => {
+                log::warn!(
+                    "generation {} is skipped: {}",
+                    entry.generation,
+                    chain(&error)
+                );
+                return false;
+            }
+        };
+        if let Err(error) = self.enforce(&policy, Instant::now()).await {
+            log::error!("generation {}: {}", entry.generation, chain(&error));
+            return false;
+        }
+        let generation = entry.generation;
+        self.note("what is in force", |journal| {
+            journal.in_force = Some(generation)
+        });
+        true
     }
 
     pub(super) async fn look_at_directory(&mut self) {
         let started = Instant::now();
-        let found = self.watch.read().await;
+        let Some(watch) = &mut self.watch else {
+            return;
+        };
+        let found = watch.read().await;
         if matches!(found, Found::Unchanged | Found::Changed(_)) {
             self.report.lock().holding = None;
             self.unreadable = None;
@@ -76,9 +187,8 @@ impl Daemon {
         match found {
             Found::Unchanged => {}
             Found::Changed(files) => {
-                if let Err(error) = self.load(files, started).await {
-                    log::error!("{}; the policy in force stays", chain(&error));
-                }
+                let policy = self.below_policy_dir(files);
+                self.follow(policy, started).await;
             }
             Found::Held(hold) => drop(self.hold(hold)),
             Found::Unreadable(error) => {
@@ -91,6 +201,59 @@ impl Daemon {
         }
     }
 
+    /// Obeys a change of the directory, or notes it for later.
+    async fn follow(&mut self, policy: Policy, started: Instant) {
+        let journal = self.state.journal();
+        let what = match (&journal.panic, &journal.trial) {
+            (Some(_), _) => Some("panic"),
+            (None, Some(_)) => Some("trial"),
+            (None, None) => None,
+        };
+        if let Some(what) = what {
+            if self.obeyed_directory() == Some(policy.checksum()) {
+                self.pending = None;
+            } else {
+                log::warn!("the policy directory changed; it is followed when the {what} is over");
+                self.pending = Some(policy);
+            }
+            return;
+        }
+        if let Some(held) = journal.held.clone() {
+            if !self.ends_hold(&held, &policy) {
+                return;
+            }
+            log::info!("the policy directory changed and is followed again");
+        }
+        if let Err(error) = self.load(policy, Cause::Directory, started).await {
+            log::error!("{}; the policy in force stays", chain(&error));
+        }
+    }
+
+    /// Checksum of the directory's content when it was followed, or held, last.
+    fn obeyed_directory(&self) -> Option<String> {
+        let journal = self.state.journal();
+        match (&journal.trial, &journal.held) {
+            (Some(trial), _) => Some(trial.directory.clone()),
+            (None, Some(held)) => held.directory.clone(),
+            (None, None) => journal.head().map(|head| head.checksum.clone()),
+        }
+    }
+
+    /// Obeys what was only noted.
+    pub(super) async fn follow_pending(&mut self) {
+        if let Some(policy) = self.pending.take() {
+            self.follow(policy, Instant::now()).await;
+        }
+    }
+
+    /// Files of the policy directory as a policy.
+    pub(super) fn below_policy_dir(&self, files: Vec<File>) -> Policy {
+        Policy {
+            base: self.options.policy_dir.clone().unwrap_or_default(),
+            files,
+        }
+    }
+
     fn hold(&mut self, hold: Hold) -> DaemonError {
         let mut report = self.report.lock();
         if report.holding.as_deref() != Some(hold.advice()) {
@@ -100,49 +263,162 @@ impl Daemon {
         DaemonError::Held(hold)
     }
 
-    /// Judges the files and brings them into force as a whole, or not at all.
-    async fn load(&mut self, files: Vec<File>, started: Instant) -> Result<(), DaemonError> {
+    /// Judges a policy and brings it into force as a whole, or not at all, and keeps it.
+    pub(super) async fn load(
+        &mut self,
+        policy: Policy,
+        cause: Cause,
+        started: Instant,
+    ) -> Result<(), DaemonError> {
+        self.enforce(&policy, started).await?;
+        self.keep(&policy, cause);
+        Ok(())
+    }
+
+    /// Judges a policy and brings it into force as a whole, or not at all.
+    async fn enforce(&mut self, policy: &Policy, started: Instant) -> Result<(), DaemonError> {
         let read = started.elapsed();
         let begin = Instant::now();
-        let Loaded { snapshot, problems } = self.loader.load(&files, &self.node, Scope::Directory);
-        let validate = begin.elapsed();
+        let loaded = self
+            .loader
+            .load(&policy.files, &self.node, Scope::Directory);
         self.report.lock().last_load_unix_ms = status::unix_ms();
-        self.tell_problems(&problems);
+        self.tell_problems(&loaded.problems);
+        let phases = [("read", read), ("validate", begin.elapsed())];
+        let outcome = self.enforce_loaded(loaded, &phases).await;
+        match &outcome {
+            Ok(()) => {}
+            Err(DaemonError::Invalid(problems)) => self.refused = Some(refusal(problems)),
+            Err(error) => self.refused = Some(chain(error)),
+        }
+        outcome
+    }
+
+    /// Brings a judged policy into force as a whole, or not at all.
+    pub(super) async fn enforce_loaded(
+        &mut self,
+        loaded: Loaded,
+        phases: &[(&'static str, Duration)],
+    ) -> Result<(), DaemonError> {
+        let Loaded { snapshot, problems } = loaded;
         let Some(snapshot) = snapshot else {
-            self.refused = Some(refusal(&problems));
             return Err(DaemonError::Invalid(problems));
         };
         match self.reconciler.enforce(&snapshot, true).await {
             Ok(mut enforced) => {
-                enforced.phases.insert(0, ("read", read));
-                enforced.phases.insert(1, ("validate", validate));
+                enforced.phases.splice(..0, phases.iter().copied());
                 self.succeeded(&enforced);
             }
             // The tables are in force; what is missing is tried again.
             Err(error @ EnforceError::Attach(_)) => self.fail(&error),
-            Err(error) => {
-                self.refused = Some(chain(&error));
-                return Err(error.into());
-            }
+            Err(error) => return Err(error.into()),
         }
         logging::set_severity(&snapshot.felix.log_severity);
         self.problems = problems;
+        self.refused = None;
         self.tell_warnings(&snapshot);
         self.refresh = snapshot.felix.interface_refresh.map(ticks);
         self.snapshot = Some(snapshot);
         self.serve_figures().await;
-        self.refused = None;
-        if let Err(error) = self.state.save(&files) {
-            log::error!("keep the last good policy: {}", chain(&error));
-        }
         Ok(())
     }
 
-    /// Adds what the interfaces there are let one see in a valid policy.
+    /// Keeps the policy that has just come into force, and notes that the directory is followed.
+    fn keep(&mut self, policy: &Policy, cause: Cause) {
+        let checksum = policy.checksum();
+        let head = self.state.journal().head();
+        let outcome = if let Some(head) = head
+            && head.checksum == checksum
+            && head.is_good()
+        {
+            let (generation, base) = (head.generation, policy.base.clone());
+            self.state.update(|journal| {
+                journal.held = None;
+                for entry in &mut journal.entries {
+                    if entry.generation == generation {
+                        entry.base.clone_from(&base);
+                    }
+                }
+            })
+        } else {
+            let entry = self.entry(policy, cause, Outcome::Applied);
+            self.state
+                .keep(policy, entry, |journal| journal.held = None)
+        };
+        if let Err(error) = outcome {
+            log::error!("keep the last good policy: {}", chain(&error));
+        }
+    }
+
+    /// An entry for the policy that has just come into force.
+    pub(super) fn entry(&self, policy: &Policy, cause: Cause, outcome: Outcome) -> Entry {
+        let generation = self.reconciler.in_force();
+        Entry {
+            generation: generation.map_or(0, |it| it.description.generation),
+            since_unix_ms: status::unix_ms(),
+            cause,
+            outcome,
+            resources: self.snapshot.as_ref().map_or(0, Snapshot::written),
+            checksum: policy.checksum(),
+            base: policy.base.clone(),
+        }
+    }
+
+    /// Finishes what a daemon began that ended while it put a confirmed policy into the directory.
+    fn finish_install(&mut self) {
+        let journal = self.state.journal();
+        let entry = journal.installing.and_then(|it| journal.entry(it)).cloned();
+        let (Some(entry), Some(directory)) = (entry, self.options.policy_dir.clone()) else {
+            return;
+        };
+        let present = crate::source::read_directory(&directory).unwrap_or_default();
+        let policy = match self.state.policy(&entry) {
+            Ok(policy) => policy,
+            Err(error) => {
+                log::error!("put the confirmed policy in place: {}", chain(&error));
+                return;
+            }
+        };
+        match install::install(&policy, &directory, &present) {
+            Ok(()) => self.note("the policy's place", |journal| journal.installing = None),
+            Err(error) => log::error!("put the confirmed policy in place: {}", chain(&error)),
+        }
+    }
+
+    /// Writes something down; what cannot be written is told and goes on.
+    pub(super) fn note(
+        &mut self,
+        what: &str,
+        change: impl FnOnce(&mut super::super::state::Journal),
+    ) {
+        if let Err(error) = self.state.update(change) {
+            log::error!("note {what}: {}", chain(&error));
+        }
+    }
+
+    /// Adds what the host as it is lets one see in a valid policy.
     pub(super) fn tell_warnings(&mut self, snapshot: &Snapshot) {
         let mut problems = self.problems.clone();
         problems.extend(self.reconciler.warnings(snapshot));
+        if self.is_policing() {
+            problems.extend(ssh::warnings(&snapshot.felix, &Ssh::now().ports));
+        }
         self.tell_problems(&problems);
+    }
+
+    /// Looks again for SSH servers that no failsafe lets in: they come and go.
+    pub(super) fn look_at_ssh(&mut self) {
+        if let Some(snapshot) = self.snapshot.take() {
+            if self.refused.is_none() {
+                self.tell_warnings(&snapshot);
+            }
+            self.snapshot = Some(snapshot);
+        }
+    }
+
+    fn is_policing(&self) -> bool {
+        let generation = self.reconciler.in_force();
+        generation.is_some_and(|generation| !generation.description.interfaces.is_empty())
     }
 
     /// Reports problems, and logs those that were not reported before.
@@ -160,6 +436,7 @@ impl Daemon {
             }
         }
     }
+
     /// Puts these problems in the place of those reported before, which it returns.
     fn report_problems(&self, problems: &[Problem]) -> Vec<ReportedProblem> {
         let found = problems.iter().map(ReportedProblem::from).collect();

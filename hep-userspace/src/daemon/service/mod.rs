@@ -1,7 +1,11 @@
 //! The daemon: one loop that wakes for files, interfaces, timers and signals.
 
+mod hand_over;
 mod load;
+mod orders;
 mod sweep;
+mod trial;
+mod wake;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -9,18 +13,21 @@ use hep_common::event::Event;
 use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
+    sync::mpsc,
+    time::{Instant, Interval, sleep_until},
 };
+use wake::{Wake, changed, next_event, next_order, tick, ticks, trial_tick};
 
 use super::{
     DaemonError, Options,
+    control::{self, Answer, Order, Request},
     events::Record,
     feed::{Feed, Monitoring},
     metrics::{Figures, Listeners},
-    netlink::{NetworkError, NetworkWatch},
+    netlink::NetworkWatch,
     reconcile::{EnforceError, Enforced, Reconciler},
-    state::StateDirectory,
-    status::{self, Report, SharedReport},
+    state::{Moment, Policy, Settings, StateDirectory},
+    status::{self, Decided, Report, SharedReport},
     summary::{chain, summary},
     watch::DirectoryWatch,
 };
@@ -43,32 +50,45 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// [`DaemonError`] if it cannot start. Once started, it reports and goes on.
 pub async fn run(options: Options) -> Result<(), DaemonError> {
     let mut daemon = Daemon::start(options).await?;
+    let listener = daemon.listen()?;
+    let (orders, received) = mpsc::channel(1);
+    let (report, feed) = (daemon.report.clone(), daemon.feed.clone());
+    tokio::spawn(control::serve(listener, report, feed, orders));
+    daemon.orders = Some(received);
+    daemon.first_load().await?;
+    daemon.publish();
+    notify(&[NotifyState::Ready]);
     while daemon.turn().await {}
     notify(&[NotifyState::Stopping]);
     log::info!("stopped; the policy stays in force until `hep down`");
     Ok(())
 }
 
-/// What woke the loop.
-enum Wake {
-    Network(Result<(), NetworkError>),
-    Directory,
-    Refresh,
-    Sweep,
-    Retry,
-    Watchdog,
-    Reload,
-    Event(std::io::Result<Event>),
-    Stop,
+/// Does what a running daemon would have done, when none runs: brings what was decided last into
+/// force, obeys `request`, and lets go.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn obey_once(options: Options, request: Request) -> Result<Answer, DaemonError> {
+    let mut daemon = Daemon::start(options).await?;
+    daemon.first_load().await?;
+    Ok(daemon.obey(request).await)
 }
 
 struct Daemon {
+    options: Options,
     node: Node,
     loader: Loader,
-    state: StateDirectory,
     report: SharedReport,
     network: NetworkWatch,
-    watch: DirectoryWatch,
+    /// `None` if no directory is followed.
+    watch: Option<DirectoryWatch>,
+    /// A change of the directory that is not followed for now.
+    pending: Option<Policy>,
+    orders: Option<mpsc::Receiver<Order>>,
+    /// There is a generation of a former daemon.
+    has_former: bool,
     reconciler: Reconciler,
     snapshot: Option<Snapshot>,
     /// What is odd about the files that are in force.
@@ -89,8 +109,12 @@ struct Daemon {
     /// Tables of flows with little room left.
     pressing: BTreeSet<String>,
     signals: Signals,
+    /// No earlier policy could be brought back when a trial was over.
+    way_back_failed: bool,
     /// What the service manager was told last.
     told: String,
+    /// Dropped last: whoever takes over waits for its lock, and finds that of the pins free.
+    state: StateDirectory,
 }
 
 struct Failure {
@@ -107,32 +131,32 @@ struct Signals {
 
 impl Daemon {
     async fn start(options: Options) -> Result<Self, DaemonError> {
-        let state = StateDirectory::open(&options.state_dir)?;
+        let mut state = hand_over::open(&options).await?;
         let network = NetworkWatch::open()?;
         let former = former_generation(&options);
         let slots = former
             .as_ref()
             .map_or_else(Slots::default, |former| former.slots.clone());
         let attachments = Attachments::new(links_directory(&options.bpffs), network.handle());
-        let mut reconciler = Reconciler::new(options.clone(), attachments, slots);
+        let floor = state.journal().entries.last();
+        let floor = floor.map_or(0, |newest| newest.generation);
+        let mut reconciler = Reconciler::new(options.clone(), attachments, slots, floor);
         reconciler.set_network(network.read().await?);
+        if let Some(policy_dir) = &options.policy_dir {
+            let settings = settings(&options, policy_dir);
+            state.update(|journal| journal.settings = Some(settings))?;
+        }
         let report = SharedReport::new(Report {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_unix_ms: status::unix_ms(),
             node: options.node.clone(),
-            policy_dir: options.policy_dir.clone(),
+            policy_dir: options.policy_dir.clone().unwrap_or_default(),
             ..Report::default()
         });
-        let socket = options.socket.clone();
-        let listener = status::listen(&socket).map_err(|source| DaemonError::Socket {
-            path: socket,
-            source,
-        })?;
         let feed = Feed::new(Monitoring {
             deny_events: options.deny_events,
         });
-        tokio::spawn(status::serve(listener, report.clone(), feed.clone()));
         let figures = Figures::new(options.bpffs.clone(), report.clone());
         let metrics = options.metrics.clone();
         let listeners = Listeners::start(figures.clone(), metrics.clone()).await;
@@ -140,17 +164,19 @@ impl Daemon {
             address: metrics.map_or_else(String::new, |address| address.to_string()),
             source,
         })?;
-        let mut daemon = Self {
+        Ok(Self {
             node: Node {
                 name: options.node.clone(),
                 labels: options.node_labels.clone(),
                 cpus: cpus(),
             },
             loader: Loader::default(),
-            state,
             report,
             network,
-            watch: DirectoryWatch::new(&options.policy_dir),
+            watch: options.policy_dir.as_deref().map(DirectoryWatch::new),
+            pending: None,
+            orders: None,
+            has_former: former.is_some(),
             reconciler,
             snapshot: None,
             problems: Vec::new(),
@@ -166,23 +192,33 @@ impl Daemon {
             listeners,
             pressing: BTreeSet::new(),
             signals: Signals::new().map_err(DaemonError::Signals)?,
+            way_back_failed: false,
             told: String::new(),
-        };
-        daemon.first_load(former.is_some()).await?;
-        daemon.publish();
-        notify(&[NotifyState::Ready]);
-        Ok(daemon)
+            options,
+            state,
+        })
+    }
+
+    fn listen(&self) -> Result<tokio::net::UnixListener, DaemonError> {
+        let path = &self.options.socket;
+        control::listen(path).map_err(|source| DaemonError::Socket {
+            path: path.clone(),
+            source,
+        })
     }
 
     /// Waits for something to do and does it; returns whether to go on.
     async fn turn(&mut self) -> bool {
         let retry = self.failed.as_ref().map(|failure| failure.again);
+        let trial = self.trial_left();
         let wake = tokio::select! {
             biased;
             _ = self.signals.terminate.recv() => Wake::Stop,
             _ = self.signals.interrupt.recv() => Wake::Stop,
             outcome = self.network.changed() => Wake::Network(outcome),
-            () = self.watch.changed() => Wake::Directory,
+            () = trial_tick(trial) => Wake::Trial,
+            () = changed(self.watch.as_mut()) => Wake::Directory,
+            Some(order) = next_order(self.orders.as_mut()) => Wake::Order(order),
             _ = self.signals.reload.recv() => Wake::Reload,
             () = tick(self.refresh.as_mut()) => Wake::Refresh,
             () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => Wake::Retry,
@@ -191,14 +227,15 @@ impl Daemon {
             event = next_event(self.events.as_mut()) => Wake::Event(event),
         };
         match wake {
-            Wake::Network(Ok(())) | Wake::Refresh => self.look_at_network().await,
+            Wake::Network(Ok(())) => self.look_at_network().await,
+            Wake::Refresh => {
+                self.look_at_network().await;
+                self.look_at_ssh();
+            }
             Wake::Network(Err(error)) => log::error!("{}", chain(&error)),
             Wake::Directory => self.look_at_directory().await,
             Wake::Reload => {
-                log::info!(
-                    "SIGHUP: reading {} again",
-                    self.report.lock().policy_dir.display()
-                );
+                log::info!("SIGHUP: reading the policy directory again");
                 // Both in one message: the service manager wants to know when the reload began.
                 match NotifyState::monotonic_usec_now() {
                     Ok(now) => notify(&[NotifyState::Reloading, now]),
@@ -221,6 +258,15 @@ impl Daemon {
                 log::error!("records of the programs: {}", chain(&error));
                 self.events = None;
             }
+            Wake::Order(Order { request, reply }) => {
+                let is_last = request == Request::HandOver && self.options.policy_dir.is_none();
+                let answer = self.obey(request).await;
+                self.publish();
+                // Whoever asked may be gone; it is done all the same.
+                drop(reply.send(answer));
+                return !is_last;
+            }
+            Wake::Trial => self.end_trial_if_over().await,
             Wake::Stop => return false,
         }
         self.publish();
@@ -331,6 +377,12 @@ impl Daemon {
             .or_else(|| self.unreadable.clone())
             .or_else(|| self.refused.clone());
         report.ready = self.snapshot.is_some() && self.failed.is_none();
+        report.generation = self
+            .reconciler
+            .in_force()
+            .map_or(0, |generation| generation.description.generation);
+        report.decided = Decided::of(self.state.journal(), &Moment::now());
+        report.directory_changed = self.pending.is_some();
         let state = report.degraded.as_deref().or(report.holding.as_deref());
         let text = state.map_or_else(
             || "enforcing".to_owned(),
@@ -373,28 +425,17 @@ fn cpus() -> u32 {
         .unwrap_or(1)
 }
 
-fn ticks(period: Duration) -> Interval {
-    let mut timer = interval(period.max(Duration::from_millis(100)));
-    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    timer.reset();
-    timer
-}
-
-/// Never, if there is no ring yet.
-async fn next_event(events: Option<&mut Events>) -> std::io::Result<Event> {
-    match events {
-        Some(events) => events.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Never, if there is no timer.
-async fn tick(timer: Option<&mut Interval>) {
-    match timer {
-        Some(timer) => {
-            timer.tick().await;
-        }
-        None => std::future::pending().await,
+/// What commands need to know while no daemon runs.
+fn settings(options: &Options, policy_dir: &std::path::Path) -> Settings {
+    Settings {
+        node: options.node.clone(),
+        node_labels: options.node_labels.clone(),
+        policy_dir: policy_dir.to_path_buf(),
+        auto_host_endpoint: options.auto_host_endpoint,
+        revalidate: options.revalidate,
+        nd_exempt: options.nd_exempt,
+        bypass_mark: options.bypass_mark,
+        keep_generations: options.keep_generations,
     }
 }
 

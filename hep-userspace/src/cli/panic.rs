@@ -1,0 +1,21 @@
+//! `hep panic`.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::{Exit, Format, Instance, order};
+use crate::daemon::control::Request;
+
+/// Let only failsafes and established flows pass, on every interface, until `hep resume`
+///
+/// Lasts across restarts of the daemon and of the host. A trial ends with it. Works without the
+/// daemon.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    instance: Instance,
+}
+
+pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
+    order::give(&arguments.instance, &Request::Panic, format)
+}

@@ -1,0 +1,360 @@
+//! The control socket: one JSON line asks, one answers.
+//!
+//! `{"command":"status"}` → `{"version":1,"status":{…}}`. What changes anything is done by the
+//! daemon's loop, one request after another. After `{"command":"monitor"}` lines go on as long as
+//! the client listens (see [`super::feed`]).
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use super::{
+    feed::{Feed, Monitoring},
+    status::{Report, SharedReport},
+};
+
+/// Version of requests and answers.
+pub const VERSION: u32 = 1;
+/// Longest request, bytes.
+const MAX_REQUEST: u64 = 64 * 1024;
+/// How long a client may take to ask, and the daemon to tell its status.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long bringing a policy into force may take.
+const WORK: Duration = Duration::from_secs(120);
+
+/// A question or an order to the daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "command",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Request {
+    /// Asks for the [`Report`].
+    Status,
+    /// Asks for events as they happen.
+    Monitor,
+    /// Brings a policy into force until it is confirmed or the time is over.
+    Try {
+        /// The directory with the policy.
+        policy_dir: PathBuf,
+        /// How long, milliseconds.
+        timeout_ms: u64,
+        /// Who asks, and whether to listen to objections.
+        #[serde(flatten)]
+        caller: Caller,
+    },
+    /// Keeps the policy on trial.
+    Confirm {
+        /// Also if the policy directory changed meanwhile.
+        #[serde(default)]
+        force: bool,
+    },
+    /// Goes back to an earlier policy, or ends the trial.
+    Rollback {
+        /// To the policy that was in force at this generation; `None`: to the one before.
+        generation: Option<u32>,
+        /// Who asks, and whether to listen to objections.
+        #[serde(flatten)]
+        caller: Caller,
+    },
+    /// Lets only failsafes and established flows pass.
+    Panic,
+    /// Ends the panic, or follows the policy directory again.
+    Resume {
+        /// Who asks, and whether to listen to objections.
+        #[serde(flatten)]
+        caller: Caller,
+    },
+    /// Lets go of everything for the daemon that asks; only `hep boot` does so.
+    HandOver,
+}
+
+/// Who asks for another policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Caller {
+    /// Apply it even if it cuts an administrator's session.
+    #[serde(default)]
+    pub force: bool,
+    /// Both ends of the caller's SSH connection, the peer first, if it knows them.
+    #[serde(default)]
+    pub ssh: Option<(SocketAddr, SocketAddr)>,
+    /// The asking process, as the socket tells.
+    #[serde(skip)]
+    pub process: Option<u32>,
+}
+
+/// What the daemon answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer {
+    /// The daemon's part of `hep status`.
+    Status(Box<Report>),
+    /// Events follow.
+    Monitoring(Monitoring),
+    /// It is done.
+    Done(Done),
+    /// The policy has errors.
+    Invalid(Vec<InvalidProblem>),
+    /// A safety check is against it, for these reasons.
+    Refused(Vec<String>),
+    /// It could not be done.
+    Failed(String),
+}
+
+/// What was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Done {
+    /// The generation that is in force now.
+    pub generation: u32,
+    /// In words.
+    pub text: String,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// A problem of a policy that was to be tried.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InvalidProblem {
+    /// `error`, `warning` or `info`.
+    pub severity: String,
+    /// As `hep validate` prints it.
+    pub text: String,
+    /// As `hep validate -o json` prints it.
+    pub problem: serde_json::Value,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Envelope {
+    version: u32,
+    #[serde(flatten)]
+    answer: Answer,
+}
+
+/// An order, and where its answer goes.
+#[derive(Debug)]
+pub struct Order {
+    /// What to do.
+    pub request: Request,
+    /// Takes the answer.
+    pub reply: oneshot::Sender<Answer>,
+}
+
+/// Why the daemon could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// No daemon listens.
+    #[error("no daemon listens at {}", .0.display())]
+    NotRunning(PathBuf),
+    /// The connection failed.
+    #[error("ask the daemon at {}", path.display())]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// The answer is none of ours.
+    #[error("the daemon's answer is not understood")]
+    Answer(#[from] serde_json::Error),
+    /// The answer is to another question.
+    #[error("the daemon answers another question")]
+    Unexpected,
+    /// The daemon is of another version.
+    #[error("the daemon answers in version {0}, not {VERSION}; restart it")]
+    Version(u64),
+    /// The daemon refused.
+    #[error("the daemon refused: {0}")]
+    Refused(String),
+}
+
+/// Makes the socket, for root only, in place of one that a dead daemon left.
+///
+/// # Errors
+///
+/// What the system said.
+pub fn listen(path: &Path) -> io::Result<UnixListener> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers until the runtime ends; orders go to the daemon's loop.
+pub async fn serve(
+    listener: UnixListener,
+    report: SharedReport,
+    feed: Feed,
+    orders: mpsc::Sender<Order>,
+) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let (report, feed, orders) = (report.clone(), feed.clone(), orders.clone());
+                tokio::spawn(async move {
+                    if let Err(error) = converse(stream, &report, &feed, &orders).await {
+                        log::debug!("control socket: {error}");
+                    }
+                });
+            }
+            Err(error) => {
+                log::warn!("control socket: {error}");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+async fn converse(
+    stream: UnixStream,
+    report: &SharedReport,
+    feed: &Feed,
+    orders: &mpsc::Sender<Order>,
+) -> io::Result<()> {
+    let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    let process = peer.and_then(|pid| u32::try_from(pid).ok());
+    let (reader, mut writer) = stream.into_split();
+    let mut line = String::new();
+    let mut reader = BufReader::new(reader.take(MAX_REQUEST));
+    timeout(PATIENCE, reader.read_line(&mut line)).await??;
+    let answer = match serde_json::from_str(&line) {
+        Ok(Request::Status) => Answer::Status(Box::new(report.lock().clone())),
+        Ok(Request::Monitor) => return feed.follow(&mut reader, &mut writer).await,
+        Ok(mut request) => {
+            if let Request::Try { caller, .. }
+            | Request::Rollback { caller, .. }
+            | Request::Resume { caller } = &mut request
+            {
+                caller.process = process;
+            }
+            order(request, orders).await
+        }
+        Err(error) => Answer::Failed(format!("the request is not understood: {error}")),
+    };
+    send(&mut writer, answer).await
+}
+
+/// Answers a client; one that does not take it is given up.
+pub(super) async fn send(writer: &mut OwnedWriteHalf, answer: Answer) -> io::Result<()> {
+    let envelope = Envelope {
+        version: VERSION,
+        answer,
+    };
+    send_line(writer, &envelope).await
+}
+
+/// Writes one line; a client that does not take it is given up.
+pub(super) async fn send_line(
+    writer: &mut OwnedWriteHalf,
+    line: &impl Serialize,
+) -> io::Result<()> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    timeout(PATIENCE, writer.write_all(&text)).await?
+}
+
+async fn order(request: Request, orders: &mpsc::Sender<Order>) -> Answer {
+    let (reply, answer) = oneshot::channel();
+    let stopping = || Answer::Failed("the daemon is stopping".to_owned());
+    if orders.send(Order { request, reply }).await.is_err() {
+        return stopping();
+    }
+    answer.await.unwrap_or_else(|_gone| stopping())
+}
+
+/// Asks the daemon at `path` for its report.
+///
+/// # Errors
+///
+/// [`AskError::NotRunning`] if nobody listens, else what went wrong.
+pub fn ask(path: &Path) -> Result<Report, AskError> {
+    match command(path, &Request::Status)? {
+        Answer::Status(report) => Ok(*report),
+        Answer::Failed(text) => Err(AskError::Refused(text)),
+        Answer::Monitoring(_) | Answer::Done(_) | Answer::Invalid(_) | Answer::Refused(_) => {
+            Err(AskError::Unexpected)
+        }
+    }
+}
+
+/// Asks the daemon at `path`, or orders something.
+///
+/// # Errors
+///
+/// As [`ask`].
+pub fn command(path: &Path, request: &Request) -> Result<Answer, AskError> {
+    let (answer, _) = open(path, request)?;
+    Ok(answer)
+}
+
+/// A connection to the daemon, as a client has it.
+pub(super) type Connection = io::BufReader<std::os::unix::net::UnixStream>;
+
+/// Sends a request; the answer, and the connection that more may come from.
+pub(super) fn open(path: &Path, request: &Request) -> Result<(Answer, Connection), AskError> {
+    use std::io::{BufRead as _, Write as _};
+    let fail = |source: io::Error| {
+        let path = path.to_path_buf();
+        // The last two: it died while it was asked.
+        if matches!(
+            source.kind(),
+            io::ErrorKind::NotFound
+                | io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::BrokenPipe
+        ) {
+            AskError::NotRunning(path)
+        } else {
+            AskError::Io { path, source }
+        }
+    };
+    let patience = match request {
+        Request::Status | Request::Monitor => PATIENCE,
+        Request::Try { .. }
+        | Request::Confirm { .. }
+        | Request::Rollback { .. }
+        | Request::Panic
+        | Request::Resume { .. }
+        | Request::HandOver => WORK,
+    };
+    let mut stream = std::os::unix::net::UnixStream::connect(path).map_err(fail)?;
+    stream.set_read_timeout(Some(patience)).map_err(fail)?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line).map_err(fail)?;
+    let mut connection = io::BufReader::new(stream);
+    let mut line = String::new();
+    connection.read_line(&mut line).map_err(fail)?;
+    if line.is_empty() {
+        return Err(AskError::NotRunning(path.to_path_buf()));
+    }
+    let answer: serde_json::Value = serde_json::from_str(&line)?;
+    match answer.get("version").and_then(serde_json::Value::as_u64) {
+        Some(version) if version == u64::from(VERSION) => {
+            let envelope: Envelope = serde_json::from_value(answer)?;
+            Ok((envelope.answer, connection))
+        }
+        other => Err(AskError::Version(other.unwrap_or(0))),
+    }
+}

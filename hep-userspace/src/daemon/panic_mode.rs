@@ -1,0 +1,73 @@
+//! The policy of `hep panic`: failsafes and established flows, and nothing else.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    model::{
+        DEFAULT_TIER, DefaultAction, EndpointToHostAction, HostEndpoint, InterfaceMatch, Metadata,
+        Policy, PolicyKind, Position, Snapshot, Stage, Tier,
+    },
+    selector::Selector,
+};
+
+/// Name of the policy that denies everything, and of the endpoint that covers the interfaces that no
+/// other does.
+const NAME: &str = "hep-panic";
+
+/// Puts a policy that denies everything, also what is forwarded, in place of all others. Endpoints
+/// and failsafes stay; interfaces that no endpoint of `node` owns get one. Flows must be kept, not
+/// judged again.
+pub(super) fn restrict(mut snapshot: Snapshot, node: &str) -> Snapshot {
+    let metadata = |name: &str| Metadata {
+        name: Arc::from(name),
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+        position: Position::built_in(),
+    };
+    let is_here = |endpoint: &HostEndpoint| &*endpoint.node == node;
+    for endpoint in snapshot.endpoints.iter_mut().filter(|it| is_here(it)) {
+        endpoint.profiles.clear();
+    }
+    let is_wildcard = |endpoint: &HostEndpoint| endpoint.interface == InterfaceMatch::All;
+    if !snapshot
+        .endpoints
+        .iter()
+        .any(|endpoint| is_here(endpoint) && is_wildcard(endpoint))
+    {
+        snapshot.endpoints.push(HostEndpoint {
+            metadata: metadata(NAME),
+            node: Arc::from(node),
+            interface: InterfaceMatch::All,
+            expected_ips: Default::default(),
+            profiles: Vec::new(),
+            ports: Vec::new(),
+            generated: true,
+        });
+        let endpoints = &mut snapshot.endpoints;
+        endpoints.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    }
+    snapshot.felix.wildcard_patterns.clear();
+    snapshot.felix.endpoint_to_host = EndpointToHostAction::Drop;
+    snapshot.sets.clear();
+    snapshot.tiers = vec![Tier {
+        metadata: metadata(DEFAULT_TIER),
+        order: 0.0,
+        default_action: DefaultAction::Deny,
+    }];
+    snapshot.policies = vec![Policy {
+        kind: PolicyKind::Enforced,
+        metadata: metadata(NAME),
+        tier: Arc::from(DEFAULT_TIER),
+        order: None,
+        selector: Arc::new(Selector::all()),
+        selects_no_host: false,
+        applies_ingress: true,
+        applies_egress: true,
+        ingress: Vec::new(),
+        egress: Vec::new(),
+        stage: Stage::Normal {
+            apply_on_forward: true,
+        },
+    }];
+    snapshot
+}

@@ -1,0 +1,352 @@
+//! What operators order through the control socket.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    super::{
+        control::{Answer, Caller, Done, Request},
+        preflight::Preflight,
+        ssh::{Session, Ssh},
+        state::{Cause, Entry, Held, Outcome, Panic},
+        status::unix_ms,
+        summary::chain,
+    },
+    Daemon,
+};
+use crate::{model::Snapshot, reference, validate::Scope};
+
+impl Daemon {
+    pub(super) async fn obey(&mut self, request: Request) -> Answer {
+        match request {
+            Request::Status => {
+                self.publish();
+                Answer::Status(Box::new(self.report.lock().clone()))
+            }
+            Request::Monitor => Answer::Failed("there is nothing to listen to".to_owned()),
+            Request::Try {
+                policy_dir,
+                timeout_ms,
+                caller,
+            } => {
+                let timeout = Duration::from_millis(timeout_ms);
+                self.begin_trial(&policy_dir, timeout, &caller).await
+            }
+            Request::Confirm { force } => self.confirm(force).await,
+            Request::Rollback { generation, caller } => self.roll_back(generation, &caller).await,
+            Request::Panic => self.panic().await,
+            Request::Resume { caller } => self.resume(&caller).await,
+            Request::HandOver if self.options.policy_dir.is_none() => {
+                log::info!("handing over to the daemon");
+                self.done("handed over".to_owned(), Vec::new())
+            }
+            Request::HandOver => Answer::Refused(vec!["a daemon runs already".to_owned()]),
+        }
+    }
+
+    /// The generation in force.
+    pub(super) fn generation(&self) -> u32 {
+        let generation = self.reconciler.in_force();
+        generation.map_or(0, |generation| generation.description.generation)
+    }
+
+    fn done(&self, text: String, warnings: Vec<String>) -> Answer {
+        Answer::Done(Done {
+            generation: self.generation(),
+            text,
+            warnings,
+        })
+    }
+
+    async fn roll_back(&mut self, generation: Option<u32>, caller: &Caller) -> Answer {
+        if self.state.journal().trial.is_some() && generation.is_none() {
+            return match self.end_trial().await {
+                Ok(back_to) => {
+                    log::warn!("the trial was ended: generation {back_to} is back");
+                    let text = format!("the trial is over: generation {back_to} is back");
+                    self.done(text, Vec::new())
+                }
+                Err(error) => Answer::Failed(error),
+            };
+        }
+        let target = match self.target(generation) {
+            Ok(target) => target,
+            Err(refusal) => return refusal,
+        };
+        let policy = match self.state.policy(&target) {
+            Ok(policy) => policy,
+            Err(error) => return Answer::Failed(chain(&error)),
+        };
+        let loaded = self
+            .loader
+            .load(&policy.files, &self.node, Scope::Directory);
+        let Some(snapshot) = &loaded.snapshot else {
+            return Answer::Failed(format!(
+                "generation {} is not valid for this version of hep",
+                target.generation
+            ));
+        };
+        let warnings = match self.preflight(snapshot, caller).await {
+            Ok(warnings) => warnings,
+            Err(reasons) => return Answer::Refused(reasons),
+        };
+        if let Err(error) = self.enforce_loaded(loaded, &[]).await {
+            return Answer::Failed(format!("the policy in force stays: {}", chain(&error)));
+        }
+        let to = target.generation;
+        let entry = self.entry(&policy, Cause::Rollback { to }, Outcome::Applied);
+        let directory = self.directory_checksum();
+        let is_directory = directory.as_ref() == Some(&entry.checksum);
+        let held = (!is_directory).then(|| Held {
+            since_unix_ms: unix_ms(),
+            generation: to,
+            directory,
+        });
+        let is_held = held.is_some();
+        let former = self.state.journal().in_force;
+        let kept = self.state.keep(&policy, entry, |journal| {
+            if let Some(former) = former {
+                journal.set_outcome(former, Outcome::RolledBack);
+            }
+            journal.held = held;
+        });
+        if let Err(error) = kept {
+            return Answer::Failed(format!(
+                "generation {to} is back, but that cannot be noted: {}",
+                chain(&error)
+            ));
+        }
+        log::warn!("generation {to} was brought back");
+        let mut text = format!("generation {to} is back");
+        if is_held {
+            text.push_str(
+                "; the policy directory is not followed until its content changes, or until \
+                 `hep resume`",
+            );
+        }
+        self.done(text, warnings)
+    }
+
+    /// What to go back to.
+    fn target(&self, generation: Option<u32>) -> Result<Entry, Answer> {
+        let journal = self.state.journal();
+        if journal.panic.is_some() {
+            return Err(Answer::Refused(vec![
+                "panic: only failsafes and established flows pass; `hep resume` first".to_owned(),
+            ]));
+        }
+        if journal.trial.is_some() {
+            return Err(Answer::Refused(vec![
+                "a policy is on trial; `hep confirm`, or `hep rollback` without a generation, first"
+                    .to_owned(),
+            ]));
+        }
+        let target = match generation {
+            None => journal
+                .previous()
+                .ok_or("there is no earlier policy; see `hep history`".to_owned()),
+            Some(generation) => journal
+                .at(generation)
+                .filter(|_known| generation <= self.generation())
+                .ok_or(format!(
+                    "generation {generation} is not kept; see `hep history`"
+                )),
+        };
+        let target = target.map_err(Answer::Failed)?;
+        if Some(target.generation) == journal.in_force {
+            let generation = target.generation;
+            return Err(Answer::Failed(format!(
+                "the policy of generation {generation} is in force"
+            )));
+        }
+        Ok(target.clone())
+    }
+
+    async fn panic(&mut self) -> Answer {
+        if self.state.journal().panic.is_some() {
+            return self.done(
+                "panic is on already; `hep resume` ends it".to_owned(),
+                Vec::new(),
+            );
+        }
+        let Some(snapshot) = &self.snapshot else {
+            return Answer::Failed("no policy is in force".to_owned());
+        };
+        let mut warnings = Vec::new();
+        if snapshot.felix.failsafe_inbound.is_empty() {
+            warnings.push(
+                "there is no inbound failsafe: nothing new comes in, not even SSH".to_owned(),
+            );
+        }
+        let noted = self.state.update(|journal| {
+            journal.panic = Some(Panic {
+                since_unix_ms: unix_ms(),
+            });
+        });
+        if let Err(error) = noted {
+            warnings.push(format!(
+                "it does not outlast a restart of the daemon: {}",
+                chain(&error)
+            ));
+        }
+        self.reconciler.set_panic(true);
+        log::warn!("panic: only failsafes and established flows pass until `hep resume`");
+        if self.state.journal().trial.is_some() {
+            // What comes back after the panic is the policy before the trial.
+            if let Err(error) = self.end_trial().await {
+                return Answer::Failed(error);
+            }
+        } else if let Err(error) = self.enforce_anew().await {
+            return Answer::Failed(format!("{error}; that is tried again"));
+        }
+        self.done(
+            "only failsafes and established flows pass; `hep resume` ends that".to_owned(),
+            warnings,
+        )
+    }
+
+    async fn resume(&mut self, caller: &Caller) -> Answer {
+        if self.state.journal().panic.is_some() {
+            return self.end_panic().await;
+        }
+        if self.state.journal().held.is_none() {
+            return self.done("the policy directory is followed".to_owned(), Vec::new());
+        }
+        self.look_at_directory().await;
+        let Some(watch) = &self.watch else {
+            self.note("the hold", |journal| journal.held = None);
+            return self.done(
+                "the daemon will follow the policy directory".to_owned(),
+                Vec::new(),
+            );
+        };
+        let policy = self.below_policy_dir(watch.files().to_vec());
+        let started = Instant::now();
+        let loaded = self
+            .loader
+            .load(&policy.files, &self.node, Scope::Directory);
+        let warnings = match &loaded.snapshot {
+            Some(snapshot) => match self.preflight(snapshot, caller).await {
+                Ok(warnings) => warnings,
+                Err(reasons) => return Answer::Refused(reasons),
+            },
+            None => Vec::new(),
+        };
+        match self.load(policy, Cause::Resume, started).await {
+            Ok(()) => self.done(
+                "the policy directory is followed again".to_owned(),
+                warnings,
+            ),
+            Err(error) => Answer::Failed(format!("the policy in force stays: {}", chain(&error))),
+        }
+    }
+
+    async fn end_panic(&mut self) -> Answer {
+        self.reconciler.set_panic(false);
+        if let Err(error) = self.enforce_anew().await {
+            self.reconciler.set_panic(true);
+            return Answer::Failed(format!("the panic goes on: {error}"));
+        }
+        self.note("the end of the panic", |journal| journal.panic = None);
+        log::warn!("the panic is over");
+        self.follow_pending().await;
+        let text = match &self.state.journal().held {
+            None => "the panic is over; the policy directory is followed".to_owned(),
+            Some(held) => format!(
+                "the panic is over; generation {} is held as before, a second `hep resume` ends \
+                 that",
+                held.generation
+            ),
+        };
+        self.done(text, Vec::new())
+    }
+
+    /// Brings the snapshot that is meant into force as it is to be enforced now.
+    async fn enforce_anew(&mut self) -> Result<(), String> {
+        let Some(snapshot) = self.snapshot.take() else {
+            return Err("no policy is in force".to_owned());
+        };
+        let outcome = self.reconciler.enforce(&snapshot, true).await;
+        self.snapshot = Some(snapshot);
+        match outcome {
+            Ok(enforced) => {
+                self.succeeded(&enforced);
+                Ok(())
+            }
+            Err(error) => {
+                self.fail(&error);
+                Err(chain(&error))
+            }
+        }
+    }
+
+    /// What a policy would do to administrators' sessions: warnings, or reasons to refuse it.
+    ///
+    /// The session that the caller is logged in by refuses. Other connections to an SSH server are
+    /// only told of if the caller's is known, since anybody can hold one open who guesses passwords;
+    /// if it is not known, each of them may be the caller's.
+    pub(super) async fn preflight(
+        &self,
+        snapshot: &Snapshot,
+        caller: &Caller,
+    ) -> Result<Vec<String>, Vec<String>> {
+        let ssh = Ssh::now();
+        let own = ssh.session_of(caller);
+        let completed = self.reconciler.completed(snapshot);
+        let interfaces = &self.reconciler.network().interfaces;
+        let options = reference::Options {
+            nd_exempt: self.options.nd_exempt,
+            bypass_mark: self.options.bypass_mark,
+        };
+        let preflight = Preflight::new(
+            &completed,
+            &self.options.node,
+            interfaces,
+            options,
+            self.options.revalidate,
+        );
+        let is_own = |session: &Session| {
+            let own = own.as_ref();
+            own.is_some_and(|own| (own.peer, own.local) == (session.peer, session.local))
+        };
+        let mut others = ssh.sessions.clone();
+        others.retain(|session| !is_own(session));
+        let (mut refusals, mut warnings) = (Vec::new(), Vec::new());
+        if let Some(session) = &own {
+            let interface = self.interface_of(session).await;
+            refusals.extend(preflight.objection(session, &interface, "your SSH session"));
+        }
+        for session in &others {
+            let interface = self.interface_of(session).await;
+            let objection = preflight.objection(session, &interface, "the SSH session");
+            if own.is_some() {
+                warnings.extend(objection);
+            } else {
+                refusals.extend(objection);
+            }
+        }
+        if caller.force {
+            refusals.append(&mut warnings);
+            Ok(refusals)
+        } else if refusals.is_empty() {
+            Ok(warnings)
+        } else {
+            Err(refusals)
+        }
+    }
+
+    /// Name of the interface that a session goes over.
+    async fn interface_of(&self, session: &Session) -> String {
+        let towards = self.network.interface_towards(session.peer.0).await;
+        let interfaces = &self.reconciler.network().interfaces;
+        let by_route = interfaces.iter().find(|it| Some(it.ifindex) == towards);
+        let by_address = || {
+            let mut all = interfaces.iter();
+            all.find(|interface| interface.addresses.contains(&session.local.0))
+        };
+        by_route
+            .or_else(by_address)
+            .map_or_else(String::new, |interface| interface.name.to_string())
+    }
+}

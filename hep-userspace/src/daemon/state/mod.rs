@@ -1,0 +1,363 @@
+//! The state directory: the policies that were in force last, what was decided about them, and the
+//! lock that keeps a second daemon out.
+//!
+//! | name | is |
+//! | --- | --- |
+//! | `lock` | held by the daemon while it runs |
+//! | `journal` | [`Journal`], with its checksum |
+//! | `snapshots/N` | the policy that came into force with generation N, with its checksum |
+//!
+//! Every file is replaced as a whole: written beside its place, synced, renamed, and the directory
+//! synced, so that a reader finds the old or the new one, also after a loss of power.
+
+mod clock;
+mod journal;
+mod snapshot;
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, BufWriter, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FlockOperation, flock};
+use sha2::{Digest, Sha256};
+
+use crate::source;
+
+pub use clock::Moment;
+pub use journal::{Cause, Entry, Held, Journal, Outcome, Panic, Settings, Trial};
+use snapshot::Head;
+pub use snapshot::Policy;
+
+const LOCK: &str = "lock";
+const JOURNAL: &str = "journal";
+const SNAPSHOTS: &str = "snapshots";
+/// First word of the journal's file, with the version of the frame around the JSON.
+const MAGIC: &str = "hep-journal-1";
+
+/// Why the state directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// A file or directory could not be made, read or written.
+    #[error("{}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// Another daemon has it.
+    #[error("{} belongs to a running hep daemon", .0.display())]
+    Busy(PathBuf),
+    /// What is there does not match its checksum.
+    #[error("{} is damaged", .0.display())]
+    Damaged(PathBuf),
+}
+
+fn fail(path: &Path) -> impl FnOnce(io::Error) -> StateError {
+    let path = path.to_path_buf();
+    move |source| StateError::Io { path, source }
+}
+
+/// The state directory, locked.
+#[derive(Debug)]
+pub struct StateDirectory {
+    directory: PathBuf,
+    /// How many good policies are kept.
+    keep: usize,
+    journal: Journal,
+    _lock: File,
+}
+
+impl StateDirectory {
+    /// Makes the directory if it is missing, locks it until the value is dropped, and reads the
+    /// journal; a damaged one is made anew from the snapshots.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Busy`] if another daemon has it, [`StateError::Io`] if it cannot be used.
+    pub fn open(directory: &Path, keep: usize) -> Result<Self, StateError> {
+        let lock = lock(directory)?;
+        let journal = match read_journal(directory) {
+            Ok(journal) => journal,
+            Err(StateError::Damaged(path)) => {
+                log::error!(
+                    "{} is damaged and is made anew from the snapshots: what was decided about a \
+                     trial, a rollback or a panic is not known any more",
+                    path.display()
+                );
+                rebuilt(directory)?
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            directory: directory.to_path_buf(),
+            keep,
+            journal,
+            _lock: lock,
+        })
+    }
+
+    /// What was decided.
+    #[must_use]
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Changes the journal, on disk first.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Io`]; nothing has changed then.
+    pub fn update(&mut self, change: impl FnOnce(&mut Journal)) -> Result<(), StateError> {
+        let mut journal = self.journal.clone();
+        change(&mut journal);
+        let removed = journal.prune(self.keep);
+        if journal == self.journal {
+            return Ok(());
+        }
+        journal.format = journal::FORMAT;
+        let json = serde_json::to_vec_pretty(&journal)
+            .map_err(|error| fail(&self.directory)(error.into()))?;
+        replace(&self.directory, JOURNAL, |out| {
+            writeln!(out, "{MAGIC} {}", snapshot::hex(&Sha256::digest(&json)))?;
+            out.write_all(&json)
+        })?;
+        self.journal = journal;
+        for entry in removed {
+            let path = snapshot_path(&self.directory, entry.generation);
+            if let Err(error) = fs::remove_file(&path) {
+                log::debug!("{}: {error}", path.display());
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a policy that has come into force; with `change` the journal is told of it, too.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Io`]; the journal is as it was then.
+    pub fn keep(
+        &mut self,
+        policy: &Policy,
+        entry: Entry,
+        change: impl FnOnce(&mut Journal),
+    ) -> Result<(), StateError> {
+        let head = Head::new(
+            policy,
+            entry.generation,
+            entry.since_unix_ms,
+            entry.cause,
+            entry.resources,
+        );
+        let directory = self.directory.join(SNAPSHOTS);
+        make_directory(&directory)?;
+        replace(&directory, &entry.generation.to_string(), |out| {
+            snapshot::write(out, &head, policy)
+        })?;
+        self.update(|journal| {
+            let generation = entry.generation;
+            // A lost journal may have left a snapshot of this number.
+            journal.entries.retain(|old| old.generation != generation);
+            journal.entries.push(entry);
+            journal.in_force = Some(generation);
+            change(journal);
+        })
+    }
+
+    /// The policy of an entry.
+    ///
+    /// # Errors
+    ///
+    /// As [`policy`].
+    pub fn policy(&self, entry: &Entry) -> Result<Policy, StateError> {
+        policy(&self.directory, entry)
+    }
+}
+
+/// What was decided in a state directory that may be another process's.
+///
+/// # Errors
+///
+/// [`StateError::Damaged`] if it is not what was written, [`StateError::Io`] if it cannot be read.
+pub fn read_journal(directory: &Path) -> Result<Journal, StateError> {
+    let path = directory.join(JOURNAL);
+    let body = match fs::read(&path) {
+        Ok(body) => body,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Journal::default()),
+        Err(error) => return Err(fail(&path)(error)),
+    };
+    let end = body.iter().position(|&byte| byte == b'\n');
+    let parts = end.map(|end| body.split_at(end));
+    parts
+        .and_then(|(head, rest)| {
+            let json = rest.get(1..)?;
+            let expected = format!("{MAGIC} {}", snapshot::hex(&Sha256::digest(json)));
+            (head == expected.as_bytes()).then(|| serde_json::from_slice(json).ok())?
+        })
+        .ok_or(StateError::Damaged(path))
+}
+
+/// The files of the policy that is in force by a state directory's journal, if there is one.
+///
+/// # Errors
+///
+/// As [`read_journal`] and [`policy`].
+pub fn in_force(directory: &Path) -> Result<Option<Vec<source::File>>, StateError> {
+    let journal = read_journal(directory)?;
+    let head = journal.head();
+    head.map(|head| Ok(policy(directory, head)?.files))
+        .transpose()
+}
+
+/// The policy of an entry of a state directory's journal.
+///
+/// # Errors
+///
+/// [`StateError::Damaged`] if it is not what was written, [`StateError::Io`] if it cannot be read.
+pub fn policy(directory: &Path, entry: &Entry) -> Result<Policy, StateError> {
+    let path = snapshot_path(directory, entry.generation);
+    let body = fs::read(&path).map_err(fail(&path))?.into();
+    let (_, policy) = snapshot::read(&body).ok_or(StateError::Damaged(path))?;
+    // Files that were on trial are in the policy directory once they are confirmed.
+    Ok(if policy.base == entry.base {
+        policy
+    } else {
+        policy.rebased(&entry.base)
+    })
+}
+
+/// Removes what a daemon keeps in its state directory, and the directory if nothing else is in it.
+///
+/// # Errors
+///
+/// [`StateError::Busy`] if a daemon runs, [`StateError::Io`] if something cannot be removed.
+pub fn remove(directory: &Path) -> Result<(), StateError> {
+    if !directory.exists() {
+        return Ok(());
+    }
+    let _lock = lock(directory)?;
+    let snapshots = directory.join(SNAPSHOTS);
+    ignore_missing(fs::remove_dir_all(&snapshots)).map_err(fail(&snapshots))?;
+    for name in [JOURNAL, "journal.new", LOCK] {
+        let path = directory.join(name);
+        ignore_missing(fs::remove_file(&path)).map_err(fail(&path))?;
+    }
+    match fs::remove_dir(directory) {
+        Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => {
+            Err(fail(directory)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn make_directory(path: &Path) -> Result<(), StateError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(fail(path))
+}
+
+fn lock(directory: &Path) -> Result<File, StateError> {
+    make_directory(directory)?;
+    let path = directory.join(LOCK);
+    let lock = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(fail(&path))?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(StateError::Busy(directory.to_path_buf())),
+        Err(error) => Err(fail(&path)(error.into())),
+    }
+}
+
+fn snapshot_path(directory: &Path, generation: u32) -> PathBuf {
+    directory.join(SNAPSHOTS).join(generation.to_string())
+}
+
+/// Puts a file in its place, whole and on disk.
+fn replace(
+    directory: &Path,
+    name: &str,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), StateError> {
+    let path = directory.join(name);
+    let fresh = directory.join(format!("{name}.new"));
+    let put = || {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&fresh)?;
+        let mut out = BufWriter::new(file);
+        write(&mut out)?;
+        out.into_inner()?.sync_all()?;
+        fs::rename(&fresh, &path)?;
+        File::open(directory)?.sync_all()
+    };
+    put().map_err(fail(&path))
+}
+
+/// A journal from the snapshots that are whole. A trial whose end is not known was not confirmed.
+fn rebuilt(directory: &Path) -> Result<Journal, StateError> {
+    let snapshots = directory.join(SNAPSHOTS);
+    let mut entries = Vec::new();
+    let found = match fs::read_dir(&snapshots) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Journal::default()),
+        Err(error) => return Err(fail(&snapshots)(error)),
+    };
+    for file in found {
+        let path = file.map_err(fail(&snapshots))?.path();
+        let body = fs::read(&path).map_err(fail(&path))?.into();
+        let Some((head, policy)) = snapshot::read(&body) else {
+            log::warn!("{} is damaged and is skipped", path.display());
+            continue;
+        };
+        entries.push(Entry {
+            generation: head.generation,
+            since_unix_ms: head.since_unix_ms,
+            cause: head.cause,
+            outcome: match head.cause {
+                Cause::Try => Outcome::RolledBack,
+                Cause::Directory | Cause::Rollback { .. } | Cause::Resume => Outcome::Applied,
+            },
+            resources: head.resources,
+            checksum: policy.checksum(),
+            base: policy.base,
+        });
+    }
+    entries.sort_by_key(|entry| entry.generation);
+    let newest = entries.iter().rev().find(|entry| entry.is_good());
+    let in_force = newest.map(|entry| entry.generation);
+    Ok(Journal {
+        // It may have been brought back; the directory tells whether it is what is meant.
+        held: newest.map(|entry| Held {
+            since_unix_ms: entry.since_unix_ms,
+            generation: entry.generation,
+            directory: None,
+        }),
+        in_force,
+        entries,
+        ..Journal::default()
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! The state directory on a real file system.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::source;
+
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("hep-state-{name}-{}", std::process::id()));
+        Self(path)
+    }
+
+    fn open(&self) -> StateDirectory {
+        StateDirectory::open(&self.0, 3).expect("nobody has it")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+fn policy_with(text: &str) -> Policy {
+    Policy {
+        base: PathBuf::from("/p"),
+        files: vec![source::File {
+            path: Arc::from(Path::new("/p/a.yaml")),
+            text: text.as_bytes().to_vec().into(),
+        }],
+    }
+}
+
+fn entry(generation: u32, cause: Cause, policy: &Policy) -> Entry {
+    Entry {
+        generation,
+        since_unix_ms: u64::from(generation),
+        cause,
+        outcome: if cause == Cause::Try {
+            Outcome::Confirmed
+        } else {
+            Outcome::Applied
+        },
+        resources: 1,
+        checksum: policy.checksum(),
+        base: policy.base.clone(),
+    }
+}
+
+fn keep(state: &mut StateDirectory, generation: u32, cause: Cause) {
+    let policy = policy_with(&generation.to_string());
+    let entry = entry(generation, cause, &policy);
+    state.keep(&policy, entry, |_| {}).expect("can be written");
+}
+
+#[test]
+fn a_second_daemon_is_kept_out_until_the_first_is_gone() {
+    let scratch = Scratch::new("lock");
+    let first = scratch.open();
+    let second = StateDirectory::open(&scratch.0, 3);
+    assert!(matches!(second, Err(StateError::Busy(_))));
+    assert!(matches!(remove(&scratch.0), Err(StateError::Busy(_))));
+    drop(first);
+    drop(scratch.open());
+    remove(&scratch.0).expect("nobody has it");
+    assert!(!scratch.0.exists());
+}
+
+#[test]
+fn what_was_kept_is_there_after_a_restart_and_the_oldest_go() {
+    let scratch = Scratch::new("keep");
+    let mut state = scratch.open();
+    assert_eq!(state.journal(), &Journal::default());
+    for generation in 1..=5 {
+        keep(&mut state, generation, Cause::Directory);
+    }
+    drop(state);
+    let state = scratch.open();
+    let kept: Vec<u32> = state
+        .journal()
+        .entries
+        .iter()
+        .map(|e| e.generation)
+        .collect();
+    assert_eq!(kept, [3, 4, 5]);
+    let head = state.journal().head().expect("one is in force");
+    assert_eq!(state.policy(head).expect("it is whole"), policy_with("5"));
+    assert!(!snapshot_path(&scratch.0, 2).exists());
+    drop(state);
+    remove(&scratch.0).expect("nobody has it");
+    assert!(!scratch.0.exists());
+}
+
+#[test]
+fn a_torn_or_changed_snapshot_is_told_from_a_whole_one() {
+    let scratch = Scratch::new("torn");
+    let mut state = scratch.open();
+    keep(&mut state, 1, Cause::Directory);
+    let path = snapshot_path(&scratch.0, 1);
+    let body = fs::read(&path).expect("it was written");
+    fs::write(&path, &body[..body.len() - 1]).expect("can be written");
+    let head = state.journal().head().expect("one is in force");
+    assert!(matches!(state.policy(head), Err(StateError::Damaged(_))));
+}
+
+#[test]
+fn files_of_a_confirmed_trial_are_found_below_the_policy_directory() {
+    let scratch = Scratch::new("rebase");
+    let mut state = scratch.open();
+    let policy = policy_with("x").rebased(Path::new("/new"));
+    let mut entry = entry(1, Cause::Try, &policy);
+    entry.base = PathBuf::from("/p");
+    state
+        .keep(&policy, entry.clone(), |_| {})
+        .expect("can be written");
+    assert_eq!(state.policy(&entry).expect("it is whole"), policy_with("x"));
+}
+
+#[test]
+fn a_damaged_journal_is_made_anew_and_holds_the_newest_good_policy() {
+    let scratch = Scratch::new("journal");
+    let mut state = scratch.open();
+    keep(&mut state, 1, Cause::Directory);
+    keep(&mut state, 2, Cause::Directory);
+    keep(&mut state, 3, Cause::Try);
+    drop(state);
+    let path = scratch.0.join(JOURNAL);
+    let mut body = fs::read(&path).expect("it was written");
+    let last = body.len() - 2;
+    body[last] ^= 1;
+    fs::write(&path, body).expect("can be written");
+    assert!(matches!(
+        read_journal(&scratch.0),
+        Err(StateError::Damaged(_))
+    ));
+    let state = scratch.open();
+    let journal = state.journal();
+    let outcomes: Vec<_> = journal
+        .entries
+        .iter()
+        .map(|entry| (entry.generation, entry.outcome))
+        .collect();
+    let applied = Outcome::Applied;
+    assert_eq!(
+        outcomes,
+        [(1, applied), (2, applied), (3, Outcome::RolledBack)]
+    );
+    assert_eq!(journal.in_force, Some(2));
+    assert_eq!(journal.held.as_ref().map(|held| held.generation), Some(2));
+}
+
+#[test]
+fn an_update_that_changes_nothing_writes_nothing() {
+    let scratch = Scratch::new("same");
+    let mut state = scratch.open();
+    keep(&mut state, 1, Cause::Directory);
+    let written = || {
+        let metadata = fs::metadata(scratch.0.join(JOURNAL)).expect("it was written");
+        metadata.modified().expect("the file system knows")
+    };
+    let before = written();
+    state.update(|_| {}).expect("nothing to do");
+    assert_eq!(written(), before);
+}

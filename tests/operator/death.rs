@@ -1,0 +1,181 @@
+//! Whatever dies during a trial, the policy before comes back in time.
+
+use std::time::{Duration, Instant};
+
+use hep_tests::{
+    address::Net,
+    daemon::Daemon,
+    policy::Directory,
+    probe::{PATIENCE, time_until},
+    site::Site,
+};
+use hep_userspace::daemon::state::StateDirectory;
+
+use crate::{client::Client, directory, expect_only, only, wait_for_end};
+
+/// Longer than a busy machine takes to load the programs anew.
+const TIMEOUT: Duration = Duration::from_secs(12);
+/// How late the policy before may be back.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A daemon with a policy on trial since a moment ago.
+struct Scene {
+    site: Site,
+    daemon: Daemon,
+    client: Client,
+    begun: Instant,
+    _new: Directory,
+}
+
+impl Scene {
+    #[track_caller]
+    fn new(is_terminal: bool) -> Self {
+        Self::lasting(TIMEOUT, is_terminal)
+    }
+
+    #[track_caller]
+    fn lasting(timeout: Duration, is_terminal: bool) -> Self {
+        let site = Site::new();
+        let daemon = Daemon::start(&site.host, &only(80));
+        expect_only(&site, "before", 80);
+        let new = directory(&only(81));
+        let begin = if is_terminal {
+            Client::start_on_terminal
+        } else {
+            Client::start
+        };
+        let client = begin(&site, &daemon, &new, timeout);
+        let begun = Instant::now();
+        expect_only(&site, "on trial", 81);
+        Self {
+            site,
+            daemon,
+            client,
+            begun,
+            _new: new,
+        }
+    }
+
+    /// Asserts that the policy before is back, in time and not long before.
+    #[track_caller]
+    fn comes_back(&self, what: &str) {
+        let net = &Net::both()[0];
+        let is_open = || time_until(&self.site, net.client, net.host, 80, true) < PATIENCE;
+        while !is_open() && self.begun.elapsed() < TIMEOUT + GRACE {}
+        let took = self.begun.elapsed();
+        println!(
+            "{what}: back after {:.1} s of {} s",
+            took.as_secs_f64(),
+            TIMEOUT.as_secs()
+        );
+        assert!(
+            took < TIMEOUT + GRACE && took + GRACE > TIMEOUT,
+            "{what}: {took:?}\n{}",
+            self.daemon.log()
+        );
+        wait_for_end(&self.daemon);
+        expect_only(&self.site, what, 80);
+    }
+}
+
+/// The client is killed.
+#[test]
+fn the_policy_before_comes_back_when_the_client_dies() {
+    let mut scene = Scene::new(false);
+    scene.client.kill_session();
+    scene.comes_back("client killed");
+}
+
+/// The terminal hangs up, as when an SSH session breaks.
+#[test]
+fn the_policy_before_comes_back_when_the_session_dies() {
+    let mut scene = Scene::new(true);
+    scene.client.kill_session();
+    scene.comes_back("session killed");
+}
+
+/// The daemon is killed and started again while the trial goes on.
+#[test]
+fn the_policy_before_comes_back_when_the_daemon_dies() {
+    let mut scene = Scene::new(false);
+    scene.daemon.crash();
+    expect_only(&scene.site, "nobody is there", 81);
+    scene.daemon.spawn();
+    scene.comes_back("daemon killed");
+    assert_eq!(scene.client.code(), 6, "{}", scene.client.said());
+}
+
+/// Everything dies, and the daemon starts when the trial should have ended: the policy before is
+/// in force before it says that it is ready.
+#[test]
+fn a_daemon_that_starts_too_late_brings_the_policy_before_back_first() {
+    let mut scene = Scene::new(false);
+    scene.client.kill_session();
+    scene.daemon.crash();
+    std::thread::sleep((TIMEOUT + GRACE).saturating_sub(scene.begun.elapsed()));
+    expect_only(&scene.site, "nobody is there", 81);
+    scene.daemon.spawn();
+    scene.daemon.wait_for(3);
+    expect_only(&scene.site, "ready", 80);
+    let log = scene.daemon.log();
+    assert!(log.contains("not confirmed in time"), "{log}");
+}
+
+/// While no daemon runs, the client itself brings the policy before back.
+#[test]
+fn the_client_goes_back_if_no_daemon_does() {
+    let mut scene = Scene::new(false);
+    scene.daemon.crash();
+    assert_eq!(scene.client.code(), 6, "{}", scene.client.said());
+    expect_only(&scene.site, "daemon killed for good", 80);
+    let said = scene.client.said();
+    assert!(said.contains("no daemon runs"), "{said}");
+}
+
+/// The network namespace goes with all that is in it, as when a container is restarted.
+#[test]
+fn the_policy_before_comes_back_when_the_namespace_dies() {
+    let Scene {
+        site,
+        mut daemon,
+        mut client,
+        begun,
+        _new,
+    } = Scene::new(false);
+    client.kill_session();
+    daemon.crash();
+    drop(site);
+    let site = Site::new();
+    daemon.move_to(&site.host);
+    daemon.spawn();
+    daemon.wait_for(3);
+    expect_only(&site, "on trial there, too", 81);
+    let scene = Scene {
+        site,
+        daemon,
+        client,
+        begun,
+        _new,
+    };
+    scene.comes_back("namespace killed");
+}
+
+/// A restart of the host ends the trial at once: the policy before is in force from the start, also
+/// if the time is not over.
+#[test]
+fn a_restart_of_the_host_ends_the_trial() {
+    let mut scene = Scene::lasting(Duration::from_secs(600), false);
+    scene.client.kill_session();
+    scene.daemon.crash();
+    // What a restart leaves: no pins, no programs, and another name for the kernel's run.
+    let state = StateDirectory::open(&scene.daemon.state_dir(), 10);
+    let another = state.expect("no daemon runs").update(|journal| {
+        let trial = journal.trial.as_mut().expect("it runs");
+        trial.began.boot_id = "another".to_owned();
+    });
+    another.expect("can be written");
+    std::fs::remove_dir_all(scene.daemon.bpffs()).expect("they are there");
+    scene.daemon.spawn();
+    scene.daemon.wait_for(3);
+    expect_only(&scene.site, "after the restart", 80);
+}

@@ -1,0 +1,113 @@
+//! `hep panic`.
+
+use hep_tests::{
+    address::Net,
+    daemon::Daemon,
+    eventually,
+    policy::documents,
+    probe::{
+        Connection,
+        Heard::{Answer, Nothing},
+        PATIENCE, tcp,
+    },
+    site::Site,
+};
+use serde_json::Value;
+
+use crate::{expect_only, only};
+
+/// Asserts that only failsafes pass, on an interface with an endpoint and on one without, for the
+/// host's own traffic and for what it forwards.
+#[track_caller]
+fn expect_panic(site: &Site, what: &str) {
+    let probes: Vec<_> = Net::both()
+        .iter()
+        .flat_map(|net| {
+            [
+                (tcp(net.client, net.host, 22), Answer),
+                (tcp(net.client, net.host, 80), Nothing),
+                (tcp(net.host, net.client, 443), Nothing),
+                (tcp(net.inner, net.host_inside, 80), Nothing),
+                (tcp(net.inner, net.client, 80), Nothing),
+                (tcp(net.client, net.inner, 80), Nothing),
+            ]
+        })
+        .collect();
+    site.expect(what, &probes);
+}
+
+/// Only failsafes and established flows pass, on every interface; that survives a crash and a
+/// restart, and ends with `hep resume`.
+#[test]
+fn a_panic_leaves_failsafes_and_established_flows() {
+    let site = Site::new();
+    let mut daemon = Daemon::start(&site.host, &only(80));
+    let mut connections: Vec<Connection> = Net::both()
+        .iter()
+        .flat_map(|net| {
+            [
+                Connection::open(&site, net.client, net.host, 80),
+                // Over an interface that no endpoint owns, and that nobody has followed.
+                Connection::open(&site, net.inner, net.host_inside, 80),
+            ]
+        })
+        .collect();
+    let mut all_go_on = |what: &str| {
+        for connection in &mut connections {
+            assert!(
+                connection.forth(PATIENCE) && connection.back(PATIENCE),
+                "{what}: {connection:?}"
+            );
+        }
+    };
+    all_go_on("before");
+    let _said = daemon.hep(&["panic"]).exits(0).says("hep resume");
+    expect_panic(&site, "panic");
+    all_go_on("panic");
+    let _said = daemon.hep(&["status"]).exits(0).says("panic: for");
+    assert!(daemon.status()["panic"]["sinceUnixMs"].as_u64() > Some(0));
+    let _said = daemon.hep(&["panic"]).exits(0).says("already");
+    let _said = daemon.hep(&["rollback"]).exits(5).says("hep resume");
+
+    daemon.crash();
+    daemon.spawn();
+    daemon.wait_for(3);
+    expect_panic(&site, "after a crash");
+    all_go_on("after a crash");
+    // A change of the directory does not end it.
+    daemon.directory().write("all.yaml", &documents(&only(81)));
+    let noted = eventually(PATIENCE, || daemon.status()["directoryChanged"] == true);
+    assert!(noted, "{}", daemon.log());
+    expect_panic(&site, "the directory changed");
+
+    let _said = daemon.hep(&["resume"]).exits(0).says("the panic is over");
+    assert_eq!(daemon.status()["panic"], Value::Null);
+    expect_only(&site, "resumed", 81);
+}
+
+/// It needs no daemon, and holds for the next one; a trial ends with it.
+#[test]
+fn a_panic_needs_no_daemon_and_ends_a_trial() {
+    let site = Site::new();
+    let mut daemon = Daemon::start(&site.host, &only(80));
+    let new = crate::directory(&only(81));
+    let arguments = ["try", "--policy-dir", &crate::path(&new), "--detach"];
+    let _said = daemon.hep(&arguments).exits(0);
+    daemon.crash();
+    let _said = daemon.hep(&["panic"]).exits(0);
+    expect_panic(&site, "without a daemon");
+    let _said = daemon.hep(&["status"]).exits(0).says("panic: for");
+    daemon.spawn();
+    daemon.wait_for(4);
+    expect_panic(&site, "with one");
+    let _said = daemon.hep(&["resume"]).exits(0);
+    expect_only(&site, "resumed", 80);
+}
+
+/// Where no daemon ever ran, there is nothing to do it with (exit 4).
+#[test]
+fn a_panic_without_any_policy_says_what_to_do() {
+    let site = Site::new();
+    let daemon = Daemon::prepare(&site.host, &[]);
+    let _said = daemon.hep(&["panic"]).exits(4).says("no daemon listens");
+}
