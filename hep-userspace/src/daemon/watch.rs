@@ -28,6 +28,8 @@ use crate::source::{self, File, SourceError};
 const SETTLE: Duration = Duration::from_millis(50);
 /// A directory that never rests is looked at this long after its first change nevertheless.
 const SETTLE_LIMIT: Duration = Duration::from_millis(300);
+/// Files may come and go without rest for so long; then the directory is read as it is.
+const UNREST_LIMIT: Duration = Duration::from_secs(2);
 /// How long the kernel's notifications may take to reach us.
 const NOTIFICATION_DELAY: Duration = Duration::from_millis(5);
 /// How often the directory itself is looked for: it may vanish, or be replaced as a whole.
@@ -90,6 +92,8 @@ pub struct DirectoryWatch {
     touched: BTreeSet<PathBuf>,
     first_change: Option<Instant>,
     last_change: Instant,
+    /// When a file, directory or link last came, went, or got another name.
+    last_move: Option<Instant>,
     presence: Interval,
     rescan: Interval,
     accepted: Vec<File>,
@@ -111,6 +115,7 @@ impl DirectoryWatch {
             touched: BTreeSet::new(),
             first_change: None,
             last_change: Instant::now(),
+            last_move: None,
             presence: timer(PRESENCE),
             rescan: timer(RESCAN),
             accepted: Vec::new(),
@@ -155,14 +160,27 @@ impl DirectoryWatch {
         }
     }
 
-    /// Looks at the directory.
+    /// Looks at the directory, once nothing in it comes or goes: an editor has a file away for a
+    /// moment, and a mounted ConfigMap is another one from one file to the next.
     pub async fn read(&mut self) -> Found {
-        self.touched.clear();
-        let found = source::read_directory(&self.directory);
-        sleep(NOTIFICATION_DELAY).await;
-        while let Ok(event) = self.events.try_recv() {
-            self.note(event);
-        }
+        let deadline = Instant::now() + UNREST_LIMIT;
+        let found = loop {
+            self.note_all();
+            let rested = self.last_move.map(|last| last + SETTLE);
+            if let Some(rested) = rested.filter(|rested| Instant::now() < *rested.min(&deadline)) {
+                sleep_until(rested.min(deadline)).await;
+                continue;
+            }
+            self.touched.clear();
+            let start = Instant::now();
+            let found = source::read_directory(&self.directory);
+            sleep(NOTIFICATION_DELAY).await;
+            self.note_all();
+            let has_moved = self.last_move.is_some_and(|last| last >= start);
+            if !has_moved || Instant::now() >= deadline {
+                break found;
+            }
+        };
         let files = match found {
             Ok(files) => self.with_stand_ins(files),
             Err(_) if !self.directory.exists() => return Found::Held(Hold::Gone),
@@ -210,6 +228,13 @@ impl DirectoryWatch {
         !is_busy(path) && !fs::canonicalize(path).is_ok_and(|path| is_busy(&path))
     }
 
+    /// Takes note of what has happened until now.
+    fn note_all(&mut self) {
+        while let Ok(event) = self.events.try_recv() {
+            self.note(event);
+        }
+    }
+
     fn note(&mut self, event: notify::Result<Event>) {
         let Ok(event) = event else {
             self.lost_track();
@@ -250,8 +275,11 @@ impl DirectoryWatch {
         }
         if is_written {
             self.last_change = Instant::now();
-        } else {
-            self.mark_changed();
+            return;
+        }
+        self.mark_changed();
+        if !matches!(event.kind, EventKind::Access(_)) {
+            self.last_move = Some(self.last_change);
         }
     }
 
@@ -316,183 +344,4 @@ fn timer(period: Duration) -> Interval {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{fs::OpenOptions, io::Write as _};
-
-    use super::*;
-
-    const A: &str = "# a\n";
-
-    struct Directory(PathBuf);
-
-    impl Directory {
-        fn new(name: &str) -> Self {
-            let path =
-                std::env::temp_dir().join(format!("hep-watch-{name}-{}", std::process::id()));
-            fs::create_dir_all(&path).expect("temporary directories can be made");
-            Self(path)
-        }
-
-        fn write(&self, name: &str, text: &str) {
-            fs::write(self.0.join(name), text).expect("files can be written");
-        }
-    }
-
-    impl Drop for Directory {
-        fn drop(&mut self) {
-            drop(fs::remove_dir_all(&self.0));
-        }
-    }
-
-    fn texts(found: Found) -> Vec<(String, String)> {
-        let Found::Changed(files) = found else {
-            panic!("not changed: {found:?}");
-        };
-        files
-            .into_iter()
-            .map(|file| {
-                let name = file.path.file_name().expect("files have names");
-                (
-                    name.to_string_lossy().into_owned(),
-                    String::from_utf8(file.text.to_vec()).expect("the tests write UTF-8"),
-                )
-            })
-            .collect()
-    }
-
-    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
-        expected
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-            .collect()
-    }
-
-    async fn settles(watch: &mut DirectoryWatch) -> Duration {
-        let start = Instant::now();
-        tokio::time::timeout(Duration::from_secs(5), watch.changed())
-            .await
-            .expect("the change is noticed");
-        start.elapsed()
-    }
-
-    #[tokio::test]
-    async fn a_closed_file_counts_within_the_settle_time() {
-        let directory = Directory::new("closed");
-        let mut watch = DirectoryWatch::new(&directory.0);
-        assert!(matches!(watch.read().await, Found::Changed(files) if files.is_empty()));
-        directory.write("a.yaml", A);
-        assert!(settles(&mut watch).await < Duration::from_millis(200));
-        assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
-        assert!(matches!(watch.read().await, Found::Unchanged));
-    }
-
-    #[tokio::test]
-    async fn a_half_written_file_is_stood_in_for_by_its_earlier_text() {
-        let directory = Directory::new("half");
-        directory.write("a.yaml", "old\n");
-        let mut watch = DirectoryWatch::new(&directory.0);
-        assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", "old\n")]));
-        let mut options = OpenOptions::new();
-        let options = options.write(true).truncate(true).create(true);
-        let mut old = options
-            .open(directory.0.join("a.yaml"))
-            .expect("can be opened");
-        let mut new = options
-            .open(directory.0.join("new.yaml"))
-            .expect("can be opened");
-        old.write_all(b"- action: Allow\n").expect("can be written");
-        new.write_all(b"- action: Allow\n").expect("can be written");
-        directory.write("other.yaml", "x\n");
-        settles(&mut watch).await;
-        assert_eq!(
-            texts(watch.read().await),
-            pairs(&[("a.yaml", "old\n"), ("other.yaml", "x\n")])
-        );
-        old.write_all(b"  protocol: TCP\n").expect("can be written");
-        drop((old, new));
-        settles(&mut watch).await;
-        assert_eq!(
-            texts(watch.read().await),
-            pairs(&[
-                ("a.yaml", "- action: Allow\n  protocol: TCP\n"),
-                ("new.yaml", "- action: Allow\n"),
-                ("other.yaml", "x\n")
-            ])
-        );
-    }
-
-    #[tokio::test]
-    async fn a_renamed_and_a_removed_file_count() {
-        let directory = Directory::new("rename");
-        directory.write("a.yaml", A);
-        let mut watch = DirectoryWatch::new(&directory.0);
-        assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
-        directory.write(".b.swp", "b\n");
-        fs::rename(directory.0.join(".b.swp"), directory.0.join("b.yaml")).expect("can be renamed");
-        settles(&mut watch).await;
-        assert_eq!(
-            texts(watch.read().await),
-            pairs(&[("a.yaml", A), ("b.yaml", "b\n")])
-        );
-        fs::remove_file(directory.0.join("a.yaml")).expect("can be removed");
-        settles(&mut watch).await;
-        assert_eq!(texts(watch.read().await), pairs(&[("b.yaml", "b\n")]));
-    }
-
-    #[tokio::test]
-    async fn an_emptied_or_vanished_directory_is_held_and_its_return_is_noticed() {
-        let directory = Directory::new("held");
-        directory.write("a.yaml", A);
-        let mut watch = DirectoryWatch::new(&directory.0);
-        assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
-        fs::remove_file(directory.0.join("a.yaml")).expect("can be removed");
-        settles(&mut watch).await;
-        assert!(matches!(watch.read().await, Found::Held(Hold::Empty)));
-        fs::remove_dir(&directory.0).expect("can be removed");
-        settles(&mut watch).await;
-        assert!(matches!(watch.read().await, Found::Held(Hold::Gone)));
-        fs::create_dir(&directory.0).expect("can be made");
-        directory.write("b.yaml", "b\n");
-        settles(&mut watch).await;
-        assert_eq!(texts(watch.read().await), pairs(&[("b.yaml", "b\n")]));
-        directory.write("b.yaml", "c\n");
-        settles(&mut watch).await;
-        assert_eq!(texts(watch.read().await), pairs(&[("b.yaml", "c\n")]));
-    }
-
-    #[tokio::test]
-    async fn a_directory_replaced_between_two_looks_is_watched_again() {
-        let directory = Directory::new("replaced");
-        directory.write("a.yaml", A);
-        let mut watch = DirectoryWatch::new(&directory.0);
-        assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
-        fs::remove_file(directory.0.join("a.yaml")).expect("can be removed");
-        fs::remove_dir(&directory.0).expect("can be removed");
-        fs::create_dir(&directory.0).expect("can be made");
-        settles(&mut watch).await;
-        assert!(matches!(watch.read().await, Found::Held(Hold::Empty)));
-        directory.write("b.yaml", "b\n");
-        settles(&mut watch).await;
-        assert_eq!(texts(watch.read().await), pairs(&[("b.yaml", "b\n")]));
-    }
-
-    #[tokio::test]
-    async fn a_directory_that_never_rests_is_looked_at_after_the_limit() {
-        let directory = Directory::new("restless");
-        let mut watch = DirectoryWatch::new(&directory.0);
-        assert!(matches!(watch.read().await, Found::Changed(files) if files.is_empty()));
-        let path = directory.0.clone();
-        let writer = tokio::spawn(async move {
-            for number in 0..200 {
-                fs::write(path.join("a.yaml"), format!("# {number}\n")).expect("can be written");
-                sleep(Duration::from_millis(10)).await;
-            }
-        });
-        let waited = settles(&mut watch).await;
-        writer.abort();
-        assert!(
-            waited > SETTLE && waited < Duration::from_millis(600),
-            "{waited:?}"
-        );
-    }
-}
+mod tests;
