@@ -2,16 +2,25 @@
 //!
 //! `cargo xtask soak` runs them at full length; as tests they run shortened.
 
+mod config_map;
 mod connections;
 mod continuity;
+mod directory;
+#[cfg(target_arch = "x86_64")]
+mod faults;
 mod figure;
 mod flood;
+mod folder;
 mod frames;
 mod policies;
 mod queues;
 #[cfg(test)]
 mod quick;
+mod reader;
+mod states;
 mod streams;
+#[cfg(target_arch = "x86_64")]
+mod tracer;
 mod traffic;
 
 use std::process::ExitCode;
@@ -35,6 +44,11 @@ struct Arguments {
 enum Soak {
     /// Traffic while policies are swapped, and daemons killed and replaced
     Continuity(continuity::Plan),
+    /// Whatever can happen to a policy directory
+    Directory(directory::Plan),
+    /// Loads of which one system call after the other fails
+    #[cfg(target_arch = "x86_64")]
+    Faults(faults::Plan),
     /// Established connections under floods of new flows, and with full tables
     Flood(flood::Plan),
 }
@@ -55,6 +69,11 @@ fn run(Arguments { quick, soak }: Arguments) -> Figures {
         Soak::Continuity(plan) => {
             continuity::run(&if quick { plan.quick() } else { plan }, &mut figures);
         }
+        Soak::Directory(plan) => {
+            directory::run(&if quick { plan.quick() } else { plan }, &mut figures);
+        }
+        #[cfg(target_arch = "x86_64")]
+        Soak::Faults(plan) => faults::run(&if quick { plan.quick() } else { plan }, &mut figures),
         Soak::Flood(plan) => flood::run(&if quick { plan.quick() } else { plan }, &mut figures),
     }
     figures

@@ -26,3 +26,16 @@ fn traffic_does_not_notice_swaps_kills_and_upgrades() {
 fn connections_outlive_floods() {
     passes("flood");
 }
+
+/// RS-006, EV-190: what is in force is what a complete directory says, whatever happens to it.
+#[test]
+fn only_complete_directories_count() {
+    passes("directory");
+}
+
+/// EV-190: whichever system call of a load fails, a whole generation is in force.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_failed_system_call_leaves_a_whole_generation() {
+    passes("faults");
+}

@@ -140,7 +140,8 @@ impl<'a> Traffic<'a> {
     }
 }
 
-struct StopOnDrop<'a>(&'a AtomicBool);
+/// Tells threads to stop when it goes.
+pub(crate) struct StopOnDrop<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {

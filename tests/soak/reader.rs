@@ -1,0 +1,164 @@
+//! Reads what policy says about a set of ports, again and again, from packets.
+
+use std::{
+    collections::BTreeMap,
+    net::{SocketAddr, UdpSocket},
+    path::PathBuf,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use hep_tests::{address::Net, site::Site};
+use hep_userspace::datapath::Maps;
+
+use crate::{streams, traffic::StopOnDrop};
+
+/// The first of the ports that are asked about.
+pub(crate) const PORTS: u16 = 8000;
+/// How many there are, one bit each; policy never allows the last.
+pub(crate) const COUNT: u16 = 16;
+
+/// Which ports are open, by bit.
+pub(crate) type Open = u16;
+
+/// What one generation said.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) open: Open,
+    pub(crate) first: Instant,
+}
+
+/// Asks by datagrams of fresh flows, in both families in turn.
+pub(crate) struct Reader {
+    sinks: [Vec<UdpSocket>; 2],
+    site: Site,
+    pins: PathBuf,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    by_generation: BTreeMap<u32, Verdict>,
+    now: Open,
+    rounds: u64,
+    /// Generations that said two things.
+    mixtures: Vec<String>,
+}
+
+impl Reader {
+    /// Asks across `site` about the instance that is pinned at `pins`.
+    pub(crate) fn new(site: Site, pins: PathBuf) -> Self {
+        let sinks = Net::both().map(|net| {
+            (0..COUNT)
+                .map(|number| {
+                    site.host
+                        .run(|| streams::socket(net.host, PORTS + number))
+                        .unwrap_or_else(|error| panic!("receive at {}: {error}", net.host))
+                })
+                .collect()
+        });
+        Self {
+            sinks,
+            site,
+            pins,
+            seen: Mutex::default(),
+        }
+    }
+
+    /// Asks while `work` runs.
+    pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let reading = scope.spawn(|| self.read(&stop));
+            // Also when `work` panics.
+            let end = StopOnDrop(&stop);
+            let result = work();
+            drop(end);
+            reading.join().expect("the reader does not panic");
+            result
+        })
+    }
+
+    fn read(&self, stop: &AtomicBool) {
+        let _entered = self.site.outside.enter();
+        let maps = Maps::open(&self.pins).expect("a daemon is there");
+        let generation = || maps.control().expect("one word").generation;
+        let mut family = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let before = generation();
+            let first = Instant::now();
+            let open = self.ask(family);
+            if generation() == before {
+                self.note(before, open, first);
+            }
+            family = 1 - family;
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Sends a datagram to every port and looks which arrived.
+    fn ask(&self, family: usize) -> Open {
+        let net = Net::both()[family];
+        let source = UdpSocket::bind(SocketAddr::new(net.client, 0)).expect("a free port");
+        for number in 0..COUNT {
+            let to = SocketAddr::new(net.host, PORTS + number);
+            source.send_to(b"h", to).expect("nothing here refuses it");
+        }
+        // The link delivers before it returns, or a moment later on another processor.
+        let deadline = Instant::now() + Duration::from_millis(3);
+        let mut open = 0;
+        loop {
+            for (number, sink) in self.sinks[family].iter().enumerate() {
+                while sink.recv(&mut [0; 8]).is_ok() {
+                    open |= 1 << number;
+                }
+            }
+            if Instant::now() > deadline {
+                return open;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn note(&self, generation: u32, open: Open, first: Instant) {
+        let mut seen = self.seen.lock().expect("nobody panicked");
+        seen.now = open;
+        seen.rounds += 1;
+        let verdict = *seen
+            .by_generation
+            .entry(generation)
+            .or_insert(Verdict { open, first });
+        if verdict.open != open {
+            let text = format!(
+                "generation {generation}: {:016b}, then {open:016b}",
+                verdict.open
+            );
+            seen.mixtures.push(text);
+        }
+    }
+
+    /// What the last round said.
+    pub(crate) fn now(&self) -> Open {
+        self.seen.lock().expect("nobody panicked").now
+    }
+
+    /// How many rounds there were.
+    pub(crate) fn rounds(&self) -> u64 {
+        self.seen.lock().expect("nobody panicked").rounds
+    }
+
+    /// What each generation said, in order.
+    pub(crate) fn verdicts(&self) -> Vec<Verdict> {
+        let seen = self.seen.lock().expect("nobody panicked");
+        seen.by_generation.values().copied().collect()
+    }
+
+    /// Generations that said two things, in words.
+    pub(crate) fn mixtures(&self) -> Vec<String> {
+        self.seen.lock().expect("nobody panicked").mixtures.clone()
+    }
+}
