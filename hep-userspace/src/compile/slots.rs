@@ -134,6 +134,22 @@ mod tests {
     }
 
     #[test]
+    fn so_many_rules_may_have_a_counter() {
+        let names: Vec<String> = (0..MAX_RULE_SLOTS)
+            .map(|number| number.to_string())
+            .collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let refused = Slots::default()
+            .renew(&names, &[], 1)
+            .expect_err("past the limit");
+        assert_eq!(
+            refused.to_string(),
+            "131072 rules and defaults need a counter; the limit is 131071"
+        );
+        assert!(Slots::default().renew(&names[1..], &[], 1).is_ok());
+    }
+
+    #[test]
     fn names_keep_their_numbers_and_new_ones_get_numbers_never_used() {
         let first = renew(&Numbers::default(), &["a", "b"]).expect("room");
         assert_eq!(taken(&first), [("a", 1), ("b", 2)]);

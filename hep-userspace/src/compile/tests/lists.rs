@@ -3,12 +3,11 @@
 use hep_common::{Direction, Family};
 
 use super::fixture::{
-    ETH0, EndpointExt, ON_FORWARD, PolicyExt, RuleExt, SideExt, allow, allow_tcp, compiled, deny,
-    endpoint, ingress, interface, interfaces, log, metadata, options, pass, side, snapshot, tier,
-    with_policies,
+    ETH0, EndpointExt, ON_FORWARD, PolicyExt, RuleExt, allow, allow_tcp, compiled, deny, endpoint,
+    ingress, interface, interfaces, log, metadata, options, pass, snapshot, tier, with_policies,
 };
 use crate::{
-    compile::{CompileError, Generation, Slots, compile},
+    compile::{Generation, Slots, compile},
     model::{DEFAULT_ALLOW_PROFILE, DefaultAction, EndpointToHostAction, Snapshot, Stage},
 };
 
@@ -338,52 +337,4 @@ fn rules_that_stay_keep_their_counters_and_changed_ones_get_new_ones() {
     };
     assert_eq!(slot(&changed, "/stays"), slot(&old, "/stays"));
     assert!(slot(&changed, "/changes") > old.iter().map(|(_, slot)| Some(*slot)).max().flatten());
-}
-
-#[test]
-fn limits_are_errors_with_their_numbers() {
-    let refused = |snapshot: &Snapshot| {
-        compile(snapshot, "h1", &interfaces(), &options(), &Slots::default())
-            .map(|generation| generation.description)
-            .expect_err("past a limit")
-    };
-    let many = ingress("many", vec![allow_tcp("80"); 16_384]);
-    assert_eq!(
-        refused(&without_failsafes(with_policies([many]))),
-        CompileError::ListTooLong {
-            endpoint: "h1-eth0".into(),
-            list: "local ingress IPv4 list".into(),
-            rules: 16_386,
-            limit: 16_384,
-        }
-    );
-    let mut two = snapshot();
-    two.endpoints = vec![endpoint("all", "*")];
-    two.felix.max_interfaces = 1;
-    assert_eq!(
-        refused(&two),
-        CompileError::TooManyInterfaces {
-            interfaces: 2,
-            limit: 1,
-        }
-    );
-    let from = side().selector("has(kind)");
-    let mut sets = with_policies([ingress("p", [allow().from(from)])]);
-    let nets = ["192.0.2.0/25", "192.0.2.128/25", "2001:db8::/32"];
-    sets.sets = vec![super::fixture::set("s", ("kind", "x"), &nets)];
-    sets.felix.max_set_members = 2;
-    assert_eq!(
-        refused(&sets),
-        CompileError::TooManySetMembers {
-            members: 3,
-            limit: 2,
-            largest: "has(kind)".into(),
-            largest_members: 3,
-        }
-    );
-    assert_eq!(
-        refused(&sets).to_string(),
-        "the address sets of all rule selectors have 3 members; the limit (bpfMapSizeIPSets) is 2; \
-         the largest is has(kind) with 3"
-    );
 }

@@ -4,6 +4,7 @@ mod binding;
 mod differential;
 mod felix;
 pub(super) mod fixture;
+mod limits;
 mod lists;
 mod rules;
 pub(super) mod walker;
