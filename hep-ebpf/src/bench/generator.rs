@@ -46,10 +46,14 @@ fn send(ctx: &XdpContext) -> Option<u32> {
     if start.wrapping_add(WORDS * size_of::<u64>()) > ctx.data_end() {
         return None;
     }
-    // SAFETY: that many bytes from `start` on were just checked to lie in the frame, which lives as
-    // long as the program runs and begins at a multiple of 8 bytes; the entry is aligned and live,
-    // and no one writes it meanwhile.
-    unsafe { *(start as *mut [u64; WORDS]) = *headers };
+    let frame = start as *mut [u64; WORDS];
+    for word in 0..WORDS {
+        // SAFETY: that many bytes from `start` on were just checked to lie in the frame, which lives
+        // as long as the program runs and begins at a multiple of 8 bytes; the entry is aligned and
+        // live, and no one writes it meanwhile. Volatile, so that the compiler does not make one call
+        // of a function that copies bytes of it.
+        unsafe { (&raw mut (*frame)[word]).write_volatile((&raw const (*headers)[word]).read()) };
+    }
     // SAFETY: plain numbers.
     let action = unsafe { bpf_redirect(*ifindex, 0) };
     (action == i64::from(XDP_REDIRECT)).then_some(XDP_REDIRECT)
