@@ -5,11 +5,12 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use hep_common::rule::MAX_RULES_PER_LIST;
 use hep_tests::{
     address::Net,
     daemon::Daemon,
     eventually,
-    policy::{eth0, network_set, policy},
+    policy::{endpoint, eth0, felix, network_set, policy},
     probe::{
         Heard::{Answer, Nothing},
         PATIENCE, tcp,
@@ -100,32 +101,65 @@ fn a_set_of_a_hundred_thousand_members_is_enforced() {
     );
 }
 
-/// Past the limit of rules in a list the load is refused with the number and the limit, and what was
-/// in force stays.
+/// Past each limit the load is refused with the number and the limit, and what was in force stays:
+/// rules of a list, RS-170 for members of sets, RS-172 for interfaces.
 #[test]
-fn too_many_rules_are_refused_with_their_number_and_the_limit() {
+fn what_is_past_a_limit_is_refused_with_its_number_and_the_limit() {
     let site = Site::new();
     let net = Net::both()[0];
     let web = policy(
         "web",
         "types: [Ingress], ingress: [{action: Allow, protocol: TCP, destination: {ports: [80]}}]",
     );
-    let daemon = Daemon::start(&site.host, &[eth0(), web]);
-    daemon.directory().write(
-        "many.yaml",
-        &hep_tests::policy::documents(&policies(17, 20_000)),
-    );
-    let limit = hep_common::rule::MAX_RULES_PER_LIST.to_string();
-    let refused = eventually(4 * PATIENCE, || {
-        daemon.status().to_string().contains(&limit)
-    });
-    assert!(refused, "{:#}\n{}", daemon.status(), daemon.log());
-    assert_eq!(daemon.generation(), 1);
-    site.expect(
-        "what was in force",
-        &[
-            (tcp(net.client, net.host, 80), Answer),
-            (tcp(net.client, net.host, 20_000), Nothing),
-        ],
-    );
+    let mut daemon = Daemon::start(&site.host, &[eth0(), web]);
+    let members: Vec<String> = (0..5).map(|number| format!("192.0.2.{number}")).collect();
+    let rule = "types: [Ingress], ingress: [{action: Allow, source: {selector: size == 'large'}}]";
+    let rows = [
+        (
+            "rules",
+            policies(17, 20_000),
+            vec![
+                "has 17012 rules".to_owned(),
+                format!("the limit is {MAX_RULES_PER_LIST}"),
+            ],
+        ),
+        (
+            "members",
+            vec![
+                felix("bpfMapSizeIPSets: 4"),
+                network_set("large", "size: large", &members),
+                policy("large", rule),
+            ],
+            vec!["have 5 members; the limit (bpfMapSizeIPSets) is 4".to_owned()],
+        ),
+        (
+            "interfaces",
+            vec![
+                felix("bpfMapSizeIfState: 1"),
+                endpoint("all", "interfaceName: '*'"),
+            ],
+            vec!["2 interfaces are policed; the limit (bpfMapSizeIfState) is 1".to_owned()],
+        ),
+    ];
+    for (name, resources, said) in rows {
+        daemon
+            .directory()
+            .write("more.yaml", &hep_tests::policy::documents(&resources));
+        let refused = eventually(4 * PATIENCE, || {
+            let status = daemon.status().to_string();
+            said.iter().all(|text| status.contains(text))
+        });
+        assert!(refused, "{name}: {:#}\n{}", daemon.status(), daemon.log());
+        assert_eq!(daemon.generation(), 1, "{name}");
+        site.expect(
+            name,
+            &[
+                (tcp(net.client, net.host, 80), Answer),
+                (tcp(net.client, net.host, 20_000), Nothing),
+            ],
+        );
+    }
+    daemon.directory().remove("more.yaml");
+    daemon.apply("more.yaml", &policy("ssh", "types: [Ingress], ingress: [{action: Allow, protocol: TCP, destination: {ports: [20000]}}]"));
+    site.expect("within", &[(tcp(net.client, net.host, 20_000), Answer)]);
 }
