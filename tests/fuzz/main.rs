@@ -10,14 +10,17 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use hep_tests::differential::{Outcome, PACKETS_PER_SET, Tally, run_seed, shrink};
+use hep_tests::differential::{Hunt, Outcome, PACKETS_PER_SET, Tally, run_seed, shrink};
 use hep_userspace::cases::KernelEngine;
 
-const USAGE: &str = "usage: hep-fuzz [--minutes N] [--sets N] [--packets N] [--seed N] [--threads N] [--directory DIR]
+const USAGE: &str = "usage: hep-fuzz [--minutes N] [--sets N] [--packets N] [--seed N] [--threads N] [--directory DIR] [--hunt]
 
 Judges random packets under random resources by the kernel and by the reference
 evaluator until the time is over or so many resource sets are done. On a
-disagreement, writes a case file that `hep test` runs, and exits with 1.";
+disagreement, writes a case file that `hep test` runs, and exits with 1.
+
+With --hunt one thread looks for a disagreement in each family, and prints as JSON
+how many resource sets and packets it took; exits with 1 if one has none.";
 
 /// What was asked for.
 struct Plan {
@@ -27,6 +30,7 @@ struct Plan {
     seed: u64,
     threads: usize,
     directory: PathBuf,
+    hunt: bool,
 }
 
 impl Plan {
@@ -38,9 +42,14 @@ impl Plan {
             seed: 1,
             threads: thread::available_parallelism().map_or(1, usize::from),
             directory: PathBuf::from("target/fuzz"),
+            hunt: false,
         };
         let mut arguments = env::args().skip(1);
         while let Some(name) = arguments.next() {
+            if name == "--hunt" {
+                plan.hunt = true;
+                continue;
+            }
             let value = arguments.next().with_context(|| USAGE)?;
             match name.as_str() {
                 "--minutes" => plan.minutes = value.parse()?,
@@ -60,7 +69,11 @@ impl Plan {
 }
 
 fn main() -> ExitCode {
-    match Plan::from_arguments().and_then(|plan| run(&plan)) {
+    let outcome = Plan::from_arguments().and_then(|plan| match plan.hunt {
+        true => hunt(&plan),
+        false => run(&plan),
+    });
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -68,6 +81,33 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Whether the engines disagreed in both families.
+fn hunt(plan: &Plan) -> Result<bool> {
+    let limit = Duration::try_from_secs_f64(plan.minutes * 60.0).unwrap_or(Duration::MAX);
+    let start = Instant::now();
+    let mut kernel = KernelEngine::new()?;
+    let mut hunt = Hunt::default();
+    for seed in plan.seed..plan.seed.saturating_add(plan.sets) {
+        if hunt.is_over() || start.elapsed() > limit {
+            break;
+        }
+        hunt.seed(seed, plan.packets, &mut kernel)?;
+    }
+    for (family, found) in ["IPv4", "IPv6"].into_iter().zip(hunt.found()) {
+        if let Some(found) = found {
+            let line = serde_json::json!({
+                "family": family,
+                "seed": found.seed,
+                "sets": found.sets,
+                "packets": found.packets,
+                "problem": found.problem,
+            });
+            println!("{line}");
+        }
+    }
+    Ok(hunt.is_over())
 }
 
 /// Whether the engines agreed on everything.

@@ -272,7 +272,7 @@ impl Bench {
             .unwrap_or_else(|| panic!("no interface {interface}"))
     }
 
-    /// Forgets all flows.
+    /// Forgets all flows and fragments.
     ///
     /// # Panics
     ///
@@ -281,6 +281,7 @@ impl Bench {
         self.loaded
             .kernel
             .clear_flows()
+            .and_then(|()| self.loaded.kernel.clear_fragments())
             .unwrap_or_else(|error| panic!("clear flows: {}", chain(&error)));
     }
 

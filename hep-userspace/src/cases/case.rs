@@ -173,6 +173,9 @@ pub struct PacketCase {
     /// Flags of a TCP packet, such as `ACK` or `FIN ACK`; `SYN` if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp_flags: Option<String>,
+    /// Whether it comes in two fragments, which get the same verdict.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fragmented: bool,
     /// The verdict.
     pub expect: Expect,
     /// The reason of the verdict, such as `no_profile`, if that matters.
@@ -302,6 +305,7 @@ impl PacketCase {
             },
             hop_limit: self.hop_limit.unwrap_or(DEFAULT_HOP_LIMIT),
             mark: 0,
+            fragmented: self.fragmented,
         })
     }
 }

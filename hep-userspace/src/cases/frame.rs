@@ -19,10 +19,38 @@ pub(super) const EMBEDDED_PROTOCOL: u8 = protocol::UDP;
 /// Payload of protocols that have no header here; no protocol needs more (EV-181).
 const OTHER_PAYLOAD: [u8; 8] = [0; 8];
 
-/// A frame whose lengths are right, as are the checksums of IPv4, TCP, UDP and ICMP; nothing checks
-/// SCTP's (EV-182), which is 0.
-#[must_use]
-pub fn frame(packet: &Packet) -> Vec<u8> {
+/// Payload of the later fragment of a packet that comes in two.
+const LATER_PAYLOAD: [u8; 8] = [0; 8];
+/// The IPv6 extension header of fragments.
+const FRAGMENT_HEADER: u8 = 44;
+/// Identification of fragments: the same for all, so that the programs must keep packets apart.
+const FRAGMENT_ID: u16 = 0x4845;
+
+/// How much of a packet a frame carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece {
+    Whole,
+    First,
+    /// What is behind this many bytes.
+    Later(u16),
+}
+
+/// The frames of a packet: one, or two if it is fragmented. Lengths are right, as are the checksums
+/// of IPv4, and of TCP, UDP and ICMP in a whole packet; nothing checks them (EV-182).
+pub(super) fn frames(packet: &Packet) -> Vec<Vec<u8>> {
+    let mut first = transport(packet);
+    if !packet.fragmented {
+        return vec![frame(packet, Piece::Whole, &first)];
+    }
+    first.resize(first.len().next_multiple_of(8), 0);
+    let offset = u16::try_from(first.len()).expect("headers are short");
+    vec![
+        frame(packet, Piece::First, &first),
+        frame(packet, Piece::Later(offset), &LATER_PAYLOAD),
+    ]
+}
+
+fn frame(packet: &Packet, piece: Piece, body: &[u8]) -> Vec<u8> {
     let ethertype = match packet.source {
         IpAddr::V4(_) => ETHERTYPE_IPV4,
         IpAddr::V6(_) => ETHERTYPE_IPV6,
@@ -36,19 +64,37 @@ pub fn frame(packet: &Packet) -> Vec<u8> {
         packet.destination,
         packet.protocol,
         packet.hop_limit,
-        &transport(packet),
+        piece,
+        body,
     ));
     frame
 }
 
 /// The IP header and what follows it.
-fn ip(source: IpAddr, destination: IpAddr, protocol: u8, hop_limit: u8, body: &[u8]) -> Vec<u8> {
+fn ip(
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: u8,
+    hop_limit: u8,
+    piece: Piece,
+    body: &[u8],
+) -> Vec<u8> {
     let mut packet = match (source, destination) {
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
-            ipv6_header(source, destination, protocol, hop_limit, body.len())
+            let between = fragment_header(protocol, piece);
+            let next = if between.is_empty() {
+                protocol
+            } else {
+                FRAGMENT_HEADER
+            };
+            let bytes = between.len() + body.len();
+            let mut header = ipv6_header(source, destination, next, hop_limit, bytes);
+            header.extend(between);
+            header
         }
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            ipv4_header(source, destination, protocol, hop_limit, body.len())
+            let field = fragment_field(piece);
+            ipv4_header(source, destination, protocol, hop_limit, field, body.len())
         }
         // Packets have addresses of one family.
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => Vec::new(),
@@ -62,15 +108,41 @@ fn ipv4_header(
     destination: Ipv4Addr,
     protocol: u8,
     hop_limit: u8,
+    fragment: u16,
     body: usize,
 ) -> Vec<u8> {
     let mut header = vec![0x45, 0];
     header.extend(length(20 + body));
-    header.extend([0, 0, 0x40, 0, hop_limit, protocol, 0, 0]);
+    header.extend(FRAGMENT_ID.to_be_bytes());
+    header.extend(fragment.to_be_bytes());
+    header.extend([hop_limit, protocol, 0, 0]);
     header.extend(source.octets());
     header.extend(destination.octets());
     let sum = checksum(&[&header]);
     header.splice(10..12, sum);
+    header
+}
+
+/// The 16 bits of flags and offset of an IPv4 header.
+const fn fragment_field(piece: Piece) -> u16 {
+    match piece {
+        Piece::Whole => 0x4000,
+        Piece::First => 0x2000,
+        Piece::Later(offset) => offset / 8,
+    }
+}
+
+/// The IPv6 fragment header of a piece.
+fn fragment_header(protocol: u8, piece: Piece) -> Vec<u8> {
+    let field: u16 = match piece {
+        Piece::Whole => return Vec::new(),
+        Piece::First => 1,
+        Piece::Later(offset) => offset,
+    };
+    let mut header = vec![protocol, 0];
+    header.extend(field.to_be_bytes());
+    header.extend([0, 0]);
+    header.extend(FRAGMENT_ID.to_be_bytes());
     header
 }
 
@@ -138,6 +210,7 @@ fn icmp(packet: &Packet) -> Vec<u8> {
         packet.source,
         EMBEDDED_PROTOCOL,
         packet.hop_limit,
+        Piece::Whole,
         &embedded,
     ));
     let sum = match packet.source {
@@ -219,7 +292,13 @@ mod tests {
             tcp_flags: tcp_flags::SYN,
             hop_limit: 64,
             mark: 0,
+            fragmented: false,
         }
+    }
+
+    /// The frame of a packet that is not fragmented.
+    fn frame(packet: &Packet) -> Vec<u8> {
+        frames(packet).concat()
     }
 
     /// The sum over a header that holds its own checksum is 0.
@@ -252,5 +331,29 @@ mod tests {
         assert_eq!(embedded[12..16], [192, 0, 2, 2]);
         assert_eq!(embedded[16..20], [192, 0, 2, 1]);
         assert_eq!(checksum(&[&frame[34..]]), [0, 0]);
+    }
+
+    /// EV-179: two pieces with one identification, the first with the whole transport header.
+    #[test]
+    fn a_fragmented_packet_has_two_frames() {
+        for (source, destination, ip_bytes) in [
+            ("192.0.2.1", "192.0.2.2", 20),
+            ("2001:db8::1", "2001:db8::2", 48),
+        ] {
+            let mut packet = packet(protocol::TCP, source, destination);
+            packet.fragmented = true;
+            let [first, later] = &frames(&packet)[..] else {
+                panic!("two frames");
+            };
+            assert_eq!(first.len(), 14 + ip_bytes + 24);
+            assert_eq!(later.len(), 14 + ip_bytes + 8);
+            let fields = |frame: &[u8]| match ip_bytes {
+                20 => (frame[18..20].to_vec(), frame[20..22].to_vec()),
+                _ => (frame[60..62].to_vec(), frame[56..58].to_vec()),
+            };
+            assert_eq!(fields(first).0, fields(later).0);
+            let offset = if ip_bytes == 20 { [0, 3] } else { [0, 24] };
+            assert_eq!(fields(later).1, offset);
+        }
     }
 }

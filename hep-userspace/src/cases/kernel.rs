@@ -11,7 +11,7 @@ use hep_common::{Direction, counter::Reason, settings::Timeouts};
 
 use super::{
     LoadedCase, NamespaceError,
-    frame::{EMBEDDED_PROTOCOL, frame},
+    frame::{EMBEDDED_PROTOCOL, frames},
     namespace,
 };
 use crate::{
@@ -64,6 +64,8 @@ pub struct KernelVerdict {
     pub forwarded: bool,
     /// The rule that decided.
     pub rule: Option<RuleDescription>,
+    /// Whether a later fragment passes, if there is one; the rest is about the first.
+    pub later_passes: Option<bool>,
 }
 
 impl KernelVerdict {
@@ -151,6 +153,7 @@ impl KernelEngine {
     pub fn load(&mut self, case: &LoadedCase) -> Result<(), KernelEngineError> {
         let mut generation = Self::compile(case)?;
         self.kernel.apply(&mut generation)?;
+        self.kernel.clear_fragments()?;
         self.loaded = generation.description;
         self.interfaces = case
             .interfaces
@@ -196,8 +199,11 @@ impl KernelEngine {
         // What a case says about a packet has to be what the programs find out: at ingress by the
         // destination, at egress by the interface it came in by. Changing the mirror of local
         // addresses is slow, so those packets come first that need their destinations in it.
-        let is_local =
-            |packet: &Packet| packet.direction == Direction::Ingress && !packet.forwarded;
+        let is_local = |packet: &Packet| {
+            packet.direction == Direction::Ingress
+                && !packet.forwarded
+                && !is_for_everyone(packet.destination)
+        };
         let mut verdicts: Vec<Option<KernelVerdict>> = packets.iter().map(|_| None).collect();
         for local in [true, false] {
             let here = || packets.iter().filter(|packet| local && is_local(packet));
@@ -246,9 +252,18 @@ impl KernelEngine {
             (Direction::Ingress, _) | (Direction::Egress, false) => 0,
         };
         self.forget_flows_of(packet)?;
-        let outcome =
-            self.kernel
-                .test_run(packet.direction, ifindex, ingress_ifindex, &frame(packet))?;
+        let outcomes = frames(packet)
+            .iter()
+            .map(|frame| {
+                self.kernel
+                    .test_run(packet.direction, ifindex, ingress_ifindex, frame)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let (outcome, later_passes) = match &outcomes[..] {
+            [first, later] => (first, Some(later.accepted)),
+            [first, ..] => (first, None),
+            [] => return Err(KernelEngineError::NoDecision),
+        };
         let Some(decision) = outcome.decision else {
             // Where nothing is policed the programs look no further, and leave no record.
             return if outcome.accepted {
@@ -257,6 +272,7 @@ impl KernelEngine {
                     reason: Reason::Unpoliced,
                     forwarded: packet.forwarded,
                     rule: None,
+                    later_passes,
                 })
             } else {
                 Err(KernelEngineError::NoDecision)
@@ -267,6 +283,7 @@ impl KernelEngine {
             reason: Reason::try_from(decision.reason).map_err(KernelEngineError::Reason)?,
             forwarded: decision.forwarded != 0,
             rule: self.rule(decision.slot),
+            later_passes,
         })
     }
 
@@ -279,5 +296,13 @@ impl KernelEngine {
         let rules = &self.loaded.rules;
         let found = rules.binary_search_by_key(&slot, |rule| rule.slot).ok()?;
         rules.get(found).cloned()
+    }
+}
+
+/// Groups and the limited broadcast, which are local whatever the mirror holds (EV-095).
+const fn is_for_everyone(destination: IpAddr) -> bool {
+    match destination {
+        IpAddr::V4(address) => address.is_multicast() || address.is_broadcast(),
+        IpAddr::V6(address) => address.is_multicast(),
     }
 }

@@ -16,7 +16,6 @@ pub use case::{
     Case, CaseError, CaseOptions, DirectionText, Expect, PacketCase, ProtocolText, Resource,
 };
 pub use file::{FileError, parse, read};
-pub use frame::frame;
 pub use kernel::{KernelEngine, KernelEngineError, KernelVerdict};
 pub use load::{LoadError, LoadedCase};
 pub use namespace::NamespaceError;

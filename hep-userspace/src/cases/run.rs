@@ -155,6 +155,7 @@ fn judge_all(
         let problem = got
             .iter()
             .find_map(|report| unmet(expected, report))
+            .or_else(|| verdict.and_then(torn))
             .or_else(|| match (&engines, verdict) {
                 (Engines::Both(_), Some(verdict)) => disagreement(&judgement, verdict),
                 _ => None,
@@ -210,9 +211,24 @@ fn unmet(expected: &PacketCase, report: &EngineReport) -> Option<String> {
     None
 }
 
+/// What is wrong if a later fragment does not get the verdict of the first (EV-179).
+fn torn(verdict: &KernelVerdict) -> Option<String> {
+    let word = |passes| Expect::of(passes).name();
+    let later = verdict
+        .later_passes
+        .filter(|later| *later != verdict.passes)?;
+    let (first, later) = (word(verdict.passes), word(later));
+    Some(format!(
+        "kernel says {first} to the first fragment and {later} to the later one"
+    ))
+}
+
 /// How the two engines' verdicts differ, if they do.
 #[must_use]
 pub fn disagreement(judgement: &Judgement<'_>, verdict: &KernelVerdict) -> Option<String> {
+    if let Some(problem) = torn(verdict) {
+        return Some(problem);
+    }
     if judgement.reason != verdict.reason {
         return Some(format!(
             "reference says {} ({}), kernel says {} ({})",

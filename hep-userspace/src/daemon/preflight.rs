@@ -97,6 +97,7 @@ fn packet(
         tcp_flags,
         hop_limit: 64,
         mark: 0,
+        fragmented: false,
     }
 }
 

@@ -195,20 +195,29 @@ impl Maps {
 }
 
 impl Kernel {
-    /// Forgets every flow and every fragmented packet.
+    /// Forgets every flow.
     ///
     /// # Errors
     ///
     /// [`KernelError::Io`] with what the kernel said.
     pub fn clear_flows(&mut self) -> Result<(), KernelError> {
-        use hep_common::fragment::{FragmentKey, FragmentVerdict};
-
         for map in [names::CONNS4, names::HALF4] {
             clear(map, &self.maps.hash::<ConnKey4, Conn>(map)?)?;
         }
         for map in [names::CONNS6, names::HALF6] {
             clear(map, &self.maps.hash::<ConnKey6, Conn>(map)?)?;
         }
+        Ok(())
+    }
+
+    /// Forgets every fragmented packet.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Io`] with what the kernel said.
+    pub fn clear_fragments(&mut self) -> Result<(), KernelError> {
+        use hep_common::fragment::{FragmentKey, FragmentVerdict};
+
         let map = names::FRAGMENTS;
         clear(map, &self.maps.hash::<FragmentKey, FragmentVerdict>(map)?)
     }

@@ -147,6 +147,7 @@ fn packets(flow: &Flow, hook: Direction, interface: &Arc<str>, forwarded: bool) 
         },
         hop_limit: 64,
         mark: 0,
+        fragmented: false,
     };
     let back = match hook {
         Direction::Ingress => Direction::Egress,

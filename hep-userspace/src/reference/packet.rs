@@ -61,6 +61,8 @@ pub struct Packet {
     pub hop_limit: u8,
     /// The skb mark.
     pub mark: u32,
+    /// It comes in fragments; the later ones get the verdict of the first (EV-179).
+    pub fragmented: bool,
 }
 
 impl Packet {

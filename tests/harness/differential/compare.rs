@@ -4,8 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use hep_userspace::{
-    cases::{Case, Expect, KernelEngine, LoadError, LoadedCase, disagreement},
-    reference::Reference,
+    cases::{
+        Case, Expect, KernelEngine, KernelVerdict, LoadError, LoadedCase, PacketCase, disagreement,
+    },
+    reference::{Judgement, Packet, Reference},
 };
 
 use super::generate;
@@ -31,8 +33,68 @@ pub enum Outcome {
     Agree,
     /// The resources are not valid.
     Invalid,
-    /// The engines disagree on the one packet of this case.
+    /// The engines disagree on the last packet of this case.
     Disagree(Box<Case>, String),
+}
+
+/// Where the engines were first seen to disagree, for packets of one family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The resource set is that of this seed.
+    pub seed: u64,
+    /// Resource sets until then, this one included.
+    pub sets: u64,
+    /// Packets of the family until then, this one included.
+    pub packets: u64,
+    /// What the engines said.
+    pub problem: String,
+}
+
+/// A search for the first disagreement in each family.
+#[derive(Clone, Debug, Default)]
+pub struct Hunt {
+    sets: u64,
+    packets: [u64; 2],
+    found: [Option<Found>; 2],
+}
+
+impl Hunt {
+    /// Judges the case of a seed; packets of a family in which a disagreement was found count no
+    /// more.
+    ///
+    /// # Errors
+    ///
+    /// If an engine refuses.
+    pub fn seed(&mut self, seed: u64, packets: usize, kernel: &mut KernelEngine) -> Result<()> {
+        let case = generate(seed, packets);
+        let judged = judge(&case, kernel, |packet, judgement, verdict| {
+            let family = usize::from(packet.source.is_ipv6());
+            if self.found[family].is_none() {
+                self.packets[family] += 1;
+                self.found[family] = disagreement(judgement, verdict).map(|problem| Found {
+                    seed,
+                    sets: self.sets + 1,
+                    packets: self.packets[family],
+                    problem,
+                });
+            }
+            self.is_over()
+        })?;
+        self.sets += u64::from(judged);
+        Ok(())
+    }
+
+    /// Whether both families have one.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.found.iter().all(Option::is_some)
+    }
+
+    /// What was found: IPv4, then IPv6.
+    #[must_use]
+    pub const fn found(&self) -> &[Option<Found>; 2] {
+        &self.found
+    }
 }
 
 /// Judges the case of a seed.
@@ -55,12 +117,44 @@ pub(super) fn run_case(
     kernel: &mut KernelEngine,
     tally: &mut Tally,
 ) -> Result<Outcome> {
+    let mut until = Vec::new();
+    let mut outcome = Outcome::Agree;
+    let judged = judge(case, kernel, |_, judgement, verdict| {
+        until.push(PacketCase {
+            expect: Expect::of(judgement.allows()),
+            ..case.packets[until.len()].clone()
+        });
+        if let Some(problem) = disagreement(judgement, verdict) {
+            let case = Case {
+                packets: std::mem::take(&mut until),
+                ..case.clone()
+            };
+            outcome = Outcome::Disagree(Box::new(case), problem);
+            return true;
+        }
+        tally.packets += 1;
+        tally.allowed += u64::from(judgement.allows());
+        tally.by_rule += u64::from(!judgement.place().stage.is_empty());
+        false
+    })?;
+    if !judged {
+        tally.invalid += 1;
+        return Ok(Outcome::Invalid);
+    }
+    tally.sets += 1;
+    Ok(outcome)
+}
+
+/// Shows each packet of a case with what the engines say, until `look` has seen enough; whether the
+/// resources are valid at all.
+fn judge(
+    case: &Case,
+    kernel: &mut KernelEngine,
+    mut look: impl FnMut(&Packet, &Judgement<'_>, &KernelVerdict) -> bool,
+) -> Result<bool> {
     let loaded = match LoadedCase::load(case, Path::new("."), kernel.devices()) {
         Ok(loaded) => loaded,
-        Err(LoadError::Invalid(_)) => {
-            tally.invalid += 1;
-            return Ok(Outcome::Invalid);
-        }
+        Err(LoadError::Invalid(_)) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
     let reference = Reference::new(
@@ -70,22 +164,10 @@ pub(super) fn run_case(
         loaded.options,
     );
     kernel.load(&loaded)?;
-    tally.sets += 1;
-    let verdicts = kernel.judge(&loaded.packets)?;
-    for ((packet, written), verdict) in loaded.packets.iter().zip(&case.packets).zip(&verdicts) {
-        let judgement = reference.judge(packet);
-        if let Some(problem) = disagreement(&judgement, verdict) {
-            let mut written = written.clone();
-            written.expect = Expect::of(judgement.allows());
-            let alone = Case {
-                packets: vec![written],
-                ..case.clone()
-            };
-            return Ok(Outcome::Disagree(Box::new(alone), problem));
+    for (packet, verdict) in loaded.packets.iter().zip(kernel.judge(&loaded.packets)?) {
+        if look(packet, &reference.judge(packet), &verdict) {
+            break;
         }
-        tally.packets += 1;
-        tally.allowed += u64::from(judgement.allows());
-        tally.by_rule += u64::from(!judgement.place().stage.is_empty());
     }
-    Ok(Outcome::Agree)
+    Ok(true)
 }

@@ -12,7 +12,7 @@ mod policies;
 mod selectors;
 mod shrink;
 
-pub use compare::{Outcome, Tally, run_seed};
+pub use compare::{Found, Hunt, Outcome, Tally, run_seed};
 pub use generate::{PACKETS_PER_SET, generate};
 pub use shrink::shrink;
 

@@ -32,7 +32,15 @@ pub(super) fn packets(
     count: usize,
 ) -> Vec<PacketCase> {
     let material = Material::new(rng, resources, interfaces);
-    (0..count).map(|_| packet(rng, &material)).collect()
+    let mut packets: Vec<PacketCase> = Vec::with_capacity(count);
+    for _ in 0..count {
+        let packet = match packets.last() {
+            Some(former) if chance(rng, 15) => sibling(rng, &material, former),
+            _ => packet(rng, &material),
+        };
+        packets.push(packet);
+    }
+    packets
 }
 
 impl Material {
@@ -91,6 +99,19 @@ fn collect_addresses(value: &Value, addresses: &mut BTreeSet<IpAddr>) {
     }
 }
 
+/// A packet between the same addresses on the same way: what was remembered of the former one may be
+/// mistaken for its own.
+fn sibling(rng: &mut Rng, material: &Material, former: &PacketCase) -> PacketCase {
+    let mut packet = former.clone();
+    for port in [&mut packet.sport, &mut packet.dport] {
+        if port.is_some() && rng.bool() {
+            *port = Some(*pick(rng, &material.ports));
+        }
+    }
+    stay_if_local(&mut packet);
+    packet
+}
+
 fn packet(rng: &mut Rng, material: &Material) -> PacketCase {
     let ipv6 = rng.bool();
     let pool = &material.addresses[usize::from(ipv6)];
@@ -124,18 +145,26 @@ fn packet(rng: &mut Rng, material: &Material) -> PacketCase {
             ))
             .to_owned()
         }),
+        fragmented: chance(rng, 20),
         expect: Expect::Allow,
         reason: None,
         rule: None,
         why: String::new(),
     };
-    // What goes to a group, to everybody or to a DHCP client is for this host, whatever the FIB says
-    // (EV-095), and the kernel forwards nothing to link-local and loopback addresses.
-    let dhcp = !ipv6 && proto == 17 && packet.sport == Some(67) && packet.dport == Some(68);
-    if ingress && (dhcp || stays_here(packet.dst)) {
+    stay_if_local(&mut packet);
+    packet
+}
+
+/// What goes to a group, to everybody or to a DHCP client is for this host, whatever the FIB says
+/// (EV-095), and the kernel forwards nothing to link-local and loopback addresses.
+fn stay_if_local(packet: &mut PacketCase) {
+    let dhcp = packet.dst.is_ipv4()
+        && packet.proto == ProtocolText::Number(17)
+        && packet.sport == Some(67)
+        && packet.dport == Some(68);
+    if packet.direction == DirectionText::Ingress && (dhcp || stays_here(packet.dst)) {
         packet.forwarded = false;
     }
-    packet
 }
 
 fn stays_here(address: IpAddr) -> bool {

@@ -6,14 +6,23 @@ use serde_json::Value;
 
 use super::compare::{Outcome, Tally, run_case};
 
-/// Drops everything from a case that the disagreement does not need: resources, then fields and list
-/// items of those that are left, as long as the result is valid and the engines still disagree.
+/// Drops everything from a case that the disagreement does not need: packets before the last, then
+/// resources, then fields and list items of those that are left, as long as the result is valid and
+/// the engines still disagree.
 ///
 /// # Errors
 ///
 /// If an engine refuses to judge at all.
 pub fn shrink(case: &Case, kernel: &mut KernelEngine) -> Result<Case> {
     let mut best = case.clone();
+    // Most often the last packet is enough.
+    let alone = Case {
+        packets: case.packets.last().into_iter().cloned().collect(),
+        ..case.clone()
+    };
+    if !keep_if_disagreeing(alone, &mut best, kernel)? {
+        shrink_packets(&mut best, kernel)?;
+    }
     loop {
         let before = best.clone();
         let mut index = 0;
@@ -31,6 +40,23 @@ pub fn shrink(case: &Case, kernel: &mut KernelEngine) -> Result<Case> {
             return Ok(best);
         }
     }
+}
+
+/// Tries to drop packets, half of what is left at first.
+fn shrink_packets(best: &mut Case, kernel: &mut KernelEngine) -> Result<()> {
+    let mut length = best.packets.len() / 2;
+    while length > 0 {
+        let mut begin = 0;
+        while begin + length < best.packets.len() {
+            let mut smaller = best.clone();
+            drop(smaller.packets.drain(begin..begin + length));
+            if !keep_if_disagreeing(smaller, best, kernel)? {
+                begin += length;
+            }
+        }
+        length /= 2;
+    }
+    Ok(())
 }
 
 /// Tries to drop each part of a resource, outer parts before what is in them.

@@ -252,6 +252,7 @@ fn packet(arguments: &Arguments) -> Result<Packet> {
         pre_dnat_dport: None,
         hop_limit: arguments.hop_limit,
         tcp_flags: arguments.tcp_flags.clone(),
+        fragmented: false,
         expect: Expect::Allow,
         reason: None,
         rule: None,

@@ -434,5 +434,6 @@ fn for_reference(at: At, packet: &Packet) -> reference::Packet {
         },
         hop_limit: 64,
         mark: 0,
+        fragmented: false,
     }
 }
