@@ -43,6 +43,17 @@ impl Figures {
         self.add(what, got, format!("≥ {limit}"), is_met);
     }
 
+    /// A figure that must be less.
+    pub(crate) fn below<T: Display + PartialOrd>(
+        &mut self,
+        what: impl Into<String>,
+        got: T,
+        limit: T,
+    ) {
+        let is_met = got < limit;
+        self.add(what, got, format!("< {limit}"), is_met);
+    }
+
     fn add(
         &mut self,
         what: impl Into<String>,

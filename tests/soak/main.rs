@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask soak` runs them at full length; as tests they run shortened.
 
+mod big_set;
 mod config_map;
 mod connections;
 mod continuity;
@@ -44,6 +45,8 @@ struct Arguments {
 enum Soak {
     /// Traffic while policies are swapped, and daemons killed and replaced
     Continuity(continuity::Plan),
+    /// One address joins a set of a million
+    BigSet(big_set::Plan),
     /// Whatever can happen to a policy directory
     Directory(directory::Plan),
     /// Loads of which one system call after the other fails
@@ -69,6 +72,7 @@ fn run(Arguments { quick, soak }: Arguments) -> Figures {
         Soak::Continuity(plan) => {
             continuity::run(&if quick { plan.quick() } else { plan }, &mut figures);
         }
+        Soak::BigSet(plan) => big_set::run(&if quick { plan.quick() } else { plan }, &mut figures),
         Soak::Directory(plan) => {
             directory::run(&if quick { plan.quick() } else { plan }, &mut figures);
         }

@@ -39,3 +39,9 @@ fn only_complete_directories_count() {
 fn a_failed_system_call_leaves_a_whole_generation() {
     passes("faults");
 }
+
+/// EV-190: an address that joins a large set comes into force by itself.
+#[test]
+fn an_address_joins_a_large_set() {
+    passes("big-set");
+}
