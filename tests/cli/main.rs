@@ -3,6 +3,7 @@
 mod diff;
 mod judge;
 mod offline;
+mod operator;
 mod validate;
 
 use hep_tests::{hep::Said, policy::Directory};

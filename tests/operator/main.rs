@@ -6,7 +6,9 @@ mod death;
 mod history;
 mod panic;
 mod preflight;
+mod ready;
 mod trial;
+mod units;
 
 use hep_tests::{
     address::Net,

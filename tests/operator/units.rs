@@ -1,0 +1,29 @@
+//! The systemd units.
+
+use std::{fs, path::Path, process::Command};
+
+use hep_tests::hep::{Said, binary};
+
+/// systemd finds nothing wrong with the units, with the binary of this build in its place.
+#[test]
+fn systemd_accepts_the_units() {
+    let analyze = Command::new("systemd-analyze").arg("--version").output();
+    if analyze.is_err() {
+        eprintln!("skipped: needs systemd-analyze (package systemd)");
+        return;
+    }
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hep-userspace/systemd");
+    let scratch = tempfile::tempdir().expect("make a directory");
+    let mut verify = Command::new("systemd-analyze");
+    verify.arg("verify");
+    for unit in ["hep.service", "hep-boot.service"] {
+        let text = fs::read_to_string(source.join(unit)).expect("the unit is there");
+        let command = binary().to_string_lossy().into_owned();
+        let copy = scratch.path().join(unit);
+        fs::write(&copy, text.replace("/usr/local/sbin/hep", &command)).expect("can be written");
+        verify.arg(copy);
+    }
+    let said = Said::by(&mut verify).exits(0);
+    // What it ignores, it only tells.
+    assert!(!said.stderr.contains("hep"), "{said:#?}");
+}
