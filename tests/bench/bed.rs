@@ -121,6 +121,7 @@ pub(crate) fn compile_for(
         link_layer: LinkLayer::Ethernet,
         is_loopback: false,
         is_member: false,
+        vlan_of: None,
     };
     Ok(compile(
         snapshot,

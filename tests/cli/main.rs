@@ -5,6 +5,7 @@ mod judge;
 mod offline;
 mod operator;
 mod validate;
+mod warnings;
 
 use hep_tests::{hep::Said, policy::Directory};
 

@@ -48,7 +48,7 @@ fn a_vlan_sub_interface_is_policed() {
 }
 
 /// EV-184: an endpoint at the parent leaves tagged traffic to the sub-interface, whether the tag is
-/// in the frame or the kernel has moved it beside.
+/// in the frame or the kernel has moved it beside; that nobody polices that one is a warning.
 #[test]
 fn ev_184_the_parent_of_a_vlan_leaves_tagged_traffic_alone() {
     let site = with_vlan();
@@ -56,6 +56,11 @@ fn ev_184_the_parent_of_a_vlan_leaves_tagged_traffic_alone() {
     let tagged = Net::both().map(|net| tcp(net.inner, net.host_inside, 80));
     site.expect_all("only the parent has an endpoint", Answer, &tagged);
     assert_eq!(attached(&daemon), ["eth1"]);
+    let problems = daemon.status()["problems"].to_string();
+    assert!(
+        problems.contains("W-VLAN") && problems.contains("eth1.7"),
+        "{problems}"
+    );
 }
 
 fn with_bond() -> Site {

@@ -249,6 +249,7 @@ impl Bench {
             link_layer,
             is_loopback: name == "lo",
             is_member: false,
+            vlan_of: None,
         };
         let nets = Net::both();
         vec![

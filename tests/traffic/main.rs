@@ -23,6 +23,7 @@ mod preview;
 mod scale;
 mod stages;
 mod state;
+mod warnings;
 
 use hep_tests::{
     address::Net,

@@ -130,6 +130,7 @@ fn interfaces(case: &Case, devices: &[u32]) -> Result<Vec<Interface>, LoadError>
             link_layer: LinkLayer::Ethernet,
             is_loopback: name == "lo",
             is_member: false,
+            vlan_of: None,
         })
         .collect())
 }

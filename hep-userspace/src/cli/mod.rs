@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, arguments in, text and exit code out.
 
+mod auto;
 mod boot;
 mod confirm;
 mod diff;

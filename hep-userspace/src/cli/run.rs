@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
-use super::{Exit, Format, Instance, host, output::print_json};
+use super::{Exit, Format, Instance, auto::AutoHostEndpoint, host, output::print_json};
 use crate::daemon::{self, DaemonError, EnforceError, Options, metrics::Address};
 
 /// Enforce a policy directory until stopped
@@ -71,18 +71,8 @@ pub(super) struct Arguments {
     /// (logActionRateLimit)
     #[arg(long, env = "HEP_DENY_EVENTS")]
     deny_events: bool,
-    /// Keep a HostEndpoint for this node in memory that covers all interfaces and allows by default
-    #[arg(long, env = "HEP_AUTO_HOST_ENDPOINT")]
-    auto_host_endpoint: bool,
-    /// A label of that HostEndpoint; may be given several times
-    #[arg(
-        long = "node-label",
-        value_name = "KEY=VALUE",
-        value_parser = super::parse_label,
-        value_delimiter = ',',
-        env = "HEP_NODE_LABEL"
-    )]
-    node_labels: Vec<(String, String)>,
+    #[command(flatten)]
+    auto: AutoHostEndpoint,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -119,12 +109,12 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let options = Options {
         policy_dir: Some(absolute(&arguments.policy_dir)?),
         node: arguments.node.clone().unwrap_or_else(host::host_name),
-        node_labels: arguments.node_labels.iter().cloned().collect(),
+        node_labels: arguments.auto.node_labels.iter().cloned().collect(),
         bpffs: absolute(&arguments.instance.bpffs)?,
         socket: arguments.instance.socket.clone(),
         state_dir: absolute(&arguments.instance.state_dir)?,
         keep_generations: arguments.keep_generations,
-        auto_host_endpoint: arguments.auto_host_endpoint,
+        auto_host_endpoint: arguments.auto.auto_host_endpoint,
         revalidate: arguments.on_policy_change == OnPolicyChange::Revalidate,
         nd_exempt: arguments.ipv6_nd_exempt,
         bypass_mark: arguments.bypass_mark,

@@ -9,20 +9,24 @@ use anyhow::Result;
 use clap::Args;
 
 use super::{
-    Exit, Format, host,
+    Exit, Format,
+    auto::AutoHostEndpoint,
+    host,
     output::{print, print_json},
 };
 use crate::{
-    model::Position,
+    compile::{self, Slots},
+    daemon::sysctl,
+    model::{Interface, Position, Snapshot},
     source::{self, File, SourceError},
     validate::{self, Loaded, Problem, Scope, Severity},
 };
 
 /// Check policy files without loading them
 ///
-/// A directory is judged as the daemon would load it. Files are judged alone: a tier or profile that
-/// they name may be defined elsewhere, which is a warning. Exits with 0 if there is no error and with
-/// 3 otherwise.
+/// A directory is judged as the daemon would load it; if it is for this host, also by the interfaces
+/// that there are. Files are judged alone: a tier or profile that they name may be defined elsewhere,
+/// which is a warning. Exits with 0 if there is no error and with 3 otherwise.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// Directories, and *.yaml, *.yml or *.json files
@@ -34,6 +38,8 @@ pub(super) struct Arguments {
     /// The host's name in spec.node; by default the kernel's host name in lower case
     #[arg(long, value_name = "NAME", env = "HEP_NODE")]
     node: Option<String>,
+    #[command(flatten)]
+    auto: AutoHostEndpoint,
 }
 
 /// What became of judging files.
@@ -44,7 +50,7 @@ struct Judged {
 
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let name = arguments.node.clone().unwrap_or_else(host::host_name);
-    let judged = Judged::of(&arguments.paths, name);
+    let judged = Judged::of(&arguments.paths, name, Some(&arguments.auto));
     let is_valid = judged.is_valid(arguments.strict);
     judged.print(is_valid, format)?;
     Ok(if is_valid { Exit::Ok } else { Exit::Invalid })
@@ -56,7 +62,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
 ///
 /// If it cannot be printed.
 pub(super) fn is_valid(directory: &Path, node: &str, format: Format) -> Result<bool> {
-    let judged = Judged::of(&[directory.to_path_buf()], node.to_owned());
+    let judged = Judged::of(&[directory.to_path_buf()], node.to_owned(), None);
     let is_valid = judged.is_valid(false);
     if !is_valid {
         judged.print(is_valid, format)?;
@@ -65,7 +71,8 @@ pub(super) fn is_valid(directory: &Path, node: &str, format: Format) -> Result<b
 }
 
 impl Judged {
-    fn of(paths: &[PathBuf], node: String) -> Self {
+    /// Judges the paths; with `auto` directories also as the daemon would load them.
+    fn of(paths: &[PathBuf], node: String, auto: Option<&AutoHostEndpoint>) -> Self {
         let node = host::node(node);
         let mut problems = Vec::new();
         let (mut files, mut resources) = (Vec::new(), 0);
@@ -75,7 +82,11 @@ impl Judged {
                 problems: found,
             } = validate::load(files, &node, scope);
             problems.extend(found);
-            resources += snapshot.map_or(0, |snapshot| snapshot.written());
+            let Some(snapshot) = snapshot else { return };
+            resources += snapshot.written();
+            if let (Some(auto), Scope::Directory) = (auto, scope) {
+                problems.extend(as_loaded(auto, &snapshot, &node.name));
+            }
         };
         let mut unreadable = Vec::new();
         for path in paths {
@@ -115,6 +126,52 @@ impl Judged {
             }
         }
     }
+}
+
+/// What the daemon would say about a valid directory. The interfaces here say nothing about another
+/// host.
+fn as_loaded(auto: &AutoHostEndpoint, snapshot: &Snapshot, node: &str) -> Vec<Problem> {
+    let interfaces = if node == host::host_name() {
+        host::interfaces()
+            .inspect_err(|error| eprintln!("hep: judged without interfaces: {error:#}"))
+            .ok()
+    } else {
+        None
+    };
+    let known = interfaces.as_deref().unwrap_or_default();
+    let snapshot = auto.complete(snapshot, node, known);
+    let mut problems = validate::advice(&snapshot, node);
+    if let Some(interfaces) = &interfaces {
+        problems.extend(compile::warnings(&snapshot, node, interfaces));
+        problems.extend(too_large(&snapshot, node, interfaces));
+    }
+    problems.sort_by(|a, b| a.position.cmp(&b.position));
+    problems
+}
+
+/// The limit that a valid policy exceeds on these interfaces, if it does.
+fn too_large(snapshot: &Snapshot, node: &str, interfaces: &[Interface]) -> Option<Problem> {
+    let felix = &snapshot.felix;
+    let options = compile::Options {
+        nd_exempt: true,
+        revalidate: true,
+        bypass_mark: 0,
+        deny_events: false,
+        fragment_timeout: sysctl::fragment_timeout(felix.fragment_timeout),
+        timeouts: sysctl::timeouts(&felix.timeouts),
+    };
+    let compiled = compile::compile(snapshot, node, interfaces, &options, &Slots::default());
+    compiled.err().map(|error| Problem {
+        severity: Severity::Error,
+        code: "E-RANGE",
+        position: Position::built_in(),
+        kind: String::new(),
+        name: String::new(),
+        field: String::new(),
+        message: error.to_string(),
+        got: None,
+        advice: String::new(),
+    })
 }
 
 fn summary(problems: &[Problem], is_valid: bool, resources: usize) -> String {

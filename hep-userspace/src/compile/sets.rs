@@ -150,15 +150,6 @@ impl<'s> Objects<'s> {
         }
     }
 
-    /// Whether the objects that `selector` selects have no address at all.
-    pub(super) fn has_no_address(&mut self, selector: &Selector) -> bool {
-        let Self { objects, selected } = self;
-        let objects_of = &select(selected, objects, selector).objects;
-        objects_of
-            .iter()
-            .all(|object| objects[*object].nets.is_empty())
-    }
-
     /// Checks the number of members of all sets together (`bpfMapSizeIPSets`).
     ///
     /// # Errors

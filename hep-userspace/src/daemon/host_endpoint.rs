@@ -2,6 +2,7 @@
 //! it for this node.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     sync::Arc,
@@ -9,11 +10,33 @@ use std::{
 
 use crate::model::{
     DEFAULT_ALLOW_PROFILE, FelixConfiguration, HostEndpoint, Interface, InterfaceMatch, Metadata,
-    Position,
+    Position, Snapshot,
 };
 
 /// Label that marks a generated HostEndpoint, with the value Calico's controller gives it.
 const GENERATED_LABEL: (&str, &str) = ("projectcalico.org/created-by", "calico-kube-controllers");
+
+/// The snapshot with the generated endpoint of `node`, unless a written one has its name, which then
+/// takes its place.
+#[must_use]
+pub fn complete<'s>(
+    snapshot: &'s Snapshot,
+    node: &str,
+    labels: &BTreeMap<String, String>,
+    interfaces: &[Interface],
+) -> Cow<'s, Snapshot> {
+    let generated = generate(node, labels, interfaces, &snapshot.felix);
+    let name = &generated.metadata.name;
+    let written = &snapshot.endpoints;
+    match written.binary_search_by(|written| written.metadata.name.cmp(name)) {
+        Ok(_) => Cow::Borrowed(snapshot),
+        Err(place) => {
+            let mut snapshot = snapshot.clone();
+            snapshot.endpoints.insert(place, generated);
+            Cow::Owned(snapshot)
+        }
+    }
+}
 
 /// The generated endpoint of `node`, with its labels and the addresses of its interfaces.
 #[must_use]
@@ -80,6 +103,7 @@ mod tests {
             link_layer: LinkLayer::Ethernet,
             is_loopback: name == "lo",
             is_member: false,
+            vlan_of: None,
         }
     }
 

@@ -234,6 +234,7 @@ fn interfaces(links: &[LinkMessage], addresses: &[AddressMessage]) -> Vec<Interf
                 link_layer: link_layer(link.header.link_layer_type),
                 is_loopback: link.header.flags.contains(LinkFlags::Loopback),
                 is_member: controller(link).is_some_and(|index| !is_vrf.contains(&index)),
+                vlan_of: vlan_of(link),
             })
         })
         .collect();
@@ -276,6 +277,23 @@ fn kind(link: &LinkMessage) -> Option<&InfoKind> {
         }
         None
     })
+}
+
+/// The interface that a VLAN's frames leave by, in this network namespace.
+fn vlan_of(link: &LinkMessage) -> Option<u32> {
+    if kind(link) != Some(&InfoKind::Vlan) {
+        return None;
+    }
+    let mut parent = None;
+    for attribute in &link.attributes {
+        if let LinkAttribute::LinkNetNsId(_) = attribute {
+            return None;
+        }
+        if let LinkAttribute::Link(index) = attribute {
+            parent = Some(*index);
+        }
+    }
+    parent
 }
 
 /// The types for which the kernel's own `dev_is_mac_header_xmit` says that packets start with the IP
@@ -387,6 +405,20 @@ mod tests {
             found,
             [(5, false), (6, true), (7, false), (8, false), (9, false)]
         );
+    }
+
+    /// EV-184: a VLAN knows its parent; what other links call theirs is something else.
+    #[test]
+    fn ev_184_a_vlan_knows_its_parent() {
+        let of = |kind, others: &[LinkAttribute]| {
+            let mut link = link(7, "eth0.7", Some(kind), 0);
+            link.attributes.push(LinkAttribute::Link(2));
+            link.attributes.extend_from_slice(others);
+            interfaces(&[link], &[])[0].vlan_of
+        };
+        assert_eq!(of(InfoKind::Vlan, &[]), Some(2));
+        assert_eq!(of(InfoKind::Vlan, &[LinkAttribute::LinkNetNsId(1)]), None);
+        assert_eq!(of(InfoKind::Veth, &[]), None);
     }
 
     /// EV-017: which links have no Ethernet header follows from their type, not from their name.

@@ -18,7 +18,7 @@ use crate::{
         attach::{AttachError, Attachments, Target},
     },
     model::Snapshot,
-    validate::Problem,
+    validate::{self, Problem},
 };
 
 /// Why a snapshot could not be brought into force. What was in force before still is, except that
@@ -195,11 +195,14 @@ impl Reconciler {
         )
     }
 
-    /// What a valid snapshot hardly means, on the interfaces there are.
+    /// What a valid snapshot hardly means, by itself and on the interfaces there are.
     #[must_use]
     pub fn warnings(&self, snapshot: &Snapshot) -> Vec<Problem> {
         let snapshot = self.completed(snapshot);
-        compile::warnings(&snapshot, &self.options.node, &self.network.interfaces)
+        let node = &self.options.node;
+        let mut problems = validate::advice(&snapshot, node);
+        problems.extend(compile::warnings(&snapshot, node, &self.network.interfaces));
+        problems
     }
 
     /// The snapshot with the endpoint that no file holds, if there is to be one.
@@ -208,23 +211,12 @@ impl Reconciler {
         if !self.options.auto_host_endpoint {
             return Cow::Borrowed(snapshot);
         }
-        let generated = host_endpoint::generate(
+        host_endpoint::complete(
+            snapshot,
             &self.options.node,
             &self.options.node_labels,
             &self.network.interfaces,
-            &snapshot.felix,
-        );
-        let endpoints = &snapshot.endpoints;
-        let name = &generated.metadata.name;
-        match endpoints.binary_search_by(|written| written.metadata.name.cmp(name)) {
-            // A written endpoint of that name takes its place.
-            Ok(_) => Cow::Borrowed(snapshot),
-            Err(place) => {
-                let mut snapshot = snapshot.clone();
-                snapshot.endpoints.insert(place, generated);
-                Cow::Owned(snapshot)
-            }
-        }
+        )
     }
 
     fn apply(

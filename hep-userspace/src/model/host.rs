@@ -26,4 +26,6 @@ pub struct Interface {
     pub is_loopback: bool,
     /// It is a member of a bridge, bond or team (not of a VRF).
     pub is_member: bool,
+    /// It is a VLAN's: the index of the interface that carries its frames, tagged.
+    pub vlan_of: Option<u32>,
 }

@@ -1,21 +1,28 @@
-//! Warnings about a valid snapshot that is complete: what is probably not meant.
+//! Warnings about a valid snapshot that is complete: what is probably not meant, whatever interfaces
+//! the host has.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Node, Problem, Severity, place::Place};
+use super::{Problem, Severity, place::Place};
 use crate::{
-    model::{Action, EntityRule, HostEndpoint, Metadata, Policy, PortMatch, Rule, Snapshot, Stage},
+    model::{
+        Action, EntityRule, HostEndpoint, Metadata, Policy, PolicyKind, PortMatch, Profile, Rule,
+        Snapshot, Stage,
+    },
     selector::Selector,
 };
 
-/// Reports what is probably not meant.
-pub(super) fn check(snapshot: &Snapshot, node: &Node, problems: &mut Vec<Problem>) {
+/// What is probably not meant in a snapshot that holds all that is configured, endpoints that the
+/// daemon makes included, on the host `node`.
+#[must_use]
+pub fn advice(snapshot: &Snapshot, node: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
     let mut advisor = Advisor {
         objects: objects(snapshot),
         node,
         snapshot,
         matches: HashMap::new(),
-        problems,
+        problems: &mut problems,
     };
     advisor.no_endpoint_here();
     for policy in &snapshot.policies {
@@ -27,7 +34,10 @@ pub(super) fn check(snapshot: &Snapshot, node: &Node, problems: &mut Vec<Problem
         advisor.rules(&place, "egress", &profile.egress);
     }
     advisor.endpoints_without_addresses();
+    advisor.closed_endpoints();
     advisor.one_way_untracked();
+    problems.sort_by(|a, b| a.position.cmp(&b.position));
+    problems
 }
 
 /// Something that rule selectors look at: an endpoint or a set.
@@ -46,7 +56,7 @@ struct Match {
 
 struct Advisor<'s, 'p> {
     snapshot: &'s Snapshot,
-    node: &'s Node,
+    node: &'s str,
     objects: Vec<Object<'s>>,
     /// By canonical text: what a selector matches, and the first rule that uses it.
     matches: HashMap<String, (Selector, Match, Place)>,
@@ -109,7 +119,7 @@ impl<'s> Advisor<'s, '_> {
     }
 
     fn is_local(&self, endpoint: &HostEndpoint) -> bool {
-        *endpoint.node == *self.node.name
+        *endpoint.node == *self.node
     }
 
     /// Endpoints of other hosts only: probably a name that is written differently.
@@ -123,7 +133,7 @@ impl<'s> Advisor<'s, '_> {
         };
         let message = format!(
             "no HostEndpoint is for this host, {}, so nothing is enforced here; this one is for {}",
-            self.node.name, first.node
+            self.node, first.node
         );
         let place = place(&first.metadata, "HostEndpoint", "spec.node");
         self.warn(
@@ -164,7 +174,7 @@ impl<'s> Advisor<'s, '_> {
                 for (field, ports) in [("ports", &side.ports), ("notPorts", &side.not_ports)] {
                     for port in ports {
                         if let PortMatch::Named(port) = port {
-                            self.named_port(port, &at(field));
+                            self.named_port(port, rule, &at(field));
                         }
                     }
                 }
@@ -219,40 +229,52 @@ impl<'s> Advisor<'s, '_> {
         found
     }
 
-    /// EV-129, EV-132.
-    fn named_port(&mut self, name: &str, place: &Place) {
-        let endpoints = &self.snapshot.endpoints;
-        let having = || {
-            let has =
-                |endpoint: &&HostEndpoint| endpoint.ports.iter().any(|port| &*port.name == name);
-            endpoints.iter().filter(has)
+    /// EV-129, EV-131, EV-132.
+    fn named_port(&mut self, name: &str, rule: &Rule, place: &Place) {
+        let with = |is_meant: &dyn Fn(&HostEndpoint, u8) -> bool| {
+            self.snapshot.endpoints.iter().find(|endpoint| {
+                let mut ports = endpoint.ports.iter().filter(|port| &*port.name == name);
+                ports.any(|port| is_meant(endpoint, port.protocol.number))
+            })
         };
-        if having().next().is_none() {
-            let message = format!("no HostEndpoint has a port named {name}, so it matches nothing");
-            self.warn(
-                place,
-                "W-NAMEDPORT",
-                message,
+        let is_protocol = |number: u8| {
+            let given = rule.protocol.map(|protocol| protocol.number);
+            given.is_none_or(|given| given == number)
+        };
+        let bare = |is_meant: &dyn Fn(&HostEndpoint) -> bool| {
+            with(&|endpoint, number| {
+                is_protocol(number) && endpoint.expected_ips.is_empty() && is_meant(endpoint)
+            })
+        };
+        let lacking = bare(&|endpoint| self.is_local(endpoint)).or_else(|| {
+            let is_found = |endpoint: &HostEndpoint, number| {
+                is_protocol(number) && !endpoint.expected_ips.is_empty()
+            };
+            with(&is_found).map_or_else(|| bare(&|_| true), |_| None)
+        });
+        let (message, advice) = if with(&|_, _| true).is_none() {
+            (
+                format!("no HostEndpoint has a port named {name}, so it matches nothing"),
                 "add it to spec.ports of a HostEndpoint",
-            );
-            return;
-        }
-        let without = having()
-            .filter(|endpoint| endpoint.expected_ips.is_empty() && self.is_local(endpoint))
-            .map(|endpoint| endpoint.metadata.name.to_string())
-            .next();
-        if let Some(endpoint) = without {
-            let message = format!(
-                "port {name} of HostEndpoint {endpoint} never matches, since a named port stands for \
-                 the endpoint's expectedIPs and it has none"
-            );
-            self.warn(
-                place,
-                "W-NAMEDPORT",
-                message,
+            )
+        } else if with(&|_, number| is_protocol(number)).is_none() {
+            (
+                format!("port {name} never matches: HostEndpoints have it for another protocol"),
+                "write the protocol that spec.ports has, or the number of the port",
+            )
+        } else if let Some(bare) = lacking {
+            (
+                format!(
+                    "port {name} of HostEndpoint {} never matches, since a named port stands for \
+                     the endpoint's expectedIPs and it has none",
+                    bare.metadata.name
+                ),
                 "add expectedIPs to the HostEndpoint",
-            );
-        }
+            )
+        } else {
+            return;
+        };
+        self.warn(place, "W-NAMEDPORT", message, advice);
     }
 
     /// RS-037.
@@ -289,6 +311,64 @@ impl<'s> Advisor<'s, '_> {
                 "add the endpoint's addresses",
             );
         }
+    }
+
+    /// EV-048, EV-049: a direction of a local endpoint in which no policy applies and no profile
+    /// allows anything.
+    fn closed_endpoints(&mut self) {
+        let mut found = Vec::new();
+        for object in &self.objects {
+            let Some(endpoint) = object.endpoint.filter(|endpoint| self.is_local(endpoint)) else {
+                continue;
+            };
+            let closed: Vec<&str> = [("ingress", true), ("egress", false)]
+                .into_iter()
+                .filter(|(_, ingress)| self.is_closed(object, endpoint, *ingress))
+                .map(|(direction, _)| direction)
+                .collect();
+            if !closed.is_empty() {
+                let place = place(&endpoint.metadata, "HostEndpoint", "spec.profiles");
+                let message = format!(
+                    "no policy applies to {} traffic and no profile allows any: only failsafes and \
+                     replies pass",
+                    closed.join(" and ")
+                );
+                found.push((place, message));
+            }
+        }
+        for (place, message) in found {
+            self.warn(
+                &place,
+                "W-CLOSED",
+                message,
+                "add the profile projectcalico-default-allow, or a policy",
+            );
+        }
+    }
+
+    fn is_closed(&self, object: &Object<'s>, endpoint: &HostEndpoint, ingress: bool) -> bool {
+        let applies = |policy: &Policy| {
+            let applies = if ingress {
+                policy.applies_ingress
+            } else {
+                policy.applies_egress
+            };
+            applies
+                && policy.kind == PolicyKind::Enforced
+                && matches!(policy.stage, Stage::Normal { .. })
+                && !policy.selects_no_host
+                && self.selects(&policy.selector, object)
+        };
+        let allows = |profile: &Profile| {
+            let rules = if ingress {
+                &profile.ingress
+            } else {
+                &profile.egress
+            };
+            endpoint.profiles.contains(&profile.metadata.name)
+                && rules.iter().any(|rule| rule.action == Action::Allow)
+        };
+        !self.snapshot.policies.iter().any(applies) && !self.snapshot.profiles.iter().any(allows)
     }
 
     /// EV-078, EV-175: an untracked Allow needs its counterpart in the other direction.

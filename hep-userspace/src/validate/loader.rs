@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::HashMap, path::Path, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    Loaded, Node, Problem, Scope, Severity, advice, references,
+    Loaded, Node, Problem, Scope, Severity, references,
     resources::{self, Collected, Reading},
     snapshot,
 };
@@ -49,9 +49,6 @@ impl Loader {
         references::check(&collected, scope, &mut problems);
         let snapshot = snapshot(collected, node);
         let is_valid = !has_errors(&problems);
-        if is_valid && scope == Scope::Directory {
-            advice::check(&snapshot, node, &mut problems);
-        }
         problems.sort_by(|a, b| a.position.cmp(&b.position));
         Loaded {
             snapshot: is_valid.then_some(snapshot),

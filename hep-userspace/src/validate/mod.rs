@@ -22,6 +22,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub use advice::advice;
 pub use loader::Loader;
 pub use problem::{Problem, Severity};
 use resources::Collected;

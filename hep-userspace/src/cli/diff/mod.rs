@@ -12,7 +12,9 @@ use serde_json::json;
 use side::{Problems, Side};
 
 use super::{
-    Exit, Format, Instance, host,
+    Exit, Format, Instance,
+    auto::AutoHostEndpoint,
+    host,
     live::Live,
     output::{print, print_json},
 };
@@ -54,6 +56,8 @@ pub(super) struct Arguments {
         requires = "from"
     )]
     interfaces: Vec<(String, Vec<IpAddr>)>,
+    #[command(flatten)]
+    auto: AutoHostEndpoint,
     #[command(flatten)]
     instance: Instance,
 }
@@ -156,7 +160,8 @@ fn difference(arguments: &Arguments) -> Result<Difference, Failure> {
             .map_err(|error| Failure::Invalid(Problems::of_reading(error.into())))
     };
     let load = |files, name: &PathBuf| {
-        Side::load(files, &node, &interfaces, live.as_ref(), name).map_err(Failure::Invalid)
+        let host = (node.as_str(), interfaces.as_slice());
+        Side::load(files, host, live.as_ref(), &arguments.auto, name).map_err(Failure::Invalid)
     };
     let after = load(read(&arguments.to)?, &arguments.to)?;
     let (from, before) = match (&live, &arguments.from) {
@@ -222,6 +227,7 @@ fn made_up(interfaces: &[(String, Vec<IpAddr>)]) -> Vec<Interface> {
             link_layer: LinkLayer::Ethernet,
             is_loopback: name == "lo",
             is_member: false,
+            vlan_of: None,
         })
         .collect()
 }

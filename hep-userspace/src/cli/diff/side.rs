@@ -3,7 +3,7 @@
 use std::{fmt, path::Path};
 
 use crate::{
-    cli::{host, live::Live},
+    cli::{auto::AutoHostEndpoint, host, live::Live},
     compile::{self, Description, Slots, compile},
     daemon::sysctl,
     model::{Interface, Snapshot},
@@ -49,9 +49,9 @@ impl Side {
     /// Validates and compiles the files that were found in `directory` as the daemon would.
     pub(super) fn load(
         files: Vec<File>,
-        node: &str,
-        interfaces: &[Interface],
+        (node, interfaces): (&str, &[Interface]),
         live: Option<&Live>,
+        auto: &AutoHostEndpoint,
         directory: &Path,
     ) -> Result<Self, Problems> {
         let loaded = validate::load(&files, &host::node(node.to_owned()), Scope::Directory);
@@ -61,8 +61,9 @@ impl Side {
             let text = format!("{} is not a valid policy:", directory.display());
             return Err(Problems { found, text });
         };
-        if let Some(live) = live {
-            live.complete(&mut snapshot);
+        match live {
+            Some(live) => live.complete(&mut snapshot),
+            None => snapshot = auto.complete(&snapshot, node, interfaces).into_owned(),
         }
         let slots = live.map_or_else(Slots::default, |live| live.description.slots.clone());
         let options = options(&snapshot, live);

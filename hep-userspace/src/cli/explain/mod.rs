@@ -3,6 +3,7 @@
 mod answer;
 
 use std::{
+    borrow::Cow,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::Arc,
@@ -14,7 +15,9 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::{
-    Exit, Format, Instance, host,
+    Exit, Format, Instance,
+    auto::AutoHostEndpoint,
+    host,
     live::Live,
     output::{print, print_json},
 };
@@ -85,6 +88,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "BOOL", env = "HEP_IPV6_ND_EXEMPT", default_value_t = true,
           action = clap::ArgAction::Set)]
     ipv6_nd_exempt: bool,
+    #[command(flatten)]
+    auto: AutoHostEndpoint,
     #[command(flatten)]
     instance: Instance,
 }
@@ -168,6 +173,10 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     };
     let interfaces = interfaces(arguments)?;
     let packet = packet(arguments)?;
+    let snapshot = match &live {
+        Some(_) => Cow::Borrowed(&snapshot),
+        None => arguments.auto.complete(&snapshot, &node, &interfaces),
+    };
     let reference = Reference::new(&snapshot, &node, &interfaces, options);
     let answer = Answer {
         packet: &packet,
@@ -217,6 +226,7 @@ fn interfaces(arguments: &Arguments) -> Result<Vec<Interface>> {
             link_layer: LinkLayer::Ethernet,
             is_loopback: name == "lo",
             is_member: false,
+            vlan_of: None,
         }),
     }
     Ok(interfaces)

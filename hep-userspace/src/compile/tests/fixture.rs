@@ -42,6 +42,7 @@ pub(in crate::compile) fn interface(name: &str, ifindex: u32, addresses: &[&str]
         link_layer: LinkLayer::Ethernet,
         is_loopback: name == "lo",
         is_member: false,
+        vlan_of: None,
     }
 }
 

@@ -1,12 +1,9 @@
-//! Warnings that need more than one resource, or the host's interfaces.
+//! Warnings that need the host's interfaces.
 
-use super::fixture::{
-    EndpointExt, PolicyExt, RuleExt, SideExt, allow, allow_tcp, endpoint, ingress, interfaces, set,
-    side, snapshot, with_policies,
-};
+use super::fixture::{EndpointExt, endpoint, interfaces, snapshot};
 use crate::{
     compile::warnings,
-    model::{DEFAULT_ALLOW_PROFILE, Snapshot, Stage},
+    model::{DEFAULT_ALLOW_PROFILE, Snapshot},
 };
 
 /// Code, resource and field of each warning.
@@ -51,60 +48,24 @@ fn endpoints_without_interface_and_members_by_name_are_told() {
     );
 }
 
-/// EV-049.
+/// EV-184: the VLAN of a policed interface is policed by an endpoint of its own, or not at all.
 #[test]
-fn a_direction_that_only_defaults_close_is_told() {
-    let one_way = with_policies([ingress("p", [allow_tcp("80")])]);
-    assert_eq!(codes(&one_way), ["W-DEFAULT-DENY h1-eth0 spec.profiles"]);
-    let both = with_policies([ingress("p", [allow_tcp("80")]).egress([allow()])]);
-    assert_eq!(codes(&both), [""; 0]);
-}
-
-/// EV-078.
-#[test]
-fn an_untracked_allow_without_its_return_rule_is_told() {
-    let policy = ingress("p", [allow_tcp("80")]).stage(Stage::Untracked);
+fn a_vlan_that_nobody_owns_is_told() {
+    let mut interfaces = interfaces();
+    interfaces[2].vlan_of = Some(interfaces[1].ifindex);
+    let told = |snapshot: &Snapshot| -> Vec<String> {
+        warnings(snapshot, "h1", &interfaces)
+            .iter()
+            .map(|problem| format!("{} {}: {}", problem.code, problem.name, problem.message))
+            .collect()
+    };
     assert_eq!(
-        codes(&with_policies([policy.clone()])),
-        ["W-UNTRACKED p spec.doNotTrack"]
+        told(&snapshot()),
+        [
+            "W-VLAN h1-eth0: traffic of eth1 passes eth0 unjudged, as that of a VLAN, and is not \
+             policed itself: no HostEndpoint matches it"
+        ]
     );
-    assert_eq!(codes(&with_policies([policy.egress([allow()])])), [""; 0]);
-}
-
-/// EV-129, EV-132, RS-037, SL-056.
-#[test]
-fn selectors_and_named_ports_that_match_nothing_are_told() {
-    let both = |rule| with_policies([ingress("p", [rule]).egress([])]);
-    let mut ported = both(allow_tcp("web"));
-    assert_eq!(
-        codes(&ported),
-        ["W-NAMED-PORT p spec.ingress[0].destination.ports"]
-    );
-    ported.endpoints[0] = endpoint("h1-eth0", "eth0").port("web", "TCP", 80);
-    assert_eq!(
-        codes(&ported),
-        ["W-NAMED-PORT p spec.ingress[0].destination.ports"],
-        "EV-132"
-    );
-    ported.endpoints[0].expected_ips = [super::fixture::address("192.0.2.10")].into();
-    assert_eq!(codes(&ported), [""; 0]);
-
-    let mut selecting = both(allow().from(side().selector("has(kind)")));
-    assert_eq!(
-        codes(&selecting),
-        ["W-EMPTY-SET p spec.ingress[0].source.selector"]
-    );
-    selecting.sets = vec![set("s", ("kind", "x"), &["192.0.2.0/24"])];
-    assert_eq!(codes(&selecting), [""; 0]);
-    selecting.endpoints[0] = endpoint("h1-eth0", "eth0").label("kind", "y");
-    assert_eq!(codes(&selecting), ["W-NO-ADDRESS h1-eth0 spec.expectedIPs"]);
-}
-
-#[test]
-fn a_policy_that_selects_nothing_is_told() {
-    let idle = ingress("p", [allow()]).selecting("has(nothing)");
-    assert_eq!(
-        codes(&with_policies([idle])),
-        ["W-SELECTS-NOTHING p spec.selector"]
-    );
+    assert_eq!(told(&with_endpoint(snapshot(), "vlan", "eth1")), [""; 0]);
+    assert_eq!(told(&with_endpoint(snapshot(), "all", "*")), [""; 0]);
 }

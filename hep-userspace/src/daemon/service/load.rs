@@ -1,6 +1,6 @@
 //! From the policy directory to what is in force, as a whole or not at all.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use tokio::time::Instant;
 
@@ -22,6 +22,9 @@ use crate::{
     source::File,
     validate::{Loaded, Problem, Scope, Severity},
 };
+
+/// Problems of one load that are logged.
+const MAX_LOGGED: usize = 50;
 
 impl Daemon {
     /// Brings what was decided into force, or the directory, or the last good policy, or leaves a
@@ -283,7 +286,9 @@ impl Daemon {
             .loader
             .load(&policy.files, &self.node, Scope::Directory);
         self.report.lock().last_load_unix_ms = status::unix_ms();
-        self.tell_problems(&loaded.problems);
+        if loaded.snapshot.is_none() {
+            self.tell_problems(&loaded.problems);
+        }
         let phases = [("read", read), ("validate", begin.elapsed())];
         let outcome = self.enforce_loaded(loaded, &phases).await;
         match &outcome {
@@ -421,19 +426,26 @@ impl Daemon {
         generation.is_some_and(|generation| !generation.description.interfaces.is_empty())
     }
 
-    /// Reports problems, and logs those that were not reported before.
+    /// Reports problems, and logs those that were not reported before, errors first.
     fn tell_problems(&self, problems: &[Problem]) {
         let before = self.report_problems(problems);
-        for problem in problems {
-            let text = problem.to_string();
-            if before.iter().any(|former| former.text == text) {
-                continue;
-            }
-            match problem.severity {
+        let known: HashSet<&str> = before.iter().map(|former| former.text.as_str()).collect();
+        let mut fresh: Vec<(Severity, String)> = problems
+            .iter()
+            .map(|problem| (problem.severity, problem.to_string()))
+            .filter(|(_, text)| !known.contains(text.as_str()))
+            .collect();
+        fresh.sort_by_key(|(severity, _)| *severity);
+        for (severity, text) in fresh.iter().take(MAX_LOGGED) {
+            match severity {
                 Severity::Error => log::error!("{text}"),
                 Severity::Warning => log::warn!("{text}"),
                 Severity::Info => log::info!("{text}"),
             }
+        }
+        if fresh.len() > MAX_LOGGED {
+            let more = fresh.len() - MAX_LOGGED;
+            log::warn!("{more} more problems; `hep status` has them all");
         }
     }
 

@@ -2,7 +2,8 @@
 
 use super::*;
 
-const LOCAL: &str = "node: node1, interfaceName: eth0";
+/// A local endpoint that is open where no policy applies.
+const LOCAL: &str = "node: node1, interfaceName: eth0, profiles: [projectcalico-default-allow]";
 
 fn labelled(name: &str, labels: &str, spec: &str) -> String {
     document(
@@ -41,7 +42,7 @@ fn policies_that_select_no_endpoint_are_told() {
         "spec.selector",
     );
     let profile = document("Profile", "x", "labelsToApply: {env: prod, role: db}");
-    let inherits = labelled("f", "role: web", &format!("{LOCAL}, profiles: [x]"));
+    let inherits = labelled("f", "role: web", &LOCAL.replace("[", "[x, "));
     silent(&(inherits.clone() + &profile + &policy("selector: env == 'prod'")));
     warn(
         &(inherits + &profile + &policy("selector: role == 'db'")),
@@ -126,7 +127,64 @@ fn named_ports_that_never_match_are_told() {
     assert!(bare.message.contains("expectedIPs"));
 }
 
-/// EV-078.
+/// EV-131: a named port has a protocol, and so has the rule.
+#[test]
+fn named_ports_of_another_protocol_are_told() {
+    let ports = "expectedIPs: [192.0.2.1], ports: [{name: dns, protocol: UDP, port: 53}]";
+    let e = endpoint(&format!("{LOCAL}, {ports}"));
+    let uses = |protocol: &str| {
+        rule(&format!(
+            "action: Allow, protocol: {protocol}, destination: {{ports: [dns]}}"
+        ))
+    };
+    silent(&(e.clone() + &uses("UDP")));
+    let other = warn(
+        &(e + &uses("TCP")),
+        "W-NAMEDPORT",
+        "spec.ingress[0].destination.ports",
+    );
+    assert!(other.message.contains("another protocol"));
+}
+
+/// EV-048, EV-049, EV-053: what only failsafes pass is told, in the directions where it is so.
+#[test]
+fn endpoints_that_nothing_opens_are_told() {
+    let bare = LOCAL.replace("projectcalico-default-allow", "");
+    let told = |more: &str| {
+        let text = endpoint(&bare) + more;
+        let warnings = warnings(&text);
+        let closed: Vec<String> = warnings
+            .into_iter()
+            .filter(|warning| warning.code == "W-CLOSED")
+            .map(|warning| warning.message)
+            .collect();
+        let told = closed.first().cloned().unwrap_or_default();
+        told.split(" traffic").next().unwrap_or_default().to_owned()
+    };
+    let policy = |spec: &str| policy(&format!("ingress: [], {spec}"));
+    let says = |directions: &str| format!("no policy applies to {directions}");
+    assert_eq!(told(""), says("ingress and egress"));
+    assert_eq!(told(&policy("types: [Ingress]")), says("egress"));
+    assert_eq!(told(&policy("types: [Egress]")), says("ingress"));
+    assert_eq!(told(&policy("types: [Ingress, Egress]")), "");
+    // EV-060: these stages decide nothing by default.
+    assert_eq!(
+        told(&policy("preDNAT: true, applyOnForward: true")),
+        says("ingress and egress")
+    );
+    let staged = document("StagedGlobalNetworkPolicy", "s", "types: [Ingress, Egress]");
+    assert_eq!(told(&staged), says("ingress and egress"));
+    let text = endpoint(&bare.replace("[]", "[x]"))
+        + &document("Profile", "x", "egress: [{action: Allow}]");
+    let closed = warn(&text, "W-CLOSED", "spec.profiles");
+    assert!(
+        closed
+            .message
+            .starts_with("no policy applies to ingress traffic")
+    );
+}
+
+/// EV-078, EV-175.
 #[test]
 fn untracked_rules_in_one_direction_are_told() {
     let untracked = |name: &str, spec: &str| {
@@ -160,5 +218,5 @@ fn files_alone_are_not_judged_as_a_whole() {
         "selector: role == 'web', ingress: [{action: Allow, source: {selector: has(x)}, destination: {ports: [http]}}]",
     );
     assert_eq!(load_one(&text, Scope::Files).problems, []);
-    assert_eq!(load_one(&text, Scope::Directory).problems.len(), 3);
+    assert_eq!(warnings(&text).len(), 3);
 }

@@ -92,13 +92,15 @@ fn refuse(text: &str, code: &str, field: &str) -> Problem {
 
 /// The warnings of what must be valid.
 fn warnings(text: &str) -> Vec<Problem> {
-    let loaded = load_one(text, Scope::Directory);
-    assert!(
-        loaded.snapshot.is_some(),
-        "{text}\nrefused: {:#?}",
-        loaded.problems
-    );
-    loaded.problems
+    let Loaded {
+        snapshot,
+        mut problems,
+    } = load_one(text, Scope::Directory);
+    let Some(snapshot) = snapshot else {
+        panic!("{text}\nrefused: {problems:#?}");
+    };
+    problems.extend(advice(&snapshot, &node().name));
+    problems
 }
 
 /// What must be valid, with exactly this warning.
