@@ -6,7 +6,8 @@
 //! sorted slice of ranges, and bisection finds the last range that starts at or before the rest of
 //! the address. IPv6 chains three such steps over bits 0–31, 32–63 and 64–127.
 //!
-//! Array maps round values up to 8 bytes, so ranges are packed into 64-byte blocks.
+//! Array maps round values up to 8 bytes, so ranges are packed into blocks of a page: a bisection takes
+//! its first steps from block to block, each a look-up, and the others within one.
 
 /// A class number. Class 0 holds the addresses that no rule mentions.
 pub type AddressClass = u16;
@@ -15,13 +16,13 @@ pub type AddressClass = u16;
 pub const ROOT_LEN: u32 = 1 << 16;
 
 /// [`Range4`]s per block.
-pub const RANGES4_PER_BLOCK: u32 = 16;
+pub const RANGES4_PER_BLOCK: u32 = 1024;
 /// [`Range6Top`]s per block.
-pub const RANGES6_TOP_PER_BLOCK: u32 = 8;
+pub const RANGES6_TOP_PER_BLOCK: u32 = 512;
 /// [`Range6Mid`]s per block.
-pub const RANGES6_MID_PER_BLOCK: u32 = 8;
+pub const RANGES6_MID_PER_BLOCK: u32 = 512;
 /// [`Range6Low`]s per block.
-pub const RANGES6_LOW_PER_BLOCK: u32 = 4;
+pub const RANGES6_LOW_PER_BLOCK: u32 = 256;
 
 /// Most steps a bisection takes: enough for 2^22 ranges in one run.
 pub const MAX_BISECTION_STEPS: u32 = 23;
@@ -98,42 +99,42 @@ pub struct Range6Low {
 
 abi!(Range6Low, 16, [u64, u32, u32]);
 
-/// One map value: 16 ranges of IPv4.
+/// One map value: ranges of IPv4.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ranges4 {
-    /// Ranges `16 * index` to `16 * index + 15`.
+    /// Consecutive ranges.
     pub ranges: [Range4; RANGES4_PER_BLOCK as usize],
 }
 
-abi!(Ranges4, 64, [[Range4; 16]]);
+abi!(Ranges4, 4096, [[Range4; 1024]]);
 
-/// One map value: 8 ranges of the top stage of IPv6.
+/// One map value: ranges of the top stage of IPv6.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ranges6Top {
-    /// Ranges `8 * index` to `8 * index + 7`.
+    /// Consecutive ranges.
     pub ranges: [Range6Top; RANGES6_TOP_PER_BLOCK as usize],
 }
 
-abi!(Ranges6Top, 64, [[Range6Top; 8]]);
+abi!(Ranges6Top, 4096, [[Range6Top; 512]]);
 
-/// One map value: 8 ranges of the middle stage of IPv6.
+/// One map value: ranges of the middle stage of IPv6.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ranges6Mid {
-    /// Ranges `8 * index` to `8 * index + 7`.
+    /// Consecutive ranges.
     pub ranges: [Range6Mid; RANGES6_MID_PER_BLOCK as usize],
 }
 
-abi!(Ranges6Mid, 64, [[Range6Mid; 8]]);
+abi!(Ranges6Mid, 4096, [[Range6Mid; 512]]);
 
-/// One map value: 4 ranges of the low stage of IPv6.
+/// One map value: ranges of the low stage of IPv6.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ranges6Low {
-    /// Ranges `4 * index` to `4 * index + 3`.
+    /// Consecutive ranges.
     pub ranges: [Range6Low; RANGES6_LOW_PER_BLOCK as usize],
 }
 
-abi!(Ranges6Low, 64, [[Range6Low; 4]]);
+abi!(Ranges6Low, 4096, [[Range6Low; 256]]);

@@ -2,40 +2,150 @@
 
 use hep_common::address::{
     MAX_BISECTION_STEPS, RANGES4_PER_BLOCK, RANGES6_LOW_PER_BLOCK, RANGES6_MID_PER_BLOCK,
-    RANGES6_TOP_PER_BLOCK, Run, TARGET_IS_RUN,
+    RANGES6_TOP_PER_BLOCK, Range6Low, Run, TARGET_IS_RUN,
 };
 
 use super::FAULT;
-use crate::maps::{self, Slot};
+use crate::{
+    helpers,
+    maps::{self, Slot},
+};
 
-/// The last of `len` ranges from `first` on that starts at or before what `starts_by` compares with;
-/// the first one if none does.
-#[inline(always)]
-fn bisect(first: u32, len: u32, starts_by: impl Fn(u32) -> Option<bool>) -> Option<u32> {
-    let mut low = first;
-    let mut count = len;
-    for _ in 0..MAX_BISECTION_STEPS {
-        if count <= 1 {
-            return Some(low);
-        }
-        let half = count >> 1;
-        let middle = low.wrapping_add(half);
-        if starts_by(middle)? {
-            low = middle;
-            count = count.wrapping_sub(half);
-        } else {
-            count = half;
-        }
-    }
-    None
+/// A run of a table's ranges: the last one that starts at or before a value is to be found, or the
+/// first one if none does.
+///
+/// Bisection goes from block to block first, and then within a block, where a step is a few
+/// instructions without a branch: addresses are random, so that every second branch would be
+/// mispredicted.
+struct Search {
+    first: u32,
+    len: u32,
 }
 
-/// Where a value is in blocks of `per_block`, a power of two: the block, and the place in it.
+impl Search {
+    /// The block that the range is in, of `per_block` ranges each, a power of two; `start_at` knows
+    /// with which value a range starts, by its number.
+    #[inline(always)]
+    fn block(
+        &self,
+        per_block: u32,
+        value: u64,
+        start_at: impl Fn(u32) -> Option<u64>,
+    ) -> Option<u32> {
+        let shift = per_block.trailing_zeros();
+        let mut low = self.first >> shift;
+        let mut high = self.last() >> shift;
+        for _ in 0..MAX_BISECTION_STEPS {
+            if low >= high {
+                return Some(low);
+            }
+            let middle = low.wrapping_add(high).wrapping_add(1) >> 1;
+            if start_at(middle << shift)? <= value {
+                low = middle;
+            } else {
+                high = middle.wrapping_sub(1);
+            }
+        }
+        None
+    }
+
+    /// Its place in that block.
+    #[inline(always)]
+    fn place<const LEN: usize, R>(
+        &self,
+        block: u32,
+        ranges: &[R; LEN],
+        value: u64,
+        start: impl Fn(&R) -> u64,
+    ) -> usize {
+        // Narrower numbers are compared in fewer instructions.
+        let wide = size_of::<R>() == size_of::<Range6Low>();
+        let mask = LEN.wrapping_sub(1);
+        let shift = LEN.trailing_zeros();
+        let (first, last) = (self.first, self.last());
+        let mut low = 0;
+        let mut high = mask;
+        if first >> shift == block {
+            low = first as usize & mask;
+        }
+        if last >> shift == block {
+            high = last as usize & mask;
+        }
+        let mut count = high.wrapping_sub(low).wrapping_add(1);
+        for _ in 0..=shift {
+            if count <= 1 {
+                break;
+            }
+            let half = count >> 1;
+            let middle = helpers::opaque(low.wrapping_add(half)) & mask;
+            let start = ranges.get(middle).map_or(u64::MAX, &start);
+            low = low.wrapping_add(half & is_at_most(start, value, wide));
+            count = count.wrapping_sub(half);
+        }
+        helpers::opaque(low) & mask
+    }
+
+    /// The number of its last range.
+    #[inline(always)]
+    const fn last(&self) -> u32 {
+        self.first.wrapping_add(self.len).wrapping_sub(1)
+    }
+}
+
+/// All bits set if `start <= value`, else none.
 #[inline(always)]
-const fn place(index: u32, per_block: u32) -> (u32, usize) {
+fn is_at_most(start: u64, value: u64, wide: bool) -> usize {
+    let difference = value.wrapping_sub(start);
+    let borrow = if wide {
+        (!value & start) | ((!value | start) & difference)
+    } else {
+        difference
+    } >> 63;
+    // Opaque, or the compiler makes a branch of it.
+    helpers::opaque(borrow as usize).wrapping_sub(1)
+}
+
+/// Finds a value in a run of a table: the field `found` of its range. `known` is a block of the table
+/// that was looked up before, with its number.
+macro_rules! find {
+    ($ranges:expr, $per_block:expr, $first:expr, $len:expr, $value:expr, $found:ident) => {
+        find!(
+            $ranges,
+            $per_block,
+            $first,
+            $len,
+            $value,
+            $found,
+            None::<(u32, &_)>
+        )
+    };
+    ($ranges:expr, $per_block:expr, $first:expr, $len:expr, $value:expr, $found:ident, $known:expr) => {{
+        let ranges = $ranges;
+        let search = Search {
+            first: $first,
+            len: $len,
+        };
+        let value = u64::from($value);
+        let number = search.block($per_block, value, |number| {
+            let block = ranges.get(number / $per_block)?;
+            let range = block.ranges.first()?;
+            Some(u64::from(range.start))
+        })?;
+        let block = match $known {
+            Some((known, block)) if known == number => block,
+            _ => ranges.get(number)?,
+        };
+        let place = search.place(number, &block.ranges, value, |range| u64::from(range.start));
+        block.ranges.get(place)?.$found
+    }};
+}
+
+/// Where a range is in blocks of `per_block`, a power of two: the block, and the place in it.
+#[inline(always)]
+const fn place(number: u32, per_block: u32) -> (u32, usize) {
     (
-        index >> per_block.trailing_zeros(),
-        (index & per_block.wrapping_sub(1)) as usize,
+        number >> per_block.trailing_zeros(),
+        (number & per_block.wrapping_sub(1)) as usize,
     )
 }
 
@@ -61,15 +171,8 @@ fn look_up4(slot: Slot, address: u32) -> Option<u32> {
         return Some(first);
     }
     let ranges = maps::ranges4(slot)?;
-    let range_at = |index: u32| {
-        let (block, position) = place(index, RANGES4_PER_BLOCK);
-        ranges.get(block)?.ranges.get(position)
-    };
     let low = address & 0xffff;
-    let found = bisect(first, len, |index| {
-        Some(u32::from(range_at(index)?.start) <= low)
-    })?;
-    Some(u32::from(range_at(found)?.class))
+    Some(find!(ranges, RANGES4_PER_BLOCK, first, len, low, class).into())
 }
 
 /// The class of an IPv6 address, or [`FAULT`].
@@ -104,42 +207,46 @@ fn look_up6(slot: Slot, high: u64, low: u64) -> Option<u32> {
     let mut target = first;
     if len != 0 {
         let ranges = maps::ranges6_top(slot)?;
-        let range_at = |index: u32| {
-            let (block, position) = place(index, RANGES6_TOP_PER_BLOCK);
-            ranges.get(block)?.ranges.get(position)
-        };
         let bits = (high >> 32) as u32 & 0xffff;
-        let found = bisect(first, len, |index| Some(range_at(index)?.start <= bits))?;
-        target = range_at(found)?.target;
+        target = find!(ranges, RANGES6_TOP_PER_BLOCK, first, len, bits, target);
     }
     if target & TARGET_IS_RUN == 0 {
         return Some(target);
     }
     let ranges = maps::ranges6_mid(slot)?;
-    let range_at = |index: u32| {
-        let (block, position) = place(index, RANGES6_MID_PER_BLOCK);
-        ranges.get(block)?.ranges.get(position)
-    };
     let header = target & !TARGET_IS_RUN;
-    let len = range_at(header)?.start;
+    let (number, position) = place(header, RANGES6_MID_PER_BLOCK);
+    let block = ranges.get(number)?;
+    let len = block.ranges.get(position)?.start;
+    let first = header.wrapping_add(1);
     let bits = (high & 0xffff_ffff) as u32;
-    let found = bisect(header.wrapping_add(1), len, |index| {
-        Some(range_at(index)?.start <= bits)
-    })?;
-    let target = range_at(found)?.target;
+    let known = Some((number, block));
+    let target = find!(
+        ranges,
+        RANGES6_MID_PER_BLOCK,
+        first,
+        len,
+        bits,
+        target,
+        known
+    );
     if target & TARGET_IS_RUN == 0 {
         return Some(target);
     }
     let ranges = maps::ranges6_low(slot)?;
-    let range_at = |index: u32| {
-        let (block, position) = place(index, RANGES6_LOW_PER_BLOCK);
-        ranges.get(block)?.ranges.get(position)
-    };
     let header = target & !TARGET_IS_RUN;
-    let len = u32::try_from(range_at(header)?.start).ok()?;
-    let bits = low;
-    let found = bisect(header.wrapping_add(1), len, |index| {
-        Some(range_at(index)?.start <= bits)
-    })?;
-    Some(range_at(found)?.target)
+    let (number, position) = place(header, RANGES6_LOW_PER_BLOCK);
+    let block = ranges.get(number)?;
+    let len = u32::try_from(block.ranges.get(position)?.start).ok()?;
+    let first = header.wrapping_add(1);
+    let known = Some((number, block));
+    Some(find!(
+        ranges,
+        RANGES6_LOW_PER_BLOCK,
+        first,
+        len,
+        low,
+        target,
+        known
+    ))
 }
