@@ -9,16 +9,16 @@ use hep_common::{
     Direction, Family,
     counter::Reason,
     decision::Decision,
-    protocol,
-    settings::{FLAG_ND_EXEMPT, FLAG_NO_IPV6},
+    settings::{FLAG_DENY_EVENTS, FLAG_ND_EXEMPT, FLAG_NO_IPV6},
 };
 
 use crate::{
     address::Address,
-    classify::{Answer, classify},
-    conntrack::{self, Glimpse, Todo},
-    essential, fragment, helpers, maps,
-    parse::{self, Direct, Fault, Fragment, Metadata as _, Network, Packet},
+    classify::{Answer, classify, classify_here},
+    conntrack::{self, Glimpse, Opening, Todo},
+    essential, fragment, helpers,
+    maps::{self, Slot},
+    parse::{self, Direct, Fragment, Loader, Metadata as _, Network, Packet, Plain},
     report, route,
     scene::{Route, Scene, Trace, Work},
     verdict::Verdict,
@@ -64,7 +64,7 @@ fn decide(ctx: &TcContext, direction: Direction) -> Verdict {
 
 /// What is to be done next with a packet, in place of the number of a reason.
 mod next {
-    /// The quick parser did not read it: read it.
+    /// It is not plain: parse it.
     pub(super) const LOAD: u32 = 0x100;
     /// Ask the stages before the connection table.
     pub(super) const STAGES: u32 = 0x101;
@@ -76,10 +76,20 @@ mod next {
     pub(super) const OPEN: u32 = 0x104;
     /// As [`OPEN`]; the new flow takes an established one's place.
     pub(super) const REPLACE: u32 = 0x105;
+    /// As [`OPEN`], and the rules of the list in its trace decide alone.
+    pub(super) const RULES: u32 = 0x106;
+    /// Added to the number of the reason that accepts it: remember the flow it opens.
+    pub(super) const KEEP: u32 = 0x400;
+    /// Added to [`KEEP`]: the new flow takes an established one's place.
+    pub(super) const REPLACES: u32 = 0x800;
+    /// Added to [`KEEP`]: the packet is a reply, so that the other end has opened the flow.
+    pub(super) const REPLIES: u32 = 0x1000;
     /// Added to the number of a reason: leave a record.
     pub(super) const FINISH: u32 = 0x200;
 }
 
+/// The bits of the number of a reason.
+const NUMBER: u32 = 0xff;
 /// Added to what is to be done next: the packet is IPv4.
 const FAMILY_V4: u32 = 1 << 16;
 /// As [`FAMILY_V4`]: it is IPv6.
@@ -149,62 +159,97 @@ extern "C" fn hep_glance(skb: *mut __sk_buff, number: u32) -> u32 {
 #[inline(always)]
 fn glance<A: Address>(scene: &Scene<'_>, offset: u32) -> u32 {
     let direct = Direct::new(scene.ctx);
-    let plain = scene.lists::<A>().untracked == 0 && !bears_mark(scene);
-    let mut missed = 0;
-    if plain && let Some(packet) = A::plain(&direct, offset, scene.bytes) {
-        match conntrack::glimpse(scene, &packet) {
+    let Some(mut plain) = A::plain(&direct, offset, scene.bytes) else {
+        return begin::<A>(scene, Err(offset), false, next::LOAD);
+    };
+    if scene.lists::<A>().untracked != 0 || bears_mark(scene) {
+        return begin(scene, Ok(plain), false, next::STAGES);
+    }
+    let mut missed = false;
+    if conntrack::may_continue(&plain) {
+        match conntrack::glimpse(scene, &plain) {
             Glimpse::Continues => return conclude(scene, Reason::Established),
-            Glimpse::Missing => missed = 1,
+            Glimpse::Missing => missed = true,
             Glimpse::Unclear => {}
         }
+        // To read it once more is cheaper than to save all of it before every look-up.
+        match A::plain(&direct, offset, scene.bytes) {
+            Some(again) => plain = again,
+            None => return conclude(scene, Reason::Internal),
+        }
     }
+    let next = after_stages(plain.protocol, plain.ports.tcp_flags);
+    begin(scene, Ok(plain), missed, next)
+}
+
+/// Writes down a packet that takes steps, from `next` on: what is known about it, or where its IP
+/// header starts.
+#[inline(always)]
+fn begin<A: Address>(
+    scene: &Scene<'_>,
+    packet: Result<Plain<A>, u32>,
+    missed: bool,
+    mut next: u32,
+) -> u32 {
     let Some(work) = A::work() else {
         return conclude(scene, Reason::Internal);
     };
-    let family = match A::FAMILY {
-        Family::V4 => FAMILY_V4,
-        Family::V6 => FAMILY_V6,
-    };
     work.generation = scene.generation;
     work.now_ns = scene.now_ns;
+    work.counters = scene.counters();
+    work.flags = scene.settings.flags;
     work.revalidated = 0;
-    work.missed = missed;
+    work.missed = u32::from(missed);
     work.trace.reset();
-    match A::parse(&direct, offset, scene.bytes, &mut work.packet) {
-        Ok(()) if plain && comes_first(&work.packet) => family | after_stages(&work.packet),
-        Ok(()) => family | next::STAGES,
-        Err(Fault::NotDirect) => {
+    match packet {
+        Ok(plain) => {
+            work.packet = plain.packet();
+            if next == next::OPEN && route::is_plain(scene, &work.packet, &mut work.trace) {
+                work.trace.list = conntrack::list(scene, &work.packet, &mut work.trace);
+                next = next::RULES;
+            }
+        }
+        Err(offset) => {
             // Where the loader starts; and nothing of the last packet is to be taken for this one's.
             work.packet.transport = offset;
             work.packet.fragment = Fragment::Whole;
-            family | next::LOAD
         }
-        Err(Fault::Malformed(reason)) => conclude(scene, reason),
+    }
+    next | match A::FAMILY {
+        Family::V4 => FAMILY_V4,
+        Family::V6 => FAMILY_V6,
     }
 }
 
 /// Declares the steps of one family.
 macro_rules! steps {
     ($address:ty, $steps:ident: $load:ident, $stages:ident, $track:ident, $revalidate:ident,
-     $open:ident, $finish:ident) => {
+     $open:ident, $rules:ident, $keep:ident, $finish:ident) => {
         /// Takes the steps that a packet needs, from `next` on.
         #[inline(always)]
         fn $steps(skb: *mut __sk_buff, hook: u32, mut next: u32) -> u32 {
-            if next == next::LOAD {
-                next = $load(skb);
+            if next == next::RULES {
+                next = $rules(skb);
+            } else {
+                if next == next::LOAD {
+                    next = $load(skb);
+                }
+                if next == next::STAGES {
+                    next = $stages(skb, hook);
+                }
+                if next == next::TRACK {
+                    next = $track(skb, hook);
+                }
+                if next == next::REVALIDATE {
+                    $revalidate(skb, hook);
+                    next = $track(skb, hook);
+                }
+                if next == next::OPEN || next == next::REPLACE {
+                    next = $open(skb, hook, next);
+                }
             }
-            if next == next::STAGES {
-                next = $stages(skb, hook);
-            }
-            if next == next::TRACK {
-                next = $track(skb, hook);
-            }
-            if next == next::REVALIDATE {
-                $revalidate(skb, hook);
-                next = $track(skb, hook);
-            }
-            if next == next::OPEN || next == next::REPLACE {
-                next = $open(skb, hook, next);
+            if next & next::KEEP != 0 {
+                next = $keep(skb, hook, next);
             }
             if next & next::FINISH != 0 {
                 next = $finish(skb, hook, next & !next::FINISH);
@@ -244,10 +289,21 @@ macro_rules! steps {
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $open(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
-            step::<$address>(skb, hook, |scene, work| {
-                let reason = conntrack::open(scene, work, next == next::REPLACE);
-                settle(scene, work, reason)
-            })
+            step::<$address>(skb, hook, |scene, work| open(scene, work, next))
+        }
+
+        #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        extern "C" fn $rules(skb: *mut __sk_buff) -> u32 {
+            rules::<$address>(&TcContext::new(skb))
+        }
+
+        #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        extern "C" fn $keep(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
+            step::<$address>(skb, hook, |scene, work| keep(scene, work, next))
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
@@ -259,18 +315,20 @@ macro_rules! steps {
     };
 }
 
-steps!([u8; 4], steps4: hep_load4, hep_stages4, hep_track4, hep_revalidate4, hep_open4, hep_finish4);
-steps!([u8; 16], steps6: hep_load6, hep_stages6, hep_track6, hep_revalidate6, hep_open6, hep_finish6);
+steps!([u8; 4], steps4: hep_load4, hep_stages4, hep_track4, hep_revalidate4, hep_open4, hep_rules4, hep_keep4, hep_finish4);
+steps!([u8; 16], steps6: hep_load6, hep_stages6, hep_track6, hep_revalidate6, hep_open6, hep_rules6, hep_keep6, hep_finish6);
 
-/// Parses a packet that the quick parser did not read.
+/// Parses a packet that is not plain.
 #[inline(always)]
 fn load<A: Address>(ctx: &TcContext) -> u32 {
     let Some(work) = A::work() else {
         return Reason::Internal as u32;
     };
     let offset = work.packet.transport;
-    parse::load(ctx, offset, &mut work.packet)
-        .map_or(next::STAGES, |reason| next::FINISH | reason as u32)
+    match A::parse(&Loader::new(ctx), offset, ctx.len(), &mut work.packet) {
+        Ok(()) => next::STAGES,
+        Err(reason) => next::FINISH | reason as u32,
+    }
 }
 
 /// Calls a step with the packet's surroundings.
@@ -295,18 +353,61 @@ fn step<A: Address>(
 fn stages<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
     match before_tracking(scene, work) {
         Some(reason) => settle(scene, work, reason),
-        None => after_stages(&work.packet),
+        None => after_stages(work.packet.protocol, work.packet.tcp_flags),
     }
 }
 
 /// What is next for a packet that nothing before the connection table has decided about.
 #[inline(always)]
-fn after_stages<A: Address>(packet: &Packet<A>) -> u32 {
-    if conntrack::is_opening(packet) {
+fn after_stages(protocol: u8, tcp_flags: u8) -> u32 {
+    if conntrack::is_opening(protocol, tcp_flags) {
         next::OPEN
     } else {
         next::TRACK
     }
+}
+
+/// Judges a packet as the first of a flow.
+#[inline(always)]
+fn open<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> u32 {
+    match conntrack::open(scene, work) {
+        Opening::Verdict(reason) => settle(scene, work, reason),
+        Opening::Accept(reason) if next == next::REPLACE => {
+            next::KEEP | next::REPLACES | reason as u32
+        }
+        Opening::Accept(reason) => next::KEEP | reason as u32,
+        Opening::Reply(reason) => next::KEEP | next::REPLIES | reason as u32,
+    }
+}
+
+/// As [`open`], where nothing but the rules of the list in the packet's trace is to be asked.
+#[inline(always)]
+fn rules<A: Address>(ctx: &TcContext) -> u32 {
+    let Some(work) = A::work() else {
+        return Reason::Internal as u32;
+    };
+    let slot = Slot::of(work.generation);
+    let Work { packet, trace, .. } = work;
+    let reason = match classify_here(slot, packet, trace, ctx.len()) {
+        Answer::Verdict(reason) => reason,
+        Answer::Continue => Reason::Internal,
+    };
+    if reason.allows() {
+        return next::KEEP | reason as u32;
+    }
+    if trace.logged_count != 0 || work.flags & FLAG_DENY_EVENTS != 0 || leaves_more() {
+        return next::FINISH | reason as u32;
+    }
+    maps::count(work.counters, reason, u64::from(ctx.len()));
+    reason as u32
+}
+
+/// Remembers the flow that an accepted packet opens.
+#[inline(always)]
+fn keep<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> u32 {
+    let (replaces, replies) = (next & next::REPLACES != 0, next & next::REPLIES != 0);
+    conntrack::keep(scene, work, replaces, replies);
+    settle(scene, work, reason(next & NUMBER))
 }
 
 /// Counts a verdict, unless there is more to be done about it: then that is next.
@@ -314,13 +415,19 @@ fn after_stages<A: Address>(packet: &Packet<A>) -> u32 {
 fn settle<A: Address>(scene: &Scene<'_>, work: &Work<A>, reason: Reason) -> u32 {
     if work.packet.fragment == Fragment::First
         || report::is_due(scene, &work.trace, reason)
-        || maps::records_decisions()
-        || level_enabled(Level::Debug)
+        || leaves_more()
     {
         next::FINISH | reason as u32
     } else {
         conclude(scene, reason)
     }
+}
+
+/// Whether the programs were loaded to leave more behind than records that policy asks for. The
+/// kernel knows the answer when it loads them.
+#[inline(always)]
+fn leaves_more() -> bool {
+    maps::records_decisions() || level_enabled(Level::Debug)
 }
 
 /// Asks the connection table, and with it the rules.
@@ -380,12 +487,6 @@ fn finish<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, reason: Reason) -> 
         trace.slot
     );
     conclude(scene, reason)
-}
-
-/// Whether the kind of packet is asked nothing before the connection table.
-#[inline(always)]
-fn comes_first<A: Address>(packet: &Packet<A>) -> bool {
-    packet.fragment == Fragment::Whole && packet.protocol != protocol::ICMPV6
 }
 
 /// Whether the packet bears the mark of forwarded packets that were accepted untracked.

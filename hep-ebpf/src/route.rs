@@ -45,6 +45,24 @@ pub(crate) fn is_forwarded<A: Address>(
     trace.route == Route::Forwarded
 }
 
+/// Whether nothing is to be asked about the way of a new flow, because it is seen at a glance where
+/// its packet goes, which is noted then, and the reverse path is not checked.
+#[inline(always)]
+pub(crate) fn is_plain<A: Address>(
+    scene: &Scene<'_>,
+    packet: &Packet<A>,
+    trace: &mut Trace,
+) -> bool {
+    let route = match scene.direction {
+        Direction::Ingress if maps::is_quickly_own(&destination(packet)) => Route::Local,
+        Direction::Ingress => return false,
+        Direction::Egress if scene.ctx.ingress_ifindex() == 0 => Route::Local,
+        Direction::Egress => Route::Forwarded,
+    };
+    trace.route = route;
+    !checks_reverse_path(scene)
+}
+
 /// Whether this host made the packet or is where it goes.
 #[inline(never)]
 fn is_own<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
@@ -54,13 +72,18 @@ fn is_own<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
     }
 }
 
+/// A packet's destination, as the map of own addresses has it.
+#[inline(always)]
+fn destination<A: Address>(packet: &Packet<A>) -> LocalAddress {
+    LocalAddress {
+        address: packet.dst.mapped(),
+    }
+}
+
 /// Whether a packet that arrives is for this host.
 #[inline(always)]
 fn is_for_host<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
-    let destination = LocalAddress {
-        address: packet.dst.mapped(),
-    };
-    if maps::is_own_address(&destination) {
+    if maps::is_own_address(&destination(packet)) {
         return true;
     }
     // What a bridge or bond takes from its member is not routed there.

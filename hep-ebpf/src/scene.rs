@@ -12,6 +12,7 @@ use hep_common::{
 
 use crate::{
     address::Address,
+    helpers,
     maps::{self, Slot},
     parse::{Metadata as _, Packet},
 };
@@ -134,11 +135,12 @@ pub(crate) struct Trace {
 impl Trace {
     /// Makes it that of a packet that nothing has been asked about.
     #[inline(always)]
-    pub(crate) const fn reset(&mut self) {
-        self.list = 0;
-        self.rule = 0;
-        self.slot = 0;
-        self.logged_count = 0;
+    pub(crate) fn reset(&mut self) {
+        let zero = helpers::zero();
+        self.list = zero;
+        self.rule = zero;
+        self.slot = zero;
+        self.logged_count = zero;
         self.route = Route::Unknown;
     }
 }
@@ -155,6 +157,10 @@ pub(crate) struct Work<A: Address> {
     pub(crate) revalidated: u32,
     /// 1 if it is known that there is no established flow with this key.
     pub(crate) missed: u32,
+    /// As [`Scene::counters`].
+    pub(crate) counters: u32,
+    /// As [`Settings::flags`].
+    pub(crate) flags: u32,
     /// Always zero.
     pub(crate) reserved: u32,
     /// The packet.

@@ -6,7 +6,7 @@ mod walk;
 
 use hep_common::{
     counter::Reason,
-    rule::{Action, Dimension, List},
+    rule::{Action, DIMENSIONS, Dimension, List},
 };
 
 pub(crate) use address::{class4, class6};
@@ -18,7 +18,7 @@ use crate::{
     parse::Packet,
     scene::Trace,
 };
-use walk::Walk;
+use walk::{RARE, Walk};
 
 /// In place of a class: the tables contradict each other.
 pub(crate) const FAULT: u32 = u32::MAX;
@@ -67,6 +67,17 @@ pub(crate) fn classify<A: Address>(
     Answer::of(A::ask(slot, packet, trace, count_bytes))
 }
 
+/// As [`classify`], in place: for the one caller whose packets are too many for one more call.
+#[inline(always)]
+pub(crate) fn classify_here<A: Address>(
+    slot: Slot,
+    packet: &Packet<A>,
+    trace: &mut Trace,
+    count_bytes: u32,
+) -> Answer {
+    Answer::of(ask(slot, packet, trace, count_bytes))
+}
+
 /// Declares the form of [`ask`] for one family that is global, so that the kernel verifies it once
 /// and not at every call.
 macro_rules! global {
@@ -91,9 +102,7 @@ macro_rules! global {
             trace: *mut Trace,
             count_bytes: u32,
         ) -> u32 {
-            // SAFETY: both pointers come from references, in the one call above; that they are not
-            // null is asked here because the kernel does not know.
-            match unsafe { (packet.as_ref(), trace.as_mut()) } {
+            match (helpers::handed(packet), helpers::handed_mut(trace)) {
                 (Some(packet), Some(trace)) => ask(Slot::of(slot), packet, trace, count_bytes),
                 _ => Reason::Internal as u32,
             }
@@ -110,13 +119,13 @@ fn ask<A: Address>(slot: Slot, packet: &Packet<A>, trace: &mut Trace, count_byte
     let Some(list) = maps::lists(slot).and_then(|lists| lists.get(trace.list)) else {
         return Reason::Internal as u32;
     };
-    let Some(classes) = classes(slot, list, packet) else {
+    let Some(rows) = rows(slot, list, packet) else {
         return Reason::Internal as u32;
     };
     let mut walk = Walk {
         list,
         trace,
-        classes,
+        rows,
         slot,
         from: 0,
         count_bytes,
@@ -126,15 +135,11 @@ fn ask<A: Address>(slot: Slot, packet: &Packet<A>, trace: &mut Trace, count_byte
     walk.answer
 }
 
-/// The packet's class in each dimension that the list distinguishes; 0 in the others.
+/// Where the rows of the packet's classes stand in the `INDEX` table, in each dimension that the list
+/// distinguishes; 0 in the others.
 #[inline(always)]
-fn classes<A: Address>(
-    slot: Slot,
-    list: &List,
-    packet: &Packet<A>,
-) -> Option<[u32; hep_common::rule::DIMENSIONS]> {
-    let used = |dimension: Dimension| list.dimensions & dimension.bit() != 0;
-    let mut classes = [0; hep_common::rule::DIMENSIONS];
+fn rows<A: Address>(slot: Slot, list: &List, packet: &Packet<A>) -> Option<[u32; DIMENSIONS]> {
+    let mut rows = [0; DIMENSIONS];
     let [
         source,
         destination,
@@ -142,34 +147,41 @@ fn classes<A: Address>(
         source_port,
         source_named,
         destination_named,
-    ] = &mut classes;
+    ] = &mut rows;
+    let place = |row: &mut u32, dimension: Dimension, class: Option<u32>| {
+        let start = list.rows.get(dimension as usize)?;
+        *row = start.wrapping_add(class?.wrapping_mul(list.chunks));
+        Some(())
+    };
+    let used = |dimension: Dimension| list.dimensions & dimension.bit() != 0;
+    let known = |class: u32| (class != FAULT).then_some(class);
     if used(Dimension::Source) {
-        *source = packet.src.class(slot);
+        place(source, Dimension::Source, known(packet.src.class(slot)))?;
     }
     if used(Dimension::Destination) {
-        *destination = packet.dst.class(slot);
+        let class = known(packet.dst.class(slot));
+        place(destination, Dimension::Destination, class)?;
     }
     if used(Dimension::Service) {
-        *service = service::service(slot, packet)?;
+        place(service, Dimension::Service, service::service(slot, packet))?;
     }
-    if used(Dimension::SourcePort) {
-        *source_port = service::source_port(slot, packet)?;
+    if list.dimensions & RARE != 0 {
+        if used(Dimension::SourcePort) {
+            let class = service::source_port(slot, packet);
+            place(source_port, Dimension::SourcePort, class)?;
+        }
+        let named =
+            |address: &A, port| known(service::named_port(slot, address, port, packet.protocol));
+        if used(Dimension::SourceNamedPort) {
+            let class = named(&packet.src, packet.src_port);
+            place(source_named, Dimension::SourceNamedPort, class)?;
+        }
+        if used(Dimension::DestinationNamedPort) {
+            let class = named(&packet.dst, packet.dst_port);
+            place(destination_named, Dimension::DestinationNamedPort, class)?;
+        }
     }
-    if used(Dimension::SourceNamedPort) {
-        *source_named = service::named_port(slot, &packet.src, packet.src_port, packet.protocol);
-    }
-    if used(Dimension::DestinationNamedPort) {
-        *destination_named =
-            service::named_port(slot, &packet.dst, packet.dst_port, packet.protocol);
-    }
-    if *source == FAULT
-        || *destination == FAULT
-        || *source_named == FAULT
-        || *destination_named == FAULT
-    {
-        return None;
-    }
-    Some(classes)
+    Some(rows)
 }
 
 /// What a rule that ends a walk answers.

@@ -17,6 +17,10 @@ use crate::{
 
 /// Most steps of a walk: each leaves a rule or a chunk behind.
 const MAX_STEPS: u32 = MAX_RULES_PER_LIST + MAX_CHUNKS;
+/// The dimensions that few lists use.
+pub(super) const RARE: u32 = Dimension::SourcePort.bit()
+    | Dimension::SourceNamedPort.bit()
+    | Dimension::DestinationNamedPort.bit();
 /// Bits of a word.
 const WORD_BITS: u32 = u64::BITS;
 
@@ -25,8 +29,9 @@ const WORD_BITS: u32 = u64::BITS;
 pub(super) struct Walk<'a> {
     pub(super) list: &'static List,
     pub(super) trace: &'a mut Trace,
-    /// By number of the dimension.
-    pub(super) classes: [u32; DIMENSIONS],
+    /// By number of the dimension, if it is used: where in the `INDEX` table the rows of the packet's
+    /// class stand.
+    pub(super) rows: [u32; DIMENSIONS],
     pub(super) slot: Slot,
     /// The first rule that may decide.
     pub(super) from: u32,
@@ -39,27 +44,28 @@ pub(super) struct Walk<'a> {
 /// Calls [`Walk::step`] for [`helpers::repeat`].
 #[inline(never)]
 extern "C" fn step(_index: u64, walk: &mut Walk<'_>) -> i64 {
-    i64::from(walk.step())
+    i64::from(walk.step::<true>())
 }
 
 impl Walk<'_> {
     /// Walks to the end.
     #[inline(always)]
     pub(super) fn run(&mut self) {
-        // Most lists are decided by their first match.
-        if step(0, self) == 0 {
+        // Most lists use no rare dimension, and are decided by their first match.
+        if self.list.dimensions & RARE != 0 || !self.step::<false>() {
             helpers::repeat(MAX_STEPS, step, self);
         }
     }
 
-    /// Finds the next rule that matches and does what it says; whether the walk is over.
+    /// Finds the next rule that matches and does what it says; whether the walk is over. The list may
+    /// use rare dimensions only if `RARELY`.
     #[inline(always)]
-    fn step(&mut self) -> bool {
+    fn step<const RARELY: bool>(&mut self) -> bool {
         if self.from >= self.list.rules {
             // The last rule of a list matches everything.
             return self.ends_with(Reason::Internal as u32);
         }
-        match self.next_match() {
+        match self.next_match::<RARELY>() {
             Some(Next::Rule(number)) => {
                 let rule = maps::rules(self.slot)
                     .and_then(|rules| rules.get(self.list.first_rule.wrapping_add(number)));
@@ -128,10 +134,9 @@ impl Walk<'_> {
         if self.list.dimensions & dimension.bit() == 0 {
             return Some(None);
         }
-        let start = self.list.rows.get(dimension as usize)?;
-        let class = self.classes.get(dimension as usize)?;
-        let index = start
-            .wrapping_add(class.wrapping_mul(self.list.chunks))
+        let index = self
+            .rows
+            .get(dimension as usize)?
             .wrapping_add(self.from / RULES_PER_CHUNK);
         let block = tables.index.get(index / ROWS_PER_BLOCK)?;
         let position = index & ROWS_PER_BLOCK.wrapping_sub(1);
@@ -141,7 +146,7 @@ impl Walk<'_> {
 
     /// The first match from `from` on in its chunk; `None` if the tables contradict each other.
     #[inline(always)]
-    fn next_match(&self) -> Option<Next> {
+    fn next_match<const RARELY: bool>(&self) -> Option<Next> {
         let tables = Tables {
             index: maps::index(self.slot)?,
             rows: maps::rows(self.slot)?,
@@ -149,33 +154,39 @@ impl Walk<'_> {
         let source = self.row(&tables, Dimension::Source)?;
         let destination = self.row(&tables, Dimension::Destination)?;
         let service = self.row(&tables, Dimension::Service)?;
+        let any = source.or(destination).or(service);
+        if !RARELY || self.list.dimensions & RARE == 0 {
+            let Some(any) = any else {
+                return Some(Next::Rule(self.from));
+            };
+            return Some(self.scan(
+                // A dimension that is not used takes the row of one that is: that changes nothing.
+                [source, destination, service].map(|row| row.unwrap_or(any)),
+                None,
+            ));
+        }
         let source_port = self.row(&tables, Dimension::SourcePort)?;
         let source_named = self.row(&tables, Dimension::SourceNamedPort)?;
         let destination_named = self.row(&tables, Dimension::DestinationNamedPort)?;
-        // A dimension that is not used takes the row of one that is: that changes nothing.
-        let any = source
-            .or(destination)
-            .or(service)
-            .or(source_port)
-            .or(source_named)
-            .or(destination_named);
-        let Some(any) = any else {
-            return Some(Next::Rule(self.from));
-        };
-        let (source, destination) = (source.unwrap_or(any), destination.unwrap_or(any));
-        let (service, source_port) = (service.unwrap_or(any), source_port.unwrap_or(any));
-        let source_named = source_named.unwrap_or(any);
-        let destination_named = destination_named.unwrap_or(any);
+        let any = any.or(source_port).or(source_named).or(destination_named)?;
+        Some(self.scan(
+            [source, destination, service].map(|row| row.unwrap_or(any)),
+            Some([source_port, source_named, destination_named].map(|row| row.unwrap_or(any))),
+        ))
+    }
 
+    /// The first rule from `from` on in its chunk whose bit is set in all `rows`, and in all `more`
+    /// if there are more. (With three rows all that the loop needs fits into registers.)
+    #[inline(always)]
+    fn scan(&self, rows: [&'static Row; 3], more: Option<[&'static Row; 3]>) -> Next {
+        let [source, destination, service] = rows;
         let first_word = (self.from / WORD_BITS) & WORDS_PER_ROW.wrapping_sub(1);
         let first_bits = u64::MAX << (self.from & WORD_BITS.wrapping_sub(1));
-        let mut summary = source.summary
-            & destination.summary
-            & service.summary
-            & source_port.summary
-            & source_named.summary
-            & destination_named.summary
-            & u64::MAX << first_word;
+        let mut summary = source.summary & destination.summary & service.summary;
+        if let Some([a, b, c]) = more {
+            summary &= a.summary & b.summary & c.summary;
+        }
+        summary &= u64::MAX << first_word;
         for _ in 0..WORDS_PER_ROW {
             if summary == 0 {
                 break;
@@ -186,8 +197,10 @@ impl Walk<'_> {
             if position == first_word {
                 word &= first_bits;
             }
-            if word != 0 {
-                word &= at(source_port) & at(source_named) & at(destination_named);
+            if let Some([a, b, c]) = more
+                && word != 0
+            {
+                word &= at(a) & at(b) & at(c);
             }
             if word != 0 {
                 let bit = word.trailing_zeros();
@@ -195,11 +208,11 @@ impl Walk<'_> {
                 let number = chunk
                     .wrapping_add(position.wrapping_mul(WORD_BITS))
                     .wrapping_add(bit);
-                return Some(Next::Rule(number));
+                return Next::Rule(number);
             }
             summary &= summary.wrapping_sub(1);
         }
-        Some(Next::Chunk)
+        Next::Chunk
     }
 }
 

@@ -24,52 +24,80 @@ use crate::{
     scene::{Route, Scene, Work, opposite},
 };
 
-/// Judges a packet of no known flow, or one that opens a connection, and remembers the flow it opens.
-/// That takes the place of an established one if `replaces`.
+/// What becomes of a packet of no known flow, or of one that opens a connection.
+pub(crate) enum Opening {
+    /// A verdict, and no flow.
+    Verdict(Reason),
+    /// It is accepted, and opens a flow: see [`keep`].
+    Accept(Reason),
+    /// It is accepted as a reply to what this host has sent, on a flow that is not known any more.
+    Reply(Reason),
+}
+
+/// Judges a packet of no known flow, or one that opens a connection.
 #[inline(always)]
-pub(crate) fn judge<A: Address>(
-    scene: &Scene<'_>,
-    work: &mut Work<A>,
-    mut replaces: bool,
-) -> Reason {
+pub(crate) fn judge<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Opening {
     let packet = &work.packet;
-    let opening = is_opening(packet);
-    let midstream = packet.protocol == protocol::TCP && !opening;
+    let opening = is_opening(packet.protocol, packet.tcp_flags);
+    let midstream = is_midstream(packet);
     if midstream && packet.tcp_flags & tcp::STATE != tcp::ACK && !scene.has(FLAG_ALLOW_INVALID) {
-        return Reason::InvalidTcp;
+        return Opening::Verdict(Reason::InvalidTcp);
     }
     let forwarded = route::is_forwarded(scene, packet, &mut work.trace);
-    let sender = set_key(work);
     if route::checks_reverse_path(scene)
         && !(opening && is_known(scene, work))
         && route::fails_reverse_path(scene, &work.packet)
     {
-        return Reason::ReversePath;
+        return Opening::Verdict(Reason::ReversePath);
     }
     if midstream && !forwarded && is_failsafe_reply(scene, work) {
-        remember(scene, work, Opener::Receiver);
-        scene.note(Note::PickedUp);
-        return Reason::Failsafe;
+        return Opening::Reply(Reason::Failsafe);
     }
     let reason = by_rules(scene, work);
-    if !reason.allows() || icmp::is_reply(work.packet.protocol, work.packet.icmp_type) {
-        return reason;
+    if reason.allows() && !icmp::is_reply(work.packet.protocol, work.packet.icmp_type) {
+        Opening::Accept(reason)
+    } else {
+        Opening::Verdict(reason)
     }
-    if opening {
+}
+
+/// Whether a packet is of a connection that was opened before.
+#[inline(always)]
+fn is_midstream<A>(packet: &Packet<A>) -> bool {
+    packet.protocol == protocol::TCP && !is_opening(packet.protocol, packet.tcp_flags)
+}
+
+/// Remembers the flow that an accepted packet opens, or replies on. The flow takes the place of an
+/// established one if `replaces`.
+#[inline(always)]
+pub(crate) fn keep<A: Address>(
+    scene: &Scene<'_>,
+    work: &mut Work<A>,
+    mut replaces: bool,
+    replies: bool,
+) {
+    let sender = set_key(work);
+    let packet = &work.packet;
+    let midstream = is_midstream(packet);
+    if is_opening(packet.protocol, packet.tcp_flags) {
         match known::take_syn(scene, work, sender) {
-            Syn::Taken => return reason,
+            Syn::Taken => return,
             Syn::Opens => {}
             Syn::Reopens => replaces = true,
         }
     }
-    remember(scene, work, Opener::Sender);
+    let opener = if replies {
+        Opener::Receiver
+    } else {
+        Opener::Sender
+    };
+    remember(scene, work, opener);
     if replaces {
         A::remove_established(&work.key);
     }
     if midstream {
         scene.note(Note::PickedUp);
     }
-    reason
 }
 
 /// Writes down the key of the packet at hand; which end sent it.
@@ -80,9 +108,10 @@ fn set_key<A: Address>(work: &mut Work<A>) -> usize {
     sender
 }
 
-/// Whether there is a flow with the key at hand.
+/// Whether the packet at hand belongs to a flow.
 #[inline(never)]
-fn is_known<A: Address>(scene: &Scene<'_>, work: &Work<A>) -> bool {
+fn is_known<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
+    set_key(work);
     find(scene, work).is_some()
 }
 
@@ -128,7 +157,7 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, opener: Opener) {
         (Route::Forwarded, Direction::Egress) => JUDGED_FORWARD << 1,
         (Route::Local | Route::Unknown, _) => 0,
     };
-    let midstream = packet.protocol == protocol::TCP && !is_opening(&*packet);
+    let midstream = is_midstream(&*packet);
     // Of a connection that is picked up, the handshake is taken for complete.
     let complete = if midstream { leg::SYN | leg::ACK } else { 0 };
     let says = said(&*packet) | complete;

@@ -14,7 +14,7 @@ use hep_common::{
     settings::FLAG_REVALIDATE,
 };
 
-pub(crate) use fresh::judge as open;
+pub(crate) use fresh::{Opening, judge as open, keep};
 pub(crate) use related::{is_error, related};
 pub(crate) use revalidate::revalidate;
 
@@ -24,7 +24,7 @@ use crate::{
     maps::Flow,
     parse::{Packet, Plain, tcp},
     route,
-    scene::{Scene, Work, opposite},
+    scene::{Scene, Trace, Work, opposite},
 };
 
 /// The key of a packet's flow, and which end sent it: 0 for `a`, 1 for `b`.
@@ -69,8 +69,8 @@ fn approving_hook(scene: &Scene<'_>, conn: &Conn, sender: usize) -> usize {
 
 /// Whether a packet opens a TCP connection. The rules judge it even if its flow is known (spec EV-153).
 #[inline(always)]
-pub(crate) fn is_opening<A>(packet: &Packet<A>) -> bool {
-    packet.protocol == protocol::TCP && packet.tcp_flags & tcp::STATE == tcp::SYN
+pub(crate) const fn is_opening(protocol: u8, tcp_flags: u8) -> bool {
+    protocol == protocol::TCP && tcp_flags & tcp::STATE == tcp::SYN
 }
 
 /// Whether an approval is of the rules in force, or may be of older ones.
@@ -87,18 +87,25 @@ pub(crate) enum Glimpse {
     Continues,
     /// It belongs to none.
     Missing,
-    /// Whatever is out of the ordinary takes [`track`].
+    /// Not known; whatever is out of the ordinary takes [`track`].
     Unclear,
 }
 
-/// Looks for a packet among the established flows: the path that most packets take.
+/// Whether a packet may be one that only goes on with a flow: TCP with no flag of state but ACK, or
+/// UDP.
+#[inline(always)]
+pub(crate) fn may_continue<A>(packet: &Plain<A>) -> bool {
+    packet.protocol != protocol::TCP || packet.ports.tcp_flags & tcp::STATE == tcp::ACK
+}
+
+/// Looks for a packet that [`may_continue`] among the established flows: the path that most packets
+/// take.
 #[inline(always)]
 pub(crate) fn glimpse<A: Address>(scene: &Scene<'_>, packet: &Plain<A>) -> Glimpse {
-    let (key, src_is_a) = A::key(
-        packet.protocol,
-        (packet.src, packet.src_port),
-        (packet.dst, packet.dst_port),
-    );
+    let Plain {
+        ports, protocol, ..
+    } = *packet;
+    let (key, src_is_a) = A::key(protocol, (packet.src, ports.src), (packet.dst, ports.dst));
     let Some(flow) = A::established(&key) else {
         return Glimpse::Missing;
     };
@@ -116,7 +123,7 @@ pub(crate) fn glimpse<A: Address>(scene: &Scene<'_>, packet: &Plain<A>) -> Glimp
         approval.ifindex != 0 && approval.ifindex != ANY_INTERFACE
     };
     // Both ends have said all that this packet says, and neither has ended the flow.
-    let (said, idle_limit_ns) = if packet.protocol == protocol::TCP {
+    let (said, idle_limit_ns) = if protocol == protocol::TCP {
         (
             leg::SEEN | leg::SYN | leg::ACK,
             scene.settings.timeouts.tcp_established_ns,
@@ -209,16 +216,22 @@ fn find<A: Address>(scene: &Scene<'_>, work: &Work<A>) -> Option<(Flow, Home)> {
         .map(|flow| (flow, Home::Half))
 }
 
+/// The list that a packet meets as the first of a flow.
+#[inline(always)]
+pub(crate) fn list<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, trace: &mut Trace) -> u32 {
+    let lists = scene.lists::<A>();
+    if route::is_forwarded(scene, packet, trace) {
+        lists.forward
+    } else {
+        lists.local
+    }
+}
+
 /// What the rules say about the packet as the first of a flow.
 #[inline(always)]
 fn by_rules<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Reason {
     let Work { packet, trace, .. } = work;
-    let lists = scene.lists::<A>();
-    let list = if route::is_forwarded(scene, packet, trace) {
-        lists.forward
-    } else {
-        lists.local
-    };
+    let list = list(scene, packet, trace);
     match classify(scene.slot, list, packet, trace, scene.bytes) {
         Answer::Verdict(reason) => reason,
         Answer::Continue => Reason::Internal,

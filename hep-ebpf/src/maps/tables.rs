@@ -15,7 +15,7 @@ use aya_ebpf::{
 use hep_common::{
     address::{ROOT_LEN, Ranges4, Ranges6Low, Ranges6Mid, Ranges6Top, Run},
     endpoint::{Interface, MAX_PROBES},
-    local::{Local, LocalAddress, MAX_LOCAL},
+    local::{Local, LocalAddress, MAX_LOCAL, QUICK_LEN, QuickLocal},
     named_port::{NamedPortClass, NamedPortKey},
     port::{DESTINATION_LEN, PORTS_PER_BLOCK, PortClasses, SOURCE_LEN},
     rule::{IndexBlock, List, Row, Rule},
@@ -23,6 +23,7 @@ use hep_common::{
 };
 
 use super::Aligned;
+use crate::helpers::opaque;
 
 /// Number of slots of each outer map.
 const SLOTS: usize = 2;
@@ -121,6 +122,9 @@ static NAMED_PORTS: ArrayOfMaps<
 static LOCAL: HashMap<LocalAddress, Local, { MAX_LOCAL as usize }, { BPF_F_NO_PREALLOC as usize }> =
     HashMap::new();
 
+#[btf_map]
+static QUICK_LOCAL: Array<QuickLocal, 1> = Array::new();
+
 /// The generation in force; 0: none yet.
 #[inline(always)]
 #[expect(unsafe_code, reason = "userspace writes the word while it is read")]
@@ -170,4 +174,40 @@ pub(crate) fn named_port(slot: Slot, key: NamedPortKey) -> Option<NamedPortClass
 #[inline(always)]
 pub(crate) fn is_own_address(address: &LocalAddress) -> bool {
     LOCAL.get_ptr(address).is_some()
+}
+
+/// Whether `address` is one of this host's own and at its place: a quick answer for most of them.
+#[inline(always)]
+#[expect(
+    unsafe_code,
+    reason = "userspace writes the addresses while they are read"
+)]
+pub(crate) fn is_quickly_own(address: &LocalAddress) -> bool {
+    let place = opaque(address.place()) & QUICK_LEN.wrapping_sub(1);
+    let Some(found) = QUICK_LOCAL
+        .get(0)
+        .and_then(|quick| quick.addresses.get(place))
+    else {
+        return false;
+    };
+    // SAFETY: the reference is to an aligned value that lives as long as the program; whatever is
+    // read is an address, at worst half of one and half of another.
+    let found = unsafe {
+        core::ptr::from_ref(&found.address)
+            .cast::<[u64; 2]>()
+            .read_volatile()
+    };
+    let [high, low] = halves(address.address);
+    // Zeros are no address.
+    found == [high, low] && low != 0
+}
+
+/// Both halves of an address, as they are in memory.
+#[inline(always)]
+const fn halves(address: [u8; 16]) -> [u64; 2] {
+    let [a, b, c, d, e, f, g, h, rest @ ..] = address;
+    [
+        u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+        u64::from_ne_bytes(rest),
+    ]
 }

@@ -60,15 +60,6 @@ impl Metadata for TcContext {
     }
 }
 
-/// Why a header could not be read.
-#[derive(Clone, Copy)]
-pub(crate) enum Fault {
-    /// Not here: the header is outside the linear area, or of a kind that only [`Loader`] follows.
-    NotDirect,
-    /// The packet is to be dropped.
-    Malformed(Reason),
-}
-
 /// A header as it stands in a frame, in memory that the kernel lets be read in words of any size.
 ///
 /// # Safety
@@ -102,16 +93,8 @@ macro_rules! wire {
 }
 pub(super) use wire;
 
-/// A way to read headers at an offset from the start of the frame.
-pub(crate) trait Reader {
-    /// Whether rare forms (VLAN tags, IPv6 extension headers, fragments) are followed.
-    const FOLLOWS: bool;
-
-    /// Copies the header at `offset`.
-    fn read<T: Wire>(&self, offset: u32) -> Result<T, Fault>;
-}
-
-/// Reads the linear area directly: quick, and enough for nearly every packet.
+/// Reads the linear area directly: quick, and enough for nearly every packet. All headers have an
+/// even number of bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Direct {
     data: usize,
@@ -167,18 +150,17 @@ macro_rules! copy_rest {
     };
 }
 
-impl Reader for Direct {
-    const FOLLOWS: bool = false;
-
+impl Direct {
+    /// Copies the header at `offset`; `None` if it is not in the linear area.
     #[inline(always)]
     #[expect(
         unsafe_code,
         reason = "the linear area is reached through raw pointers"
     )]
-    fn read<T: Wire>(&self, offset: u32) -> Result<T, Fault> {
+    pub(crate) fn read<T: Wire>(&self, offset: u32) -> Option<T> {
         let start = self.data.wrapping_add(offset as usize);
         if start.wrapping_add(T::BYTES as usize) > self.end {
-            return Err(Fault::NotDirect);
+            return None;
         }
         let mut header = MaybeUninit::<T>::uninit();
         let to = header.as_mut_ptr().cast::<u8>();
@@ -195,12 +177,12 @@ impl Reader for Direct {
             copy_word!(T, start, to, "u64", u64, 32);
             copy_rest!(T, start, to, "u32", u32);
             copy_rest!(T, start, to, "u16", u16);
-            Ok(header.assume_init())
+            Some(header.assume_init())
         }
     }
 }
 
-/// Reads through a helper, wherever the bytes are (spec EV-186), and follows rare forms.
+/// Reads through a helper, wherever the bytes are (spec EV-186).
 pub(crate) struct Loader<'a> {
     ctx: &'a TcContext,
 }
@@ -213,15 +195,18 @@ impl<'a> Loader<'a> {
     }
 }
 
-impl Reader for Loader<'_> {
-    const FOLLOWS: bool = true;
-
+impl Loader<'_> {
+    /// Copies the header at `offset`.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Truncated`] if the frame ends before the header does.
     #[inline(always)]
     #[expect(
         unsafe_code,
         reason = "a helper fills memory that was not written before"
     )]
-    fn read<T: Wire>(&self, offset: u32) -> Result<T, Fault> {
+    pub(crate) fn read<T: Wire>(&self, offset: u32) -> Result<T, Reason> {
         let mut header = MaybeUninit::<T>::uninit();
         // SAFETY: the context is the kernel's own, and `header` has room for the bytes.
         let result = unsafe {
@@ -233,7 +218,7 @@ impl Reader for Loader<'_> {
             )
         };
         if result != 0 {
-            return Err(Fault::Malformed(Reason::Truncated));
+            return Err(Reason::Truncated);
         }
         // SAFETY: the helper has written all of the header.
         Ok(unsafe { header.assume_init() })

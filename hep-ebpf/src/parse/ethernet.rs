@@ -1,9 +1,9 @@
 //! The link layer: Ethernet with VLAN tags, or none.
 
 use aya_ebpf::programs::TcContext;
-use hep_common::endpoint::FLAG_NO_ETHERNET;
+use hep_common::{counter::Reason, endpoint::FLAG_NO_ETHERNET};
 
-use super::cursor::{Direct, Fault, Loader, Metadata, Reader, Wire as _, wire};
+use super::cursor::{Direct, Loader, Metadata, Wire as _, wire};
 
 /// EtherType of IPv4.
 const IPV4: u16 = 0x0800;
@@ -65,7 +65,7 @@ pub(crate) fn network(ctx: &TcContext, interface_flags: u32) -> Network {
         return bare(ctx);
     }
     let offset = Ethernet::BYTES;
-    if let Ok(header) = Direct::new(ctx).read::<Ethernet>(0) {
+    if let Some(header) = Direct::new(ctx).read::<Ethernet>(0) {
         let network = of(u16::from_be_bytes(header.ether_type), offset);
         if !matches!(network, Network::Other) {
             return network;
@@ -92,10 +92,8 @@ fn bare(ctx: &TcContext) -> Network {
     if MPLS.contains(&ctx.ether_type()) {
         return Network::Other;
     }
-    let first: Result<First, Fault> = Direct::new(ctx)
-        .read(0)
-        .or_else(|_fault| Loader::new(ctx).read(0));
-    let Ok(First { version_and_more }) = first else {
+    let direct = Direct::new(ctx).read(0);
+    let Some(First { version_and_more }) = direct.or_else(|| Loader::new(ctx).read(0).ok()) else {
         return Network::Other;
     };
     match u32::from_be_bytes(version_and_more) >> 28 {
@@ -132,7 +130,7 @@ fn tagged(ctx: &TcContext) -> u32 {
         if !VLAN.contains(&ether_type) {
             return 0;
         }
-        let Ok(tag): Result<Tag, Fault> = loader.read(offset) else {
+        let Ok(tag): Result<Tag, Reason> = loader.read(offset) else {
             return 0;
         };
         if u32::from(u16::from_be_bytes(tag.control)) & VLAN_ID != 0 {

@@ -4,7 +4,7 @@ use hep_common::{counter::Reason, protocol};
 
 use super::{
     Fragment, Packet, Parse, Plain,
-    cursor::{Direct, Fault, Loader, Reader, Wire as _, wire},
+    cursor::{Direct, Loader, Wire as _, wire},
     transport,
 };
 
@@ -56,7 +56,7 @@ impl Ipv4 {
 impl Parse for [u8; 4] {
     #[inline(always)]
     fn plain(direct: &Direct, offset: u32, frame_bytes: u32) -> Option<Plain<Self>> {
-        let header: Ipv4 = direct.read(offset).ok()?;
+        let header: Ipv4 = direct.read(offset)?;
         let [first] = header.version_length;
         let fragment = u16::from_be_bytes(header.fragment);
         let total = u32::from(u16::from_be_bytes(header.total_length));
@@ -67,27 +67,28 @@ impl Parse for [u8; 4] {
             return None;
         }
         let [protocol] = header.protocol;
+        let [tos] = header.tos;
         let body = offset.wrapping_add(Ipv4::BYTES);
         let available = total.saturating_sub(Ipv4::BYTES);
-        let (src_port, dst_port) = transport::plain(direct, protocol, body, available)?;
         Some(Plain {
             src: header.src,
             dst: header.dst,
-            src_port,
-            dst_port,
+            transport: body,
+            tos,
+            ports: transport::plain(direct, protocol, body, available)?,
             protocol,
         })
     }
 
     #[inline(always)]
-    fn parse<R: Reader>(
-        reader: &R,
+    fn parse(
+        loader: &Loader<'_>,
         offset: u32,
         frame_bytes: u32,
         packet: &mut Packet<Self>,
-    ) -> Result<(), Fault> {
-        let header: Ipv4 = reader.read(offset)?;
-        let bad = Fault::Malformed(Reason::BadHeader);
+    ) -> Result<(), Reason> {
+        let header: Ipv4 = loader.read(offset)?;
+        let bad = Reason::BadHeader;
         let header_bytes = header.header_bytes().ok_or(bad)?;
         let available = frame_bytes.wrapping_sub(offset);
         let total = match u32::from(u16::from_be_bytes(header.total_length)) {
@@ -104,7 +105,7 @@ impl Parse for [u8; 4] {
             (0, true) => Fragment::First,
             // It would overwrite the flags of the first one.
             (1, _) if protocol == protocol::TCP => {
-                return Err(Fault::Malformed(Reason::BadFragment));
+                return Err(Reason::BadFragment);
             }
             _ => Fragment::Later,
         };
@@ -119,12 +120,12 @@ impl Parse for [u8; 4] {
             transport: offset.wrapping_add(header_bytes),
             ..Packet::bare(header.src, header.dst, protocol)
         };
-        transport::parse(reader, packet, total.wrapping_sub(header_bytes))
+        transport::parse(loader, packet, total.wrapping_sub(header_bytes))
     }
 
     #[inline(always)]
-    fn quoted(loader: &Loader<'_>, offset: u32, packet: &mut Packet<Self>) -> Result<(), Fault> {
-        let bad = Fault::Malformed(Reason::InvalidIcmp);
+    fn quoted(loader: &Loader<'_>, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason> {
+        let bad = Reason::InvalidIcmp;
         let header: Ipv4 = loader.read(offset)?;
         let header_bytes = header.header_bytes().ok_or(bad)?;
         if header.fragment_offset() != 0 {

@@ -4,7 +4,7 @@ use hep_common::counter::Reason;
 
 use super::{
     Fragment, Packet, Parse, Plain,
-    cursor::{Direct, Fault, Loader, Reader, Wire as _, wire},
+    cursor::{Direct, Loader, Wire as _, wire},
     transport,
 };
 
@@ -95,12 +95,12 @@ pub(super) struct Upper {
 
 /// Walks the extension headers at `offset`, of which the packet has `available` bytes.
 #[inline(always)]
-pub(super) fn walk<R: Reader>(
-    reader: &R,
+pub(super) fn walk(
+    loader: &Loader<'_>,
     first: u8,
     offset: u32,
     available: u32,
-) -> Result<Upper, Fault> {
+) -> Result<Upper, Reason> {
     let mut upper = Upper {
         protocol: first,
         bytes: 0,
@@ -112,16 +112,16 @@ pub(super) fn walk<R: Reader>(
         if !is_extension(upper.protocol) {
             return Ok(upper);
         }
-        let truncated = Fault::Malformed(match upper.fragment {
+        let truncated = match upper.fragment {
             Fragment::First => Reason::BadFragment,
             Fragment::Whole | Fragment::Later => Reason::Truncated,
-        });
+        };
         if upper.bytes.wrapping_add(Extension::BYTES) > available
             || upper.bytes > MAX_EXTENSION_BYTES
         {
             return Err(truncated);
         }
-        let header: Extension = reader.read(offset.wrapping_add(upper.bytes))?;
+        let header: Extension = loader.read(offset.wrapping_add(upper.bytes))?;
         let [next_header] = header.next_header;
         let [length] = header.length;
         let length = u32::from(length);
@@ -144,7 +144,7 @@ pub(super) fn walk<R: Reader>(
             }
             extension::AUTHENTICATION => length.wrapping_add(2).wrapping_mul(4),
             extension::ROUTING if own == 0 => {
-                return Err(Fault::Malformed(Reason::RoutingHeader));
+                return Err(Reason::RoutingHeader);
             }
             _ => length.wrapping_add(1).wrapping_mul(8),
         };
@@ -155,7 +155,7 @@ pub(super) fn walk<R: Reader>(
         upper.protocol = next_header;
     }
     if is_extension(upper.protocol) {
-        return Err(Fault::Malformed(Reason::ExtensionHeaders));
+        return Err(Reason::ExtensionHeaders);
     }
     Ok(upper)
 }
@@ -163,32 +163,32 @@ pub(super) fn walk<R: Reader>(
 impl Parse for [u8; 16] {
     #[inline(always)]
     fn plain(direct: &Direct, offset: u32, frame_bytes: u32) -> Option<Plain<Self>> {
-        let header: Ipv6 = direct.read(offset).ok()?;
+        let header: Ipv6 = direct.read(offset)?;
         let body = offset.wrapping_add(Ipv6::BYTES);
         let payload = u32::from(u16::from_be_bytes(header.payload_length));
         if header.version() != 6 || payload > frame_bytes.wrapping_sub(body) {
             return None;
         }
         let [protocol] = header.next_header;
-        let (src_port, dst_port) = transport::plain(direct, protocol, body, payload)?;
         Some(Plain {
             src: header.src,
             dst: header.dst,
-            src_port,
-            dst_port,
+            transport: body,
+            tos: header.traffic_class(),
+            ports: transport::plain(direct, protocol, body, payload)?,
             protocol,
         })
     }
 
     #[inline(always)]
-    fn parse<R: Reader>(
-        reader: &R,
+    fn parse(
+        loader: &Loader<'_>,
         offset: u32,
         frame_bytes: u32,
         packet: &mut Packet<Self>,
-    ) -> Result<(), Fault> {
-        let header: Ipv6 = reader.read(offset)?;
-        let bad = Fault::Malformed(Reason::BadHeader);
+    ) -> Result<(), Reason> {
+        let header: Ipv6 = loader.read(offset)?;
+        let bad = Reason::BadHeader;
         if header.version() != 6 {
             return Err(bad);
         }
@@ -203,19 +203,7 @@ impl Parse for [u8; 16] {
             return Err(bad);
         }
         let [next_header] = header.next_header;
-        let upper = if R::FOLLOWS {
-            walk(reader, next_header, body, payload)?
-        } else if is_extension(next_header) {
-            return Err(Fault::NotDirect);
-        } else {
-            Upper {
-                protocol: next_header,
-                bytes: 0,
-                fragment: Fragment::Whole,
-                fragment_id: 0,
-                fragment_protocol: 0,
-            }
-        };
+        let upper = walk(loader, next_header, body, payload)?;
         let [hop_limit] = header.hop_limit;
         *packet = Packet {
             hop_limit,
@@ -226,12 +214,12 @@ impl Parse for [u8; 16] {
             transport: body.wrapping_add(upper.bytes),
             ..Packet::bare(header.src, header.dst, upper.protocol)
         };
-        transport::parse(reader, packet, payload.wrapping_sub(upper.bytes))
+        transport::parse(loader, packet, payload.wrapping_sub(upper.bytes))
     }
 
     #[inline(always)]
-    fn quoted(loader: &Loader<'_>, offset: u32, packet: &mut Packet<Self>) -> Result<(), Fault> {
-        let bad = Fault::Malformed(Reason::InvalidIcmp);
+    fn quoted(loader: &Loader<'_>, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason> {
+        let bad = Reason::InvalidIcmp;
         let header: Ipv6 = loader.read(offset)?;
         if header.version() != 6 {
             return Err(bad);

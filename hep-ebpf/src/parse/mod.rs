@@ -1,7 +1,7 @@
 //! From a frame to a [`Packet`].
 //!
-//! A frame is parsed once by [`Direct`], which keeps to the linear area and the common forms, and
-//! only if that gives up by [`Loader`]: the same code with another [`Reader`].
+//! Most frames are [`Plain`], which takes a few words of the linear area. The others are parsed in
+//! full, through a helper that reads them wherever their bytes are.
 
 pub(crate) mod cursor;
 mod ethernet;
@@ -12,9 +12,9 @@ mod transport;
 use aya_ebpf::programs::TcContext;
 use hep_common::counter::Reason;
 
-pub(crate) use cursor::{Direct, Fault, Loader, Metadata, Reader};
+pub(crate) use cursor::{Direct, Loader, Metadata};
 pub(crate) use ethernet::{Network, network};
-pub(crate) use transport::tcp;
+pub(crate) use transport::{Ports, tcp};
 
 /// Length of the header of an ICMP error; the packet that it is about follows.
 const ICMP_ERROR_BYTES: u32 = 8;
@@ -51,7 +51,7 @@ pub(crate) struct Packet<A> {
     pub(crate) icmp_type: u8,
     /// ICMP code.
     pub(crate) icmp_code: u8,
-    /// Time to live or hop limit.
+    /// Time to live or hop limit; of a plain packet 0.
     pub(crate) hop_limit: u8,
     /// Type of service, or the low byte of the traffic class.
     pub(crate) tos: u8,
@@ -91,19 +91,37 @@ impl<A> Packet<A> {
     }
 }
 
-/// What a packet of the most common form says about its flow: TCP with no other flag of state than
-/// ACK, or UDP; without IP options, extension headers or fragments; all headers in the linear area.
+/// What a packet of the most common form says about its flow: TCP or UDP, without IP options,
+/// extension headers or fragments; all headers in the linear area.
+#[derive(Clone, Copy)]
 pub(crate) struct Plain<A> {
     /// Network byte order.
     pub(crate) src: A,
     /// As `src`.
     pub(crate) dst: A,
     /// Host byte order.
-    pub(crate) src_port: u16,
-    /// As `src_port`.
-    pub(crate) dst_port: u16,
+    pub(crate) ports: Ports,
     /// TCP or UDP, IANA number.
     pub(crate) protocol: u8,
+    /// As [`Packet::tos`].
+    pub(crate) tos: u8,
+    /// As [`Packet::transport`].
+    pub(crate) transport: u32,
+}
+
+impl<A: Copy> Plain<A> {
+    /// All there is to know about the packet.
+    #[inline(always)]
+    pub(crate) const fn packet(&self) -> Packet<A> {
+        Packet {
+            src_port: self.ports.src,
+            dst_port: self.ports.dst,
+            tcp_flags: self.ports.tcp_flags,
+            tos: self.tos,
+            transport: self.transport,
+            ..Packet::bare(self.src, self.dst, self.protocol)
+        }
+    }
 }
 
 /// An IP header, by the type of its addresses.
@@ -113,30 +131,24 @@ pub(crate) trait Parse: Sized {
     fn plain(direct: &Direct, offset: u32, frame_bytes: u32) -> Option<Plain<Self>>;
 
     /// Reads the packet whose IP header is at `offset` of a frame of `frame_bytes`.
-    fn parse<R: Reader>(
-        reader: &R,
+    ///
+    /// # Errors
+    ///
+    /// Why it is to be dropped.
+    fn parse(
+        loader: &Loader<'_>,
         offset: u32,
         frame_bytes: u32,
         packet: &mut Packet<Self>,
-    ) -> Result<(), Fault>;
+    ) -> Result<(), Reason>;
 
     /// Reads as much as an ICMP error quotes, at `offset`, of the packet it is about: addresses,
     /// protocol, ports or identifier.
-    fn quoted(loader: &Loader<'_>, offset: u32, packet: &mut Packet<Self>) -> Result<(), Fault>;
-}
-
-/// Parses with [`Loader`] into `packet`, or says why the packet is to be dropped.
-#[inline(always)]
-pub(crate) fn load<A: Parse>(
-    ctx: &TcContext,
-    offset: u32,
-    packet: &mut Packet<A>,
-) -> Option<Reason> {
-    match A::parse(&Loader::new(ctx), offset, ctx.len(), packet) {
-        Ok(()) => None,
-        Err(Fault::Malformed(reason)) => Some(reason),
-        Err(Fault::NotDirect) => Some(Reason::Internal),
-    }
+    ///
+    /// # Errors
+    ///
+    /// Why the error is to be dropped.
+    fn quoted(loader: &Loader<'_>, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason>;
 }
 
 /// Reads the packet that the ICMP error in `packet` is about into `quoted`; whether that could be

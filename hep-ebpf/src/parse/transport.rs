@@ -4,7 +4,7 @@ use hep_common::{counter::Reason, protocol};
 
 use super::{
     Fragment, Packet,
-    cursor::{Direct, Fault, Loader, Reader, wire},
+    cursor::{Direct, Loader, wire},
 };
 
 /// Flags of a TCP header.
@@ -35,7 +35,7 @@ wire! {
 
 wire! {
     /// Where UDP, SCTP and TCP have their ports.
-    pub(super) struct Ports {
+    struct PortPair {
         src: 2,
         dst: 2,
     }
@@ -43,7 +43,7 @@ wire! {
 
 wire! {
     /// The part of an ICMP header that all types share, and where queries have their identifier.
-    pub(super) struct Icmp {
+    struct Icmp {
         kind: 1,
         code: 1,
         checksum: 2,
@@ -79,35 +79,35 @@ pub(super) const fn has_identifier(protocol: u8, kind: u8) -> bool {
 
 /// Reads the transport header of `packet`, whose payload is `available` bytes.
 #[inline(always)]
-pub(super) fn parse<R: Reader, A>(
-    reader: &R,
+pub(super) fn parse<A>(
+    loader: &Loader<'_>,
     packet: &mut Packet<A>,
     available: u32,
-) -> Result<(), Fault> {
+) -> Result<(), Reason> {
     match packet.fragment {
         Fragment::Later => return Ok(()),
         Fragment::Whole | Fragment::First => {}
     }
     if available < minimum_bytes(packet.protocol, packet.fragment) {
-        return Err(Fault::Malformed(match packet.fragment {
+        return Err(match packet.fragment {
             Fragment::Whole => Reason::Truncated,
             Fragment::First | Fragment::Later => Reason::BadFragment,
-        }));
+        });
     }
     match packet.protocol {
         protocol::TCP => {
-            let header: Tcp = reader.read(packet.transport)?;
+            let header: Tcp = loader.read(packet.transport)?;
             packet.src_port = u16::from_be_bytes(header.src_port);
             packet.dst_port = u16::from_be_bytes(header.dst_port);
             [packet.tcp_flags] = header.flags;
         }
         protocol::UDP | protocol::SCTP => {
-            let header: Ports = reader.read(packet.transport)?;
+            let header: PortPair = loader.read(packet.transport)?;
             packet.src_port = u16::from_be_bytes(header.src);
             packet.dst_port = u16::from_be_bytes(header.dst);
         }
         protocol::ICMP | protocol::ICMPV6 => {
-            let header: Icmp = reader.read(packet.transport)?;
+            let header: Icmp = loader.read(packet.transport)?;
             [packet.icmp_type] = header.kind;
             [packet.icmp_code] = header.code;
             if has_identifier(packet.protocol, packet.icmp_type) {
@@ -120,42 +120,48 @@ pub(super) fn parse<R: Reader, A>(
     Ok(())
 }
 
-/// Reads the ports of a packet that may be [`super::Plain`], whose payload is `available` bytes from
-/// `offset` on.
+/// What a plain packet's transport header says.
+#[derive(Clone, Copy)]
+pub(crate) struct Ports {
+    /// Host byte order.
+    pub(crate) src: u16,
+    /// As `src`.
+    pub(crate) dst: u16,
+    /// Flags of a TCP header, as in [`tcp`]; of UDP 0.
+    pub(crate) tcp_flags: u8,
+}
+
+/// Reads the transport header of a packet that may be [`super::Plain`], whose payload is `available`
+/// bytes from `offset` on.
 #[inline(always)]
-pub(super) fn plain(
-    direct: &Direct,
-    protocol: u8,
-    offset: u32,
-    available: u32,
-) -> Option<(u16, u16)> {
+pub(super) fn plain(direct: &Direct, protocol: u8, offset: u32, available: u32) -> Option<Ports> {
     if available < minimum_bytes(protocol, Fragment::Whole) {
         return None;
     }
-    let (src, dst) = match protocol {
+    let (src, dst, [tcp_flags]) = match protocol {
         protocol::TCP => {
-            let header: Tcp = direct.read(offset).ok()?;
-            let [flags] = header.flags;
-            if flags & tcp::STATE != tcp::ACK {
-                return None;
-            }
-            (header.src_port, header.dst_port)
+            let header: Tcp = direct.read(offset)?;
+            (header.src_port, header.dst_port, header.flags)
         }
         protocol::UDP => {
-            let header: Ports = direct.read(offset).ok()?;
-            (header.src, header.dst)
+            let header: PortPair = direct.read(offset)?;
+            (header.src, header.dst, [0])
         }
         _ => return None,
     };
-    Some((u16::from_be_bytes(src), u16::from_be_bytes(dst)))
+    Some(Ports {
+        src: u16::from_be_bytes(src),
+        dst: u16::from_be_bytes(dst),
+        tcp_flags,
+    })
 }
 
 /// Reads the part of a transport header that an ICMP error is sure to quote (spec EV-174).
 #[inline(always)]
-pub(super) fn quoted<A>(loader: &Loader<'_>, packet: &mut Packet<A>) -> Result<(), Fault> {
+pub(super) fn quoted<A>(loader: &Loader<'_>, packet: &mut Packet<A>) -> Result<(), Reason> {
     match packet.protocol {
         protocol::TCP | protocol::UDP | protocol::SCTP => {
-            let header: Ports = loader.read(packet.transport)?;
+            let header: PortPair = loader.read(packet.transport)?;
             packet.src_port = u16::from_be_bytes(header.src);
             packet.dst_port = u16::from_be_bytes(header.dst);
         }

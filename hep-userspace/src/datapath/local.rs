@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use hep_common::local::{Local, LocalAddress};
+use hep_common::local::{Local, LocalAddress, QuickLocal};
 
 use super::{Kernel, KernelError, Maps, names, sys::Cursor};
 
@@ -88,6 +88,9 @@ impl Kernel {
         if fits {
             remove(&mut map)?;
         }
-        Ok(())
+        self.maps
+            .array_mut(names::QUICK_LOCAL)?
+            .set(0, QuickLocal::of(wanted), 0)
+            .map_err(KernelError::map(names::QUICK_LOCAL, "write"))
     }
 }

@@ -92,6 +92,13 @@ impl Maps {
         Array::try_from(self.map(name)?).map_err(KernelError::map(name, "use"))
     }
 
+    pub(super) fn array_mut<V: Pod>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Array<&mut MapData, V>, KernelError> {
+        Array::try_from(self.map_mut(name)?).map_err(KernelError::map(name, "use"))
+    }
+
     pub(super) fn per_cpu<V: Pod>(
         &self,
         name: &'static str,

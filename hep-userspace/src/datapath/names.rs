@@ -46,6 +46,8 @@ pub(super) const HALF6: &str = "HALF6";
 pub(super) const FRAGMENTS: &str = "FRAGMENTS";
 /// This host's own addresses.
 pub(super) const LOCAL: &str = "LOCAL";
+/// Some of them, by place.
+pub(super) const QUICK_LOCAL: &str = "QUICK_LOCAL";
 /// Counters by interface, direction and reason.
 pub(super) const COUNTERS: &str = "COUNTERS";
 /// Counters by rule slot.
@@ -79,7 +81,7 @@ pub(super) const OUTER: [&str; 15] = [
 ];
 
 /// The other maps that userspace uses and the object declares.
-pub(super) const PLAIN: [&str; 11] = [
+pub(super) const PLAIN: [&str; 12] = [
     CONTROL,
     SETTINGS,
     CONNS4,
@@ -88,6 +90,7 @@ pub(super) const PLAIN: [&str; 11] = [
     HALF6,
     FRAGMENTS,
     LOCAL,
+    QUICK_LOCAL,
     COUNTERS,
     RULE_COUNTERS,
     EVENTS,
