@@ -13,14 +13,15 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use hep_tests::differential::{Hunt, Outcome, PACKETS_PER_SET, Tally, run_seed, shrink};
 use hep_userspace::cases::KernelEngine;
 
-const USAGE: &str = "usage: hep-fuzz [--minutes N] [--sets N] [--packets N] [--seed N] [--threads N] [--directory DIR] [--hunt]
+const USAGE: &str = "usage: hep-fuzz [--minutes N] [--sets N] [--packets N] [--seed N] [--threads N] [--directory DIR] [--hunt FAMILY]
 
 Judges random packets under random resources by the kernel and by the reference
 evaluator until the time is over or so many resource sets are done. On a
 disagreement, writes a case file that `hep test` runs, and exits with 1.
 
-With --hunt one thread looks for a disagreement in each family, and prints as JSON
-how many resource sets and packets it took; exits with 1 if one has none.";
+With --hunt (ipv4, ipv6 or both) one thread looks for a disagreement in each family
+asked for, and prints as JSON how many resource sets and packets it took; exits with
+1 if one is not found.";
 
 /// What was asked for.
 struct Plan {
@@ -30,7 +31,7 @@ struct Plan {
     seed: u64,
     threads: usize,
     directory: PathBuf,
-    hunt: bool,
+    hunt: Option<[bool; 2]>,
 }
 
 impl Plan {
@@ -42,14 +43,10 @@ impl Plan {
             seed: 1,
             threads: thread::available_parallelism().map_or(1, usize::from),
             directory: PathBuf::from("target/fuzz"),
-            hunt: false,
+            hunt: None,
         };
         let mut arguments = env::args().skip(1);
         while let Some(name) = arguments.next() {
-            if name == "--hunt" {
-                plan.hunt = true;
-                continue;
-            }
             let value = arguments.next().with_context(|| USAGE)?;
             match name.as_str() {
                 "--minutes" => plan.minutes = value.parse()?,
@@ -57,6 +54,14 @@ impl Plan {
                 "--packets" => plan.packets = value.parse()?,
                 "--seed" => plan.seed = value.parse()?,
                 "--threads" => plan.threads = value.parse()?,
+                "--hunt" => {
+                    plan.hunt = match value.as_str() {
+                        "ipv4" => Some([true, false]),
+                        "ipv6" => Some([false, true]),
+                        "both" => Some([true, true]),
+                        _ => bail!(USAGE),
+                    }
+                }
                 "--directory" => plan.directory = value.into(),
                 _ => bail!(USAGE),
             }
@@ -70,8 +75,8 @@ impl Plan {
 
 fn main() -> ExitCode {
     let outcome = Plan::from_arguments().and_then(|plan| match plan.hunt {
-        true => hunt(&plan),
-        false => run(&plan),
+        Some(families) => hunt(&plan, families),
+        None => run(&plan),
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -83,12 +88,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether the engines disagreed in both families.
-fn hunt(plan: &Plan) -> Result<bool> {
+/// Whether the engines disagreed in the families asked for.
+fn hunt(plan: &Plan, families: [bool; 2]) -> Result<bool> {
     let limit = Duration::try_from_secs_f64(plan.minutes * 60.0).unwrap_or(Duration::MAX);
     let start = Instant::now();
     let mut kernel = KernelEngine::new()?;
-    let mut hunt = Hunt::default();
+    let mut hunt = Hunt::new(families);
     for seed in plan.seed..plan.seed.saturating_add(plan.sets) {
         if hunt.is_over() || start.elapsed() > limit {
             break;

@@ -7,6 +7,7 @@ mod demo;
 mod fuzz;
 mod kernels;
 mod lint;
+mod mutants;
 mod setup;
 mod soak;
 mod spec;
@@ -39,6 +40,8 @@ enum Task {
     Fuzz(fuzz::Arguments),
     /// What must hold while everything is done to the firewall that can be, with figures
     Soak(soak::Arguments),
+    /// Deliberate mistakes, one at a time: how many packets the fuzzer takes to find each
+    Mutants(mutants::Arguments),
     /// Run the suites that need a kernel on other kernels, each in a guest (needs qemu)
     Kernels(kernels::Arguments),
     /// List the statements of tests/spec with the tests that cite them; fail on one without
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),
+        Task::Mutants(arguments) => mutants::run(&arguments),
         Task::Kernels(arguments) => kernels::run(&arguments),
         Task::SpecCoverage => spec::run(),
     };

@@ -50,15 +50,27 @@ pub struct Found {
     pub problem: String,
 }
 
-/// A search for the first disagreement in each family.
-#[derive(Clone, Debug, Default)]
+/// A search for the first disagreement in each family asked for.
+#[derive(Clone, Debug)]
 pub struct Hunt {
+    wanted: [bool; 2],
     sets: u64,
     packets: [u64; 2],
     found: [Option<Found>; 2],
 }
 
 impl Hunt {
+    /// A search that has not begun; `wanted` is about IPv4, then IPv6.
+    #[must_use]
+    pub const fn new(wanted: [bool; 2]) -> Self {
+        Self {
+            wanted,
+            sets: 0,
+            packets: [0; 2],
+            found: [None, None],
+        }
+    }
+
     /// Judges the case of a seed; packets of a family in which a disagreement was found count no
     /// more.
     ///
@@ -84,10 +96,11 @@ impl Hunt {
         Ok(())
     }
 
-    /// Whether both families have one.
+    /// Whether all families asked for have one.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.found.iter().all(Option::is_some)
+        let mut families = self.wanted.iter().zip(&self.found);
+        families.all(|(wanted, found)| !wanted || found.is_some())
     }
 
     /// What was found: IPv4, then IPv6.

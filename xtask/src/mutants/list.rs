@@ -1,0 +1,252 @@
+//! The mistakes.
+
+/// Where a mistake shows.
+#[derive(Clone, Copy)]
+pub(super) enum Families {
+    /// In IPv4 packets only.
+    Ipv4,
+    /// In IPv6 packets only.
+    Ipv6,
+    /// In packets of either family.
+    Both,
+}
+
+/// A change of the sources that makes a verdict wrong.
+pub(super) struct Mistake {
+    /// In a few words.
+    pub(super) what: &'static str,
+    /// The file, from the root of the workspace.
+    pub(super) file: &'static str,
+    /// A text that the file has once.
+    pub(super) right: &'static str,
+    /// What it is replaced by.
+    pub(super) wrong: &'static str,
+    /// Where it shows.
+    pub(super) families: Families,
+}
+
+use Families::{Both, Ipv4, Ipv6};
+
+const fn mistake(
+    what: &'static str,
+    file: &'static str,
+    right: &'static str,
+    wrong: &'static str,
+    families: Families,
+) -> Mistake {
+    Mistake {
+        what,
+        file,
+        right,
+        wrong,
+        families,
+    }
+}
+
+const LISTS: &str = "hep-userspace/src/compile/lists.rs";
+const EXPAND: &str = "hep-userspace/src/compile/expand.rs";
+const WALK: &str = "hep-ebpf/src/classify/walk.rs";
+const SERVICE: &str = "hep-ebpf/src/classify/service.rs";
+const ADDRESS: &str = "hep-ebpf/src/classify/address.rs";
+const STAGES: &str = "hep-ebpf/src/programs.rs";
+
+pub(super) const MISTAKES: [Mistake; 28] = [
+    // The programs.
+    mistake(
+        "source and destination port swapped",
+        "hep-ebpf/src/parse/transport.rs",
+        "packet.src_port = u16::from_be_bytes(header.src_port);\n            packet.dst_port = u16::from_be_bytes(header.dst_port);",
+        "packet.dst_port = u16::from_be_bytes(header.src_port);\n            packet.src_port = u16::from_be_bytes(header.dst_port);",
+        Both,
+    ),
+    mistake(
+        "destination address taken for the source",
+        "hep-ebpf/src/classify/mod.rs",
+        "*source = packet.src.class(slot);",
+        "*source = packet.dst.class(slot);",
+        Both,
+    ),
+    mistake(
+        "ICMP code ignored",
+        SERVICE,
+        "u32::from(packet.icmp_type) << 8 | u32::from(packet.icmp_code)",
+        "u32::from(packet.icmp_type) << 8",
+        Both,
+    ),
+    mistake(
+        "protocol of named ports ignored",
+        SERVICE,
+        "        port,\n        protocol,\n",
+        "        port,\n        protocol: protocol::TCP,\n",
+        Both,
+    ),
+    mistake(
+        "IPv4 address classes off by one",
+        ADDRESS,
+        "u32::from(range_at(index)?.start) <= low",
+        "u32::from(range_at(index)?.start) < low",
+        Ipv4,
+    ),
+    mistake(
+        "IPv6 address classes off by one",
+        ADDRESS,
+        "    let bits = low;\n    let found = bisect(header.wrapping_add(1), len, |index| {\n        Some(range_at(index)?.start <= bits)",
+        "    let bits = low;\n    let found = bisect(header.wrapping_add(1), len, |index| {\n        Some(range_at(index)?.start < bits)",
+        Ipv6,
+    ),
+    mistake(
+        "Pass goes one rule too far",
+        WALK,
+        "self.from = rule.target;",
+        "self.from = rule.target.wrapping_add(1);",
+        Both,
+    ),
+    mistake(
+        "Log skips the next rule",
+        WALK,
+        "self.log(rule.slot);\n                }\n                self.from = next;",
+        "self.log(rule.slot);\n                }\n                self.from = next.wrapping_add(1);",
+        Both,
+    ),
+    mistake(
+        "first rule of a later chunk skipped",
+        WALK,
+        "(self.from | RULES_PER_CHUNK.wrapping_sub(1)).wrapping_add(1)",
+        "(self.from | RULES_PER_CHUNK.wrapping_sub(1)).wrapping_add(2)",
+        Both,
+    ),
+    mistake(
+        "forwarded packets meet the local list",
+        "hep-ebpf/src/conntrack/mod.rs",
+        "        lists.forward\n    } else {",
+        "        lists.local\n    } else {",
+        Both,
+    ),
+    mistake(
+        "untracked egress rules judge forwarded packets",
+        STAGES,
+        "if forwarded && matches!(scene.direction, Direction::Egress) {\n        return Answer::Continue;",
+        "if forwarded && matches!(scene.direction, Direction::Egress) && scene.bytes == 0 {\n        return Answer::Continue;",
+        Both,
+    ),
+    mistake(
+        "failsafes exempt forwarded packets from untracked rules",
+        STAGES,
+        "if !forwarded && lists.exempt != 0 {",
+        "if lists.exempt != 0 {",
+        Both,
+    ),
+    mistake(
+        "fragments take the verdict of an earlier packet",
+        "hep-ebpf/src/maps/flows.rs",
+        "FRAGMENTS.insert(key.0, verdict, u64::from(BPF_ANY)).is_ok()",
+        "FRAGMENTS.insert(key.0, verdict, 1).is_ok()",
+        Both,
+    ),
+    mistake(
+        "neighbour discovery believed with any hop limit",
+        "hep-ebpf/src/essential.rs",
+        "packet.hop_limit == NOT_ROUTED && packet.icmp_code == 0",
+        "packet.icmp_code == 0",
+        Ipv6,
+    ),
+    mistake(
+        "a FIN picked up like an ACK",
+        "hep-ebpf/src/conntrack/fresh.rs",
+        "packet.tcp_flags & tcp::STATE != tcp::ACK && !scene.has(FLAG_ALLOW_INVALID)",
+        "packet.tcp_flags & tcp::ACK == 0 && !scene.has(FLAG_ALLOW_INVALID)",
+        Both,
+    ),
+    // The compiler.
+    mistake(
+        "notNets taken for nets",
+        EXPAND,
+        "let set = space.set(RangeSet::of_nets(&side.not_nets));\n        terms.push(Term { set, negated: true });",
+        "let set = space.set(RangeSet::of_nets(&side.not_nets));\n        terms.push(Term { set, negated: false });",
+        Both,
+    ),
+    mistake(
+        "notPorts forgotten",
+        EXPAND,
+        "let none_of: Vec<PortRange> = side.not_ports.iter().filter_map(range).collect();",
+        "let none_of: Vec<PortRange> = Vec::new();",
+        Both,
+    ),
+    mistake(
+        "nets of the other family ignored, their rule kept",
+        EXPAND,
+        "if sides.iter().any(|side| !has_nets_of(side, family)) {",
+        "if sides.iter().all(|side| !has_nets_of(side, family)) {",
+        Both,
+    ),
+    mistake(
+        "ICMP by name matches in both families",
+        EXPAND,
+        "rule.protocol.and_then(|protocol| protocol.implied_family())",
+        "rule.protocol.and_then(|_| None)",
+        Both,
+    ),
+    mistake(
+        "notSelector beside a selector forgotten",
+        "hep-userspace/src/compile/sets.rs",
+        "Self::Within(Arc::new(positive.except(negative)))",
+        "{ let _ = negative; Self::Within(positive) }",
+        Both,
+    ),
+    mistake(
+        "end of tier ignored",
+        LISTS,
+        "if let Some(end) = tier.end {",
+        "if let Some(end) = tier.end.filter(|end| *end == DefaultAction::Pass) {",
+        Both,
+    ),
+    mistake(
+        "untracked tiers end in their default",
+        "hep-userspace/src/compile/order.rs",
+        "matches!(self, Self::Normal | Self::Forward)",
+        "!matches!(self, Self::PreDnat)",
+        Both,
+    ),
+    mistake(
+        "equal orders settled by the bare name",
+        "hep-userspace/src/compile/order.rs",
+        "format!(\"{}//{}\", policy.metadata.name, policy.kind.name())",
+        "format!(\"{}\\0{}\", policy.metadata.name, policy.kind.name())",
+        Both,
+    ),
+    mistake(
+        "staged policies enforced",
+        LISTS,
+        "PolicyKind::Staged(_) => list.staged(&block),",
+        "PolicyKind::Staged(_) => list.enforced(&block, phase_reasons(phase), &mut passes),",
+        Both,
+    ),
+    mistake(
+        "inbound and outbound failsafes swapped",
+        LISTS,
+        "Direction::Ingress => (inbound, outbound),\n            Direction::Egress => (outbound, inbound),",
+        "Direction::Egress => (inbound, outbound),\n            Direction::Ingress => (outbound, inbound),",
+        Both,
+    ),
+    mistake(
+        "replies of failsafes not exempt from untracked rules",
+        LISTS,
+        "self.failsafe_rules(&mut list, other, direction, family, false);",
+        "self.failsafe_rules(&mut list, &other[..0], direction, family, false);",
+        Both,
+    ),
+    mistake(
+        "pre-DNAT policies forgotten for forwarded packets",
+        LISTS,
+        "        let mut list = Builder::default();\n        self.tiers(\n            &mut list,\n            &tiers.pre_dnat,",
+        "        let mut list = Builder::default();\n        self.tiers(\n            &mut list,\n            &tiers.pre_dnat[..0],",
+        Both,
+    ),
+    mistake(
+        "profiles asked in the order of their names",
+        LISTS,
+        "for name in &endpoint.profiles {",
+        "for name in &endpoint.profiles.iter().collect::<std::collections::BTreeSet<_>>() {",
+        Both,
+    ),
+];

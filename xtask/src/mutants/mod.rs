@@ -1,0 +1,215 @@
+//! Deliberate mistakes in the programs and in the compiler, one at a time: whether the fuzzer finds
+//! them, and after how many packets.
+
+mod list;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    command,
+    setup::{self, Environment},
+};
+use list::{Families, MISTAKES, Mistake};
+
+/// What is copied of the workspace.
+const COPIED: [&str; 9] = [
+    ".cargo",
+    "Cargo.lock",
+    "Cargo.toml",
+    "hep-common",
+    "hep-ebpf",
+    "hep-userspace",
+    "rust-toolchain.toml",
+    "tests",
+    "xtask",
+];
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only mistakes with this in their description
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// The first seed of each search
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+    /// Resource sets after which a mistake counts as not found
+    #[arg(long, value_name = "NUMBER", default_value_t = 4000)]
+    sets: u64,
+}
+
+/// What a search came to in one family: resource sets and packets until then.
+#[derive(Clone, Copy)]
+struct Effort {
+    sets: u64,
+    packets: u64,
+}
+
+/// Makes each mistake in a copy of the workspace, builds the fuzzer there, and has it search.
+///
+/// # Errors
+///
+/// If a mistake is not found, cannot be made any more, or does not build.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    setup::require_root("the fuzzer loads BPF programs, which")?;
+    let environment = setup::run()?;
+    let scratch = crate::workspace().join("target/mutants");
+    let copy = scratch.join("workspace");
+    if copy.exists() {
+        fs::remove_dir_all(&copy).with_context(|| format!("remove {}", copy.display()))?;
+    }
+    for name in COPIED {
+        copy_all(&crate::workspace().join(name), &copy.join(name))?;
+    }
+    let only = arguments.only.as_deref().unwrap_or_default();
+    let mut table = Vec::new();
+    let mut failed = Vec::new();
+    for mistake in MISTAKES
+        .iter()
+        .filter(|mistake| mistake.what.contains(only))
+    {
+        let outcome = with_mistake(&copy, mistake, || {
+            let fuzzer = build(&environment, &copy, &scratch.join("target"))?;
+            hunt(&fuzzer, mistake, arguments)
+        });
+        let found = outcome.unwrap_or_else(|problem| {
+            println!("{}: {problem:#}", mistake.what);
+            [None; 2]
+        });
+        let wanted = mistake.families.wanted();
+        if wanted
+            .iter()
+            .zip(&found)
+            .any(|(wanted, found)| *wanted && found.is_none())
+        {
+            failed.push(mistake.what);
+        }
+        table.push((mistake, found));
+    }
+    print(&table);
+    if !failed.is_empty() {
+        bail!("not found: {}", failed.join("; "));
+    }
+    Ok(())
+}
+
+/// Copies a file or a directory.
+fn copy_all(from: &Path, to: &Path) -> Result<()> {
+    let context = || format!("copy {}", from.display());
+    if from.is_dir() {
+        fs::create_dir_all(to).with_context(context)?;
+        for entry in fs::read_dir(from).with_context(context)? {
+            let name = entry.with_context(context)?.file_name();
+            copy_all(&from.join(&name), &to.join(&name))?;
+        }
+    } else if from.exists() {
+        fs::copy(from, to).with_context(context)?;
+    }
+    Ok(())
+}
+
+/// Runs `work` with the mistake made in the copy.
+fn with_mistake<T>(copy: &Path, mistake: &Mistake, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let path = copy.join(mistake.file);
+    let right = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let count = right.matches(mistake.right).count();
+    if count != 1 {
+        bail!(
+            "{} has this text {count} times:\n{}",
+            mistake.file,
+            mistake.right
+        );
+    }
+    let write =
+        |text: &str| fs::write(&path, text).with_context(|| format!("write {}", path.display()));
+    write(&right.replace(mistake.right, mistake.wrong))?;
+    let outcome = work();
+    write(&right)?;
+    outcome
+}
+
+/// Builds the fuzzer of the copy.
+fn build(environment: &Environment, copy: &Path, target: &Path) -> Result<PathBuf> {
+    let mut cargo = environment.cargo();
+    cargo.current_dir(copy).env("CARGO_TARGET_DIR", target);
+    cargo.args(["build", "--package", "hep-tests", "--bin", "hep-fuzz"]);
+    command::run_with_progress("build the fuzzer with a mistake", &mut cargo)?;
+    Ok(target.join("debug/hep-fuzz"))
+}
+
+/// Lets the fuzzer search; what it found in IPv4 and in IPv6.
+fn hunt(fuzzer: &Path, mistake: &Mistake, arguments: &Arguments) -> Result<[Option<Effort>; 2]> {
+    let output = command::program(&fuzzer.to_string_lossy())
+        .args(["--hunt", mistake.families.name()])
+        .args(["--seed", &arguments.seed.to_string()])
+        .args(["--sets", &arguments.sets.to_string()])
+        .output()
+        .context("run the fuzzer")?;
+    let mut found = [None; 2];
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let line: serde_json::Value =
+            serde_json::from_str(line).context("read the fuzzer's report")?;
+        println!("{}: {} {}", mistake.what, line["family"], line["problem"]);
+        let number = |field: &str| line[field].as_u64().context("read the fuzzer's report");
+        found[usize::from(line["family"] == "IPv6")] = Some(Effort {
+            sets: number("sets")?,
+            packets: number("packets")?,
+        });
+    }
+    if output.status.code() == Some(2) {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(found)
+}
+
+fn print(table: &[(&Mistake, [Option<Effort>; 2])]) {
+    let width = table
+        .iter()
+        .map(|(mistake, _)| mistake.what.len())
+        .max()
+        .unwrap_or(0);
+    println!(
+        "{:width$}  {:>9} {:>9}  {:>9} {:>9}",
+        "mistake", "IPv4 sets", "packets", "IPv6 sets", "packets"
+    );
+    for (mistake, found) in table {
+        let cells =
+            found
+                .iter()
+                .zip(mistake.families.wanted())
+                .map(|(found, wanted)| match found {
+                    Some(Effort { sets, packets }) => format!("{sets:>9} {packets:>9}"),
+                    None if wanted => format!("{:>9} {:>9}", "not", "found"),
+                    None => format!("{:>9} {:>9}", "-", "-"),
+                });
+        println!(
+            "{:width$}  {}",
+            mistake.what,
+            cells.collect::<Vec<_>>().join("  ")
+        );
+    }
+}
+
+impl Families {
+    /// How the fuzzer calls them.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+            Self::Both => "both",
+        }
+    }
+
+    /// Whether IPv4 and IPv6 are among them.
+    const fn wanted(self) -> [bool; 2] {
+        match self {
+            Self::Ipv4 => [true, false],
+            Self::Ipv6 => [false, true],
+            Self::Both => [true, true],
+        }
+    }
+}
