@@ -69,7 +69,10 @@ pub(super) fn decode(header: Header<'_>, spec: Object<'_>, staged: bool) -> Opti
     let selects_no_host = selects_no_host(&spec);
     let ingress = spec.read_or("ingress", Vec::new(), rules);
     let egress = spec.read_or("egress", Vec::new(), rules);
-    let types = spec.read("types", types);
+    // An empty list says no more than none.
+    let types = spec
+        .read("types", types)
+        .map(|types| types.filter(|types| !types.is_empty()));
     let stage = stage(&spec, types.as_ref().and_then(Option::as_ref));
     spec.read("performanceHints", |value| {
         for (item, _) in value.distinct_texts(usize::MAX)? {
@@ -143,15 +146,7 @@ fn selects_no_host(spec: &Object<'_>) -> Option<bool> {
 /// RS-050, RS-062.
 fn types(value: &Value<'_>) -> Option<Vec<Type>> {
     let mut types = Vec::new();
-    let items = value.items()?;
-    if items.len() == 0 {
-        return value.error(
-            "E-RANGE",
-            "is empty",
-            "write [Ingress], [Egress] or both, or leave types out",
-        );
-    }
-    for item in items {
+    for item in value.items()? {
         let Some(kind) = item.choice(&[("Ingress", Type::Ingress), ("Egress", Type::Egress)])
         else {
             continue;

@@ -60,32 +60,36 @@ pub(super) fn tier(header: Header<'_>, spec: Object<'_>) -> Option<Tier> {
     let built_in = BUILT_IN_TIERS
         .iter()
         .find(|(name, ..)| *name == &*header.metadata.name);
-    let (default_order, default_default) = built_in.map_or(
-        (DEFAULT_TIER_ORDER, DefaultAction::Deny),
-        |(_, order, action)| (*order, *action),
-    );
-    let fixed = |value: &Value<'_>, word: String| {
-        let message = format!("is fixed for the built-in tier {}", header.metadata.name);
-        value.error::<()>("E-TIER", message, format!("write {word}, or leave it out"));
-    };
-    let order = spec.read_or("order", default_order, |value| {
-        let order = value.number()?;
-        #[expect(clippy::float_cmp, reason = "both are written constants")]
-        if built_in.is_some() && order != default_order {
-            fixed(value, default_order.to_string());
-        }
-        Some(order)
+    let order = spec.read_or("order", DEFAULT_TIER_ORDER, Value::number);
+    let default_action = spec.read_or("defaultAction", DefaultAction::Deny, |value| {
+        value.choice(&DEFAULT_ACTIONS)
     });
-    let default_action = spec.read_or("defaultAction", default_default, |value| {
-        let action = value.choice(&DEFAULT_ACTIONS)?;
-        if built_in.is_some() && action != default_default {
+    // What is left out has its default, which need not be what a built-in tier has.
+    if let Some((name, fixed_order, fixed_action)) = built_in {
+        let fixed = |key: &'static str, word: String| {
+            let message = format!("is fixed for the built-in tier {name}");
+            let advice = format!("write {key}: {word}");
+            match spec.optional(key) {
+                Some(value) => value.error::<()>("E-TIER", message, advice),
+                None => spec
+                    .value
+                    .error::<()>("E-TIER", format!("{key} {message}"), advice),
+            };
+        };
+        #[expect(clippy::float_cmp, reason = "both are written constants")]
+        if order.is_some_and(|order| order != *fixed_order) {
+            fixed("order", fixed_order.to_string());
+        }
+        if default_action.is_some_and(|action| action != *fixed_action) {
             let word = DEFAULT_ACTIONS
                 .iter()
-                .find(|(_, action)| *action == default_default);
-            fixed(value, word.map_or("it", |(word, _)| word).to_owned());
+                .find(|(_, action)| action == fixed_action);
+            fixed(
+                "defaultAction",
+                word.map_or("", |(word, _)| word).to_owned(),
+            );
         }
-        Some(action)
-    });
+    }
     spec.finish();
     Some(Tier {
         metadata: header.metadata,

@@ -264,7 +264,7 @@ fn timeouts(value: &Value<'_>) -> Option<Setting> {
     })
 }
 
-/// RS-203: the files of a TLS server come together.
+/// RS-203: the files of a TLS server come together; the two ways to name routing tables do not.
 pub(super) fn check_together(spec: &Object<'_>) {
     const FILES: [&str; 3] = [
         "prometheusMetricsCAFile",
@@ -278,6 +278,13 @@ pub(super) fn check_together(spec: &Object<'_>) {
             "E-REQUIRED",
             format!("{} without {}", given.join(" and "), missing.join(" and ")),
             "write all three files, or none",
+        );
+    }
+    if spec.has("routeTableRange") && spec.has("routeTableRanges") {
+        spec.value.error::<()>(
+            "E-RANGE",
+            "routeTableRange and routeTableRanges together",
+            "write one of them",
         );
     }
 }

@@ -1,9 +1,11 @@
 //! The fields that Calico knows and the daemon does not use (RS-142), with what they must look like.
 
 use super::values::Shape::{
-    self, Bool, Duration, HealthTimeouts, Host, Int, Interface, Nets, Port, Ports, Regex,
-    RouteTable, RouteTables, Scalar, Text, Texts, Word,
+    self, Address, Bool, Duration, HealthTimeouts, Host, Int, Interface, InterfacePattern,
+    InterfacePatterns, Ipv4Nets, Nets, Port, Ports, Regex, Region, RouteTable, RouteTables, Scalar,
+    Text, Word,
 };
+use crate::model::IpFamily;
 
 const I32: i64 = i32::MAX as i64;
 const U32: i64 = u32::MAX as i64;
@@ -32,7 +34,7 @@ pub(super) const IGNORED: [(&str, Shape); 154] = [
     ("bpfExportBufferSizeMB", Int(1, I32)),
     ("bpfExtToServiceConnmark", Int(0, U32)),
     ("bpfExternalServiceMode", Word(&["Tunnel", "DSR"])),
-    ("bpfForceTrackPacketsFromIfaces", Texts),
+    ("bpfForceTrackPacketsFromIfaces", InterfacePatterns),
     ("bpfHostConntrackBypass", Bool),
     (
         "bpfHostNetworkedNATWithoutCTLB",
@@ -74,12 +76,12 @@ pub(super) const IGNORED: [(&str, Shape); 154] = [
     ("debugSimulateDataplaneApplyDelay", Duration),
     ("debugSimulateDataplaneHangAfter", Duration),
     ("deviceRouteProtocol", Int(0, 255)),
-    ("deviceRouteSourceAddress", Text),
-    ("deviceRouteSourceAddressIPv6", Text),
+    ("deviceRouteSourceAddress", Address(IpFamily::V4)),
+    ("deviceRouteSourceAddressIPv6", Address(IpFamily::V6)),
     ("endpointReportingDelay", Duration),
     ("endpointReportingEnabled", Bool),
     ("endpointStatusPathPrefix", Text),
-    ("externalNodesList", Nets),
+    ("externalNodesList", Ipv4Nets),
     ("featureDetectOverride", Text),
     ("featureGates", Text),
     ("floatingIPs", Word(&["Enabled", "Disabled"])),
@@ -105,7 +107,7 @@ pub(super) const IGNORED: [(&str, Shape); 154] = [
     ("iptablesLockProbeInterval", Duration),
     ("iptablesMangleAllowAction", Word(&["Accept", "Return"])),
     ("iptablesMarkMask", Int(0, U32)),
-    ("iptablesNATOutgoingInterfaceFilter", Text),
+    ("iptablesNATOutgoingInterfaceFilter", InterfacePattern),
     ("iptablesPostWriteCheckInterval", Duration),
     ("iptablesRefreshInterval", Duration),
     ("ipv4ElevatedRoutePriority", Int(0, I32)),
@@ -135,7 +137,7 @@ pub(super) const IGNORED: [(&str, Shape); 154] = [
     ("metadataAddr", Text),
     ("metadataPort", Int(0, PORT)),
     ("mtuIfacePattern", Regex),
-    ("natOutgoingAddress", Text),
+    ("natOutgoingAddress", Address(IpFamily::V4)),
     (
         "natOutgoingExclusions",
         Word(&["IPPoolsOnly", "IPPoolsAndHostIPs"]),
@@ -149,7 +151,7 @@ pub(super) const IGNORED: [(&str, Shape); 154] = [
     ("nftablesMarkMask", Int(0, U32)),
     ("nftablesMode", Word(&["Disabled", "Enabled", "Auto"])),
     ("nftablesRefreshInterval", Duration),
-    ("openstackRegion", Text),
+    ("openstackRegion", Region),
     ("policySyncPathPrefix", Text),
     (
         "programClusterRoutes",

@@ -1,15 +1,20 @@
 //! Durations, failsafe ports, patterns: the values of FelixConfiguration.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr},
+    sync::LazyLock,
+    time::Duration,
+};
 
 use hep_common::protocol::{SCTP, TCP, UDP};
+use ipnetwork::IpNetwork;
 use regex::Regex;
 
 use super::super::{
     cursor::Value,
     scalars::{is_interface_name, port_match, port_number, set_net},
 };
-use crate::model::{FailsafePort, Protocol, TimeoutSetting};
+use crate::model::{FailsafePort, IpFamily, PortMatch, Protocol, TimeoutSetting};
 
 /// What a field that is not used must look like.
 pub(super) enum Shape {
@@ -23,11 +28,19 @@ pub(super) enum Shape {
     Regex,
     Host,
     Interface,
-    Texts,
     Nets,
-    /// A port or range of ports.
+    Ipv4Nets,
+    /// An address of this family.
+    Address(IpFamily),
+    /// A port number or range of them.
     Port,
+    /// At most seven of them.
     Ports,
+    /// The name of an OpenStack region.
+    Region,
+    /// An interface's name, or its start before a `+`.
+    InterfacePattern,
+    InterfacePatterns,
     /// A text or a number.
     Scalar,
     HealthTimeouts,
@@ -56,18 +69,99 @@ pub(super) fn check(value: &Value<'_>, shape: &Shape) -> Option<()> {
                 "use 1 to 15 letters, digits, '_', '.' and '-'",
             ),
         },
-        Shape::Texts => each(value, |item| item.text().map(drop)),
         Shape::Nets => each(value, |item| set_net(item).map(drop)),
-        Shape::Port => port_match(value).map(drop),
-        Shape::Ports => each(value, |item| port_match(item).map(drop)),
+        Shape::Ipv4Nets => each(value, ipv4_net),
+        Shape::Address(family) => address(value, *family),
+        Shape::Port => numeric_port(value),
+        Shape::Ports => {
+            if value.items()?.count() > MOST_PORT_RANGES {
+                let message = format!("has more than {MOST_PORT_RANGES} entries");
+                return value.error("E-RANGE", message, "join or remove some");
+            }
+            each(value, numeric_port)
+        }
+        Shape::Region => region(value),
+        Shape::InterfacePattern => interface_pattern(value),
+        Shape::InterfacePatterns => each(value, interface_pattern),
         Shape::Scalar => match value.scalar() {
             Some(_) => Some(()),
             None => value.text().map(drop),
         },
         Shape::HealthTimeouts => each(value, health_timeout),
-        Shape::RouteTable => route_table(value),
-        Shape::RouteTables => each(value, route_table),
+        Shape::RouteTable => {
+            let (_, last) = route_table(value)?;
+            if last > LAST_ROUTE_TABLE {
+                let message = format!("ends behind table {LAST_ROUTE_TABLE}");
+                return value.error("E-RANGE", message, "lower max, or write routeTableRanges");
+            }
+            Some(())
+        }
+        Shape::RouteTables => route_tables(value),
     }
+}
+
+/// Most entries of a list of ports.
+const MOST_PORT_RANGES: usize = 7;
+/// Last routing table of `routeTableRange`.
+const LAST_ROUTE_TABLE: i64 = 250;
+/// Most routing tables of `routeTableRanges` together.
+const MOST_ROUTE_TABLES: i64 = 0xffff;
+
+fn ipv4_net(value: &Value<'_>) -> Option<()> {
+    match set_net(value)? {
+        IpNetwork::V4(_) => Some(()),
+        IpNetwork::V6(_) => value.error("E-FAMILY", "is IPv6", "write an IPv4 address or network"),
+    }
+}
+
+fn address(value: &Value<'_>, family: IpFamily) -> Option<()> {
+    let text = value.text()?;
+    let is_address = match family {
+        IpFamily::V4 => text.parse::<Ipv4Addr>().is_ok(),
+        IpFamily::V6 => text.parse::<Ipv6Addr>().is_ok(),
+    };
+    if is_address {
+        return Some(());
+    }
+    let (message, advice) = match family {
+        IpFamily::V4 => ("is not an IPv4 address", "write one such as 192.0.2.1"),
+        IpFamily::V6 => ("is not an IPv6 address", "write one such as 2001:db8::1"),
+    };
+    value.error("E-CIDR", message, advice)
+}
+
+fn numeric_port(value: &Value<'_>) -> Option<()> {
+    match port_match(value)? {
+        PortMatch::Range(_) => Some(()),
+        PortMatch::Named(_) => value.error(
+            "E-RANGE",
+            "is a name",
+            "write a port, or a range such as \"30000:32767\"",
+        ),
+    }
+}
+
+fn region(value: &Value<'_>) -> Option<()> {
+    static PATTERN: LazyLock<Regex> =
+        LazyLock::new(|| constant("^[a-z0-9]([-a-z0-9]{0,44}[a-z0-9])?$"));
+    let advice = "use at most 46 lower-case letters, digits and '-'";
+    matching(value, &PATTERN, advice).map(drop)
+}
+
+fn interface_pattern(value: &Value<'_>) -> Option<()> {
+    static PATTERN: LazyLock<Regex> = LazyLock::new(|| constant("^[A-Za-z0-9:._+-]{1,15}$"));
+    matching(value, &PATTERN, "write an interface, or its start and a +").map(drop)
+}
+
+fn route_tables(value: &Value<'_>) -> Option<()> {
+    let ranges: Vec<Option<(i64, i64)>> = value.items()?.map(|range| route_table(&range)).collect();
+    let ranges = ranges.into_iter().collect::<Option<Vec<_>>>()?;
+    let count: i64 = ranges.iter().map(|(first, last)| last - first + 1).sum();
+    if count > MOST_ROUTE_TABLES {
+        let message = format!("names more than {MOST_ROUTE_TABLES} tables");
+        return value.error("E-RANGE", message, "name fewer");
+    }
+    Some(())
 }
 
 fn each(value: &Value<'_>, check: fn(&Value<'_>) -> Option<()>) -> Option<()> {
@@ -99,15 +193,19 @@ fn health_timeout(value: &Value<'_>) -> Option<()> {
     Some(())
 }
 
-fn route_table(value: &Value<'_>) -> Option<()> {
+/// The first and last routing table of a range.
+fn route_table(value: &Value<'_>) -> Option<(i64, i64)> {
     let object = value.object()?;
-    for key in ["min", "max"] {
-        if let Some(number) = object.required(key, "write the number of a routing table") {
-            number.integer(1..=i64::from(u32::MAX));
-        }
-    }
+    let [first, last] = ["min", "max"].map(|key| {
+        let number = object.required(key, "write the number of a routing table")?;
+        number.integer(1..=i64::from(u32::MAX))
+    });
     object.finish();
-    Some(())
+    let (first, last) = (first?, last?);
+    if first > last {
+        return value.error("E-RANGE", "ends before it begins", "exchange min and max");
+    }
+    Some((first, last))
 }
 
 /// A duration as Go writes it.

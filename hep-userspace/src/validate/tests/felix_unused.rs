@@ -32,6 +32,35 @@ fn fields_without_effect_take_what_calico_takes_and_refuse_the_rest() {
         ("bpfProfiling", "Disabled", "Perhaps"),
         ("bpfDisableGROForIfaces", "eth0", "[eth0]"),
         ("bpfForceTrackPacketsFromIfaces", "[docker+]", "docker+"),
+        ("bpfForceTrackPacketsFromIfaces", "[]", "['*']"),
+        ("natOutgoingAddress", "192.0.2.1", "192.0.2.1/32"),
+        ("natOutgoingAddress", "''", "'2001:db8::1'"),
+        ("deviceRouteSourceAddressIPv6", "'2001:db8::1'", "192.0.2.1"),
+        ("natPortRange", "'32768:65535'", "https"),
+        ("kubeNodePortRanges", "[80, '1:7']", "[http]"),
+        (
+            "kubeNodePortRanges",
+            "[1, 2, 3, 4, 5, 6, 7]",
+            "[1, 2, 3, 4, 5, 6, 7, 8]",
+        ),
+        (
+            "externalNodesList",
+            "[192.0.2.0/24, 192.0.2.1]",
+            "['2001:db8::1']",
+        ),
+        ("openstackRegion", "region-1", "Region"),
+        ("iptablesNATOutgoingInterfaceFilter", "eth+", "eth@1"),
+        ("routeTableRange", "{min: 8, max: 8}", "{min: 8, max: 7}"),
+        (
+            "routeTableRange",
+            "{min: 1, max: 250}",
+            "{min: 1, max: 251}",
+        ),
+        (
+            "routeTableRanges",
+            "[{min: 1, max: 65535}]",
+            "[{min: 1, max: 65536}]",
+        ),
         (
             "bpfConntrackTimeouts",
             "{creationGracePeriod: 10s}",
@@ -55,4 +84,7 @@ fn fields_without_effect_take_what_calico_takes_and_refuse_the_rest() {
         let loaded = load_one(&felix(field, bad), Scope::Directory);
         assert!(loaded.snapshot.is_none(), "{field}: {bad} was accepted");
     }
+    let both = "routeTableRange: {min: 1, max: 2}, routeTableRanges: [{min: 1, max: 2}]";
+    let both = document("FelixConfiguration", "default", both);
+    assert!(load_one(&both, Scope::Directory).snapshot.is_none());
 }

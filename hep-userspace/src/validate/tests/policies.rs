@@ -39,6 +39,8 @@ fn types_are_derived_from_the_rules_unless_written() {
     let r = "[{action: Allow}]";
     for (spec, ingress, egress) in [
         (String::new(), true, false),
+        ("types: []".to_owned(), true, false),
+        (format!("egress: {r}, types: []"), false, true),
         (format!("ingress: {r}"), true, false),
         (format!("egress: {r}"), false, true),
         (format!("ingress: {r}, egress: {r}"), true, true),
@@ -57,7 +59,6 @@ fn types_are_derived_from_the_rules_unless_written() {
         "E-TYPES",
         "spec.types[1]",
     );
-    refuse(&policy("types: []"), "E-RANGE", "spec.types");
     refuse(&policy("types: [ingress]"), "E-ENUM", "spec.types[0]");
     warn(
         &policy(&format!("types: [Ingress], egress: {r}")),

@@ -378,12 +378,32 @@ fn tiers_have_defaults_and_built_in_ones_are_fixed() {
     accept(
         &(document("Tier", "default", "order: 1000000, defaultAction: Deny") + "status: {x: 1}\n"),
     );
-    accept(&document("Tier", "kube-admin", "order: 1e3"));
+    accept(&document(
+        "Tier",
+        "kube-admin",
+        "order: 1e3, defaultAction: Pass",
+    ));
+    // What is left out has the default of any tier.
+    accept(&document("Tier", "default", ""));
+    refuse(
+        &document("Tier", "kube-admin", "order: 1e3"),
+        "E-TIER",
+        "spec",
+    );
+    refuse(
+        &document("Tier", "kube-baseline", "defaultAction: Pass"),
+        "E-TIER",
+        "spec",
+    );
     for (name, spec, field) in [
         ("default", "order: 5", "order"),
         ("default", "defaultAction: Pass", "defaultAction"),
-        ("kube-admin", "order: 999", "order"),
-        ("kube-baseline", "defaultAction: Deny", "defaultAction"),
+        ("kube-admin", "order: 999, defaultAction: Pass", "order"),
+        (
+            "kube-baseline",
+            "order: 1e7, defaultAction: Deny",
+            "defaultAction",
+        ),
     ] {
         refuse(
             &document("Tier", name, spec),
