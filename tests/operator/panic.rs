@@ -67,6 +67,17 @@ fn a_panic_leaves_failsafes_and_established_flows() {
     let _said = daemon.hep(&["status"]).exits(0).says("panic: for");
     assert!(daemon.status()["panic"]["sinceUnixMs"].as_u64() > Some(0));
     let _said = daemon.hep(&["panic"]).exits(0).says("already");
+    let packet = "--interface eth0 --direction ingress --protocol tcp --dst 192.0.2.10:80 \
+                  --src 198.51.100.7:40000";
+    let explain: Vec<&str> = ["explain", "--live"]
+        .into_iter()
+        .chain(packet.split(' '))
+        .collect();
+    let explain: Vec<&str> = explain
+        .into_iter()
+        .filter(|word| !word.is_empty())
+        .collect();
+    let _said = daemon.hep(&explain).exits(0).says("deny: tier_default");
     let _said = daemon.hep(&["rollback"]).exits(5).says("hep resume");
 
     daemon.crash();

@@ -97,6 +97,21 @@ fn signals_to_the_client_confirm_and_reject() {
     expect_only(&site, "confirmed", 81);
 }
 
+/// A daemon that is stopped in order does not leave a trial to nobody.
+#[test]
+fn the_trial_ends_when_the_daemon_is_stopped() {
+    let site = Site::new();
+    let mut daemon = Daemon::start(&site.host, &only(80));
+    let new = directory(&only(81));
+    let arguments = ["try", "--policy-dir", &path(&new), "--detach"];
+    let _said = daemon.hep(&arguments).exits(0);
+    expect_only(&site, "on trial", 81);
+    daemon.stop();
+    expect_only(&site, "stopped", 80);
+    let _said = daemon.hep(&["status"]).exits(0);
+    assert_eq!(daemon.status()["trial"], Value::Null);
+}
+
 /// On a terminal there is a countdown; Enter confirms, q rejects.
 #[test]
 fn enter_on_a_terminal_confirms_and_q_rejects() {

@@ -20,6 +20,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
-    let force = arguments.force;
-    order::give(&arguments.instance, &Request::Confirm { force }, format)
+    let request = Request::Confirm {
+        generation: None,
+        force: arguments.force,
+    };
+    order::give(&arguments.instance, &request, format)
 }

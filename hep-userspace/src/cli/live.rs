@@ -8,7 +8,7 @@ use hep_common::settings::{FLAG_DENY_EVENTS, FLAG_ND_EXEMPT, FLAG_REVALIDATE, Se
 use super::Instance;
 use crate::{
     compile::{Description, EndpointDescription},
-    daemon::state,
+    daemon::{panic_mode, state},
     datapath::Maps,
     model::{HostEndpoint, InterfaceMatch, Metadata, Position, Snapshot},
     reference,
@@ -24,6 +24,7 @@ pub(super) struct Live {
     /// What was compiled of them.
     pub(super) description: Description,
     settings: Settings,
+    is_panic: bool,
 }
 
 impl Live {
@@ -40,7 +41,9 @@ impl Live {
         let files = state::in_force(state_dir)?.with_context(|| {
             format!("{} holds no policy; name --state-dir", state_dir.display())
         })?;
+        let is_panic = state::read_journal(state_dir)?.panic.is_some();
         Ok(Self {
+            is_panic,
             maps,
             files,
             description,
@@ -68,6 +71,16 @@ impl Live {
 
     const fn has(&self, flag: u32) -> bool {
         self.settings.flags & flag != 0
+    }
+
+    /// The snapshot as the daemon enforces it now.
+    pub(super) fn enforced(&self, mut snapshot: Snapshot) -> Snapshot {
+        self.complete(&mut snapshot);
+        if self.is_panic {
+            panic_mode::restrict(snapshot, &self.description.node)
+        } else {
+            snapshot
+        }
     }
 
     /// Adds the endpoints that no file holds, but for those that a written one takes the place of.

@@ -13,7 +13,7 @@ use crate::{
     compile::{Description, EndpointDescription},
     daemon::{
         control::{self, AskError},
-        state::{self, Moment},
+        state::{self, Journal, Moment},
         status::{Decided, Report, ReportedProblem, unix_ms},
     },
     datapath::{
@@ -105,7 +105,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     };
     let decided = match &report {
         Some(report) => report.decided.clone(),
-        None => Decided::of(&state::read_journal(&instance.state_dir)?, &Moment::now()),
+        None => Decided::of(&journal(instance), &Moment::now()),
     };
     let status = merge(description, tables, report, decided, instance);
     match format {
@@ -116,6 +116,17 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         Exit::Negative
     } else {
         Exit::Ok
+    })
+}
+
+/// What was decided, as far as that can be read: what is in force is told all the same.
+fn journal(instance: &Instance) -> Journal {
+    state::read_journal(&instance.state_dir).unwrap_or_else(|error| {
+        eprintln!(
+            "hep: what was decided is not known: {:#}",
+            anyhow::Error::new(error)
+        );
+        Journal::default()
     })
 }
 

@@ -209,10 +209,12 @@ impl<'a> Watch<'a> {
 
     fn order(&mut self, wish: Wish) -> Result<()> {
         let request = match wish {
-            Wish::Confirm => Request::Confirm { force: false },
-            Wish::Revert => Request::Rollback {
-                generation: None,
-                caller: control::Caller::default(),
+            Wish::Confirm => Request::Confirm {
+                generation: Some(self.generation),
+                force: false,
+            },
+            Wish::Revert => Request::Reject {
+                generation: self.generation,
             },
         };
         match control::command(&self.instance.socket, &request) {

@@ -31,6 +31,8 @@ pub const VERSION: u32 = 1;
 const MAX_REQUEST: u64 = 64 * 1024;
 /// How long a client may take to ask, and the daemon to tell its status.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a process may take to say whether it hands over.
+const HAND_OVER: Duration = Duration::from_secs(10);
 /// How long bringing a policy into force may take.
 const WORK: Duration = Duration::from_secs(120);
 
@@ -58,9 +60,16 @@ pub enum Request {
     },
     /// Keeps the policy on trial.
     Confirm {
+        /// Only if it is this generation.
+        generation: Option<u32>,
         /// Also if the policy directory changed meanwhile.
         #[serde(default)]
         force: bool,
+    },
+    /// Ends the trial of this generation, and nothing else if that is over already.
+    Reject {
+        /// The generation on trial.
+        generation: u32,
     },
     /// Goes back to an earlier policy, or ends the trial.
     Rollback {
@@ -333,10 +342,11 @@ pub(super) fn open(path: &Path, request: &Request) -> Result<(Answer, Connection
         Request::Status | Request::Monitor => PATIENCE,
         Request::Try { .. }
         | Request::Confirm { .. }
+        | Request::Reject { .. }
         | Request::Rollback { .. }
         | Request::Panic
-        | Request::Resume { .. }
-        | Request::HandOver => WORK,
+        | Request::Resume { .. } => WORK,
+        Request::HandOver => HAND_OVER,
     };
     let mut stream = std::os::unix::net::UnixStream::connect(path).map_err(fail)?;
     stream.set_read_timeout(Some(patience)).map_err(fail)?;

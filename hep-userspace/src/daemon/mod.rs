@@ -15,7 +15,7 @@ pub mod logging;
 pub mod metrics;
 pub mod netlink;
 pub mod options;
-mod panic_mode;
+pub mod panic_mode;
 mod preflight;
 pub mod reconcile;
 pub mod service;

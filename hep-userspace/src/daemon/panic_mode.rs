@@ -17,7 +17,8 @@ const NAME: &str = "hep-panic";
 /// Puts a policy that denies everything, also what is forwarded, in place of all others. Endpoints
 /// and failsafes stay; interfaces that no endpoint of `node` owns get one. Flows must be kept, not
 /// judged again.
-pub(super) fn restrict(mut snapshot: Snapshot, node: &str) -> Snapshot {
+#[must_use]
+pub fn restrict(mut snapshot: Snapshot, node: &str) -> Snapshot {
     let metadata = |name: &str| Metadata {
         name: Arc::from(name),
         labels: BTreeMap::new(),

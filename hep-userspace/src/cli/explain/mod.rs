@@ -158,18 +158,18 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
             &read
         }
     };
-    let Some(mut snapshot) = load(files, &node, format)? else {
+    let Some(snapshot) = load(files, &node, format)? else {
         return Ok(Exit::Invalid);
     };
-    let options = match &live {
-        Some(live) => {
-            live.complete(&mut snapshot);
-            live.options()
-        }
-        None => Options {
-            nd_exempt: arguments.ipv6_nd_exempt,
-            ..Options::default()
-        },
+    let (snapshot, options) = match &live {
+        Some(live) => (live.enforced(snapshot), live.options()),
+        None => (
+            snapshot,
+            Options {
+                nd_exempt: arguments.ipv6_nd_exempt,
+                ..Options::default()
+            },
+        ),
     };
     let interfaces = interfaces(arguments)?;
     let packet = packet(arguments)?;

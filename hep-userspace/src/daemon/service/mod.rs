@@ -109,8 +109,8 @@ struct Daemon {
     /// Tables of flows with little room left.
     pressing: BTreeSet<String>,
     signals: Signals,
-    /// No earlier policy could be brought back when a trial was over.
-    way_back_failed: bool,
+    /// No earlier policy could be brought back when a trial was over; that is tried again then.
+    way_back_again: Option<Instant>,
     /// What the service manager was told last.
     told: String,
     /// Dropped last: whoever takes over waits for its lock, and finds that of the pins free.
@@ -192,7 +192,7 @@ impl Daemon {
             listeners,
             pressing: BTreeSet::new(),
             signals: Signals::new().map_err(DaemonError::Signals)?,
-            way_back_failed: false,
+            way_back_again: None,
             told: String::new(),
             options,
             state,
@@ -211,6 +211,12 @@ impl Daemon {
     async fn turn(&mut self) -> bool {
         let retry = self.failed.as_ref().map(|failure| failure.again);
         let trial = self.trial_left();
+        if trial.is_some_and(|left| left.is_zero()) {
+            // Whatever else there is to do, and however much, can wait.
+            self.end_trial_if_over().await;
+            self.publish();
+            return true;
+        }
         let wake = tokio::select! {
             biased;
             _ = self.signals.terminate.recv() => Wake::Stop,
@@ -266,8 +272,12 @@ impl Daemon {
                 drop(reply.send(answer));
                 return !is_last;
             }
-            Wake::Trial => self.end_trial_if_over().await,
-            Wake::Stop => return false,
+            // Looked at before each wait.
+            Wake::Trial => {}
+            Wake::Stop => {
+                self.end_trial_before_stop().await;
+                return false;
+            }
         }
         self.publish();
         self.figures.turned();

@@ -33,7 +33,8 @@ impl Daemon {
                 let timeout = Duration::from_millis(timeout_ms);
                 self.begin_trial(&policy_dir, timeout, &caller).await
             }
-            Request::Confirm { force } => self.confirm(force).await,
+            Request::Confirm { generation, force } => self.confirm(generation, force).await,
+            Request::Reject { generation } => self.reject(generation).await,
             Request::Rollback { generation, caller } => self.roll_back(generation, &caller).await,
             Request::Panic => self.panic().await,
             Request::Resume { caller } => self.resume(&caller).await,
@@ -60,15 +61,10 @@ impl Daemon {
     }
 
     async fn roll_back(&mut self, generation: Option<u32>, caller: &Caller) -> Answer {
-        if self.state.journal().trial.is_some() && generation.is_none() {
-            return match self.end_trial().await {
-                Ok(back_to) => {
-                    log::warn!("the trial was ended: generation {back_to} is back");
-                    let text = format!("the trial is over: generation {back_to} is back");
-                    self.done(text, Vec::new())
-                }
-                Err(error) => Answer::Failed(error),
-            };
+        if let Some(trial) = &self.state.journal().trial
+            && generation.is_none()
+        {
+            return self.reject(trial.generation.unwrap_or(0)).await;
         }
         let target = match self.target(generation) {
             Ok(target) => target,
@@ -128,6 +124,22 @@ impl Daemon {
         self.done(text, warnings)
     }
 
+    /// Ends the trial of a generation.
+    async fn reject(&mut self, generation: u32) -> Answer {
+        let trial = self.state.journal().trial.as_ref();
+        if trial.is_none_or(|trial| trial.generation.unwrap_or(0) != generation) {
+            return Answer::Failed(format!("generation {generation} is not on trial"));
+        }
+        match self.end_trial().await {
+            Ok(back_to) => {
+                log::warn!("the trial was ended: generation {back_to} is back");
+                let text = format!("the trial is over: generation {back_to} is back");
+                self.done(text, Vec::new())
+            }
+            Err(error) => Answer::Failed(error),
+        }
+    }
+
     /// What to go back to.
     fn target(&self, generation: Option<u32>) -> Result<Entry, Answer> {
         let journal = self.state.journal();
@@ -171,7 +183,11 @@ impl Daemon {
             );
         }
         let Some(snapshot) = &self.snapshot else {
-            return Answer::Failed("no policy is in force".to_owned());
+            return Answer::Failed(
+                "what is in force is an earlier daemon's and its files are not known: mend the \
+                 policy directory first, or use `hep down`"
+                    .to_owned(),
+            );
         };
         let mut warnings = Vec::new();
         if snapshot.felix.failsafe_inbound.is_empty() {

@@ -2,6 +2,8 @@
 
 use std::{path::Path, time::Duration};
 
+use tokio::time::Instant;
+
 use super::{
     super::{
         control::{Answer, Caller, Done, InvalidProblem},
@@ -27,9 +29,9 @@ impl Daemon {
     pub(super) fn trial_left(&self) -> Option<Duration> {
         let trial = self.state.journal().trial.as_ref()?;
         let left = trial.left(&Moment::now());
-        // The way back failed; it is not tried without a pause.
-        let is_late = self.way_back_failed && left.is_zero();
-        Some(if is_late { AGAIN } else { left })
+        // If the way back failed, it is not tried again without a pause.
+        let pause = self.way_back_again.map(|again| again - Instant::now());
+        Some(left.max(pause.unwrap_or_default()))
     }
 
     /// What became of a trial that a former daemon began: it goes on, or it is over, and then the
@@ -77,6 +79,19 @@ impl Daemon {
         }
     }
 
+    /// Nobody says that another daemon will come in time, so the trial does not outlast this one if
+    /// that ends in order.
+    pub(super) async fn end_trial_before_stop(&mut self) {
+        if self.state.journal().trial.is_some() {
+            match self.end_trial().await {
+                Ok(generation) => {
+                    log::warn!("stopped during a trial: generation {generation} is back")
+                }
+                Err(error) => log::error!("{error}"),
+            }
+        }
+    }
+
     /// Brings the policy before the trial back; returns its generation.
     pub(super) async fn end_trial(&mut self) -> Result<u32, String> {
         let Some(trial) = self.state.journal().trial.clone() else {
@@ -90,14 +105,14 @@ impl Daemon {
         let candidates: Vec<Entry> = first.into_iter().chain(others).cloned().collect();
         for entry in candidates {
             if self.bring_back(&entry).await {
-                self.way_back_failed = false;
+                self.way_back_again = None;
                 let back_to = entry.generation;
                 self.note_end(&Trial { back_to, ..trial });
                 self.follow_pending().await;
                 return Ok(back_to);
             }
         }
-        self.way_back_failed = true;
+        self.way_back_again = Some(Instant::now() + AGAIN);
         Err("no earlier policy can be brought back; that is tried again".to_owned())
     }
 
@@ -236,12 +251,14 @@ impl Daemon {
         Some(self.below_policy_dir(files).checksum())
     }
 
-    pub(super) async fn confirm(&mut self, force: bool) -> Answer {
+    pub(super) async fn confirm(&mut self, wanted: Option<u32>, force: bool) -> Answer {
         self.look_at_directory().await;
+        self.end_trial_if_over().await;
         let journal = self.state.journal();
-        let trial = journal.trial.clone().and_then(|trial| trial.generation);
+        let trial = journal.trial.as_ref().and_then(|trial| trial.generation);
+        let trial = trial.filter(|generation| wanted.is_none_or(|wanted| wanted == *generation));
         let (Some(generation), Some(policy_dir)) = (trial, self.options.policy_dir.clone()) else {
-            return Answer::Failed("no policy is on trial".to_owned());
+            return Answer::Failed("no policy is on trial, or not any more".to_owned());
         };
         if self.pending.is_some() && !force {
             return Answer::Refused(vec![format!(
