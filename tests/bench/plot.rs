@@ -40,6 +40,9 @@ pub(crate) fn draw(outcomes: &[Outcome], directory: &Path) -> Result<()> {
         for (v6, family) in [(false, "IPv4"), (true, "IPv6")] {
             let path = directory.join(format!("{file}-{}.svg", family.to_lowercase()));
             let lines = lines(outcomes, chart, v6);
+            if lines.iter().all(|line| line.points.len() < 2) {
+                continue;
+            }
             plot(
                 &path,
                 &format!("Added cost of a packet, {family}"),

@@ -17,6 +17,9 @@ pub(crate) struct Arguments {
     /// Only this part; may be repeated: micro, plane, live, memory, scale
     #[arg(long)]
     part: Vec<String>,
+    /// Of part live, only what has this in its title: "IPv6", "set of", "established"
+    #[arg(long)]
+    only: Option<String>,
     /// Where plots go; without it, a full run puts them into tests/bench/plots
     #[arg(long)]
     plots: Option<PathBuf>,
@@ -40,6 +43,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     for part in &arguments.part {
         cargo.args(["--part", part]);
+    }
+    if let Some(title) = &arguments.only {
+        cargo.args(["--only", title]);
     }
     if let Some(directory) = &arguments.plots {
         // Benches run in the directory of their package.

@@ -79,9 +79,11 @@ struct Plan {
     rivals: &'static [Rival],
 }
 
-/// Makes all comparisons, prints them, and adds the ratios of `hep` to each rival to `figures`.
+/// Makes all comparisons with `only` in their title, prints them, and adds the ratios of `hep` to
+/// each rival to `figures`.
 pub(crate) fn run(
     quick: bool,
+    only: &str,
     yardsticks: &mut Yardsticks,
     figures: &mut Figures,
 ) -> Result<Vec<Outcome>> {
@@ -92,6 +94,9 @@ pub(crate) fn run(
         for plan in plans(quick, v6) {
             let family = if v6 { "IPv6" } else { "IPv4" };
             let title = format!("{}, {family}", plan.title);
+            if !title.contains(only) {
+                continue;
+            }
             let contest = Contest {
                 title: &title,
                 policy: plan.policy,
