@@ -40,12 +40,12 @@ pub struct Settings {
     pub interface_mask: u32,
     /// The skb mark bit that exempts a forwarded packet accepted untracked; 0: none.
     pub bypass_mark: u32,
-    /// Records per second and rule for `Log` rules and denials, on each CPU.
+    /// Records per [`Self::log_period_s`] and rule for `Log` rules and denials, on each CPU.
     pub log_rate: u32,
     /// Records a `Log` rule may emit at once.
     pub log_burst: u32,
-    /// Always zero.
-    pub reserved: u32,
+    /// What [`Self::log_rate`] is per, seconds; 0 counts as 1.
+    pub log_period_s: u32,
     /// Idle time of a fragmented packet's stored verdict, nanoseconds.
     pub fragment_timeout_ns: u64,
     /// Idle times of flows.

@@ -46,6 +46,7 @@ fn is_affordable(scene: &Scene<'_>, trace: &mut Trace, reason: Reason) -> bool {
             slot,
             scene.now_ns,
             scene.settings.log_rate,
+            scene.settings.log_period_s,
             scene.settings.log_burst,
         )
     };

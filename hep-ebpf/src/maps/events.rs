@@ -29,6 +29,9 @@ static RECORD_DECISIONS: Global<u8> = Global::new(0);
 
 /// One second, in nanoseconds.
 const SECOND_NS: u64 = 1_000_000_000;
+/// A budget grows no more after this time: longer than any period, and short enough for the product
+/// with any rate.
+const LONGEST_NS: u64 = SECOND_NS << 17;
 
 /// Whether [`decide`] is of use. The kernel knows the answer when it loads the program.
 #[inline(always)]
@@ -70,18 +73,17 @@ pub(crate) fn submit(event: Event) -> bool {
     }
 }
 
-/// Takes a token from the budget of rule `slot`, which grows by `rate` tokens a second up to
-/// `burst`; whether there was one.
+/// Takes a token from the budget of rule `slot`, which grows by `rate` tokens in `period_s` seconds up
+/// to `burst`; whether there was one.
 #[inline(always)]
 #[expect(unsafe_code, reason = "map values are reached through raw pointers")]
-pub(crate) fn take_token(slot: u32, now_ns: u64, rate: u32, burst: u32) -> bool {
+pub(crate) fn take_token(slot: u32, now_ns: u64, rate: u32, period_s: u32, burst: u32) -> bool {
     if let Some(budget) = LOG_BUDGETS.get_ptr_mut(slot) {
         // SAFETY: as in `decide`.
         let budget = unsafe { &mut *budget };
-        let elapsed_ns = now_ns
-            .saturating_sub(budget.refilled_ns)
-            .min(SECOND_NS << 8);
-        let fresh = elapsed_ns.wrapping_mul(u64::from(rate)) / SECOND_NS;
+        let elapsed_ns = now_ns.saturating_sub(budget.refilled_ns).min(LONGEST_NS);
+        let period_ns = SECOND_NS.wrapping_mul(u64::from(period_s)).max(SECOND_NS);
+        let fresh = elapsed_ns.wrapping_mul(u64::from(rate)) / period_ns;
         let mut tokens = u64::from(budget.tokens);
         if fresh > 0 {
             tokens = tokens.wrapping_add(fresh).min(u64::from(burst));

@@ -23,7 +23,7 @@ use super::{
     summary,
     tables::RuleTables,
 };
-use crate::model::{FelixConfiguration, Interface, LinkLayer, ReversePath, Snapshot};
+use crate::model::{FelixConfiguration, Interface, LinkLayer, LogRate, ReversePath, Snapshot};
 
 /// Everything that one generation puts into the kernel.
 #[derive(Clone, Debug)]
@@ -51,8 +51,14 @@ pub struct Options {
     pub timeouts: Timeouts,
 }
 
-/// Records per second and burst of `Log` rules when none is configured (EV-135).
-const DEFAULT_LOG_RATE: (u32, u32) = (100, 200);
+/// Rate and burst of `Log` rules when none is configured (EV-135).
+const DEFAULT_LOG_RATE: (LogRate, u32) = (
+    LogRate {
+        records: 100,
+        period_s: 1,
+    },
+    200,
+);
 
 /// Compiles a snapshot for the host `node` with these `interfaces`. `previous` are the slots of the
 /// generation before; rules that stay keep theirs.
@@ -214,23 +220,17 @@ fn settings(
             .fold(0, |flags, (_, flag)| flags | flag),
         interface_mask: u32::try_from(interface_slots - 1).expect("at most 2^20 slots"),
         bypass_mark: options.bypass_mark,
-        log_rate,
+        log_rate: log_rate.records,
         log_burst,
-        reserved: 0,
+        log_period_s: log_rate.period_s,
         fragment_timeout_ns: u64::try_from(options.fragment_timeout.as_nanos()).unwrap_or(u64::MAX),
         timeouts: options.timeouts,
     }
 }
 
-/// Records per second, at least 1, and burst.
-fn log_limit(felix: &FelixConfiguration) -> (u32, u32) {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to values that fit"
-    )]
-    let per_second = |rate: f64| rate.ceil().clamp(1.0, 9999.0) as u32;
-    felix.log_rate_per_second.map_or(DEFAULT_LOG_RATE, |rate| {
-        (per_second(rate), felix.log_burst.max(1))
-    })
+/// Rate and burst, which is at least 1.
+fn log_limit(felix: &FelixConfiguration) -> (LogRate, u32) {
+    felix
+        .log_rate
+        .map_or(DEFAULT_LOG_RATE, |rate| (rate, felix.log_burst.max(1)))
 }

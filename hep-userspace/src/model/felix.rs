@@ -60,6 +60,15 @@ pub enum LogLevel {
     Debug,
 }
 
+/// `logActionRateLimit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogRate {
+    /// Records per period, 1–9999.
+    pub records: u32,
+    /// A second, minute, hour or day, in seconds.
+    pub period_s: u32,
+}
+
 /// One of `bpfConntrackTimeouts`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeoutSetting {
@@ -127,8 +136,8 @@ pub struct FelixConfiguration {
     pub timeouts: Timeouts,
     /// `logPrefix`.
     pub log_prefix: String,
-    /// `logActionRateLimit` as records per second, if set.
-    pub log_rate_per_second: Option<f64>,
+    /// `logActionRateLimit`, if set.
+    pub log_rate: Option<LogRate>,
     /// `logActionRateLimitBurst`.
     pub log_burst: u32,
     /// `logSeverityScreen`, lower case.

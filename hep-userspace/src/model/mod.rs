@@ -17,8 +17,8 @@ mod tier;
 
 pub use endpoint::{EndpointPort, HostEndpoint, InterfaceMatch};
 pub use felix::{
-    AttachType, EndpointToHostAction, FailsafePort, FelixConfiguration, LogLevel, ReversePath,
-    TimeoutSetting, Timeouts,
+    AttachType, EndpointToHostAction, FailsafePort, FelixConfiguration, LogLevel, LogRate,
+    ReversePath, TimeoutSetting, Timeouts,
 };
 pub use host::{Interface, LinkLayer};
 pub use members::{AddressBits, Bounds, Members, NetList, Nets};

@@ -41,7 +41,7 @@ pub(super) fn felix() -> FelixConfiguration {
             icmp: fixed,
         },
         log_prefix: "calico-packet".into(),
-        log_rate_per_second: None,
+        log_rate: None,
         log_burst: 5,
         log_severity: "info".into(),
         metrics: None,

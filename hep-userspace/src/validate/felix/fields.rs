@@ -156,7 +156,7 @@ pub(super) const USED: [(&str, Decode); 33] = [
     }),
     ("logActionRateLimit", |value| {
         let rate = rate(value)?;
-        set(move |draft| draft.merged.log_rate_per_second = Some(rate))
+        set(move |draft| draft.merged.log_rate = Some(rate))
     }),
     ("logActionRateLimitBurst", |value| {
         let burst = u32::try_from(value.integer(0..=9999)?).ok()?;

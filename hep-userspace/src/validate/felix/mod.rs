@@ -174,7 +174,7 @@ impl Default for Draft {
                 allow_invalid: false,
                 timeouts: DEFAULT_TIMEOUTS,
                 log_prefix: "calico-packet".to_owned(),
-                log_rate_per_second: None,
+                log_rate: None,
                 log_burst: 5,
                 log_severity: "info".to_owned(),
                 metrics: None,

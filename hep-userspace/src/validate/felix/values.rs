@@ -14,7 +14,7 @@ use super::super::{
     cursor::Value,
     scalars::{is_interface_name, port_match, port_number, set_net},
 };
-use crate::model::{FailsafePort, IpFamily, PortMatch, Protocol, TimeoutSetting};
+use crate::model::{FailsafePort, IpFamily, LogRate, PortMatch, Protocol, TimeoutSetting};
 
 /// What a field that is not used must look like.
 pub(super) enum Shape {
@@ -379,8 +379,8 @@ fn failsafe(value: &Value<'_>) -> Option<FailsafePort> {
     })
 }
 
-/// `logActionRateLimit` (RS-197) as records per second.
-pub(super) fn rate(value: &Value<'_>) -> Option<f64> {
+/// `logActionRateLimit` (RS-197).
+pub(super) fn rate(value: &Value<'_>) -> Option<LogRate> {
     static PATTERN: LazyLock<Regex> =
         LazyLock::new(|| constant(r"^[1-9]\d{0,3}/(second|minute|hour|day)$"));
     let text = matching(
@@ -389,13 +389,15 @@ pub(super) fn rate(value: &Value<'_>) -> Option<f64> {
         "write a rate such as 10/second or 100/minute",
     )?;
     let (count, unit) = text.split_once('/')?;
-    let seconds = match unit {
-        "second" => 1.0,
-        "minute" => 60.0,
-        "hour" => 3600.0,
-        _ => 86_400.0,
-    };
-    Some(count.parse::<f64>().ok()? / seconds)
+    Some(LogRate {
+        records: count.parse().ok()?,
+        period_s: match unit {
+            "second" => 1,
+            "minute" => 60,
+            "hour" => 3600,
+            _ => 86_400,
+        },
+    })
 }
 
 #[cfg(test)]

@@ -198,11 +198,11 @@ fn fields_that_are_used_set_what_they_say() {
     );
     assert_eq!(
         (
-            felix_.log_rate_per_second,
+            felix_.log_rate.map(|rate| (rate.records, rate.period_s)),
             felix_.log_burst,
             felix_.log_severity.as_str()
         ),
-        (Some(0.5), 9, "warning")
+        (Some((30, 60)), 9, "warning")
     );
     assert_eq!(felix_.health, Some(("localhost".to_owned(), 1)));
     assert_eq!(felix_.metrics, Some(("::1".to_owned(), 9091)));
