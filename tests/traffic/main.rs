@@ -11,6 +11,7 @@ mod daemon_attach;
 mod daemon_life;
 mod endpoints;
 mod errors;
+mod explain;
 mod failsafe;
 mod figures;
 mod forwarding;

@@ -24,6 +24,7 @@ pub(super) struct Live {
     /// What was compiled of them.
     pub(super) description: Description,
     settings: Settings,
+    /// Only failsafes and established flows pass, whatever the files say.
     is_panic: bool,
 }
 
@@ -73,20 +74,15 @@ impl Live {
         self.settings.flags & flag != 0
     }
 
-    /// The snapshot as the daemon enforces it now.
-    pub(super) fn enforced(&self, mut snapshot: Snapshot) -> Snapshot {
-        self.complete(&mut snapshot);
+    /// The snapshot as the daemon would enforce it now: with the endpoints that no file holds, but for
+    /// those that a written one takes the place of, and in a panic with nothing but failsafes.
+    pub(super) fn complete(&self, mut snapshot: Snapshot) -> Snapshot {
+        let node = &self.description.node;
         if self.is_panic {
-            panic_mode::restrict(snapshot, &self.description.node)
-        } else {
-            snapshot
+            eprintln!("hep: panic: only failsafes and established flows pass until `hep resume`");
+            return panic_mode::restrict(snapshot, node);
         }
-    }
-
-    /// Adds the endpoints that no file holds, but for those that a written one takes the place of.
-    pub(super) fn complete(&self, snapshot: &mut Snapshot) {
-        let generated = (self.description.endpoints.iter()).filter(|endpoint| endpoint.generated);
-        for endpoint in generated {
+        for endpoint in (self.description.endpoints.iter()).filter(|endpoint| endpoint.generated) {
             let written = &snapshot.endpoints;
             let place =
                 written.binary_search_by(|written| (*written.metadata.name).cmp(&*endpoint.name));
@@ -95,6 +91,7 @@ impl Live {
                 snapshot.endpoints.insert(place, endpoint);
             }
         }
+        snapshot
     }
 
     fn host_endpoint(&self, endpoint: &EndpointDescription) -> HostEndpoint {

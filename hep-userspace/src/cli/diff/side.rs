@@ -55,16 +55,16 @@ impl Side {
         directory: &Path,
     ) -> Result<Self, Problems> {
         let loaded = validate::load(&files, &host::node(node.to_owned()), Scope::Directory);
-        let Some(mut snapshot) = loaded.snapshot else {
+        let Some(snapshot) = loaded.snapshot else {
             let mut found = loaded.problems;
             found.retain(|problem| problem.severity == Severity::Error);
             let text = format!("{} is not a valid policy:", directory.display());
             return Err(Problems { found, text });
         };
-        match live {
-            Some(live) => live.complete(&mut snapshot),
-            None => snapshot = auto.complete(&snapshot, node, interfaces).into_owned(),
-        }
+        let snapshot = match live {
+            Some(live) => live.complete(snapshot),
+            None => auto.complete(&snapshot, node, interfaces).into_owned(),
+        };
         let slots = live.map_or_else(Slots::default, |live| live.description.slots.clone());
         let options = options(&snapshot, live);
         let generation = compile(&snapshot, node, interfaces, &options, &slots)

@@ -3,7 +3,6 @@
 mod answer;
 
 use std::{
-    borrow::Cow,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::Arc,
@@ -161,21 +160,18 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let Some(snapshot) = load(files, &node, format)? else {
         return Ok(Exit::Invalid);
     };
-    let (snapshot, options) = match &live {
-        Some(live) => (live.enforced(snapshot), live.options()),
-        None => (
-            snapshot,
-            Options {
-                nd_exempt: arguments.ipv6_nd_exempt,
-                ..Options::default()
-            },
-        ),
-    };
     let interfaces = interfaces(arguments)?;
     let packet = packet(arguments)?;
-    let snapshot = match &live {
-        Some(_) => Cow::Borrowed(&snapshot),
-        None => arguments.auto.complete(&snapshot, &node, &interfaces),
+    let (snapshot, options) = match &live {
+        Some(live) => (live.complete(snapshot), live.options()),
+        None => {
+            let options = Options {
+                nd_exempt: arguments.ipv6_nd_exempt,
+                ..Options::default()
+            };
+            let snapshot = arguments.auto.complete(&snapshot, &node, &interfaces);
+            (snapshot.into_owned(), options)
+        }
     };
     let reference = Reference::new(&snapshot, &node, &interfaces, options);
     let answer = Answer {
