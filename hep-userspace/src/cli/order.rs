@@ -92,6 +92,15 @@ pub(super) fn without_daemon(instance: &Instance, request: Request) -> Result<Op
     Ok(Some(runtime.block_on(daemon::obey_once(options, request))?))
 }
 
+/// The trial that a daemon of this instance began.
+///
+/// # Errors
+///
+/// If the state directory cannot be read.
+pub(super) fn trial(instance: &Instance) -> Result<Option<state::Trial>> {
+    Ok(state::read_journal(&instance.state_dir)?.trial)
+}
+
 /// What the last daemon of this instance was told, if there was one.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines, Stdin},
     signal::unix::{SignalKind, signal},
-    time::{Instant, interval},
+    time::{Instant, interval, sleep},
 };
 
 use super::{
@@ -125,7 +125,10 @@ async fn attend(arguments: &Arguments, policy_dir: PathBuf, format: Format) -> R
             return Ok(exit);
         }
         Ok(answer) => return order::tell(&answer, format),
-        Err(AskError::NotRunning(_)) => return order::unreachable(instance),
+        Err(AskError::NotRunning(_)) => match order::trial(instance)? {
+            Some(trial) => return watch_over(arguments, trial.generation, format).await,
+            None => return order::unreachable(instance),
+        },
         Err(error) => return Err(error.into()),
     };
     order::warn(&done.warnings);
@@ -138,7 +141,7 @@ async fn attend(arguments: &Arguments, policy_dir: PathBuf, format: Format) -> R
             format,
         );
     }
-    let mut watch = Watch::new(arguments, &done);
+    let mut watch = Watch::new(arguments, Some(done.generation));
     watch.greet(&done);
     let mut lines = watch
         .is_terminal
@@ -157,6 +160,26 @@ async fn attend(arguments: &Arguments, policy_dir: PathBuf, format: Format) -> R
         if let Some(confirmed) = watch.look()? {
             return watch.end(confirmed, format);
         }
+    }
+}
+
+/// The daemon died over the trial before it could say that it began: waits until the policy before is
+/// back, and brings it back if nobody else does.
+async fn watch_over(
+    arguments: &Arguments,
+    generation: Option<u32>,
+    format: Format,
+) -> Result<Exit> {
+    let mut watch = Watch::new(arguments, generation);
+    if generation.is_none() {
+        // It is over: nobody can confirm what has no number.
+        watch.end = Instant::now();
+    }
+    loop {
+        if let Some(confirmed) = watch.look()? {
+            return watch.end(confirmed, format);
+        }
+        sleep(POLL).await;
     }
 }
 
@@ -180,7 +203,8 @@ async fn typed(lines: Option<&mut Lines<BufReader<Stdin>>>) -> Option<Wish> {
 /// The trial, as seen from the terminal.
 struct Watch<'a> {
     instance: &'a Instance,
-    generation: u32,
+    /// `None` if the daemon died before it had one.
+    generation: Option<u32>,
     /// When it ends at the latest, by this process's clock.
     end: Instant,
     is_terminal: bool,
@@ -189,10 +213,10 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    fn new(arguments: &'a Arguments, done: &Done) -> Self {
+    fn new(arguments: &'a Arguments, generation: Option<u32>) -> Self {
         Self {
             instance: &arguments.instance,
-            generation: done.generation,
+            generation,
             end: Instant::now() + arguments.timeout,
             is_terminal: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
             shown: None,
@@ -208,14 +232,16 @@ impl<'a> Watch<'a> {
     }
 
     fn order(&mut self, wish: Wish) -> Result<()> {
+        // What has no number is over already.
+        let Some(generation) = self.generation else {
+            return Ok(());
+        };
         let request = match wish {
             Wish::Confirm => Request::Confirm {
-                generation: Some(self.generation),
+                generation: Some(generation),
                 force: false,
             },
-            Wish::Revert => Request::Reject {
-                generation: self.generation,
-            },
+            Wish::Revert => Request::Reject { generation },
         };
         match control::command(&self.instance.socket, &request) {
             Ok(Answer::Done(_)) => {}
@@ -261,13 +287,16 @@ impl<'a> Watch<'a> {
 
     fn read(&mut self, report: &Report) -> Option<bool> {
         let decided = &report.decided;
+        let Some(generation) = self.generation else {
+            return decided.trial.is_none().then_some(false);
+        };
         if let Some(ended) = &decided.last_trial
-            && ended.generation == self.generation
+            && ended.generation == generation
         {
             return Some(ended.confirmed);
         }
         if let Some(trial) = &decided.trial
-            && trial.generation == self.generation
+            && trial.generation == generation
         {
             self.show(trial.left_ms.div_ceil(1000));
         }
@@ -303,10 +332,18 @@ impl<'a> Watch<'a> {
             Format::Json => {
                 print_json(&json!({ "generation": generation, "confirmed": confirmed }))?;
             }
-            Format::Text if confirmed => print(&format!("generation {generation} is confirmed"))?,
-            Format::Text => print(&format!(
-                "generation {generation} is rolled back; the policy before is in force"
-            ))?,
+            Format::Text if confirmed => {
+                print(&format!(
+                    "generation {} is confirmed",
+                    generation.unwrap_or(0)
+                ))?;
+            }
+            Format::Text => match generation {
+                Some(generation) => print(&format!(
+                    "generation {generation} is rolled back; the policy before is in force"
+                ))?,
+                None => print(&"the daemon died over it; the policy before is in force")?,
+            },
         }
         Ok(if confirmed {
             Exit::Ok
