@@ -107,6 +107,21 @@ impl Daemon {
         &self.bpffs
     }
 
+    /// Where it runs.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// Removes what is pinned, as a reboot does; the state stays.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be removed.
+    pub fn unpin(&self) {
+        std::fs::remove_dir_all(&self.bpffs).expect("remove what is pinned");
+    }
+
     /// Has the next [`Daemon::spawn`], and commands from now on, run another build.
     pub fn install(&mut self, binary: &Path) {
         self.binary = binary.to_owned();

@@ -15,7 +15,7 @@ use hep_tests::policy::{documents, endpoint, felix};
 use nix::fcntl::{RenameFlags, renameat2};
 
 use crate::{
-    reader::{COUNT, Open, PORTS},
+    reader::{COUNT, LAST, Open, PORTS},
     states::States,
 };
 
@@ -343,6 +343,13 @@ pub(crate) fn base() -> String {
     documents(&[
         endpoint("h1-eth0", "interfaceName: eth0"),
         felix("failsafeInboundHostPorts: [], failsafeOutboundHostPorts: []"),
+        hep_tests::policy::policy(
+            "last",
+            &format!(
+                "types: [Ingress], ingress: [{{action: Allow, protocol: UDP, \
+                 destination: {{ports: [{LAST}]}}}}]"
+            ),
+        ),
     ])
 }
 

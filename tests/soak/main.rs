@@ -23,6 +23,7 @@ mod streams;
 #[cfg(target_arch = "x86_64")]
 mod tracer;
 mod traffic;
+mod trial;
 
 use std::process::ExitCode;
 
@@ -54,6 +55,8 @@ enum Soak {
     Faults(faults::Plan),
     /// Established connections under floods of new flows, and with full tables
     Flood(flood::Plan),
+    /// A policy on trial, while its attendant, terminal, daemon or host dies
+    Try(trial::Plan),
 }
 
 fn main() -> ExitCode {
@@ -78,6 +81,7 @@ fn run(Arguments { quick, soak }: Arguments) -> Figures {
         }
         #[cfg(target_arch = "x86_64")]
         Soak::Faults(plan) => faults::run(&if quick { plan.quick() } else { plan }, &mut figures),
+        Soak::Try(plan) => trial::run(&if quick { plan.quick() } else { plan }, &mut figures),
         Soak::Flood(plan) => flood::run(&if quick { plan.quick() } else { plan }, &mut figures),
     }
     figures

@@ -45,3 +45,9 @@ fn a_failed_system_call_leaves_a_whole_generation() {
 fn an_address_joins_a_large_set() {
     passes("big-set");
 }
+
+/// EV-191: a policy on trial goes in time, whatever dies.
+#[test]
+fn an_unconfirmed_policy_goes_in_time() {
+    passes("try");
+}

@@ -21,6 +21,10 @@ use crate::{streams, traffic::StopOnDrop};
 pub(crate) const PORTS: u16 = 8000;
 /// How many there are, one bit each; policy never allows the last.
 pub(crate) const COUNT: u16 = 16;
+/// The port that policy always allows: what arrives there comes after all the rest of a round.
+pub(crate) const LAST: u16 = PORTS + COUNT;
+/// A round whose last packet takes longer says nothing.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Which ports are open, by bit.
 pub(crate) type Open = u16;
@@ -53,7 +57,7 @@ impl Reader {
     /// Asks across `site` about the instance that is pinned at `pins`.
     pub(crate) fn new(site: Site, pins: PathBuf) -> Self {
         let sinks = Net::both().map(|net| {
-            (0..COUNT)
+            (0..=COUNT)
                 .map(|number| {
                     site.host
                         .run(|| streams::socket(net.host, PORTS + number))
@@ -87,41 +91,45 @@ impl Reader {
         let _entered = self.site.outside.enter();
         let maps = Maps::open(&self.pins).expect("a daemon is there");
         let generation = || maps.control().expect("one word").generation;
-        let mut family = 0;
+        let mut round: u64 = 0;
         while !stop.load(Ordering::Relaxed) {
             let before = generation();
             let first = Instant::now();
-            let open = self.ask(family);
-            if generation() == before {
+            if let Some(open) = self.ask(round)
+                && generation() == before
+            {
                 self.note(before, open, first);
             }
-            family = 1 - family;
+            round += 1;
             thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// Sends a datagram to every port and looks which arrived.
-    fn ask(&self, family: usize) -> Open {
+    /// Sends a datagram to every port and looks which arrived; none if that is not known.
+    fn ask(&self, round: u64) -> Option<Open> {
+        let family = usize::from(round % 2 == 1);
         let net = Net::both()[family];
         let source = UdpSocket::bind(SocketAddr::new(net.client, 0)).expect("a free port");
-        for number in 0..COUNT {
-            let to = SocketAddr::new(net.host, PORTS + number);
-            source.send_to(b"h", to).expect("nothing here refuses it");
+        let payload = round.to_be_bytes();
+        for port in PORTS..=LAST {
+            let to = SocketAddr::new(net.host, port);
+            source
+                .send_to(&payload, to)
+                .expect("nothing here refuses it");
         }
-        // The link delivers before it returns, or a moment later on another processor.
-        let deadline = Instant::now() + Duration::from_millis(3);
-        let mut open = 0;
-        loop {
-            for (number, sink) in self.sinks[family].iter().enumerate() {
-                while sink.recv(&mut [0; 8]).is_ok() {
-                    open |= 1 << number;
-                }
-            }
+        let deadline = Instant::now() + PATIENCE;
+        let (last, sinks) = self.sinks[family].split_last()?;
+        while !arrived(last, payload) {
             if Instant::now() > deadline {
-                return open;
+                return None;
             }
-            thread::sleep(Duration::from_millis(1));
+            thread::sleep(Duration::from_micros(200));
         }
+        let open = sinks
+            .iter()
+            .enumerate()
+            .filter(|(_, sink)| arrived(sink, payload));
+        Some(open.fold(0, |open, (number, _)| open | 1 << number))
     }
 
     fn note(&self, generation: u32, open: Open, first: Instant) {
@@ -139,6 +147,11 @@ impl Reader {
             );
             seen.mixtures.push(text);
         }
+    }
+
+    /// Forgets what was said until now.
+    pub(crate) fn forget(&self) {
+        *self.seen.lock().expect("nobody panicked") = Seen::default();
     }
 
     /// What the last round said.
@@ -161,4 +174,14 @@ impl Reader {
     pub(crate) fn mixtures(&self) -> Vec<String> {
         self.seen.lock().expect("nobody panicked").mixtures.clone()
     }
+}
+
+/// Whether a datagram with this payload is there; takes all that are.
+fn arrived(sink: &UdpSocket, payload: [u8; 8]) -> bool {
+    let mut found = [0; 8];
+    let mut has_arrived = false;
+    while sink.recv(&mut found).is_ok() {
+        has_arrived |= found == payload;
+    }
+    has_arrived
 }

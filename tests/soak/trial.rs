@@ -1,0 +1,212 @@
+//! No lock-out: whatever dies during `hep try`, the policy before comes back in time.
+
+use std::{
+    fs::{self, File},
+    process::{Child, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use hep_tests::{daemon::Daemon, eventually, site::Site};
+use tempfile::TempDir;
+
+use crate::{
+    figure::Figures,
+    folder,
+    reader::{Open, Reader},
+};
+
+/// What the policy in force opens, and what the one on trial.
+const OPENS: [Open; 2] = [0b01, 0b10];
+/// How long a service manager waits before it starts what has died.
+const RESTART: Duration = Duration::from_millis(500);
+/// The file with what the command said.
+const SAID: &str = "said";
+/// How long anything may take before it counts as never.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// What dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Victim {
+    /// The command that attends the trial.
+    Client,
+    /// Its terminal, as when an SSH connection ends.
+    Session,
+    /// The daemon, which is started again.
+    Daemon,
+    /// The daemon, which is not.
+    DaemonForGood,
+    /// The daemon and the command; the daemon is started again.
+    Both,
+    /// Both, the network namespace, and what was pinned: a reboot.
+    Namespace,
+}
+
+const VICTIMS: [Victim; 6] = [
+    Victim::Client,
+    Victim::Session,
+    Victim::Daemon,
+    Victim::DaemonForGood,
+    Victim::Both,
+    Victim::Namespace,
+];
+
+/// How often, and for how long.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Plan {
+    /// Trials with each victim
+    #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+    rounds: u64,
+    /// Seconds of each trial
+    #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+    timeout: u64,
+    /// Milliseconds that the policy before may come back late
+    #[arg(long, value_name = "NUMBER", default_value_t = 2000)]
+    grace_ms: u64,
+}
+
+impl Plan {
+    /// The same, shortened.
+    pub(crate) fn quick(self) -> Self {
+        Self {
+            rounds: 1,
+            timeout: 2,
+            // A debug build on a busy machine starts slowly.
+            grace_ms: 20_000,
+        }
+    }
+}
+
+/// Runs the soak.
+pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
+    let timeout = Duration::from_secs(plan.timeout);
+    for victim in VICTIMS {
+        let mut latest = Duration::ZERO;
+        let mut in_time = 0;
+        for number in 0..plan.rounds {
+            // At once, and in the middle.
+            let delay = timeout / 2 * u32::from(number % 2 == 1);
+            let late = round(victim, timeout, delay).saturating_sub(timeout);
+            latest = latest.max(late);
+            in_time += u64::from(late < Duration::from_millis(plan.grace_ms));
+        }
+        figures.exactly(
+            format!("{victim:?} dies: the policy before back in time"),
+            in_time,
+            plan.rounds,
+        );
+        figures.tell(
+            format!("{victim:?} dies: latest after the timeout, ms"),
+            latest.as_millis(),
+        );
+    }
+}
+
+/// One trial whose victim dies so long after it is in force; how long after its start the policy before is in force again.
+fn round(victim: Victim, timeout: Duration, delay: Duration) -> Duration {
+    let site = new_site();
+    let mut daemon = Daemon::prepare(&site.host, &[]);
+    daemon.directory().write("base.yaml", &folder::base());
+    let [before, tried] = OPENS.map(|opens| folder::policy(0, opens));
+    daemon.directory().write("p0.yaml", &before);
+    let tries = tempfile::tempdir().expect("make a directory");
+    fs::write(tries.path().join("base.yaml"), folder::base()).expect("write a file");
+    fs::write(tries.path().join("p0.yaml"), tried).expect("write a file");
+    daemon.spawn();
+    daemon.wait_for(1);
+
+    let reader = Reader::new(site, daemon.bpffs().to_owned());
+    let (mut client, start) = reader.during(|| {
+        assert!(eventually(LIMIT, || reader.now() == OPENS[0]), "{victim:?}");
+        let start = Instant::now();
+        let client = begin(&daemon, victim, &tries, timeout);
+        assert!(
+            eventually(timeout, || reader.now() == OPENS[1]),
+            "{victim:?}: the policy on trial is not in force:\n{}",
+            daemon.log()
+        );
+        (client, start)
+    });
+    thread::sleep(delay);
+    if victim != Victim::Daemon && victim != Victim::DaemonForGood {
+        client.kill().expect("kill the command");
+    }
+    let reader = match victim {
+        Victim::Client | Victim::Session => reader,
+        Victim::Daemon | Victim::Both => {
+            daemon.crash();
+            thread::sleep(RESTART);
+            daemon.spawn();
+            reader
+        }
+        Victim::DaemonForGood => {
+            daemon.crash();
+            reader
+        }
+        Victim::Namespace => {
+            daemon.crash();
+            daemon.unpin();
+            drop(reader);
+            let site = new_site();
+            daemon.move_to(&site.host);
+            daemon.spawn();
+            assert!(
+                eventually(LIMIT, || daemon.generation() > 0),
+                "the daemon does not come up:\n{}",
+                daemon.log()
+            );
+            Reader::new(site, daemon.bpffs().to_owned())
+        }
+    };
+    // Not what was read before.
+    reader.forget();
+    let is_back = reader.during(|| eventually(LIMIT, || reader.now() == OPENS[0]));
+    let time = start.elapsed();
+    assert!(
+        is_back,
+        "{victim:?}: it never comes back; the daemon said:\n{}\nthe command said:\n{}",
+        daemon.log(),
+        fs::read_to_string(tries.path().join(SAID)).unwrap_or_default()
+    );
+    drop(client.kill());
+    client.wait().expect("the command ends");
+    time
+}
+
+fn new_site() -> Site {
+    let site = Site::new();
+    site.pin_neighbours();
+    site
+}
+
+/// Starts `hep try`, on a terminal of its own if that is to die.
+fn begin(daemon: &Daemon, victim: Victim, tries: &TempDir, timeout: Duration) -> Child {
+    let seconds = timeout.as_secs().to_string();
+    let directory = tries.path().to_string_lossy().into_owned();
+    let mut command = daemon.command(&["try", "--policy-dir", &directory, "--timeout", &seconds]);
+    if victim == Victim::Session {
+        let words: Vec<_> = std::iter::once(command.get_program())
+            .chain(command.get_args())
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        command = std::process::Command::new("script");
+        command.args([
+            "--quiet",
+            "--return",
+            "--command",
+            &words.join(" "),
+            "/dev/null",
+        ]);
+    }
+    let said = File::create(tries.path().join(SAID)).expect("make a file");
+    // Whoever runs this may have come by SSH.
+    command
+        .env_remove("SSH_CONNECTION")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(said);
+    daemon
+        .namespace()
+        .run(|| command.spawn())
+        .unwrap_or_else(|error| panic!("run {command:?}: {error}"))
+}
