@@ -1,9 +1,13 @@
 //! The daemon's own life: one per instance, the generated endpoint, records of `Log` rules.
 
+use std::process::Command;
+
 use hep_tests::{
     address::Net,
     daemon::Daemon,
     eventually,
+    hep::{Said, binary},
+    namespace::Namespace,
     policy::{eth0, felix, policy},
     probe::{
         Heard::{Answer, Nothing},
@@ -117,4 +121,36 @@ fn ev_135_a_log_rule_leaves_a_line_with_prefix_and_final_verdict() {
             assert!(is_told, "{verdict} {port}:\n{}", daemon.log());
         }
     }
+}
+
+/// `hep down` unmounts the bpffs that hep mounted where it customarily is, unless somebody else keeps
+/// something in it.
+#[test]
+fn down_unmounts_the_file_system_that_hep_mounted() {
+    let script = r#"
+        while umount -l /sys/fs/bpf 2> /dev/null; do :; done
+        own="--bpffs /sys/fs/bpf/heptest --socket $DIR/s --state-dir $DIR/state"
+        is_mounted() { grep -q '^hep /sys/fs/bpf bpf ' /proc/self/mounts; }
+        round() {
+            $HEP run --policy-dir $DIR/policy --node h1 $own 2> $DIR/log & pid=$!
+            until $HEP status $own | grep -q 'daemon: running'; do sleep 0.1; done
+            is_mounted || exit 7
+            kill $pid; wait $pid
+            test -z "$1" || mkdir $1
+            $HEP down $own || exit 8
+        }
+        mkdir $DIR/policy
+        round
+        is_mounted && exit 9
+        round /sys/fs/bpf/others
+        is_mounted || exit 10
+    "#;
+    let directory = tempfile::tempdir().expect("make a directory");
+    let namespace = Namespace::new("bpffs");
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "--propagation", "private", "sh", "-c", script])
+        .env("HEP", binary())
+        .env("DIR", directory.path());
+    let _said = namespace.run(|| Said::by(&mut command)).exits(0);
 }

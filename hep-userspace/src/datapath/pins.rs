@@ -27,6 +27,8 @@ const BPF_FS_MAGIC: u32 = 0xcafe_4a11;
 const CUSTOMARY: &str = "/sys/fs/bpf";
 /// Source of the mounts we make, by which `remove` knows them again.
 const MOUNT_SOURCE: &str = "hep";
+/// What the kernel itself puts into a new bpffs.
+const KERNELS: [&str; 2] = ["maps.debug", "progs.debug"];
 /// Appended to the name of a pin that is being replaced.
 const ASIDE: &str = "_old";
 
@@ -204,11 +206,18 @@ pub fn remove(pins: &Path) -> Result<(), KernelError> {
     }
     ignore_missing(fs::remove_dir(pins)).map_err(KernelError::directory(pins))?;
     let customary = Path::new(CUSTOMARY);
-    let is_empty = || fs::read_dir(customary).is_ok_and(|mut entries| entries.next().is_none());
-    if pins.starts_with(customary) && is_ours(customary) && is_empty() {
+    if pins.starts_with(customary) && is_ours(customary) && is_unused(customary) {
         unmount_at(customary)?;
     }
     Ok(())
+}
+
+/// Whether nobody keeps anything in a bpffs.
+fn is_unused(bpffs: &Path) -> bool {
+    let is_kernels = |entry: io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| KERNELS.iter().any(|name| entry.file_name() == *name))
+    };
+    fs::read_dir(bpffs).is_ok_and(|mut entries| entries.all(is_kernels))
 }
 
 fn unmount_at(path: &Path) -> Result<(), KernelError> {
