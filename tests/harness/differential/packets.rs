@@ -14,7 +14,7 @@ use super::{
     chance,
     generate::INTERFACES,
     pick,
-    policies::PORTS,
+    policies::{ICMP_CODES, ICMP_TYPES, PORTS},
 };
 
 /// What packets are made of.
@@ -132,7 +132,7 @@ fn packet(rng: &mut Rng, material: &Material) -> PacketCase {
         sport: matches!(proto, 6 | 17 | 132).then(|| *pick(rng, &material.ports)),
         dport: matches!(proto, 6 | 17 | 132).then(|| *pick(rng, &material.ports)),
         icmp_type: is_icmp.then(|| icmp_type(rng)),
-        icmp_code: is_icmp.then(|| *pick(rng, &[0, 0, 0, 1, 2, 254, 255])),
+        icmp_code: is_icmp.then(|| icmp_code(rng)),
         pre_dnat_dst: None,
         pre_dnat_dport: None,
         hop_limit: is_icmp.then(|| *pick(rng, &[1, 64, 254, 255])),
@@ -207,7 +207,16 @@ fn protocol(rng: &mut Rng, ipv6: bool) -> u8 {
     }
 }
 
+fn icmp_code(rng: &mut Rng) -> u8 {
+    let any = *pick(rng, &[0, 0, 2, 254]);
+    let named = *pick(rng, &ICMP_CODES);
+    *pick(rng, &[any, named])
+}
+
 fn icmp_type(rng: &mut Rng) -> u8 {
+    if rng.bool() {
+        return *pick(rng, &ICMP_TYPES);
+    }
     *pick(
         rng,
         &[

@@ -5,6 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::{addresses::Net, chance, pick, selectors::selector, some};
 
+/// ICMP types that rules name.
+pub(super) const ICMP_TYPES: [u8; 7] = [0, 8, 10, 128, 129, 135, 254];
+/// ICMP codes that rules name.
+pub(super) const ICMP_CODES: [u8; 3] = [0, 1, 255];
+
 /// Ports that rules, named ports and failsafes use.
 pub(super) const PORTS: [u16; 8] = [1, 22, 53, 80, 443, 8080, 32767, 65535];
 /// Names of ports that endpoints have and rules use.
@@ -246,11 +251,11 @@ fn not_protocol(rng: &mut Rng) -> Value {
 }
 
 fn icmp_match(rng: &mut Rng) -> Value {
-    let icmp_type = *pick(rng, &[0, 8, 10, 128, 129, 135, 254]);
+    let icmp_type = *pick(rng, &ICMP_TYPES);
     match rng.u8(0..5) {
         0 => json!({}),
         1 | 2 => json!({ "type": icmp_type }),
-        _ => json!({ "type": icmp_type, "code": pick(rng, &[0, 1, 255]) }),
+        _ => json!({ "type": icmp_type, "code": pick(rng, &ICMP_CODES) }),
     }
 }
 
