@@ -224,35 +224,51 @@ fn ev_247_an_echo_flow_belongs_to_who_asked() {
     }
 }
 
-/// EV-165: VRRP advertisements and IGMP queries are judged by policy, by number.
+/// EV-165, EV-120: VRRP advertisements, IGMP queries and SCTP packets are judged by policy, by number
+/// and port, in both families.
 #[test]
-fn vrrp_and_igmp_need_a_policy() {
+fn vrrp_igmp_and_sctp_need_a_policy() {
     let mut ground = ground();
     let Ground { site, daemon } = &mut *ground;
     let link = Link::open(&site.outside, "eth0");
     let eth0_index = site.host.ifindex("eth0");
-    let arrives = |vrrp: bool, igmp: bool| {
-        for (group, number, wanted) in [("224.0.0.18", 112, vrrp), ("224.0.0.1", 2, igmp)] {
-            let group = ip(group);
-            let receiver = Receiver::raw(&site.host, group, number).join(group, eth0_index);
-            let frame = packet::protocol(ip("192.0.2.1"), group, number, 20)
-                .hop_limit(255)
-                .ethernet(OUTSIDE_MAC, [0xff; 6]);
-            link.send(&frame.frame());
-            let limit = if wanted { PATIENCE } else { SILENCE };
-            let heard = receiver.receive(limit, |_| true).is_some();
-            assert_eq!(heard, wanted, "protocol {number}");
+    let arrives = |number: u8, packet: Packet, wanted: bool| {
+        let destination = packet.destination();
+        let mut receiver = Receiver::raw(&site.host, destination, number);
+        let mut mac = HOST_MAC;
+        if destination.is_multicast() {
+            receiver = receiver.join(destination, eth0_index);
+            mac = [0xff; 6];
+        }
+        link.send(&packet.ethernet(OUTSIDE_MAC, mac).frame());
+        let limit = if wanted { PATIENCE } else { SILENCE };
+        let heard = receiver.receive(limit, |_| true).is_some();
+        assert_eq!(heard, wanted, "protocol {number} to {destination}");
+    };
+    let check = |vrrp: bool, igmp: bool, sctp: [bool; 2]| {
+        for (source, group, number, wanted) in [
+            ("192.0.2.1", "224.0.0.18", 112, vrrp),
+            ("fe80::1", "ff02::12", 112, vrrp),
+            ("192.0.2.1", "224.0.0.1", 2, igmp),
+        ] {
+            let packet = packet::protocol(ip(source), ip(group), number, 20).hop_limit(255);
+            arrives(number, packet, wanted);
+        }
+        for net in Net::both() {
+            for (port, wanted) in [(5000, sctp[0]), (5001, sctp[1])] {
+                let packet = packet::sctp(net.client, net.host).dport(port);
+                arrives(132, packet, wanted);
+            }
         }
     };
-    arrives(true, true);
+    check(true, true, [true, true]);
     daemon.replace(&[endpoint("h1-eth0", "interfaceName: eth0")]);
-    arrives(false, false);
+    check(false, false, [false, false]);
+    let rules = "{action: Allow, protocol: 112}, \
+         {action: Allow, protocol: SCTP, destination: {ports: [5000]}}";
     daemon.replace(&[
         eth0(),
-        policy(
-            "vrrp",
-            "types: [Ingress], ingress: [{action: Allow, protocol: 112}]",
-        ),
+        policy("some", &format!("types: [Ingress], ingress: [{rules}]")),
     ]);
-    arrives(true, false);
+    check(true, false, [true, false]);
 }

@@ -1,6 +1,7 @@
 //! Random tiers, policies, profiles and rules.
 
 use fastrand::Rng;
+use hep_common::rule::RULES_PER_CHUNK;
 use serde_json::{Map, Value, json};
 
 use super::{addresses::Net, chance, pick, selectors::selector, some};
@@ -12,6 +13,8 @@ pub(super) const ICMP_CODES: [u8; 3] = [0, 1, 255];
 
 /// Ports that rules, named ports and failsafes use.
 pub(super) const PORTS: [u16; 8] = [1, 22, 53, 80, 443, 8080, 32767, 65535];
+/// Protocols that have ports.
+const PORTED: [&str; 3] = ["TCP", "UDP", "SCTP"];
 /// Names of ports that endpoints have and rules use.
 pub(super) const PORT_NAMES: [&str; 3] = ["web", "dns", "none"];
 /// Orders: few, so that names decide, too.
@@ -74,26 +77,42 @@ pub(super) fn policies(rng: &mut Rng, tiers: &[Value]) -> Vec<Value> {
     policies
 }
 
-/// Policies whose lists take several chunks: many rules, of which each matches few packets.
+/// Policies whose lists take several chunks: many rules that match few packets, each of one family in
+/// turn, and around the end of the first chunk some of both families that match more.
 fn long_policies(rng: &mut Rng) -> Vec<Value> {
-    let count = rng.usize(5..=8);
-    (0..count)
-        .map(|number| {
-            let mut spec = Map::new();
-            let rules: Vec<Value> = (0..1024).map(|_| narrow_rule(rng)).collect();
-            spec.insert("ingress".to_owned(), rules.into());
-            resource("GlobalNetworkPolicy", &format!("long{number}"), &spec)
+    const POLICIES: usize = 9;
+    const RULES: usize = 1024;
+    // The default failsafes come before them in a list.
+    const FIRST_WIDE: usize = 2 * (RULES_PER_CHUNK as usize - 16);
+    (0..POLICIES)
+        .map(|policy| {
+            let rules: Vec<Value> = (policy * RULES..(policy + 1) * RULES)
+                .map(|number| match number.checked_sub(FIRST_WIDE) {
+                    Some(wide) if wide < PORTED.len() * PORTS.len() => wide_rule(wide),
+                    _ => narrow_rule(rng, number.is_multiple_of(2)),
+                })
+                .collect();
+            let spec = Map::from_iter([("ingress".to_owned(), rules.into())]);
+            resource("GlobalNetworkPolicy", &format!("long{policy}"), &spec)
         })
         .collect()
 }
 
-fn narrow_rule(rng: &mut Rng) -> Value {
-    let ipv6 = rng.bool();
+/// A rule for a protocol and a port that no other number has.
+fn wide_rule(number: usize) -> Value {
+    json!({
+        "action": if number.is_multiple_of(2) { "Allow" } else { "Deny" },
+        "protocol": PORTED[number % PORTED.len()],
+        "destination": { "ports": [PORTS[number / PORTED.len()]] },
+    })
+}
+
+fn narrow_rule(rng: &mut Rng, ipv6: bool) -> Value {
     let mut net = || super::addresses::host(rng, ipv6).to_string();
     let (source, destination) = (net(), net());
     json!({
         "action": pick(rng, &["Allow", "Deny", "Log"]),
-        "protocol": pick(rng, &["TCP", "UDP", "SCTP"]),
+        "protocol": pick(rng, &PORTED),
         "source": { "nets": [source] },
         "destination": { "nets": [destination], "ports": [pick(rng, &PORTS)] },
     })
