@@ -13,7 +13,8 @@ use hep_tests::{
     address::Net,
     daemon::Daemon,
     eventually,
-    policy::{endpoint, eth0, felix, no_failsafe, policy},
+    hep::{Said, binary},
+    policy::{Directory, endpoint, eth0, felix, no_failsafe, policy},
     probe::PATIENCE,
     site::Site,
 };
@@ -241,7 +242,8 @@ fn a_rollback_that_cuts_the_session_is_refused() {
     assert_eq!(code, 0, "{said}");
 }
 
-/// RS-150: a server that listens where no inbound failsafe is makes a warning, in status and log, and
+/// RS-150: a server that listens where no inbound failsafe is makes a warning, in status, log and
+/// `hep validate`, and
 /// one that a failsafe covers does not.
 #[test]
 fn rs_150_an_ssh_server_without_failsafe_is_told() {
@@ -265,6 +267,17 @@ fn rs_150_an_ssh_server_without_failsafe_is_told() {
         "{}",
         daemon.log()
     );
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").expect("a host has a name");
+    let here = any.replace(
+        "node: h1,",
+        &format!("node: {},", name.trim().to_lowercase()),
+    );
+    let planned = Directory::new();
+    planned.write("all.yaml", &here);
+    let mut validate = Command::new(binary());
+    validate.arg("validate").arg(planned.path());
+    let said = site.host.run(|| Said::by(&mut validate));
+    let _said = said.exits(0).says("listens on port 2022");
     let covered = felix("failsafeInboundHostPorts: [{protocol: TCP, port: 2022}]");
     daemon.replace(&[any.clone(), covered]);
     let is_quiet = eventually(PATIENCE, || !is_told(&daemon));

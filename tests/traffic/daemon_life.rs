@@ -154,3 +154,41 @@ fn down_unmounts_the_file_system_that_hep_mounted() {
         .env("DIR", directory.path());
     let _said = namespace.run(|| Said::by(&mut command)).exits(0);
 }
+
+/// Everything that `hep show` and `hep status` tell comes from the kernel: as JSON, and after the
+/// daemon's death.
+#[test]
+fn everything_is_shown_without_a_daemon() {
+    let site = Site::new();
+    let rule = policy(
+        "web",
+        "types: [Ingress], ingress: [{action: Allow, source: {selector: role == 'host'}}]",
+    );
+    let mut daemon = Daemon::start(&site.host, &[eth0(), rule]);
+    for net in Net::both() {
+        let ssh = tcp(net.client, net.host, 22);
+        site.expect("a flow", &[(ssh, Answer)]);
+    }
+    daemon.crash();
+    for what in [
+        "endpoints",
+        "policies",
+        "rules",
+        "sets",
+        "failsafe",
+        "conntrack",
+        "counters",
+        "interfaces",
+    ] {
+        let shown = daemon.show(what);
+        assert!(
+            shown.as_array().is_some_and(|items| !items.is_empty()),
+            "{what}: {shown:#}"
+        );
+        let text = daemon.hep(&["show", what]).exits(0).stdout;
+        assert!(text.lines().count() > 1, "{what}: {text}");
+    }
+    let status = daemon.status();
+    assert_eq!(status["tables"].as_array().map(Vec::len), Some(5));
+    assert!(status["daemon"].is_null(), "{status:#}");
+}

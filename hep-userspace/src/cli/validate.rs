@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     compile::{self, Slots},
-    daemon::sysctl,
+    daemon::{self, sysctl},
     model::{Interface, Position, Snapshot},
     source::{self, File, SourceError},
     validate::{self, Loaded, Problem, Scope, Severity},
@@ -144,6 +144,9 @@ fn as_loaded(auto: &AutoHostEndpoint, snapshot: &Snapshot, node: &str) -> Vec<Pr
     if let Some(interfaces) = &interfaces {
         problems.extend(compile::warnings(&snapshot, node, interfaces));
         problems.extend(too_large(&snapshot, node, interfaces));
+        if !compile::bind(&snapshot, node, interfaces).bound.is_empty() {
+            problems.extend(daemon::failsafe_warnings(&snapshot.felix));
+        }
     }
     problems.sort_by(|a, b| a.position.cmp(&b.position));
     problems

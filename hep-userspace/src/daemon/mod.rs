@@ -35,6 +35,7 @@ pub use netlink::{HostNetwork, NetworkError, NetworkWatch};
 pub use options::Options;
 pub use reconcile::EnforceError;
 pub use service::{obey_once, run};
+pub use ssh::failsafe_warnings;
 pub use state::{StateError, remove as remove_state};
 pub use watch::Hold;
 

@@ -17,6 +17,12 @@ use crate::{
     validate::{Problem, Severity},
 };
 
+/// As `warnings`, of the servers that listen now, in the network namespace of the calling thread.
+#[must_use]
+pub fn failsafe_warnings(felix: &FelixConfiguration) -> Vec<Problem> {
+    warnings(felix, &Ssh::now().ports)
+}
+
 /// What to tell if an SSH server listens where no failsafe lets anybody in (spec RS-150).
 pub(super) fn warnings(felix: &FelixConfiguration, ports: &BTreeSet<u16>) -> Vec<Problem> {
     let is_covered = |port: u16| {

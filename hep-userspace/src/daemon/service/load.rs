@@ -8,7 +8,7 @@ use super::{
     super::{
         DaemonError, install, logging,
         reconcile::EnforceError,
-        ssh::{self, Ssh},
+        ssh,
         state::{Cause, Entry, Held, Outcome, Policy},
         status::{self, ReportedProblem},
         summary::{chain, refusal},
@@ -406,7 +406,7 @@ impl Daemon {
         let mut problems = self.problems.clone();
         problems.extend(self.reconciler.warnings(snapshot));
         if self.is_policing() {
-            problems.extend(ssh::warnings(&snapshot.felix, &Ssh::now().ports));
+            problems.extend(ssh::failsafe_warnings(&snapshot.felix));
         }
         self.tell_problems(&problems);
     }
