@@ -5,7 +5,10 @@
 use std::{
     fs,
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
-    os::{fd::OwnedFd, unix::fs::symlink},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::symlink, process::CommandExt as _},
+    },
     process::{Child, Command},
 };
 
@@ -18,6 +21,10 @@ use hep_tests::{
     probe::PATIENCE,
     site::Site,
 };
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
 use tempfile::TempDir;
 
 use crate::{directory, path};
@@ -25,8 +32,9 @@ use crate::{directory, path};
 /// Where the server listens; no default failsafe has it.
 const PORT: u16 = 2022;
 
-/// An SSH server with one session.
+/// An SSH server with one session, each held by a process of its own.
 struct Sshd {
+    server: Child,
     holder: Child,
     session: TcpStream,
     client: TcpStream,
@@ -53,12 +61,16 @@ impl Sshd {
         let client = client.expect("the server listens");
         let (session, _) = listener.accept().expect("the connection is there");
         symlink("/bin/sh", scratch.path().join("sshd")).expect("make a link");
-        let mut sshd = Command::new(scratch.path().join("sshd"));
-        sshd.args(["-c", "read wait; :"])
-            .stdin(OwnedFd::from(session.try_clone().expect("share it")))
-            .stdout(OwnedFd::from(listener));
+        let hold = |stdin: OwnedFd| {
+            let mut sshd = Command::new(scratch.path().join("sshd"));
+            sshd.args(["-c", "sleep 600; :"])
+                .stdin(stdin)
+                .process_group(0);
+            site.host.run(|| sshd.spawn()).expect("run a shell")
+        };
         Self {
-            holder: site.host.run(|| sshd.spawn()).expect("run a shell"),
+            server: hold(OwnedFd::from(listener)),
+            holder: hold(OwnedFd::from(session.try_clone().expect("share it"))),
             session,
             client,
             scratch,
@@ -97,8 +109,11 @@ impl Sshd {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        drop(self.holder.kill());
-        drop(self.holder.wait());
+        for child in [&mut self.server, &mut self.holder] {
+            let group = Pid::from_raw(i32::try_from(child.id()).expect("process ids fit"));
+            killpg(group, Signal::SIGKILL).expect("it runs");
+            child.wait().expect("it ends");
+        }
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) struct Session {
 pub(super) struct Ssh {
     /// Established connections.
     pub(super) sessions: Vec<Session>,
-    /// Ports that a server listens on.
+    /// Ports that a server can be reached at from other hosts.
     pub(super) ports: BTreeSet<u16>,
 }
 
@@ -75,23 +75,41 @@ impl Ssh {
         Self::of(&sockets::tcp(), &holders())
     }
 
+    /// A process that serves a session also holds what the session forwards: connections that it
+    /// opened, whose own port nobody listens on, and ports that it listens on for the other end.
     fn of(sockets: &[Socket], holders: &BTreeMap<u64, BTreeSet<u32>>) -> Self {
-        let mut found = Self::default();
-        for socket in sockets {
-            let Some(processes) = holders.get(&socket.inode) else {
-                continue;
-            };
-            if socket.state == LISTEN {
-                found.ports.insert(socket.local.1);
-            } else if socket.is_open() {
-                found.sessions.push(Session {
-                    peer: socket.remote,
-                    local: socket.local,
-                    processes: processes.clone(),
-                });
-            }
-        }
-        found
+        let all = || {
+            let held = sockets.iter();
+            held.filter_map(|socket| Some((socket, holders.get(&socket.inode)?)))
+        };
+        // Also those that the service manager listens on for the server.
+        let listened: BTreeSet<u16> = sockets
+            .iter()
+            .filter(|socket| socket.state == LISTEN)
+            .map(|socket| socket.local.1)
+            .collect();
+        let sessions: Vec<Session> = all()
+            .filter(|(socket, _)| socket.is_open() && listened.contains(&socket.local.1))
+            .map(|(socket, processes)| Session {
+                peer: socket.remote,
+                local: socket.local,
+                processes: processes.clone(),
+            })
+            .collect();
+        let serves_session = |process: &u32| {
+            let mut sessions = sessions.iter();
+            sessions.any(|session| session.processes.contains(process))
+        };
+        let listening = all()
+            .filter(|(socket, _)| socket.state == LISTEN)
+            .filter(|(_, processes)| !processes.iter().all(serves_session))
+            .map(|(socket, _)| socket.local);
+        let ports = listening
+            .chain(sessions.iter().map(|session| session.local))
+            .filter(|(address, _)| !address.is_loopback())
+            .map(|(_, port)| port)
+            .collect();
+        Self { sessions, ports }
     }
 
     /// The session that the caller of a command is logged in by: the one that it names, if there is
@@ -211,8 +229,12 @@ mod tests {
             socket(host, peer, 1, 3),
             socket(at("192.0.2.10", 80), peer, 1, 4),
             socket(host, at("192.0.2.9", 1), 6, 5),
+            // Forwarded by the session: a display, a port, a connection of its own.
+            socket(at("127.0.0.1", 6010), any, LISTEN, 6),
+            socket(at("::", 8080), any, LISTEN, 7),
+            socket(at("192.0.2.10", 50_000), at("192.0.2.9", 5432), 1, 8),
         ];
-        let holders = [(1, 10), (3, 11), (5, 12)]
+        let holders = [(1, 10), (3, 11), (5, 12), (6, 11), (7, 11), (8, 11)]
             .map(|(inode, process)| (inode, BTreeSet::from([process])))
             .into();
         let found = Ssh::of(&all, &holders);
