@@ -28,7 +28,7 @@ struct Expectation {
 /// If a figure is above what is accepted, or, in a `whole` run, an expected one was not measured.
 pub(crate) fn check(figures: &Figures, quick: bool, whole: bool) -> Result<()> {
     println!(
-        "\n{:<13}{:<64}{:>9}{:>9}{:>10}",
+        "\n{:<13}{:<72}{:>10}{:>9}{:>10}",
         "", "", "measured", "goal", "accepted"
     );
     let mut failed = 0_usize;
@@ -45,7 +45,7 @@ pub(crate) fn check(figures: &Figures, quick: bool, whole: bool) -> Result<()> {
         };
         failed += usize::from(matches!(word, "NOT MEASURED" | "ABOVE"));
         println!(
-            "{word:<13}{name:<64}{:>9.3}{:>9.3}{:>10.3}",
+            "{word:<13}{name:<72}{:>10.4}{:>9.4}{:>10.4}",
             value.unwrap_or(f64::NAN),
             expectation.goal,
             expectation.accepted
