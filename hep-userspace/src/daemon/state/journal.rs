@@ -13,7 +13,7 @@ pub(super) const FORMAT: u32 = 1;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Journal {
-    /// [`FORMAT`].
+    /// `FORMAT`.
     pub format: u32,
     /// Policies that came into force, oldest first.
     pub entries: Vec<Entry>,
