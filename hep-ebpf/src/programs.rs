@@ -143,13 +143,13 @@ extern "C" fn hep_glance(skb: *mut __sk_buff, number: u32) -> u32 {
     if generation == 0 {
         return Reason::Unpoliced as u32;
     }
-    let Some(scene) = Scene::new(&ctx, direction(number), generation, helpers::now_ns()) else {
+    let Some(scene) = Scene::new(&ctx, direction(number), generation, 0) else {
         return Reason::Unpoliced as u32;
     };
     match parse::network(&ctx, scene.interface.flags) {
-        Network::V4(offset) => glance::<[u8; 4]>(&scene, offset),
+        Network::V4(offset) => glance::<[u8; 4]>(scene, offset),
         Network::V6(_) if scene.has(FLAG_NO_IPV6) => conclude(&scene, Reason::Unpoliced),
-        Network::V6(offset) => glance::<[u8; 16]>(&scene, offset),
+        Network::V6(offset) => glance::<[u8; 16]>(scene, offset),
         Network::Vlan => conclude(&scene, Reason::Vlan),
         Network::Other => conclude(&scene, Reason::NonIp),
     }
@@ -157,29 +157,30 @@ extern "C" fn hep_glance(skb: *mut __sk_buff, number: u32) -> u32 {
 
 /// As [`hep_glance`], for an IP packet whose header is at `offset`.
 #[inline(always)]
-fn glance<A: Address>(scene: &Scene<'_>, offset: u32) -> u32 {
+fn glance<A: Address>(mut scene: Scene<'_>, offset: u32) -> u32 {
     let direct = Direct::new(scene.ctx);
     let Some(mut plain) = A::plain(&direct, offset, scene.bytes) else {
-        return begin::<A>(scene, Err(offset), false, next::LOAD);
+        return begin::<A>(&scene, Err(offset), false, next::LOAD);
     };
-    if scene.lists::<A>().untracked != 0 || bears_mark(scene) {
-        return begin(scene, Ok(plain), false, next::STAGES);
+    if scene.lists::<A>().untracked != 0 || bears_mark(&scene) {
+        return begin(&scene, Ok(plain), false, next::STAGES);
     }
     let mut missed = false;
     if conntrack::may_continue(&plain) {
-        match conntrack::glimpse(scene, &plain) {
-            Glimpse::Continues => return conclude(scene, Reason::Established),
+        scene.now_ns = helpers::now_ns();
+        match conntrack::glimpse(&scene, &plain) {
+            Glimpse::Continues => return conclude(&scene, Reason::Established),
             Glimpse::Missing => missed = true,
             Glimpse::Unclear => {}
         }
         // To read it once more is cheaper than to save all of it before every look-up.
         match A::plain(&direct, offset, scene.bytes) {
             Some(again) => plain = again,
-            None => return conclude(scene, Reason::Internal),
+            None => return conclude(&scene, Reason::Internal),
         }
     }
     let next = after_stages(plain.protocol, plain.ports.tcp_flags);
-    begin(scene, Ok(plain), missed, next)
+    begin(&scene, Ok(plain), missed, next)
 }
 
 /// Writes down a packet that takes steps, from `next` on: what is known about it, or where its IP
@@ -341,6 +342,9 @@ fn step<A: Address>(
     let Some(work) = A::work() else {
         return Reason::Internal as u32;
     };
+    if work.now_ns == 0 {
+        work.now_ns = helpers::now_ns();
+    }
     let ctx = TcContext::new(skb);
     match Scene::new(&ctx, direction(hook), work.generation, work.now_ns) {
         Some(scene) => run(&scene, work),

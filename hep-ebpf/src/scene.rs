@@ -25,7 +25,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) interface: &'static Interface,
     /// Behaviour of the generation in force.
     pub(crate) settings: &'static Settings,
-    /// Coarse monotonic clock, nanoseconds.
+    /// Coarse monotonic clock, nanoseconds; 0 as long as nothing asks for it.
     pub(crate) now_ns: u64,
     /// The generation in force.
     pub(crate) generation: u32,
@@ -149,7 +149,7 @@ impl Trace {
 /// functions of a program share.
 #[repr(C)]
 pub(crate) struct Work<A: Address> {
-    /// Coarse monotonic clock when the packet came, nanoseconds.
+    /// Coarse monotonic clock when the packet came, nanoseconds; 0 as long as nothing asks for it.
     pub(crate) now_ns: u64,
     /// The generation that was in force then.
     pub(crate) generation: u32,

@@ -93,8 +93,7 @@ macro_rules! wire {
 }
 pub(super) use wire;
 
-/// Reads the linear area directly: quick, and enough for nearly every packet. All headers have an
-/// even number of bytes.
+/// Reads the linear area directly: quick, and enough for nearly every packet.
 #[derive(Clone, Copy)]
 pub(crate) struct Direct {
     data: usize,
@@ -117,16 +116,17 @@ const LONGEST: u32 = 40;
 
 /// Copies the word at an offset of a header, if the header has it.
 ///
-/// The load is written as an instruction, which takes any address; the compiler would load a word
-/// that is not aligned byte by byte.
+/// The load is written as an instruction, which takes any address, its offset included; the compiler
+/// would load a word that is not aligned byte by byte.
 macro_rules! copy_word {
     ($header:ident, $from:ident, $to:ident, $size:literal, $word:ty, $offset:expr) => {
         if const { size_of::<$word>() + ($offset) <= $header::BYTES as usize } {
             let word: $word;
             core::arch::asm!(
-                concat!("{word} = *(", $size, " *)({from} + 0)"),
+                concat!("{word} = *(", $size, " *)({from} + {offset})"),
                 word = out(reg) word,
-                from = in(reg) $from.wrapping_add($offset),
+                from = in(reg) $from,
+                offset = const $offset,
                 options(pure, readonly, nostack, preserves_flags)
             );
             $to.add($offset).cast::<$word>().write(word);
