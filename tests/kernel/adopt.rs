@@ -1,8 +1,13 @@
 //! What a later process finds.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv6Addr},
+};
 
-use hep_userspace::datapath::{self, Kernel, KernelError, Maps};
+use aya::maps::{Array, Map, MapData};
+use hep_common::local::{LocalAddress, QuickLocal};
+use hep_userspace::datapath::{self, Kernel, KernelError, Maps, version_directory};
 
 use crate::ground::{Ground, generation, mounts_at};
 
@@ -73,5 +78,37 @@ fn own_addresses_are_replaced_as_a_whole() {
     ] {
         kernel.set_local(&addresses).expect("writes");
         assert_eq!(kernel.maps().local().expect("reads"), addresses);
+    }
+}
+
+/// Of own addresses with one place, one is there; nothing of former ones stays.
+#[test]
+fn own_addresses_are_quickly_found_at_their_places() {
+    let ground = Ground::new();
+    let mut kernel = ground.open().expect("opens");
+    let pin = version_directory(&ground.pins()).join("QUICK_LOCAL");
+    let map = Map::from_map_data(MapData::from_pin(pin).expect("is pinned")).expect("is a map");
+    let map = Array::<_, QuickLocal>::try_from(map).expect("is an array");
+    for (texts, places) in [
+        (&["192.0.2.10", "192.0.3.11", "2001:db8::1"][..], 2),
+        (&["192.0.3.11"], 1),
+        (&[], 0),
+    ] {
+        let addresses: BTreeSet<IpAddr> = texts
+            .iter()
+            .map(|text| text.parse().expect("is an address"))
+            .collect();
+        kernel.set_local(&addresses).expect("writes");
+        let quick = map.get(&0, 0).expect("reads").addresses;
+        let found: Vec<(usize, LocalAddress)> = (0..)
+            .zip(quick)
+            .filter(|(_, address)| *address != LocalAddress::default())
+            .collect();
+        assert_eq!(found.len(), places, "{texts:?}");
+        for (place, address) in found {
+            let own = Ipv6Addr::from(address.address).to_canonical();
+            assert!(addresses.contains(&own), "{own}");
+            assert_eq!(address.place(), place);
+        }
     }
 }
