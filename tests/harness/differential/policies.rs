@@ -72,7 +72,18 @@ pub(super) fn policies(rng: &mut Rng, tiers: &[Value]) -> Vec<Value> {
             Some((name, _)) => (format!("{name}{}", pick(rng, &["-b", ".b", "b"])), None),
         };
         former = next;
-        policies.push(resource(kind, &name, &policy(rng, &names, most_rules)));
+        let mut spec = policy(rng, &names, most_rules);
+        // Equal orders in one tier leave it to the names.
+        if let Some(before) = policies.last().filter(|_| chance(rng, 30)) {
+            let before: &Value = before;
+            for field in ["tier", "order"] {
+                match before["spec"].get(field) {
+                    Some(value) => spec.insert(field.to_owned(), value.clone()),
+                    None => spec.remove(field),
+                };
+            }
+        }
+        policies.push(resource(kind, &name, &spec));
     }
     policies
 }

@@ -153,7 +153,10 @@ fn hunt(fuzzer: &Path, mistake: &Mistake, arguments: &Arguments) -> Result<[Opti
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let line: serde_json::Value =
             serde_json::from_str(line).context("read the fuzzer's report")?;
-        println!("{}: {} {}", mistake.what, line["family"], line["problem"]);
+        println!(
+            "{}: {} packets of {}, {} resource sets: {}",
+            mistake.what, line["packets"], line["family"], line["sets"], line["problem"]
+        );
         let number = |field: &str| line[field].as_u64().context("read the fuzzer's report");
         found[usize::from(line["family"] == "IPv6")] = Some(Effort {
             sets: number("sets")?,
