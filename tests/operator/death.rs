@@ -14,7 +14,7 @@ use hep_userspace::daemon::state::StateDirectory;
 use crate::{client::Client, directory, expect_only, only, wait_for_end};
 
 /// Longer than a busy machine takes to load the programs anew.
-const TIMEOUT: Duration = Duration::from_secs(12);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// How late the policy before may be back.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -149,7 +149,6 @@ fn the_policy_before_comes_back_when_the_namespace_dies() {
     daemon.move_to(&site.host);
     daemon.spawn();
     daemon.wait_for(3);
-    expect_only(&site, "on trial there, too", 81);
     let scene = Scene {
         site,
         daemon,
