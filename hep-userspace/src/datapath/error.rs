@@ -44,6 +44,14 @@ pub enum KernelError {
         /// The property that differs.
         what: &'static str,
     },
+    /// The running kernel lacks what hep uses.
+    #[error("{lack}")]
+    Kernel {
+        /// What to run instead, and what this one lacks.
+        lack: String,
+        /// What failed for it.
+        source: Box<KernelError>,
+    },
     /// The embedded object cannot be read; a defect of the build.
     #[error("read the embedded object")]
     Object(#[source] Box<aya_obj::ParseError>),

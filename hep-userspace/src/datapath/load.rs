@@ -18,6 +18,7 @@ use super::{
     KernelError, Maps,
     adopt::{self, Displaced},
     attach::program_name,
+    features,
     former::{self, Former},
     names, object,
     pins::Pins,
@@ -65,9 +66,20 @@ impl Kernel {
     ///
     /// # Errors
     ///
+    /// [`KernelError::Kernel`] if it failed and the running kernel lacks something,
     /// [`KernelError::Busy`] if another process has the pin directory open for writing,
     /// [`KernelError::Incompatible`] if a pinned map has another layout, else what failed.
     pub fn open(options: &LoadOptions) -> Result<Self, KernelError> {
+        Self::adopt(options).map_err(|error| match features::lack() {
+            Some(lack) => KernelError::Kernel {
+                lack,
+                source: Box::new(error),
+            },
+            None => error,
+        })
+    }
+
+    fn adopt(options: &LoadOptions) -> Result<Self, KernelError> {
         let pins = options.pins.as_deref().map(Pins::prepare).transpose()?;
         let displaced = match &pins {
             Some(pins) => adopt::put_misfits_aside(pins, options)?,

@@ -11,6 +11,7 @@ mod clsact;
 mod counters;
 mod error;
 mod events;
+mod features;
 mod fill;
 mod flows;
 mod former;
