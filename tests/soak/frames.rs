@@ -75,6 +75,14 @@ impl Flood {
         let folded = (sum & 0xffff) + (sum >> 16);
         let folded = (folded & 0xffff) + (folded >> 16);
         let folded = u16::try_from(folded).expect("is folded into 16 bits");
-        self.set(checksum, !folded);
+        // Zero means none, which IPv6 refuses of UDP; it and this are the same number.
+        self.set(
+            checksum,
+            if folded == u16::MAX {
+                u16::MAX
+            } else {
+                !folded
+            },
+        );
     }
 }
