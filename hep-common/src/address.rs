@@ -30,9 +30,21 @@ pub const MAX_BISECTION_STEPS: u32 = 23;
 /// Marks a [`Target`] as a run of the next stage instead of a class.
 pub const TARGET_IS_RUN: u32 = 1 << 31;
 
+/// Marks a [`Target`] in the middle stage that is a run of that same stage. A long run is cut into
+/// parts, each with the starts and targets of its ranges; a run of the parts' starts leads to them.
+/// So a change in a long run rewrites little of it.
+pub const TARGET_IS_PART: u32 = 1 << 30;
+
+/// Most ranges of a run of the middle stage that is not cut into parts.
+pub const MAX_UNCUT: usize = 1024;
+
+/// The bits of a [`Target`] that are an index.
+pub const TARGET_INDEX: u32 = !(TARGET_IS_RUN | TARGET_IS_PART);
+
 /// What a range of an IPv6 stage leads to: a class, or, with [`TARGET_IS_RUN`] set, the index in the
-/// next stage's ranges where a run starts. The first entry of such a run is a header: its `start`
-/// is the number of ranges that follow, its `target` is unused.
+/// next stage's ranges where a run starts. With [`TARGET_IS_PART`] set it is the index of a run in
+/// the same stage. The first entry of such a run is a header: its `start` is the number of ranges
+/// that follow, its `target` is unused.
 pub type Target = u32;
 
 /// One root entry: where the ranges of this /16 are.

@@ -15,11 +15,11 @@ use aya::{
 };
 use hep_common::{Direction, settings::Timeouts};
 use hep_userspace::{
-    compile::{Generation, Options, Slots, compile},
+    compile::{self, Generation, Options, Slots, compile},
     datapath::{Kernel, LoadOptions},
     model::{Interface, LinkLayer, LogLevel, Snapshot},
     source::File,
-    validate::{Node, Scope, load},
+    validate::{Loader, Node, Scope},
 };
 
 use crate::policy;
@@ -93,12 +93,17 @@ pub(crate) fn empty() -> Result<Kernel> {
 
 /// Parses and validates one file.
 pub(crate) fn snapshot(file: File) -> Result<Snapshot> {
+    snapshot_by(&mut Loader::default(), file)
+}
+
+/// As [`snapshot`], by a loader that may know a former text of the file.
+pub(crate) fn snapshot_by(loader: &mut Loader, file: File) -> Result<Snapshot> {
     let node = Node {
         name: policy::NODE.to_owned(),
         labels: BTreeMap::new(),
         cpus: 1,
     };
-    let loaded = load(&[file], &node, Scope::Directory);
+    let loaded = loader.load(&[file], &node, Scope::Directory);
     match loaded.snapshot {
         Some(snapshot) => Ok(snapshot),
         None => bail!(
@@ -114,7 +119,27 @@ pub(crate) fn compile_for(
     ifindex: u32,
     previous: &Slots,
 ) -> Result<Generation> {
-    let interface = Interface {
+    let interfaces = [interface(ifindex)];
+    let (node, options) = (policy::NODE, options());
+    Ok(compile(snapshot, node, &interfaces, &options, previous)?)
+}
+
+/// As [`compile_for`] with [`IFINDEX`], when `former` is in force.
+pub(crate) fn compile_after(snapshot: &Snapshot, former: &Generation) -> Result<Generation> {
+    let interfaces = [interface(IFINDEX)];
+    let (node, options) = (policy::NODE, options());
+    Ok(compile::compile_after(
+        snapshot,
+        node,
+        &interfaces,
+        &options,
+        former,
+    )?)
+}
+
+/// The one policed interface.
+fn interface(ifindex: u32) -> Interface {
+    Interface {
         name: Arc::from(policy::INTERFACE),
         ifindex,
         addresses: Vec::new(),
@@ -122,14 +147,7 @@ pub(crate) fn compile_for(
         is_loopback: false,
         is_member: false,
         vlan_of: None,
-    };
-    Ok(compile(
-        snapshot,
-        policy::NODE,
-        &[interface],
-        &options(),
-        previous,
-    )?)
+    }
 }
 
 /// The daemon's usual behaviour, with timers that no bench outlives.

@@ -12,7 +12,7 @@ use std::{
 
 use hep_common::{Direction, counter::Reason, settings};
 use hep_userspace::{
-    compile::{self, Options, Slots},
+    compile::{self, Generation, Options, Slots},
     datapath::{Flow, Kernel, LoadOptions},
     model::{Interface, LinkLayer, LogLevel, Snapshot, TimeoutSetting, Timeouts},
     source::File,
@@ -110,7 +110,7 @@ pub struct Bench {
 #[derive(Debug)]
 struct Loaded {
     kernel: Kernel,
-    slots: Slots,
+    former: Option<Generation>,
     indexes: BTreeMap<&'static str, u32>,
     site: Site,
 }
@@ -144,7 +144,7 @@ impl Loaded {
             .unwrap_or_else(|error| panic!("set local addresses: {}", chain(&error)));
         Self {
             kernel,
-            slots: Slots::default(),
+            former: None,
             indexes: INTERFACES
                 .map(|name| (name, site.host.ifindex(name)))
                 .into(),
@@ -226,19 +226,17 @@ impl Bench {
                 .unwrap_or(Duration::from_secs(30)),
             timeouts: resolve(&snapshot.felix.timeouts),
         };
-        let mut generation = compile::compile(
-            &snapshot,
-            NODE,
-            &self.interfaces(),
-            &options,
-            &self.loaded.slots,
-        )
+        let interfaces = self.interfaces();
+        let mut generation = match &self.loaded.former {
+            Some(former) => compile::compile_after(&snapshot, NODE, &interfaces, &options, former),
+            None => compile::compile(&snapshot, NODE, &interfaces, &options, &Slots::default()),
+        }
         .unwrap_or_else(|error| panic!("compile: {}", chain(&error)));
         self.loaded
             .kernel
             .apply(&mut generation)
             .unwrap_or_else(|error| panic!("bring into force: {}", chain(&error)));
-        self.loaded.slots = generation.description.slots;
+        self.loaded.former = Some(generation);
     }
 
     fn interfaces(&self) -> Vec<Interface> {

@@ -113,11 +113,10 @@ fn a_fault_at_any_step_leaves_the_former_generation_in_force() {
         );
         assert_eq!(next.description.generation, 0, "step {stop}");
         assert_eq!(
-            maps.filled_slots(0).expect("reads"),
-            [""; 0],
-            "idle slots after step {stop}"
+            maps.filled_slots(1).expect("reads").len(),
+            15,
+            "step {stop}"
         );
-        assert_eq!(maps.filled_slots(1).expect("reads").len(), 15);
         stop += 1;
     };
     assert_eq!(
@@ -127,7 +126,9 @@ fn a_fault_at_any_step_leaves_the_former_generation_in_force() {
     );
     assert_eq!(steps.last(), Some(&Step::Flip));
     assert_eq!(kernel.maps().control().expect("reads").generation, 2);
-    assert_eq!(kernel.maps().filled_slots(1).expect("reads"), [""; 0]);
+    for slot in [0, 1] {
+        assert_eq!(kernel.maps().filled_slots(slot).expect("reads").len(), 15);
+    }
 }
 
 #[test]

@@ -21,7 +21,10 @@ fn bpftool(arguments: &[&str]) -> Value {
 fn first_value(ground: &Ground, map: &str) -> Value {
     let pin = version_directory(&ground.pins()).join(map);
     let outer = bpftool(&["map", "dump", "pinned", pin.to_str().expect("UTF-8")]);
-    let id = outer[0]["value"].as_array().expect("bytes of a slot");
+    // The first generation is in the second slot; the first one holds a spare.
+    let slots = outer.as_array().expect("slots");
+    let id = slots.last().expect("a slot in use")["value"].as_array();
+    let id = id.expect("bytes of a slot");
     let id: Vec<u8> = id
         .iter()
         .map(|byte| byte.as_str().expect("text").trim_start_matches("0x"))

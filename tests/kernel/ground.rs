@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use hep_common::{
-    address::{RANGES4_PER_BLOCK, ROOT_LEN, Range4, Ranges4, Run},
+    address::{RANGES4_PER_BLOCK, ROOT_LEN, Range4, Run},
     endpoint::{Interface, Lists},
     port::{DESTINATION_LEN, PORTS_PER_BLOCK, PortClasses, SOURCE_LEN},
     rule::{IndexBlock, List, Row, Rule},
     settings::{Settings, Timeouts},
 };
 use hep_userspace::{
-    compile::{Description, Generation, RuleTables},
+    compile::{AddressTables, Description, Generation, Lineage, RuleTables},
     datapath::{self, Kernel, KernelError, LoadOptions},
     model::LogLevel,
 };
@@ -106,17 +106,13 @@ pub(crate) fn generation(node: &str, ranges: usize) -> Generation {
             summary: 0,
             words: [0; 64],
         }],
-        roots4: vec![Run::default(); ROOT_LEN as usize],
-        ranges4: vec![
-            Ranges4 {
-                ranges: [range; RANGES4_PER_BLOCK as usize],
-            };
-            ranges
-        ],
-        roots6: vec![Run::default(); ROOT_LEN as usize],
-        ranges6_top: Vec::new(),
-        ranges6_mid: Vec::new(),
-        ranges6_low: Vec::new(),
+        addresses: AddressTables {
+            roots4: vec![Run::default(); ROOT_LEN as usize].into(),
+            ranges4: vec![range; ranges * RANGES4_PER_BLOCK as usize].into(),
+            roots6: vec![Run::default(); ROOT_LEN as usize].into(),
+            ..AddressTables::default()
+        },
+        lineage: Lineage::default(),
         destination_ports: vec![
             PortClasses::default();
             (DESTINATION_LEN / PORTS_PER_BLOCK) as usize

@@ -1,5 +1,6 @@
 //! Crafted packets through the loaded programs: what each gets, and why.
 
+mod deltas;
 mod essentials;
 mod flow_state;
 mod icmp_errors;

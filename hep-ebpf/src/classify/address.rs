@@ -2,7 +2,7 @@
 
 use hep_common::address::{
     MAX_BISECTION_STEPS, RANGES4_PER_BLOCK, RANGES6_LOW_PER_BLOCK, RANGES6_MID_PER_BLOCK,
-    RANGES6_TOP_PER_BLOCK, Range6Low, Run, TARGET_IS_RUN,
+    RANGES6_TOP_PER_BLOCK, Range6Low, Run, TARGET_INDEX, TARGET_IS_PART, TARGET_IS_RUN,
 };
 
 use super::FAULT;
@@ -214,27 +214,33 @@ fn look_up6(slot: Slot, high: u64, low: u64) -> Option<u32> {
         return Some(target);
     }
     let ranges = maps::ranges6_mid(slot)?;
-    let header = target & !TARGET_IS_RUN;
-    let (number, position) = place(header, RANGES6_MID_PER_BLOCK);
-    let block = ranges.get(number)?;
-    let len = block.ranges.get(position)?.start;
-    let first = header.wrapping_add(1);
     let bits = (high & 0xffff_ffff) as u32;
-    let known = Some((number, block));
-    let target = find!(
-        ranges,
-        RANGES6_MID_PER_BLOCK,
-        first,
-        len,
-        bits,
-        target,
-        known
-    );
+    // A long run is cut into parts, to which a run of their starts leads.
+    for _ in 0..2 {
+        let header = target & TARGET_INDEX;
+        let (number, position) = place(header, RANGES6_MID_PER_BLOCK);
+        let block = ranges.get(number)?;
+        let len = block.ranges.get(position)?.start;
+        let first = header.wrapping_add(1);
+        let known = Some((number, block));
+        target = find!(
+            ranges,
+            RANGES6_MID_PER_BLOCK,
+            first,
+            len,
+            bits,
+            target,
+            known
+        );
+        if target & TARGET_IS_PART == 0 {
+            break;
+        }
+    }
     if target & TARGET_IS_RUN == 0 {
         return Some(target);
     }
     let ranges = maps::ranges6_low(slot)?;
-    let header = target & !TARGET_IS_RUN;
+    let header = target & TARGET_INDEX;
     let (number, position) = place(header, RANGES6_LOW_PER_BLOCK);
     let block = ranges.get(number)?;
     let len = u32::try_from(block.ranges.get(position)?.start).ok()?;

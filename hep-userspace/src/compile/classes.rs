@@ -9,8 +9,9 @@ use hep_common::{
 
 use super::{
     CompileError,
-    address::{Tables4, Tables6, tables4, tables6},
+    addresses::Addresses,
     expand::{Match, Matcher},
+    lineage::Memory,
     list_builder::FlatList,
     partition::{MAX_CLASSES, Partition},
     predicates::{Classified, Space},
@@ -27,22 +28,26 @@ pub(super) struct Classes {
     services: Classified,
     source_ports: Classified,
     named_ports: Classified,
-    pub(super) tables4: Tables4,
-    pub(super) tables6: Tables6,
+    pub(super) memory: Memory,
     pub(super) destination_table: Vec<PortClasses>,
     pub(super) source_table: Vec<PortClasses>,
     pub(super) named_port_table: Vec<(NamedPortKey, NamedPortClass)>,
 }
 
 impl Classes {
-    /// Partitions every field by the sets that rules use.
+    /// Partitions every field by the sets that rules use; `former` addresses are made use of.
     ///
     /// # Errors
     ///
     /// [`CompileError::TooManyClasses`].
-    pub(super) fn new(matcher: &Matcher<'_>) -> Result<Self, CompileError> {
-        let (partition4, addresses4) = classify(&matcher.addresses4, "IPv4 addresses")?;
-        let (partition6, addresses6) = classify(&matcher.addresses6, "IPv6 addresses")?;
+    pub(super) fn new(
+        matcher: &Matcher<'_>,
+        former: Option<&Memory>,
+    ) -> Result<Self, CompileError> {
+        let (v4, addresses4) = Addresses::new(&matcher.addresses4, former.map(|former| &former.v4))
+            .map_err(|classes| too_many("IPv4 addresses", classes))?;
+        let (v6, addresses6) = Addresses::new(&matcher.addresses6, former.map(|former| &former.v6))
+            .map_err(|classes| too_many("IPv6 addresses", classes))?;
         let (services, service_classes) = classify(&matcher.services, "services")?;
         let (source_ports, source_classes) = classify(&matcher.source_ports, "source ports")?;
         let (named_port_table, named_ports) = matcher
@@ -54,8 +59,7 @@ impl Classes {
             services: service_classes,
             source_ports: source_classes,
             named_ports,
-            tables4: tables4(&partition4.ranges),
-            tables6: tables6(&partition6.ranges),
+            memory: Memory { v4, v6 },
             destination_table: services::destination_table(&services),
             source_table: services::source_table(&source_ports),
             named_port_table,

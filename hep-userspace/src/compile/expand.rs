@@ -268,11 +268,15 @@ fn side_predicate<T: Position>(
     match SideSelector::of(side) {
         SideSelector::None => {}
         SideSelector::Within(selector) => {
-            let set = objects.set(&selector, family, |set| space.set(set));
+            let set = objects.set(&selector, family, |names, members| {
+                space.set_of_objects(names, members)
+            });
             terms.extend(space.within(set));
         }
         SideSelector::Outside(selector) => {
-            let set = objects.set(&selector, family, |set| space.set(set));
+            let set = objects.set(&selector, family, |names, members| {
+                space.set_of_objects(names, members)
+            });
             terms.push(Term { set, negated: true });
         }
         SideSelector::Nothing => {

@@ -12,7 +12,7 @@ use hep_common::{
 };
 
 use super::{
-    CompileError, Slots,
+    AddressTables, CompileError, Lineage, Slots,
     binding::{Binding, bind},
     classes::Classes,
     description::Description,
@@ -73,6 +73,35 @@ pub fn compile(
     options: &Options,
     previous: &Slots,
 ) -> Result<Generation, CompileError> {
+    compile_from(snapshot, node, interfaces, options, previous, None)
+}
+
+/// As [`compile`], when `former` is the generation before: as much of its tables as possible stays
+/// as it is, so that little has to be written where it is in force.
+///
+/// # Errors
+///
+/// As [`compile`].
+pub fn compile_after(
+    snapshot: &Snapshot,
+    node: &str,
+    interfaces: &[Interface],
+    options: &Options,
+    former: &Generation,
+) -> Result<Generation, CompileError> {
+    let slots = &former.description.slots;
+    let lineage = &former.tables.lineage;
+    compile_from(snapshot, node, interfaces, options, slots, Some(lineage))
+}
+
+fn compile_from(
+    snapshot: &Snapshot,
+    node: &str,
+    interfaces: &[Interface],
+    options: &Options,
+    previous: &Slots,
+    former: Option<&Lineage>,
+) -> Result<Generation, CompileError> {
     let binding = bind(snapshot, node, interfaces);
     let max_interfaces = snapshot.felix.max_interfaces;
     if binding.bound.len() > max_interfaces as usize {
@@ -102,7 +131,7 @@ pub fn compile(
         .map(|identity| slots.rules.taken[*identity])
         .collect();
 
-    let classes = Classes::new(&matcher)?;
+    let classes = Classes::new(&matcher, former.and_then(Lineage::memory))?;
     let mut rows = Rows::default();
     let mut list_entries = vec![List::default()];
     let mut rule_entries = Vec::new();
@@ -144,12 +173,8 @@ pub fn compile(
             rules: rule_entries,
             index,
             rows,
-            roots4: classes.tables4.roots,
-            ranges4: classes.tables4.ranges,
-            roots6: classes.tables6.roots,
-            ranges6_top: classes.tables6.top,
-            ranges6_mid: classes.tables6.mid,
-            ranges6_low: classes.tables6.low,
+            addresses: AddressTables::of(&classes.memory.v4.layout, &classes.memory.v6.layout),
+            lineage: Lineage::after(former, classes.memory),
             destination_ports: classes.destination_table,
             source_ports: classes.source_table,
             named_ports: classes.named_port_table,

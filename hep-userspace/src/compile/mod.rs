@@ -5,6 +5,7 @@
 //! classes, and `rows` turns predicates over classes into bits.
 
 mod address;
+mod addresses;
 mod binding;
 mod classes;
 mod description;
@@ -14,12 +15,15 @@ mod expand;
 mod generation;
 mod interfaces;
 mod labels;
+mod lineage;
 mod list_builder;
 mod list_table;
 mod lists;
 mod named_ports;
 mod order;
 mod partition;
+mod pieces;
+mod position_set;
 mod predicates;
 mod ranges;
 mod rows;
@@ -34,13 +38,16 @@ mod tests;
 mod text;
 mod warnings;
 
+pub use address::AddressTables;
 pub use binding::{Binding, BindingReason, Bound, bind};
 pub use description::{
     Description, DirectionDescription, EndpointDescription, FailsafeDescription,
     InterfaceDescription, ListDescription, ListKind, RuleDescription, SetDescription,
 };
 pub use error::CompileError;
-pub use generation::{Generation, Options, compile};
+pub use generation::{Generation, Options, compile, compile_after};
+pub use lineage::Lineage;
+pub use pieces::Pieces;
 pub use sets::members;
 pub use slots::{Numbers, Slots};
 pub use tables::RuleTables;

@@ -35,15 +35,12 @@ pub(super) struct Partition<T> {
 /// # Errors
 ///
 /// The number of classes, if that is more than [`MAX_CLASSES`].
-pub(super) fn partition<T: Position, S: Borrow<RangeSet<T>>>(
-    sets: &[S],
+pub(super) fn partition<T: Position>(
+    sets: Vec<impl Borrow<RangeSet<T>>>,
 ) -> Result<Partition<T>, usize> {
-    let mut steps: Vec<(T, u32)> = Vec::with_capacity(
-        2 * sets
-            .iter()
-            .map(|set| set.borrow().as_slice().len())
-            .sum::<usize>(),
-    );
+    let count = sets.len();
+    let ranges = sets.iter().map(|set| set.borrow().as_slice().len());
+    let mut steps: Vec<(T, u32)> = Vec::with_capacity(2 * ranges.sum::<usize>());
     for (number, set) in (0..).zip(sets) {
         for &(first, last) in set.borrow().as_slice() {
             steps.push((first, number));
@@ -56,7 +53,8 @@ pub(super) fn partition<T: Position, S: Borrow<RangeSet<T>>>(
     let mut signatures = Signatures::default();
     let mut classes = Classes::default();
     let mut current = Signatures::EMPTY;
-    let mut ranges = vec![(T::MIN, classes.of(current))];
+    let mut ranges = Vec::with_capacity(steps.len() + 1);
+    ranges.push((T::MIN, classes.of(current)));
     for at_once in steps.chunk_by(|a, b| a.0 == b.0) {
         let position = at_once[0].0;
         current = signatures.step(current, at_once.iter().map(|step| step.1));
@@ -68,7 +66,8 @@ pub(super) fn partition<T: Position, S: Borrow<RangeSet<T>>>(
             ranges.push((position, class));
         }
     }
-    classes.finish(&signatures, ranges, sets.len())
+    drop(steps);
+    classes.finish(&signatures, ranges, count)
 }
 
 /// Classes in the order in which their signatures turn up; the empty signature is class 0.
@@ -227,7 +226,7 @@ mod tests {
 
     #[test]
     fn overlap_is_a_class_of_its_own() {
-        let partition = partition(&sets(&[&[(10, 29)], &[(20, 39)], &[]])).expect("few classes");
+        let partition = partition(sets(&[&[(10, 29)], &[(20, 39)], &[]])).expect("few classes");
         assert_eq!(
             partition.ranges,
             [(0, 0), (10, 1), (20, 2), (30, 3), (40, 0)]
@@ -241,7 +240,7 @@ mod tests {
     #[test]
     fn equal_sets_share_classes_and_edges_of_the_line_need_no_step() {
         let partition =
-            partition(&sets(&[&[(0, u32::MAX)], &[(0, 4)], &[(0, 4)]])).expect("few classes");
+            partition(sets(&[&[(0, u32::MAX)], &[(0, 4)], &[(0, 4)]])).expect("few classes");
         assert_eq!(partition.ranges, [(0, 1), (5, 2)]);
         assert_eq!(partition.classes_of_set, [vec![1, 2], vec![1], vec![1]]);
         assert_eq!(partition.classes, 3);
@@ -252,7 +251,7 @@ mod tests {
         let many: Vec<_> = (0..70_000_u32)
             .map(|n| RangeSet::new(vec![(2 * n, 2 * n)]))
             .collect();
-        assert_eq!(partition(&many), Err(70_001));
+        assert_eq!(partition(many), Err(70_001));
     }
 
     proptest! {
@@ -265,7 +264,7 @@ mod tests {
                 .iter()
                 .map(|set| RangeSet::new(set.iter().map(|(at, len)| (*at, at + len)).collect()))
                 .collect();
-            let partition = partition(&sets).expect("few classes");
+            let partition = partition(sets.clone()).expect("few classes");
             for position in 0..80 {
                 let holding: Vec<usize> = (0..sets.len())
                     .filter(|set| sets[*set].covers(position, position))

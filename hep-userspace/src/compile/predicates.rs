@@ -1,13 +1,15 @@
 //! What rules ask of one header field: conditions on sets, and the classes that satisfy them.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::{
     partition::{Partition, partition},
+    position_set::{Identity, PositionSet},
     ranges::{Position, RangeSet},
 };
+use crate::model::Members;
 
 /// Number of a predicate within its space.
 pub(super) type PredicateId = u32;
@@ -108,8 +110,8 @@ fn accepted(terms: &[Term], classes_of_set: &[Vec<u16>], classes: usize) -> Acce
 #[derive(Debug)]
 pub(super) struct Space<T> {
     last: T,
-    sets: Vec<Rc<RangeSet<T>>>,
-    by_content: FxHashMap<Rc<RangeSet<T>>, u32>,
+    sets: Vec<PositionSet<T>>,
+    by_identity: FxHashMap<Identity<T>, u32>,
     /// Predicates over the sets.
     pub(super) predicates: Predicates,
 }
@@ -120,26 +122,39 @@ impl<T: Position> Space<T> {
         Self {
             last,
             sets: Vec::new(),
-            by_content: FxHashMap::default(),
+            by_identity: FxHashMap::default(),
             predicates: Predicates::default(),
         }
     }
 
     /// The number of a set; equal sets have one number.
     pub(super) fn set(&mut self, set: RangeSet<T>) -> u32 {
-        let set = Rc::new(set);
-        if let Some(&known) = self.by_content.get(&set) {
+        self.add(PositionSet::of_ranges(set))
+    }
+
+    /// The number of the set of all addresses of some objects, of which `names` are the names.
+    pub(super) fn set_of_objects(&mut self, names: Arc<str>, members: Vec<Members<T>>) -> u32 {
+        self.add(PositionSet::of_objects(names, members))
+    }
+
+    fn add(&mut self, set: PositionSet<T>) -> u32 {
+        if let Some(&known) = self.by_identity.get(&set.identity) {
             return known;
         }
         let number = u32::try_from(self.sets.len()).expect("fewer sets than rules in memory");
-        self.sets.push(Rc::clone(&set));
-        self.by_content.insert(set, number);
+        self.by_identity.insert(set.identity.clone(), number);
+        self.sets.push(set);
         number
+    }
+
+    /// The sets, by number.
+    pub(super) fn sets(&self) -> &[PositionSet<T>] {
+        &self.sets
     }
 
     /// The condition "in `set`", or `None` if that holds for every position.
     pub(super) fn within(&self, set: u32) -> Option<Term> {
-        let everything = self.sets[set as usize].covers(T::MIN, self.last);
+        let everything = self.sets[set as usize].is_all_up_to(self.last);
         (!everything).then_some(Term {
             set,
             negated: false,
@@ -159,7 +174,7 @@ impl<T: Position> Space<T> {
     ///
     /// The number of classes, if there are too many.
     pub(super) fn partition(&self) -> Result<Partition<T>, usize> {
-        partition(&self.sets)
+        partition(self.sets.iter().map(PositionSet::ranges).collect())
     }
 }
 

@@ -59,7 +59,12 @@ impl<T: Position> RangeSet<T> {
         if !ranges.is_sorted() {
             ranges.sort_unstable();
         }
-        let mut merged: Vec<(T, T)> = Vec::with_capacity(ranges.len());
+        Self::of_sorted(ranges.len(), ranges)
+    }
+
+    /// The union of about `count` sorted ranges.
+    pub(super) fn of_sorted(count: usize, ranges: impl IntoIterator<Item = (T, T)>) -> Self {
+        let mut merged: Vec<(T, T)> = Vec::with_capacity(count);
         for (first, last) in ranges {
             match merged.last_mut() {
                 Some(before) if before.1.above().is_none_or(|next| first <= next) => {
@@ -108,6 +113,15 @@ impl<T: Position> RangeSet<T> {
     /// The ranges.
     pub(super) fn as_slice(&self) -> &[(T, T)] {
         &self.ranges
+    }
+
+    /// The parts of its ranges that lie from `first` to `last`.
+    pub(super) fn between(&self, first: T, last: T) -> impl Iterator<Item = (T, T)> {
+        let start = self.ranges.partition_point(|range| range.1 < first);
+        let inside = self.ranges[start..].iter();
+        inside
+            .take_while(move |range| range.0 <= last)
+            .map(move |range| (range.0.max(first), range.1.min(last)))
     }
 
     /// Whether it holds every position from `first` to `last`.

@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn source_ports_have_the_same_classes_in_every_protocol() {
         let partition =
-            super::super::partition::partition(&[RangeSet::new(vec![(53, 53)])]).expect("2");
+            super::super::partition::partition(vec![RangeSet::new(vec![(53, 53)])]).expect("2");
         let table = source_table(&partition);
         let class = |index: u32| table[index as usize / 32].classes[index as usize % 32];
         for base in [TCP_BASE, UDP_BASE, SCTP_BASE] {

@@ -8,15 +8,15 @@ use std::{
 use ipnetwork::IpNetwork;
 
 use super::{
-    CompileError,
-    description::SetDescription,
-    labels::effective_labels,
-    ranges::{Position, RangeSet},
+    CompileError, description::SetDescription, labels::effective_labels, ranges::Position,
 };
 use crate::{
-    model::{EntityRule, HostEndpoint, IpFamily, NamespaceScope, Nets, Snapshot},
+    model::{EntityRule, HostEndpoint, IpFamily, Members, NamespaceScope, Nets, Snapshot},
     selector::Selector,
 };
+
+/// Objects with more members than this are not copied together.
+const SMALL: usize = 1024;
 
 /// Something that rule selectors can select.
 #[derive(Debug)]
@@ -114,22 +114,27 @@ impl<'s> Objects<'s> {
         &mut self,
         selector: &Selector,
         family: IpFamily,
-        register: impl FnOnce(RangeSet<T>) -> u32,
+        register: impl FnOnce(Arc<str>, Vec<Members<T>>) -> u32,
     ) -> u32 {
         let Self { objects, selected } = self;
         let entry = select(selected, objects, selector);
         if let Some(set) = entry.set[family as usize] {
             return set;
         }
-        let mut ranges: Vec<(T, T)> = entry
-            .objects
-            .iter()
-            .flat_map(|object| T::members(&objects[*object].nets).iter())
-            .collect();
-        ranges.sort_unstable();
-        ranges.dedup();
-        entry.members[family as usize] = ranges.len();
-        let set = register(RangeSet::new(ranges));
+        let selected = entry.objects.iter().map(|object| &objects[*object]);
+        let with_members = selected.filter(|object| !T::members(&object.nets).is_empty());
+        let (mut names, mut small, mut members) = (String::new(), Vec::new(), Vec::new());
+        for object in with_members {
+            names.push_str(&object.name);
+            names.push('\n');
+            match T::members(&object.nets) {
+                few if few.len() <= SMALL => small.extend(few.iter()),
+                many => members.push(many.clone()),
+            }
+        }
+        members.push(Members::new(small));
+        entry.members[family as usize] = distinct(&members);
+        let set = register(names.into(), members);
         entry.set[family as usize] = Some(set);
         set
     }
@@ -206,6 +211,18 @@ pub fn members(snapshot: &Snapshot, selectors: &[Selector]) -> Vec<BTreeSet<IpNe
                 .collect()
         })
         .collect()
+}
+
+/// How many networks there are, each once.
+fn distinct<T: Position>(members: &[Members<T>]) -> usize {
+    let new = members.iter().enumerate().map(|(number, some)| {
+        let is_new = |network: &(T, T)| !members[..number].iter().any(|other| other.has(*network));
+        match number {
+            0 => some.len(),
+            _ => some.iter().filter(is_new).count(),
+        }
+    });
+    new.sum()
 }
 
 fn select<'m>(

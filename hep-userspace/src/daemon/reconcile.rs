@@ -12,7 +12,7 @@ use hep_common::Direction;
 
 use super::{Options, host_endpoint, netlink::HostNetwork, panic_mode, sockets, sysctl};
 use crate::{
-    compile::{self, CompileError, Description, Generation, Slots, compile},
+    compile::{self, CompileError, Description, Generation, Slots, compile, compile_after},
     datapath::{
         self, Kernel, KernelError, LoadOptions, SeedFlow,
         attach::{AttachError, Attachments, Target},
@@ -47,6 +47,8 @@ pub struct Enforced {
     pub attached: usize,
     /// Interfaces that lost their programs.
     pub detached: usize,
+    /// Entries of all tables, and how many of them were written; zeros if nothing was loaded.
+    pub entries: [usize; 2],
     /// How long each phase took, in order.
     pub phases: Vec<(&'static str, Duration)>,
 }
@@ -140,7 +142,7 @@ impl Reconciler {
                 .last
                 .as_ref()
                 .is_none_or(|last| !is_same(last, &generation));
-        self.apply(snapshot, &mut generation, is_new)?;
+        let entries = self.apply(snapshot, &mut generation, is_new)?;
         phases.end("load");
         if is_new {
             self.last = Some(generation);
@@ -155,6 +157,7 @@ impl Reconciler {
             is_new,
             attached,
             detached,
+            entries,
             phases: phases.found,
         })
     }
@@ -182,17 +185,12 @@ impl Reconciler {
             fragment_timeout: sysctl::fragment_timeout(felix.fragment_timeout),
             timeouts: sysctl::timeouts(&felix.timeouts),
         };
-        let slots = self
-            .last
-            .as_ref()
-            .map_or(&self.slots, |last| &last.description.slots);
-        compile(
-            &self.effective(snapshot),
-            &self.options.node,
-            &self.network.interfaces,
-            &options,
-            slots,
-        )
+        let (node, interfaces) = (&self.options.node, &self.network.interfaces);
+        let snapshot = self.effective(snapshot);
+        match &self.last {
+            Some(last) => compile_after(&snapshot, node, interfaces, &options, last),
+            None => compile(&snapshot, node, interfaces, &options, &self.slots),
+        }
     }
 
     /// What a valid snapshot hardly means, by itself and on the interfaces there are.
@@ -224,7 +222,7 @@ impl Reconciler {
         snapshot: &Snapshot,
         generation: &mut Generation,
         is_new: bool,
-    ) -> Result<(), KernelError> {
+    ) -> Result<[usize; 2], KernelError> {
         let kernel = match &mut self.kernel {
             Some(kernel) => kernel,
             None => self.kernel.insert(Kernel::open(&LoadOptions {
@@ -239,11 +237,12 @@ impl Reconciler {
             kernel.set_local(&self.network.local)?;
             self.local = Some(self.network.local.clone());
         }
+        let mut entries = [0; 2];
         if is_new {
             let is_cold = kernel.is_cold()?;
             let description = &mut generation.description;
             description.generation = description.generation.max(self.floor);
-            kernel.apply(generation)?;
+            entries = kernel.apply(generation)?.entries_written();
             let flows = if is_cold {
                 sockets::connections()
             } else if self.is_panic {
@@ -258,7 +257,7 @@ impl Reconciler {
                 log::info!("{} connections from before are kept", flows.len());
             }
         }
-        Ok(())
+        Ok(entries)
     }
 
     /// Attaches where the generation in force has rules, and nowhere else.

@@ -21,7 +21,7 @@ pub(super) fn refusal(problems: &[Problem]) -> String {
     }
 }
 
-/// `generation 7 in force: …; read 1 ms, …`.
+/// `generation 7 in force: …; 12 of 34567 entries written; read 1 ms, …`.
 pub(super) fn summary(description: &Description, enforced: &Enforced) -> String {
     let resources: Vec<String> = description
         .resources
@@ -33,8 +33,13 @@ pub(super) fn summary(description: &Description, enforced: &Enforced) -> String 
         .iter()
         .map(|(name, time)| format!("{name} {:.1} ms", time.as_secs_f64() * 1000.0))
         .collect();
+    let [entries, written] = enforced.entries;
+    let written = match entries {
+        0 => String::new(),
+        _ => format!("{written} of {entries} entries written; "),
+    };
     format!(
-        "generation {} in force: {}; {} rules, {} sets; {} interfaces (+{} -{}); {}",
+        "generation {} in force: {}; {} rules, {} sets; {} interfaces (+{} -{}); {written}{}",
         enforced.generation,
         resources.join(", "),
         description.rules.len(),

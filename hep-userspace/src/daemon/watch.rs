@@ -15,7 +15,7 @@ use std::{
 
 use notify::{
     Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
-    event::{AccessKind, AccessMode, CreateKind, Flag, ModifyKind},
+    event::{AccessKind, AccessMode, CreateKind, Flag, ModifyKind, RenameMode},
 };
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
@@ -26,6 +26,8 @@ use crate::source::{self, File, SourceError};
 
 /// A change is looked at when no other followed for this long.
 const SETTLE: Duration = Duration::from_millis(50);
+/// As [`SETTLE`], after a file took the place of another: it is whole, and nothing is missing.
+const SETTLE_REPLACED: Duration = Duration::from_millis(5);
 /// A directory that never rests is looked at this long after its first change nevertheless.
 const SETTLE_LIMIT: Duration = Duration::from_millis(300);
 /// Files may come and go without rest for so long; then the directory is read as it is.
@@ -91,7 +93,10 @@ pub struct DirectoryWatch {
     /// Files that a notification was about since the last look began.
     touched: BTreeSet<PathBuf>,
     first_change: Option<Instant>,
-    last_change: Instant,
+    /// When a change counts, if nothing else happens.
+    settled: Instant,
+    /// When nothing comes or goes any more, if nothing else does.
+    rested: Instant,
     /// When a file, directory or link last came, went, or got another name.
     last_move: Option<Instant>,
     presence: Interval,
@@ -114,7 +119,8 @@ impl DirectoryWatch {
             unfinished: BTreeMap::new(),
             touched: BTreeSet::new(),
             first_change: None,
-            last_change: Instant::now(),
+            settled: Instant::now(),
+            rested: Instant::now(),
             last_move: None,
             presence: timer(PRESENCE),
             rescan: timer(RESCAN),
@@ -142,7 +148,7 @@ impl DirectoryWatch {
         loop {
             let settled = self
                 .first_change
-                .map(|first| (self.last_change + SETTLE).min(first + SETTLE_LIMIT));
+                .map(|first| self.settled.min(first + SETTLE_LIMIT));
             tokio::select! {
                 Some(event) = self.events.recv() => self.note(event),
                 () = sleep_until(settled.unwrap_or_else(Instant::now)), if settled.is_some() => {
@@ -152,7 +158,7 @@ impl DirectoryWatch {
                 _ = self.presence.tick() => {
                     if identity(&self.directory) != self.identity {
                         self.watch_again();
-                        self.mark_changed();
+                        self.mark_changed(SETTLE);
                     }
                 }
                 _ = self.rescan.tick() => return,
@@ -166,9 +172,9 @@ impl DirectoryWatch {
         let deadline = Instant::now() + UNREST_LIMIT;
         let found = loop {
             self.note_all();
-            let rested = self.last_move.map(|last| last + SETTLE);
-            if let Some(rested) = rested.filter(|rested| Instant::now() < *rested.min(&deadline)) {
-                sleep_until(rested.min(deadline)).await;
+            let rested = self.rested.min(deadline);
+            if Instant::now() < rested {
+                sleep_until(rested).await;
                 continue;
             }
             self.touched.clear();
@@ -257,6 +263,7 @@ impl DirectoryWatch {
             | EventKind::Any
             | EventKind::Other => return,
         };
+        let settle = self.settle_time(&event);
         let removes = matches!(
             event.kind,
             EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
@@ -273,13 +280,35 @@ impl DirectoryWatch {
             }
             self.touched.insert(path);
         }
+        let now = Instant::now();
         if is_written {
-            self.last_change = Instant::now();
+            self.settled = self.settled.max(now + settle);
             return;
         }
-        self.mark_changed();
+        self.mark_changed(settle);
         if !matches!(event.kind, EventKind::Access(_)) {
-            self.last_move = Some(self.last_change);
+            self.last_move = Some(now);
+            self.rested = self.rested.max(now + settle);
+        }
+    }
+
+    /// How long to wait for what may follow this event.
+    fn settle_time(&self, event: &Event) -> Duration {
+        let is_arrival = matches!(
+            event.kind,
+            EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both))
+        );
+        let is_known = |path: &Path| self.accepted.iter().any(|file| *file.path == *path);
+        let arrives = event
+            .paths
+            .last()
+            .filter(|path| is_arrival && is_known(path));
+        let others = event.paths.iter().filter(|path| Some(*path) != arrives);
+        let mut all = others.map(|path| path.is_dir() || source::is_policy_name(path));
+        if all.any(|matters| matters) {
+            SETTLE
+        } else {
+            SETTLE_REPLACED
         }
     }
 
@@ -287,13 +316,13 @@ impl DirectoryWatch {
     fn lost_track(&mut self) {
         self.unfinished.clear();
         self.watch_again();
-        self.mark_changed();
+        self.mark_changed(SETTLE);
     }
 
-    fn mark_changed(&mut self) {
+    fn mark_changed(&mut self, settle: Duration) {
         let now = Instant::now();
         self.first_change = self.first_change.or(Some(now));
-        self.last_change = now;
+        self.settled = self.settled.max(now + settle);
     }
 
     fn watch_again(&mut self) {

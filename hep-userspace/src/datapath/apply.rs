@@ -1,9 +1,11 @@
 //! Bringing a generation into force: all of it or nothing.
 //!
-//! The idle slot of every outer map gets the new tables, side by side in threads, because the kernel
-//! ends each change of a slot with a wait for the packets in flight. One store then makes the
-//! programs read the other slots. Whatever fails before that store leaves the former generation in
-//! force and the idle slots empty.
+//! Packets look at one slot of every outer map, and the other gets the new tables; one store then
+//! makes the programs read that one. Whatever fails before the store leaves the former generation in
+//! force. Changing a slot takes long, because the kernel ends it with a wait for the packets in
+//! flight, so a load prepares the next one: behind it, the idle slots hold either a spare array, of
+//! which the next load writes what differs, or the very map in force. Ranges of addresses that are new
+//! go where the generation in force has none.
 
 use std::{
     fmt, io,
@@ -17,11 +19,11 @@ use hep_common::settings::{Control, Settings};
 use super::{
     Kernel, KernelError, Maps,
     check::{self, Capacities},
-    fill::{self, Filled},
+    fill::{self, Filled, Present},
     names,
     sys::value_of,
     sys_mmap::Mapping,
-    tables::{self, Table},
+    tables::{self, InForce, Table},
 };
 use crate::compile::Generation;
 
@@ -93,8 +95,21 @@ pub struct AppliedTable {
     pub entries: usize,
     /// Bytes of its values, and of its keys if it is a hash.
     pub bytes: usize,
-    /// Nothing changed: the inner map is that of the former generation.
+    /// Nothing changed since the former generation.
     pub shared: bool,
+    /// Entries that were written.
+    pub written: usize,
+}
+
+impl Applied {
+    /// Entries of all tables, and how many of them were written.
+    #[must_use]
+    pub fn entries_written(&self) -> [usize; 2] {
+        let tables = self.tables.iter();
+        tables.fold([0; 2], |[entries, written], table| {
+            [entries + table.entries, written + table.written]
+        })
+    }
 }
 
 impl Kernel {
@@ -131,13 +146,18 @@ impl Kernel {
             rule_counters: self.maps.info(names::RULE_COUNTERS)?.max_entries(),
         };
         check::check(&generation.tables, capacities)?;
+        let slot = number & 1;
+        if !self.is_settled {
+            // Who knows what packets look at: a former process may have ended right after a flip.
+            self.settle(slot ^ 1)?;
+        }
         let before = (
             generation.description.generation,
             generation.description.applied_unix_ms,
         );
         generation.description.generation = number;
         generation.description.applied_unix_ms = unix_ms();
-        let slot = number & 1;
+        self.is_settled = false;
         let prepared = self.prepare(generation, slot, observer).and_then(|tables| {
             let fill = start.elapsed();
             allow(observer, Step::Flip)?;
@@ -149,16 +169,16 @@ impl Kernel {
             Err(error) => {
                 let description = &mut generation.description;
                 (description.generation, description.applied_unix_ms) = before;
-                if let Err(also) = empty(&self.maps, slot) {
+                if let Err(also) = self.settle(slot ^ 1) {
                     log::warn!("slots of the generation that was given up: {also}");
                 }
                 return Err(error);
             }
         };
         let in_force = start.elapsed();
-        // The generation is in force whatever happens to the former one's slots: the next load
-        // overwrites them.
-        if let Err(error) = empty(&self.maps, slot ^ 1) {
+        self.in_force = Some(InForce::from(&generation.tables));
+        // The generation is in force whatever happens to the former one's slots.
+        if let Err(error) = self.settle(slot) {
             log::warn!("slots of the former generation: {error}");
         }
         Ok(Applied {
@@ -177,7 +197,7 @@ impl Kernel {
         slot: u32,
         observer: &mut dyn Observer,
     ) -> Result<Vec<AppliedTable>, KernelError> {
-        let mut tables = tables::of(&generation.tables);
+        let mut tables = tables::of(&generation.tables, self.in_force.as_ref());
         tables.push(tables::description(&generation.description)?);
         let filled = self.fill_slots(&tables, slot, observer)?;
 
@@ -210,6 +230,7 @@ impl Kernel {
                 entries: table.content.entries(),
                 bytes: table.content.bytes(),
                 shared: filled.shared,
+                written: filled.written,
             })
             .collect();
         report.sort_unstable();
@@ -230,22 +251,67 @@ impl Kernel {
             let mut workers = Vec::with_capacity(tables.len());
             for table in tables {
                 // If this stops the load, threads that have begun still end with the scope, before
-                // the caller empties the slots.
+                // the caller settles the slots.
                 allow(observer, Step::Table(table.map))?;
                 workers.push(scope.spawn(move || {
-                    let current = if has_former {
-                        maps.inner(table.map, slot ^ 1)?
+                    let present = if has_former {
+                        present(maps, table.map, slot ^ 1)?
                     } else {
-                        None
+                        Present::default()
                     };
-                    let filled = fill::fill(table, current, btf)?;
-                    filled.put(maps.slots(table.map)?, slot, table.map)?;
+                    let filled = fill::fill(table, present, btf)?;
+                    if !filled.is_there {
+                        fill::put(&filled.map, maps.slots(table.map)?, slot, table.map)?;
+                    }
                     Ok(filled)
                 }));
             }
             workers.into_iter().map(join).collect()
         })
     }
+
+    /// Waits until no packet looks into the slots beside `in_force`, and makes them ready for the
+    /// next load.
+    fn settle(&mut self, in_force: u32) -> Result<(), KernelError> {
+        let idle = in_force ^ 1;
+        if self.maps.slot_in_force()?.is_none() {
+            return empty(&self.maps, idle);
+        }
+        let (maps, btf) = (&self.maps, self.btf());
+        let puts = thread::scope(|scope| {
+            let workers: Vec<_> = names::OUTER
+                .into_iter()
+                .map(|map| {
+                    scope.spawn(move || {
+                        let standby = fill::standby(map, present(maps, map, in_force)?, btf)?;
+                        if let Some(standby) = &standby {
+                            fill::put(standby, maps.slots(map)?, idle, map)?;
+                        }
+                        Ok(standby.is_some())
+                    })
+                })
+                .collect();
+            let puts = workers.into_iter().map(join);
+            puts.collect::<Result<Vec<bool>, KernelError>>()
+        })?;
+        if !puts.contains(&true)
+            && let Some(same) = self.maps.inner(names::DESCRIPTION, idle)?
+        {
+            // For the wait alone.
+            let slots = self.maps.slots(names::DESCRIPTION)?;
+            fill::put(&same, slots, idle, names::DESCRIPTION)?;
+        }
+        self.is_settled = true;
+        Ok(())
+    }
+}
+
+/// The maps in both slots, of which packets look at `in_force`.
+fn present(maps: &Maps, map: &'static str, in_force: u32) -> Result<Present, KernelError> {
+    Ok(Present {
+        in_force: maps.inner(map, in_force)?,
+        idle: maps.inner(map, in_force ^ 1)?,
+    })
 }
 
 /// What a thread returned; its panic goes on here.

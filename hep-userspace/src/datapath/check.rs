@@ -32,8 +32,8 @@ pub(super) fn check(tables: &RuleTables, capacities: Capacities) -> Result<(), K
         capacities.rule_counters as usize,
     )?;
     let lengths = [
-        (tables.roots4.len(), ROOT_LEN),
-        (tables.roots6.len(), ROOT_LEN),
+        (tables.addresses.roots4.len(), ROOT_LEN),
+        (tables.addresses.roots6.len(), ROOT_LEN),
         (
             tables.destination_ports.len(),
             DESTINATION_LEN / PORTS_PER_BLOCK,
@@ -121,6 +121,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::compile::{AddressTables, Lineage};
 
     const CAPACITIES: Capacities = Capacities {
         counters: 4,
@@ -155,12 +156,12 @@ mod tests {
             }],
             index: Vec::new(),
             rows: Vec::new(),
-            roots4: vec![Run::default(); 65_536],
-            ranges4: Vec::new(),
-            roots6: vec![Run::default(); 65_536],
-            ranges6_top: Vec::new(),
-            ranges6_mid: Vec::new(),
-            ranges6_low: Vec::new(),
+            addresses: AddressTables {
+                roots4: vec![Run::default(); 65_536].into(),
+                roots6: vec![Run::default(); 65_536].into(),
+                ..AddressTables::default()
+            },
+            lineage: Lineage::default(),
             destination_ports: vec![PortClasses::default(); 10_248],
             source_ports: vec![PortClasses::default(); 6_144],
             named_ports: Vec::new(),
@@ -212,7 +213,11 @@ mod tests {
                 |tables| tables.lists[1].rules = MAX_RULES_PER_LIST + 1,
                 "rules of a list: 16385, and at most 16384 fit",
             ),
-            ("roots", |tables| tables.roots6.truncate(1), "fixed length"),
+            (
+                "roots",
+                |tables| tables.addresses.roots6 = vec![Run::default()].into(),
+                "fixed length",
+            ),
         ];
         for (name, spoil, message) in rows {
             let mut tables = tables();

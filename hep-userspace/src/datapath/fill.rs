@@ -1,18 +1,20 @@
-//! Inner maps of exact size: made anew, or shared with the generation in force where nothing changed.
+//! Inner maps: changed where no packet looks, shared with the generation in force where nothing changed,
+//! or made anew.
 
 use std::{
     borrow::Cow,
+    io,
     os::fd::{AsFd as _, BorrowedFd},
 };
 
-use aya::maps::MapData;
+use aya::maps::{MapData, MapInfo, MapType};
 use hep_common::named_port::{NamedPortClass, NamedPortKey};
 
 use super::{
-    KernelError, object,
+    KernelError, names, object,
     sys::{Cursor, Hash},
-    sys_mmap::Mapping,
-    tables::{Content, Table},
+    sys_mmap::{self, Mapping},
+    tables::{Content, Part, Table},
 };
 
 /// Entries of a hash read at a time.
@@ -21,67 +23,188 @@ const SLICE: u32 = 4096;
 /// An inner map that holds a table.
 pub(super) struct Filled {
     pub(super) map: MapData,
-    /// The generation in force uses it too.
+    /// The generation in force has the same table.
     pub(super) shared: bool,
+    /// The map is in the idle slot already.
+    pub(super) is_there: bool,
+    /// Entries that were written.
+    pub(super) written: usize,
 }
 
-/// Returns `current`, the map of the generation in force, if it holds just that table; else a new
-/// map.
+/// The maps that a table may be put into: that in force, and the one in the idle slot, at which no
+/// packet looks.
+#[derive(Default)]
+pub(super) struct Present {
+    pub(super) in_force: Option<MapData>,
+    pub(super) idle: Option<MapData>,
+}
+
+impl Present {
+    /// Whether both slots have one map.
+    fn is_one(&self, name: &'static str) -> Result<bool, KernelError> {
+        match (&self.in_force, &self.idle) {
+            (Some(in_force), Some(idle)) => Ok(id(in_force, name)? == id(idle, name)?),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// Finds or makes a map that holds the table.
 pub(super) fn fill(
     table: &Table<'_>,
-    current: Option<MapData>,
+    present: Present,
     btf: Option<BorrowedFd<'_>>,
 ) -> Result<Filled, KernelError> {
-    if let Some(map) = current
-        && holds(&map, table)?
+    let is_one = present.is_one(table.map)?;
+    if table.in_place
+        && let Some(map) = &present.in_force
+        && info(map, table.map)?.max_entries() as usize == table.content.entries()
     {
-        return Ok(Filled { map, shared: true });
+        let written = rewrite(map, table)?;
+        return Ok(Filled {
+            shared: written == 0,
+            is_there: is_one,
+            written,
+            map: present.in_force.expect("looked at right before"),
+        });
     }
-    let map = create(table, btf)?;
-    let fail = KernelError::io(table.map, "fill");
-    match &table.content {
-        Content::Array { values, .. } => Mapping::writable(&map).map_err(fail)?.fill(values),
+    let shared = match &present.in_force {
+        Some(map) => holds(map, table)?,
+        None => false,
+    };
+    if !is_one
+        && let Some(map) = present.idle
+        && fits(&info(&map, table.map)?, table)
+    {
+        let written = rewrite(&map, table)?;
+        return Ok(Filled {
+            map,
+            shared,
+            is_there: true,
+            written,
+        });
+    }
+    if shared && let Some(map) = present.in_force {
+        return Ok(Filled {
+            map,
+            shared,
+            is_there: is_one,
+            written: 0,
+        });
+    }
+    let map = create(table.map, table.content.entries(), btf)?;
+    write_all(&map, table)?;
+    Ok(Filled {
+        map,
+        shared: false,
+        is_there: false,
+        written: table.content.entries(),
+    })
+}
+
+/// Whether a map that no packet looks at can take the table.
+fn fits(info: &MapInfo, table: &Table<'_>) -> bool {
+    let Content::Array { parts, value_bytes } = &table.content else {
+        return false;
+    };
+    let (room, needed) = (info.max_entries() as usize, table.content.entries());
+    let is_enough = match **parts {
+        [_] => needed <= room && room <= 2 * needed,
+        _ => needed == room,
+    };
+    is_enough && info.value_size() as usize == *value_bytes
+}
+
+/// Writes what is not known to be there already, where it differs; returns how many entries did.
+fn rewrite(map: &MapData, table: &Table<'_>) -> Result<usize, KernelError> {
+    // A table in one part may leave room behind it, which is emptied.
+    let is_one_part = matches!(&table.content, Content::Array { parts, .. } if parts.len() == 1);
+    let mut written = 0;
+    each_part(table, |start, bytes, part| {
+        if !(table.in_place && part.is_known) {
+            let mapping = if is_one_part {
+                Mapping::writable(map)?
+            } else {
+                Mapping::part(map, start, bytes)?
+            };
+            written += mapping.rewrite(&part.values);
+        }
+        Ok(true)
+    })
+    .map_err(KernelError::io(table.map, "change"))?;
+    Ok(written)
+}
+
+/// Calls `visit` with each part of an array, its place in the map's memory, and its length there,
+/// while it returns true; returns the last answer.
+fn each_part(
+    table: &Table<'_>,
+    mut visit: impl FnMut(usize, usize, &Part<'_>) -> io::Result<bool>,
+) -> io::Result<bool> {
+    let Content::Array { parts, value_bytes } = &table.content else {
+        return Ok(true);
+    };
+    let mut start = 0;
+    for part in parts {
+        let bytes = part.values.len() / value_bytes * sys_mmap::stride(*value_bytes);
+        if !visit(start, bytes, part)? {
+            return Ok(false);
+        }
+        start += bytes;
+    }
+    Ok(true)
+}
+
+/// Fills a map that nobody else has seen yet.
+fn write_all(map: &MapData, table: &Table<'_>) -> Result<(), KernelError> {
+    let filled = match &table.content {
+        Content::Array { .. } => each_part(table, |start, bytes, part| {
+            Mapping::part(map, start, bytes)?.fill(&part.values);
+            Ok(true)
+        })
+        .map(drop),
         Content::NamedPorts(entries) => {
             let (keys, classes): (Vec<NamedPortKey>, Vec<NamedPortClass>) =
                 entries.iter().copied().unzip();
-            Hash::of(&map)
-                .and_then(|hash| hash.update(&keys, &classes))
-                .map_err(fail)?;
+            Hash::of(map).and_then(|hash| hash.update(&keys, &classes))
         }
-    }
-    Ok(Filled { map, shared: false })
+    };
+    filled.map_err(KernelError::io(table.map, "fill"))
 }
 
-/// Creates a map like the template of the table's slots, with as many entries as the table has.
-fn create(table: &Table<'_>, btf: Option<BorrowedFd<'_>>) -> Result<MapData, KernelError> {
-    let count = table.content.entries();
+/// Creates a map like the template of an outer map's slots.
+pub(super) fn create(
+    map: &'static str,
+    count: usize,
+    btf: Option<BorrowedFd<'_>>,
+) -> Result<MapData, KernelError> {
     let entries = u32::try_from(count).map_err(|_overflow| KernelError::Limit {
-        what: table.map,
+        what: map,
         count,
         limit: u32::MAX as usize,
     })?;
-    let mut definition = object::inner(table.map)?;
+    let mut definition = object::inner(map)?;
     definition.set_max_entries(entries);
-    let name = format!("{}.in", table.map);
-    MapData::create(definition, &name, btf).map_err(KernelError::map(table.map, "create"))
+    let name = format!("{map}.in");
+    MapData::create(definition, &name, btf).map_err(KernelError::map(map, "create"))
 }
 
 /// Whether a map holds just this table.
 fn holds(map: &MapData, table: &Table<'_>) -> Result<bool, KernelError> {
-    let info = map.info().map_err(KernelError::map(table.map, "inspect"))?;
+    let info = info(map, table.map)?;
     if info.max_entries() as usize != table.content.entries() {
         return Ok(false);
     }
     let fail = KernelError::io(table.map, "compare");
     match &table.content {
-        Content::Array {
-            values,
-            value_bytes,
-        } => {
+        Content::Array { value_bytes, .. } => {
             if info.value_size() as usize != *value_bytes {
                 return Ok(false);
             }
-            Ok(Mapping::read_only(map).map_err(fail)?.holds(values))
+            each_part(table, |start, bytes, part| {
+                Ok(Mapping::part(map, start, bytes)?.holds(&part.values))
+            })
+            .map_err(fail)
         }
         Content::NamedPorts(entries) => {
             let mut wanted = Cow::Borrowed(*entries);
@@ -96,7 +219,7 @@ fn holds(map: &MapData, table: &Table<'_>) -> Result<bool, KernelError> {
 
 fn sorted_entries(
     hash: &Hash<'_, NamedPortKey, NamedPortClass>,
-) -> std::io::Result<Vec<(NamedPortKey, NamedPortClass)>> {
+) -> io::Result<Vec<(NamedPortKey, NamedPortClass)>> {
     let mut entries = Vec::new();
     let mut cursor = Cursor::default();
     loop {
@@ -109,21 +232,60 @@ fn sorted_entries(
     }
 }
 
-/// The number by which the kernel knows a map.
-pub(super) fn id(map: &MapData, name: &'static str) -> Result<u32, KernelError> {
-    Ok(map.info().map_err(KernelError::map(name, "inspect"))?.id())
+/// What the kernel knows about a map.
+pub(super) fn info(map: &MapData, name: &'static str) -> Result<MapInfo, KernelError> {
+    map.info().map_err(KernelError::map(name, "inspect"))
 }
 
-impl Filled {
-    /// Puts the map into a slot of its outer map.
-    pub(super) fn put(
-        &self,
-        slots: super::sys::Slots<'_>,
-        slot: u32,
-        name: &'static str,
-    ) -> Result<(), KernelError> {
-        slots
-            .set(slot, self.map.fd().as_fd())
-            .map_err(KernelError::io(name, "fill a slot of"))
+/// The number by which the kernel knows a map.
+pub(super) fn id(map: &MapData, name: &'static str) -> Result<u32, KernelError> {
+    Ok(info(map, name)?.id())
+}
+
+/// Bytes of an array that may wait in the idle slot for the next load.
+const MAX_SPARE_BYTES: usize = 1 << 19;
+
+/// What is to be in the idle slot of an outer map, whose table in force this is: a spare of its own,
+/// which the next load can change without waiting for anything, or, if that is a waste of memory,
+/// the map in force. `None` if it is there already.
+pub(super) fn standby(
+    name: &'static str,
+    present: Present,
+    btf: Option<BorrowedFd<'_>>,
+) -> Result<Option<MapData>, KernelError> {
+    let is_one = present.is_one(name)?;
+    let Present {
+        in_force: Some(in_force),
+        idle,
+    } = present
+    else {
+        return Ok(None);
+    };
+    let about = info(&in_force, name)?;
+    let entries = about.max_entries() as usize;
+    let bytes = entries * sys_mmap::stride(about.value_size() as usize);
+    let is_array = about.map_type().ok() == Some(MapType::Array);
+    if !is_array || bytes > MAX_SPARE_BYTES || names::IN_PLACE.contains(&name) {
+        return Ok((!is_one).then_some(in_force));
     }
+    let has_spare = match &idle {
+        Some(idle) if !is_one => info(idle, name)?.max_entries() as usize == entries,
+        _ => false,
+    };
+    if has_spare {
+        return Ok(None);
+    }
+    create(name, entries, btf).map(Some)
+}
+
+/// Puts a map into a slot of its outer map; returns when no packet sees the former one.
+pub(super) fn put(
+    map: &MapData,
+    slots: super::sys::Slots<'_>,
+    slot: u32,
+    name: &'static str,
+) -> Result<(), KernelError> {
+    slots
+        .set(slot, map.fd().as_fd())
+        .map_err(KernelError::io(name, "fill a slot of"))
 }

@@ -23,6 +23,7 @@ use super::{
     names, object,
     pins::Pins,
     sys,
+    tables::InForce,
     test_run::Decisions,
 };
 use crate::model::LogLevel;
@@ -55,6 +56,10 @@ pub struct Kernel {
     formers: Vec<Former>,
     /// Keeps other writers out.
     pins: Option<Pins>,
+    /// The tables in force, if this process put them there.
+    pub(super) in_force: Option<InForce>,
+    /// No packet looks into the idle slots, and they are ready for the next load.
+    pub(super) is_settled: bool,
 }
 
 impl Kernel {
@@ -150,6 +155,8 @@ impl Kernel {
             displaced: Vec::new(),
             formers: Vec::new(),
             pins: None,
+            in_force: None,
+            is_settled: false,
         })
     }
 

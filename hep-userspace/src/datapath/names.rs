@@ -80,6 +80,9 @@ pub(super) const OUTER: [&str; 15] = [
     DESCRIPTION,
 ];
 
+/// Outer maps of which both slots have one map, as long as a load adds to what is there.
+pub(super) const IN_PLACE: [&str; 4] = [RANGES4, RANGES6_TOP, RANGES6_MID, RANGES6_LOW];
+
 /// The other maps that userspace uses and the object declares.
 pub(super) const PLAIN: [&str; 12] = [
     CONTROL,

@@ -13,18 +13,20 @@ impl Maps {
     pub fn description(&self) -> Result<Description, KernelError> {
         const MAP: &str = names::DESCRIPTION;
         loop {
-            let slot = self.slot_in_force()?.ok_or(KernelError::NoGeneration)?;
-            let Some(pages) = self.inner(MAP, slot)? else {
-                if self.slot_in_force()? == Some(slot) {
-                    return Err(KernelError::DescriptionDamaged);
-                }
-                // A load has flipped and emptied the slot since we read which one is in force.
-                continue;
-            };
-            let mapping = Mapping::read_only(&pages).map_err(KernelError::io(MAP, "read"))?;
-            let text = tables::description_text(mapping.as_bytes())
-                .ok_or(KernelError::DescriptionDamaged)?;
-            return Ok(serde_json::from_slice(text)?);
+            let before = self.control()?.generation;
+            if before == 0 {
+                return Err(KernelError::NoGeneration);
+            }
+            let description = self.inner(MAP, before & 1)?.map(|pages| {
+                let mapping = Mapping::read_only(&pages).map_err(KernelError::io(MAP, "read"))?;
+                let text = tables::description_text(mapping.as_bytes())
+                    .ok_or(KernelError::DescriptionDamaged)?;
+                Ok(serde_json::from_slice(text)?)
+            });
+            // Later loads change the slot that was in force.
+            if self.control()?.generation == before {
+                return description.unwrap_or(Err(KernelError::DescriptionDamaged));
+            }
         }
     }
 }

@@ -12,6 +12,9 @@ use aya::maps::MapData;
 use aya_obj::generated::BPF_F_MMAPABLE;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
+/// Bytes that a program reads in one step.
+const WORD_BYTES: usize = size_of::<u64>();
+
 /// Size of one element of an array map with values of `value_bytes`.
 pub(super) const fn stride(value_bytes: usize) -> usize {
     value_bytes.next_multiple_of(8)
@@ -32,7 +35,7 @@ impl Mapping {
     ///
     /// `InvalidInput` if the map is no mappable array.
     pub(super) fn read_only(map: &MapData) -> io::Result<Self> {
-        Self::new(map, ProtFlags::READ)
+        Self::new(map, ProtFlags::READ, None)
     }
 
     /// Maps a whole array for reading and writing.
@@ -41,10 +44,23 @@ impl Mapping {
     ///
     /// As [`Self::read_only`]; `EPERM` if the map is frozen.
     pub(super) fn writable(map: &MapData) -> io::Result<Self> {
-        Self::new(map, ProtFlags::READ | ProtFlags::WRITE)
+        Self::new(map, ProtFlags::READ | ProtFlags::WRITE, None)
     }
 
-    fn new(map: &MapData, access: ProtFlags) -> io::Result<Self> {
+    /// Maps some bytes of an array for reading and writing; they start with a page.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::writable`]; `EINVAL` if the array is shorter.
+    pub(super) fn part(map: &MapData, start: usize, bytes: usize) -> io::Result<Self> {
+        Self::new(
+            map,
+            ProtFlags::READ | ProtFlags::WRITE,
+            Some((start, bytes)),
+        )
+    }
+
+    fn new(map: &MapData, access: ProtFlags, part: Option<(usize, usize)>) -> io::Result<Self> {
         let info = map.info().map_err(io::Error::other)?;
         if info.map_type().ok() != Some(aya::maps::MapType::Array)
             || info.map_flags() & BPF_F_MMAPABLE == 0
@@ -55,11 +71,21 @@ impl Mapping {
             ));
         }
         let value_bytes = info.value_size() as usize;
-        let bytes = stride(value_bytes) * info.max_entries() as usize;
+        let whole = (0, stride(value_bytes) * info.max_entries() as usize);
+        let (first, bytes) = part.unwrap_or(whole);
         let fd: BorrowedFd<'_> = map.fd().as_fd();
         // SAFETY: a new mapping, at an address of the kernel's choice, replaces no other; the
         // kernel refuses one that is larger than the array.
-        let start = unsafe { mmap(ptr::null_mut(), bytes, access, MapFlags::SHARED, fd, 0) }?;
+        let start = unsafe {
+            mmap(
+                ptr::null_mut(),
+                bytes,
+                access,
+                MapFlags::SHARED,
+                fd,
+                first as u64,
+            )
+        }?;
         let start = NonNull::new(start.cast())
             .ok_or_else(|| io::Error::other("the array was mapped at address 0"))?;
         Ok(Self {
@@ -72,7 +98,8 @@ impl Mapping {
     /// The array as it is, padding between values included.
     pub(super) fn as_bytes(&self) -> &[u8] {
         // SAFETY: the mapping is live, readable and `bytes` long. Programs only read these arrays;
-        // userspace writes one only through the `&mut` of `as_bytes_mut`, before any slot names it.
+        // userspace writes one through the `&mut` of `as_bytes_mut`, before any slot names it, and
+        // by `rewrite`, for which the caller borrows no other mapping of the array.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.bytes) }
     }
 
@@ -111,13 +138,54 @@ impl Mapping {
         }
     }
 
+    /// Writes the values that differ from those there, one eight-byte word after the other, and
+    /// zeros behind them; returns how many values differed. Whoever reads the array meanwhile must
+    /// not look at those.
+    pub(super) fn rewrite(&self, values: &[u8]) -> usize {
+        let words_per_value = stride(self.value_bytes) / WORD_BYTES;
+        let all_words = self.bytes / WORD_BYTES;
+        let value_count = values.len() / self.value_bytes;
+        let mut changed = 0;
+        for (number, value) in values.chunks_exact(self.value_bytes).enumerate() {
+            let mut is_changed = false;
+            for (offset, bytes) in value.chunks(WORD_BYTES).enumerate() {
+                let mut word = [0; WORD_BYTES];
+                word[..bytes.len()].copy_from_slice(bytes);
+                is_changed |=
+                    self.replace(number * words_per_value + offset, u64::from_ne_bytes(word));
+            }
+            changed += usize::from(is_changed);
+        }
+        for word in value_count * words_per_value..all_words {
+            self.replace(word, 0);
+        }
+        changed
+    }
+
+    /// Writes a word unless it is there already; returns whether it was not.
+    fn replace(&self, number: usize, word: u64) -> bool {
+        let place = self.word(number);
+        let is_new = place.load(Ordering::Relaxed) != word;
+        if is_new {
+            place.store(word, Ordering::Relaxed);
+        }
+        is_new
+    }
+
+    /// One of the eight-byte words.
+    fn word(&self, number: usize) -> &AtomicU64 {
+        assert!(
+            (number + 1) * WORD_BYTES <= self.bytes,
+            "the word is in the mapping"
+        );
+        // SAFETY: the word lies in the mapping, which lives as long as `self` does and starts with a
+        // page, so the word is aligned. Whoever else accesses it does so with aligned loads.
+        unsafe { AtomicU64::from_ptr(self.start.as_ptr().cast::<u64>().add(number)) }
+    }
+
     /// Replaces the first eight bytes in one step, which no program can see half done.
     pub(super) fn store_first(&self, word: u64) {
-        assert!(self.bytes >= 8, "an element has at least eight bytes");
-        // SAFETY: the mapping is live, writable, page aligned and at least eight bytes long;
-        // whoever else accesses these bytes does so with single aligned loads.
-        let first = unsafe { AtomicU64::from_ptr(self.start.as_ptr().cast()) };
-        first.store(word, Ordering::Release);
+        self.word(0).store(word, Ordering::Release);
     }
 }
 

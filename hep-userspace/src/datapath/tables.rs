@@ -1,18 +1,24 @@
 //! The tables of a generation as the bytes of the maps they fill.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use aya::Pod;
-use hep_common::named_port::{NamedPortClass, NamedPortKey};
+use hep_common::{
+    Family,
+    address::{Ranges4, Ranges6Low, Ranges6Mid, Ranges6Top, Run},
+    named_port::{NamedPortClass, NamedPortKey},
+};
 
 use super::{
     names,
     sys::{bytes_of, value_of},
 };
-use crate::compile::{Description, RuleTables};
+use crate::compile::{AddressTables, Description, Lineage, Pieces, RuleTables};
 
 /// Bytes of one page of the description.
 pub(super) const PAGE_BYTES: usize = 4096;
+/// The description's pages are a multiple of this.
+const SPARE_PAGES: usize = 4;
 /// Bytes before the JSON text, which hold its length.
 const LENGTH_BYTES: usize = 8;
 
@@ -20,40 +26,50 @@ const LENGTH_BYTES: usize = 8;
 pub(super) struct Table<'a> {
     pub(super) map: &'static str,
     pub(super) content: Content<'a>,
+    /// The map in force may be changed into this table: it differs only where no packet looks.
+    pub(super) in_place: bool,
 }
 
 /// What a table holds.
 pub(super) enum Content<'a> {
     /// The values of an array, one after the other; never empty.
     Array {
-        values: Cow<'a, [u8]>,
+        parts: Vec<Part<'a>>,
         value_bytes: usize,
     },
     /// The entries of a hash; may be empty.
     NamedPorts(&'a [(NamedPortKey, NamedPortClass)]),
 }
 
+/// Some values of an array.
+pub(super) struct Part<'a> {
+    pub(super) values: Cow<'a, [u8]>,
+    /// The map in force has just these, wherever a packet may look.
+    pub(super) is_known: bool,
+}
+
 impl Content<'_> {
     /// Entries of the inner map that holds this: at least one, since no map is empty.
     pub(super) fn entries(&self) -> usize {
         match self {
-            Self::Array {
-                values,
-                value_bytes,
-            } => values.len() / value_bytes,
+            Self::Array { parts, value_bytes } => {
+                let bytes = parts.iter().map(|part| part.values.len());
+                bytes.sum::<usize>() / value_bytes
+            }
             Self::NamedPorts(entries) => entries.len().max(1),
         }
     }
 
     /// Bytes of keys and values, as the map stores them.
     pub(super) fn bytes(&self) -> usize {
+        self.entries() * self.entry_bytes()
+    }
+
+    /// Bytes of one entry, as the map stores it.
+    pub(super) const fn entry_bytes(&self) -> usize {
         match self {
-            Self::Array { value_bytes, .. } => {
-                self.entries() * super::sys_mmap::stride(*value_bytes)
-            }
-            Self::NamedPorts(_) => {
-                self.entries() * (size_of::<NamedPortKey>() + size_of::<NamedPortClass>())
-            }
+            Self::Array { value_bytes, .. } => super::sys_mmap::stride(*value_bytes),
+            Self::NamedPorts(_) => size_of::<NamedPortKey>() + size_of::<NamedPortClass>(),
         }
     }
 }
@@ -67,50 +83,131 @@ fn array<'a, T: Pod>(map: &'static str, values: &'a [T]) -> Table<'a> {
     Table {
         map,
         content: Content::Array {
-            values,
+            parts: vec![Part {
+                values,
+                is_known: false,
+            }],
             value_bytes: size_of::<T>(),
         },
+        in_place: false,
+    }
+}
+
+/// A table whose map has `V` as values, and, if it is `former`'s successor, may be changed in place.
+fn pieces<'a, V, T: Pod>(
+    map: &'static str,
+    table: &'a Pieces<T>,
+    former: Option<&Pieces<T>>,
+) -> Table<'a> {
+    let former = former.filter(|former| former.len() == table.len());
+    let mut known = former.into_iter().flat_map(Pieces::pieces);
+    let mut parts: Vec<Part<'_>> = table
+        .pieces()
+        .map(|piece| Part {
+            values: Cow::Borrowed(bytes_of(piece)),
+            is_known: known.next().is_some_and(|known| Arc::ptr_eq(known, piece)),
+        })
+        .collect();
+    if parts.is_empty() {
+        parts.push(Part {
+            values: Cow::Owned(vec![0; size_of::<V>()]),
+            is_known: false,
+        });
+    }
+    Table {
+        map,
+        content: Content::Array {
+            parts,
+            value_bytes: size_of::<V>(),
+        },
+        in_place: former.is_some(),
+    }
+}
+
+/// The tables in force, if this process put them there.
+#[derive(Clone, Debug)]
+pub(super) struct InForce {
+    lineage: Lineage,
+    addresses: AddressTables,
+}
+
+impl From<&RuleTables> for InForce {
+    fn from(tables: &RuleTables) -> Self {
+        Self {
+            lineage: tables.lineage.clone(),
+            addresses: tables.addresses.clone(),
+        }
     }
 }
 
 /// Every table that the programs read; the largest ones first, since they take longest to fill.
-pub(super) fn of(tables: &RuleTables) -> Vec<Table<'_>> {
+pub(super) fn of<'a>(tables: &'a RuleTables, in_force: Option<&InForce>) -> Vec<Table<'a>> {
+    let addresses = &tables.addresses;
+    let former = |family: Family| {
+        in_force
+            .filter(|former| tables.lineage.continues(&former.lineage, family))
+            .map(|former| &former.addresses)
+    };
+    let [v4, v6] = [former(Family::V4), former(Family::V6)];
     let mut all = vec![
         array(names::IFACES, &tables.interfaces),
         array(names::LISTS, &tables.lists),
         array(names::RULES, &tables.rules),
         array(names::INDEX, &tables.index),
         array(names::ROWS, &tables.rows),
-        array(names::ROOTS4, &tables.roots4),
-        array(names::RANGES4, &tables.ranges4),
-        array(names::ROOTS6, &tables.roots6),
-        array(names::RANGES6_TOP, &tables.ranges6_top),
-        array(names::RANGES6_MID, &tables.ranges6_mid),
-        array(names::RANGES6_LOW, &tables.ranges6_low),
+        pieces::<Run, _>(names::ROOTS4, &addresses.roots4, None),
+        pieces::<Ranges4, _>(
+            names::RANGES4,
+            &addresses.ranges4,
+            v4.map(|former| &former.ranges4),
+        ),
+        pieces::<Run, _>(names::ROOTS6, &addresses.roots6, None),
+        pieces::<Ranges6Top, _>(
+            names::RANGES6_TOP,
+            &addresses.ranges6_top,
+            v6.map(|former| &former.ranges6_top),
+        ),
+        pieces::<Ranges6Mid, _>(
+            names::RANGES6_MID,
+            &addresses.ranges6_mid,
+            v6.map(|former| &former.ranges6_mid),
+        ),
+        pieces::<Ranges6Low, _>(
+            names::RANGES6_LOW,
+            &addresses.ranges6_low,
+            v6.map(|former| &former.ranges6_low),
+        ),
         array(names::DPORTS, &tables.destination_ports),
         array(names::SPORTS, &tables.source_ports),
         Table {
             map: names::NAMED_PORTS,
             content: Content::NamedPorts(&tables.named_ports),
+            in_place: false,
         },
     ];
     all.sort_by_key(|table| std::cmp::Reverse(table.content.bytes()));
     all
 }
 
-/// The description as pages: the length of the text, the text, zeros.
+/// The description as pages: the length of the text, the text, zeros. There are a few pages too many,
+/// so that a slightly longer text fits into the same map.
 pub(super) fn description(description: &Description) -> serde_json::Result<Table<'static>> {
     let mut pages = vec![0; LENGTH_BYTES];
     serde_json::to_writer(&mut pages, description)?;
     let length = (pages.len() - LENGTH_BYTES) as u64;
     pages[..LENGTH_BYTES].copy_from_slice(&length.to_ne_bytes());
-    pages.resize(pages.len().next_multiple_of(PAGE_BYTES), 0);
+    let room = pages.len() + pages.len() / 8;
+    pages.resize(room.next_multiple_of(SPARE_PAGES * PAGE_BYTES), 0);
     Ok(Table {
         map: names::DESCRIPTION,
         content: Content::Array {
-            values: Cow::Owned(pages),
+            parts: vec![Part {
+                values: Cow::Owned(pages),
+                is_known: false,
+            }],
             value_bytes: PAGE_BYTES,
         },
+        in_place: false,
     })
 }
 
@@ -133,9 +230,10 @@ mod tests {
         written.slots.rules.taken.insert("rule".to_owned(), 7);
 
         let table = description(&written).expect("serialises");
-        let Content::Array { values, .. } = &table.content else {
+        let Content::Array { parts, .. } = &table.content else {
             panic!("a description is an array");
         };
+        let values = &parts[0].values;
 
         assert_eq!(values.len() % PAGE_BYTES, 0);
         let text = description_text(values).expect("has its length");

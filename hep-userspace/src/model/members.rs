@@ -157,13 +157,13 @@ impl<T: AddressBits> Members<T> {
             .is_some_and(|piece| piece.binary_search(&network).is_ok())
     }
 
-    /// Whether a member that starts before `address` holds it.
+    /// The last address of the widest member that starts before `address` and holds it.
     #[must_use]
-    pub fn reach(&self, address: T) -> bool {
-        (0..T::BITS).any(|prefix| {
-            let network = address.around(prefix);
-            network.0 < address && self.has(network)
-        })
+    pub fn reaching(&self, address: T) -> Option<T> {
+        (0..T::BITS)
+            .map(|prefix| address.around(prefix))
+            .find(|network| network.0 < address && self.has(*network))
+            .map(|network| network.1)
     }
 
     /// The piece in which `network` is or would be.
@@ -466,10 +466,13 @@ mod tests {
     #[test]
     fn members_that_start_before_an_address_and_hold_it_reach_it() {
         let members = Members::new(vec![10_u32.around(32), 0x0a00_0000_u32.around(8)]);
-        assert!(members.reach(0x0a00_0001));
-        assert!(!members.reach(0x0a00_0000), "starts there");
-        assert!(!members.reach(10));
-        assert!(Members::new(vec![(0, u128::MAX)]).reach(1));
+        assert_eq!(members.reaching(0x0a00_0001), Some(0x0aff_ffff));
+        assert_eq!(members.reaching(0x0a00_0000), None, "starts there");
+        assert_eq!(members.reaching(10), None);
+        assert_eq!(
+            Members::new(vec![(0, u128::MAX)]).reaching(1),
+            Some(u128::MAX)
+        );
     }
 
     #[test]

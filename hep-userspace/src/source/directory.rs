@@ -127,6 +127,20 @@ pub fn read_file(path: &Path) -> Result<File, SourceError> {
     })
 }
 
+/// Whether a file of this name is a policy file.
+#[must_use]
+pub fn is_policy_name(path: &Path) -> bool {
+    let has_ending = path
+        .extension()
+        .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
+    has_ending && !is_hidden(path)
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
 #[derive(Default)]
 struct Walk {
     paths: Vec<PathBuf>,
@@ -155,15 +169,10 @@ impl Walk {
     }
 
     fn consider(&mut self, path: PathBuf, depth: usize) -> Result<(), SourceError> {
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if hidden {
+        if is_hidden(&path) {
             return Ok(());
         }
-        let is_policy = path
-            .extension()
-            .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
+        let is_policy = is_policy_name(&path);
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -1,30 +1,74 @@
 //! Address partitions in the shape of the maps: DXR tables (see `hep_common::address`).
 
+mod stages;
+mod store;
 #[cfg(test)]
 mod tests;
 mod v4;
 mod v6;
 
-pub(super) use v4::{Tables4, tables4};
-pub(super) use v6::{Tables6, tables6};
+use std::{fmt::Debug, hash::Hash};
 
-/// Packs `ranges` into blocks of `N`; the last is filled up with defaults. At least one block.
-fn blocks<R: Copy + Default, const N: usize, B>(
-    ranges: &[R],
-    block: impl Fn([R; N]) -> B,
-) -> Vec<B> {
-    let mut blocks: Vec<B> = ranges
-        .chunks(N)
-        .map(|chunk| {
-            let mut padded = [R::default(); N];
-            padded[..chunk.len()].copy_from_slice(chunk);
-            block(padded)
-        })
-        .collect();
-    if blocks.is_empty() {
-        blocks.push(block([R::default(); N]));
+use hep_common::address::{Range4, Range6Low, Range6Mid, Range6Top, Run};
+
+use super::pieces::Pieces;
+pub(super) use v4::Layout4;
+pub(super) use v6::Layout6;
+
+/// Where a range of addresses starts, and its class.
+pub(super) type Boundary<T> = (T, u16);
+
+/// Finds the classes of the addresses between two.
+pub(super) type Sweep<'s, T> = dyn FnMut(T, T) -> Option<Vec<Boundary<T>>> + 's;
+
+/// The tables of one family.
+pub(super) trait Layout: Clone + Sized {
+    /// An address of the family.
+    type Address: Clone + Debug + Hash + Eq;
+
+    /// The tables of a partition whose first range starts at 0.
+    fn new(partition: &[Boundary<Self::Address>]) -> Self;
+
+    /// These tables, where addresses in the `changed` ranges (sorted, disjoint) may have other
+    /// classes now. What is not there is where it was, and nothing of this table is overwritten
+    /// that it needs. `sweep` finds the boundaries between two addresses, the first of them at the
+    /// first address. `None` if the tables are better made from nothing.
+    fn changed(
+        &self,
+        changed: &[(Self::Address, Self::Address)],
+        sweep: &mut Sweep<'_, Self::Address>,
+    ) -> Option<Self>;
+}
+
+/// Address → class, for both families.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddressTables {
+    /// IPv4 roots, 65 536.
+    pub roots4: Pieces<Run>,
+    /// IPv4 ranges.
+    pub ranges4: Pieces<Range4>,
+    /// IPv6 roots, 65 536.
+    pub roots6: Pieces<Run>,
+    /// IPv6 ranges of bits 16–31.
+    pub ranges6_top: Pieces<Range6Top>,
+    /// IPv6 ranges of bits 32–63.
+    pub ranges6_mid: Pieces<Range6Mid>,
+    /// IPv6 ranges of bits 64–127.
+    pub ranges6_low: Pieces<Range6Low>,
+}
+
+impl AddressTables {
+    /// The tables of two layouts.
+    pub(super) fn of(v4: &Layout4, v6: &Layout6) -> Self {
+        Self {
+            roots4: v4.roots.clone(),
+            ranges4: v4.ranges.ranges().clone(),
+            roots6: v6.roots.clone(),
+            ranges6_top: v6.stages.top.ranges().clone(),
+            ranges6_mid: v6.stages.mid.ranges().clone(),
+            ranges6_low: v6.stages.low.ranges().clone(),
+        }
     }
-    blocks
 }
 
 /// A table index.

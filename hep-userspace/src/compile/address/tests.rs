@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnetwork::IpNetwork;
 use proptest::prelude::*;
 
-use super::{tables4, tables6};
+use super::{AddressTables, Layout as _, Layout4, Layout6};
 use crate::compile::{
     RuleTables,
     partition::partition,
@@ -20,16 +20,13 @@ use crate::compile::{
 fn tables(sets: &[Vec<IpNetwork>]) -> (RuleTables, [Vec<Vec<u16>>; 2]) {
     let v4: Vec<RangeSet<u32>> = sets.iter().map(RangeSet::of_nets).collect();
     let v6: Vec<RangeSet<u128>> = sets.iter().map(RangeSet::of_nets).collect();
-    let partition4 = partition(&v4).expect("few classes");
-    let partition6 = partition(&v6).expect("few classes");
-    let (four, six) = (tables4(&partition4.ranges), tables6(&partition6.ranges));
+    let partition4 = partition(v4).expect("few classes");
+    let partition6 = partition(v6).expect("few classes");
     let mut tables = compiled(&snapshot()).tables;
-    tables.roots4 = four.roots;
-    tables.ranges4 = four.ranges;
-    tables.roots6 = six.roots;
-    tables.ranges6_top = six.top;
-    tables.ranges6_mid = six.mid;
-    tables.ranges6_low = six.low;
+    tables.addresses = AddressTables::of(
+        &Layout4::new(&partition4.ranges),
+        &Layout6::new(&partition6.ranges),
+    );
     (
         tables,
         [partition4.classes_of_set, partition6.classes_of_set],
@@ -117,13 +114,13 @@ proptest! {
 
 #[test]
 fn whole_roots_need_no_ranges_and_others_start_at_their_first_address() {
-    let four = tables4(&[(0, 0), (0x0a00_0000, 1), (0x0a01_0000, 0), (0x0a01_8000, 2)]);
+    let four = Layout4::new(&[(0, 0), (0x0a00_0000, 1), (0x0a01_0000, 0), (0x0a01_8000, 2)]);
     let root = |top: usize| (four.roots[top].first, four.roots[top].len);
     assert_eq!(
         [root(0x0a00), root(0x0a01), root(0x0a02)],
         [(1, 0), (0, 2), (2, 0)]
     );
-    let ranges = &four.ranges[0].ranges;
+    let ranges = four.ranges.ranges();
     assert_eq!([ranges[0].start, ranges[1].start], [0, 0x8000]);
     assert_eq!([ranges[0].class, ranges[1].class], [0, 2]);
 }
@@ -131,20 +128,16 @@ fn whole_roots_need_no_ranges_and_others_start_at_their_first_address() {
 #[test]
 fn a_host_route_of_ipv6_takes_one_run_in_each_stage() {
     let host = 0x2001_0db8_0000_0001_0000_0000_0000_0007_u128;
-    let six = tables6(&[(0, 0), (host, 1), (host + 1, 0)]);
+    let six = Layout6::new(&[(0, 0), (host, 1), (host + 1, 0)]);
     assert_eq!((six.roots[0x2001].first, six.roots[0x2001].len), (0, 3));
-    let top: Vec<u32> = six.top[0].ranges[..3]
-        .iter()
-        .map(|range| range.start)
-        .collect();
+    let stages = &six.stages;
+    let top: Vec<u32> = stages.top.run(0, 3).map(|range| range.start).collect();
     assert_eq!(top, [0, 0x0db8, 0x0db9]);
-    let mid: Vec<u32> = six.mid[0].ranges[..4]
-        .iter()
-        .map(|range| range.start)
-        .collect();
+    let mid: Vec<u32> = stages.mid.run(0, 4).map(|range| range.start).collect();
     assert_eq!(mid, [3, 0, 1, 2]);
-    let low: Vec<(u64, u32)> = six.low[0].ranges[..4]
-        .iter()
+    let low: Vec<(u64, u32)> = stages
+        .low
+        .run(0, 4)
         .map(|range| (range.start, range.target))
         .collect();
     assert_eq!(low, [(3, 0), (0, 0), (7, 1), (8, 0)]);

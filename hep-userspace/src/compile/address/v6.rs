@@ -1,149 +1,279 @@
 //! IPv6: roots over bits 0–15, then ranges over bits 16–31, 32–63 and 64–127.
 
+use std::collections::BTreeSet;
+
 use hep_common::address::{
-    ROOT_LEN, Range6Low, Range6Mid, Range6Top, Ranges6Low, Ranges6Mid, Ranges6Top, Run,
-    TARGET_IS_RUN, Target,
+    RANGES6_LOW_PER_BLOCK, RANGES6_MID_PER_BLOCK, RANGES6_TOP_PER_BLOCK, ROOT_LEN, Range6Low,
+    Range6Mid, Range6Top, Run, TARGET_INDEX, TARGET_IS_PART, TARGET_IS_RUN, Target,
 };
 
-use super::{blocks, index};
+use super::{
+    super::pieces::Pieces,
+    Boundary, Layout, Sweep, index,
+    stages::{Entry, Stages},
+    store::{Growing, Store},
+};
+
+/// Most roots that a change rebuilds which is not a load from nothing.
+const MAX_CHANGED: usize = 64;
 
 /// The IPv6 tables.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::compile) struct Tables6 {
+#[derive(Clone, Debug)]
+pub(in crate::compile) struct Layout6 {
     /// One per value of bits 0–15.
-    pub(in crate::compile) roots: Vec<Run>,
-    /// Bits 16–31.
-    pub(in crate::compile) top: Vec<Ranges6Top>,
-    /// Bits 32–63.
-    pub(in crate::compile) mid: Vec<Ranges6Mid>,
-    /// Bits 64–127.
-    pub(in crate::compile) low: Vec<Ranges6Low>,
+    pub(super) roots: Pieces<Run>,
+    pub(super) stages: Stages<Store<Range6Top>, Store<Range6Mid>, Store<Range6Low>>,
 }
 
-/// Where a range starts, and its class.
-type Boundary = (u128, u16);
+impl Layout for Layout6 {
+    type Address = u128;
 
-/// Builds the tables of a partition, given as starts and classes; the first starts at 0.
-pub(in crate::compile) fn tables6(partition: &[Boundary]) -> Tables6 {
-    let mut stages = Stages::default();
-    let mut roots = Vec::with_capacity(ROOT_LEN as usize);
-    let mut rest = partition;
-    let mut class = 0;
-    for root in 0..u128::from(ROOT_LEN) {
-        let within = rest.partition_point(|(start, _)| start >> 112 == root);
-        let (here, later) = rest.split_at(within);
-        rest = later;
-        roots.push(stages.root(root << 112, here, class));
-        class = here.last().map_or(class, |last| last.1);
-    }
-    Tables6 {
-        roots,
-        top: blocks(&stages.top, |ranges| Ranges6Top { ranges }),
-        mid: blocks(&stages.mid, |ranges| Ranges6Mid { ranges }),
-        low: blocks(&stages.low, |ranges| Ranges6Low { ranges }),
-    }
-}
-
-/// The ranges of the three stages so far.
-#[derive(Default)]
-struct Stages {
-    top: Vec<Range6Top>,
-    mid: Vec<Range6Mid>,
-    low: Vec<Range6Low>,
-}
-
-impl Stages {
-    /// The root entry for the /16 at `base` with these boundaries, when `class` reigned before it.
-    fn root(&mut self, base: u128, boundaries: &[Boundary], class: u16) -> Run {
-        let whole = match boundaries {
-            [] => Some(class),
-            [(start, only)] if *start == base => Some(*only),
-            _ => None,
-        };
-        if let Some(class) = whole {
-            return Run {
-                first: class.into(),
-                len: 0,
-            };
+    fn new(partition: &[Boundary<u128>]) -> Self {
+        let mut stages =
+            Stages::<Growing<Range6Top>, Growing<Range6Mid>, Growing<Range6Low>>::default();
+        let mut roots = Vec::with_capacity(ROOT_LEN as usize);
+        let mut rest = partition;
+        let mut class = 0;
+        for root in 0..u128::from(ROOT_LEN) {
+            let within = rest.partition_point(|(start, _)| start >> 112 == root);
+            let (here, later) = rest.split_at(within);
+            rest = later;
+            let run = stages.root(here, class);
+            roots.push(run.expect("a table that is being made has room"));
+            class = here.last().map_or(class, |last| last.1);
         }
-        let ranges = split::<96, 16>(boundaries, class, |inner, class| self.mid(inner, class));
-        let first = index(self.top.len());
-        self.top
-            .extend(ranges.iter().map(|&(start, target)| Range6Top {
-                start: u32::try_from(start).expect("16 bits"),
-                target,
-            }));
-        Run {
-            first,
-            len: index(ranges.len()),
+        Self {
+            roots: roots.into(),
+            stages: Stages {
+                top: Store::new(stages.top, RANGES6_TOP_PER_BLOCK),
+                mid: Store::new(stages.mid, RANGES6_MID_PER_BLOCK),
+                low: Store::new(stages.low, RANGES6_LOW_PER_BLOCK),
+            },
         }
     }
 
-    /// Adds the run of a /32.
-    fn mid(&mut self, boundaries: &[Boundary], class: u16) -> Target {
-        let ranges = split::<64, 32>(boundaries, class, |inner, class| self.low(inner, class));
-        let first = index(self.mid.len());
-        self.mid.push(Range6Mid {
-            start: index(ranges.len()),
-            target: 0,
-        });
-        self.mid
-            .extend(ranges.iter().map(|&(start, target)| Range6Mid {
-                start: u32::try_from(start).expect("32 bits"),
-                target,
-            }));
-        first | TARGET_IS_RUN
-    }
-
-    /// Adds the run of a /64.
-    fn low(&mut self, boundaries: &[Boundary], class: u16) -> Target {
-        let ranges = split::<0, 64>(boundaries, class, |_, class| class.into());
-        let first = index(self.low.len());
-        self.low.push(Range6Low {
-            start: index(ranges.len()).into(),
-            ..Range6Low::default()
-        });
-        self.low
-            .extend(ranges.iter().map(|&(start, target)| Range6Low {
-                start: u64::try_from(start).expect("64 bits"),
-                target,
-                reserved: 0,
-            }));
-        first | TARGET_IS_RUN
-    }
-}
-
-/// Cuts one block of addresses into ranges of the `BITS` bits above the lowest `BELOW`, each with
-/// its class, or with what `inner` makes of the boundaries that fall inside one value.
-fn split<const BELOW: u32, const BITS: u32>(
-    boundaries: &[Boundary],
-    before: u16,
-    mut inner: impl FnMut(&[Boundary], u16) -> Target,
-) -> Vec<(u128, Target)> {
-    let mask = (1_u128 << BITS) - 1;
-    let mut class = before;
-    let mut ranges: Vec<(u128, Target)> = vec![(0, class.into())];
-    let mut push = |start: u128, target: Target| {
-        if ranges.last().is_some_and(|last| last.0 == start) {
-            ranges.pop();
-        }
-        if ranges.last().is_none_or(|last| last.1 != target) {
-            ranges.push((start, target));
-        }
-    };
-    for group in boundaries.chunk_by(|a, b| a.0 >> BELOW == b.0 >> BELOW) {
-        let (start, last) = (group[0].0, group[group.len() - 1].1);
-        let value = (start >> BELOW) & mask;
-        let aligned = start & ((1 << BELOW) - 1) == 0;
-        if aligned && group.len() == 1 {
-            push(value, last.into());
-        } else {
-            push(value, inner(group, class));
-            if value < mask {
-                push(value + 1, last.into());
+    fn changed(&self, changed: &[(u128, u128)], sweep: &mut Sweep<'_, u128>) -> Option<Self> {
+        let mut next = self.clone();
+        let mut done = None;
+        let mut rebuilt = 0;
+        for &(first, last) in changed {
+            if done.is_some_and(|done| last <= done) {
+                continue;
+            }
+            if first >> 96 == last >> 96 {
+                done = Some(next.change_top(first, last, sweep)?);
+                continue;
+            }
+            for root in first >> 112..=last >> 112 {
+                rebuilt += 1;
+                if rebuilt > MAX_CHANGED {
+                    return None;
+                }
+                next.rebuild(root, sweep)?;
+                done = Some(root << 112 | u128::MAX >> 16);
             }
         }
-        class = last;
+        next.stages.top.end();
+        next.stages.mid.end();
+        next.stages.low.end();
+        Some(next)
     }
-    ranges
+}
+
+impl Layout6 {
+    /// Makes the tables of a whole /16 anew.
+    fn rebuild(&mut self, root: u128, sweep: &mut Sweep<'_, u128>) -> Option<()> {
+        let base = root << 112;
+        let here = sweep(base, base | u128::MAX >> 16)?;
+        let at = usize::try_from(root).expect("16 bits");
+        let former = self.roots[at];
+        let run = self.stages.root(&here, here.first()?.1)?;
+        for (_, target) in self.top_entries(former) {
+            if target & TARGET_IS_RUN != 0 {
+                self.give_up_mid(target, &BTreeSet::new());
+            }
+        }
+        self.stages.top.give_up(former.first, former.len);
+        self.roots.write(at, &[run]);
+        Some(())
+    }
+
+    /// Brings the /32 around the addresses from `first` to `last` up to date; returns the last
+    /// address up to which everything is now.
+    fn change_top(&mut self, first: u128, last: u128, sweep: &mut Sweep<'_, u128>) -> Option<u128> {
+        let at = usize::try_from(first >> 112).expect("16 bits");
+        let value = part(first >> 96) & 0xffff;
+        let former = self.roots[at];
+        let mut entries = self.top_entries(former);
+        let place = entries.partition_point(|entry| entry.0 <= value) - 1;
+        let target = entries[place].1;
+        let (next, done) = self.change_mid(target, first, last, sweep)?;
+        if next == target {
+            return Some(done);
+        }
+        replace(&mut entries, place, value, next);
+        let run = self.stages.put_top(&entries)?;
+        self.stages.top.give_up(former.first, former.len);
+        self.roots.write(at, &[run]);
+        Some(done)
+    }
+
+    /// As [`Self::change_top`], for what a range of the top stage leads to; returns the new target,
+    /// too.
+    fn change_mid(
+        &mut self,
+        target: Target,
+        first: u128,
+        last: u128,
+        sweep: &mut Sweep<'_, u128>,
+    ) -> Option<(Target, u128)> {
+        let entries = self.mid_entries(target);
+        let (base, end) = around(first, 96);
+        if entries.first().is_some_and(is_part) {
+            let place = entries.partition_point(|entry| entry.0 <= part(first >> 64)) - 1;
+            let start = base | u128::from(entries[place].0) << 64;
+            let end = entries
+                .get(place + 1)
+                .map_or(end, |next| (base | u128::from(next.0) << 64) - 1);
+            if last <= end {
+                let here = sweep(start, end)?;
+                let next = self.change_part(entries, place, target, &here, part(end >> 64))?;
+                return Some((next, end));
+            }
+        }
+        let here = sweep(base, end)?;
+        let former = self.all_entries(target);
+        let new = self.stages.mid_entries(&here, here.first()?.1, &former)?;
+        if new == former {
+            return Some((target, end));
+        }
+        let next = self.stages.put_mid(&new)?;
+        self.give_up_mid(target, &targets(&new));
+        Some((next, end))
+    }
+
+    /// Makes a part of the long run `target` anew, from the classes of its addresses; `last` is its
+    /// last value.
+    fn change_part(
+        &mut self,
+        mut parts: Vec<Entry>,
+        place: usize,
+        target: Target,
+        here: &[Boundary<u128>],
+        last: u32,
+    ) -> Option<Target> {
+        let (start, old) = parts[place];
+        let former = self.mid_entries(old);
+        let mut new = self.stages.mid_entries(here, here.first()?.1, &former)?;
+        // What is before the part's first value and behind its last is not its own.
+        let before = new.partition_point(|entry| entry.0 <= start) - 1;
+        new.drain(..before);
+        new.retain(|entry| entry.0 <= last);
+        new[0].0 = start;
+        if new == former {
+            return Some(target);
+        }
+        let pieces = self.stages.put_parts(&new)?;
+        parts.splice(place..=place, pieces);
+        let next = self.stages.put_run(&parts)?;
+        self.give_up_mid(old, &targets(&new));
+        self.give_up_run(target);
+        Some(next)
+    }
+
+    /// The ranges of a /16.
+    fn top_entries(&self, run: Run) -> Vec<Entry> {
+        if run.len == 0 {
+            return vec![(0, run.first)];
+        }
+        let ranges = self.stages.top.run(run.first, run.len);
+        ranges.map(|range| (range.start, range.target)).collect()
+    }
+
+    /// The ranges of a run of the middle stage; none if `target` is a class.
+    fn mid_entries(&self, target: Target) -> Vec<Entry> {
+        if target & TARGET_IS_RUN == 0 {
+            return Vec::new();
+        }
+        let first = target & TARGET_INDEX;
+        let len = self.stages.mid.ranges()[first as usize].start;
+        let ranges = self.stages.mid.run(first + 1, len);
+        ranges.map(|range| (range.start, range.target)).collect()
+    }
+
+    /// As [`Self::mid_entries`], those of all parts.
+    fn all_entries(&self, target: Target) -> Vec<Entry> {
+        let entries = self.mid_entries(target);
+        if !entries.first().is_some_and(is_part) {
+            return entries;
+        }
+        entries
+            .iter()
+            .flat_map(|(_, part)| self.mid_entries(*part))
+            .collect()
+    }
+
+    /// Gives up a run of the middle stage and all that it leads to, but for what is `kept`.
+    fn give_up_mid(&mut self, target: Target, kept: &BTreeSet<Target>) {
+        if target & TARGET_IS_RUN == 0 {
+            return;
+        }
+        for entry in self.mid_entries(target) {
+            if is_part(&entry) {
+                self.give_up_mid(entry.1, kept);
+            } else if entry.1 & TARGET_IS_RUN != 0 && !kept.contains(&entry.1) {
+                let first = entry.1 & TARGET_INDEX;
+                let low = &mut self.stages.low;
+                let len = index(usize::try_from(low.ranges()[first as usize].start).unwrap_or(0));
+                low.give_up(first, len + 1);
+            }
+        }
+        self.give_up_run(target);
+    }
+
+    /// Gives up a run of the middle stage alone.
+    fn give_up_run(&mut self, target: Target) {
+        let first = target & TARGET_INDEX;
+        let len = self.stages.mid.ranges()[first as usize].start;
+        self.stages.mid.give_up(first, len + 1);
+    }
+}
+
+const fn is_part(entry: &Entry) -> bool {
+    entry.1 & TARGET_IS_PART != 0
+}
+
+/// The runs that ranges lead to.
+fn targets(entries: &[Entry]) -> BTreeSet<Target> {
+    let targets = entries.iter().map(|entry| entry.1);
+    targets
+        .filter(|target| target & TARGET_IS_RUN != 0)
+        .collect()
+}
+
+/// Lets one value of the range at `place` lead elsewhere.
+fn replace(entries: &mut Vec<Entry>, place: usize, value: u32, target: Target) {
+    let (start, old) = entries[place];
+    let end = entries.get(place + 1).map_or(1 << 16, |next| next.0);
+    let mut middle = Vec::with_capacity(3);
+    if start < value {
+        middle.push((start, old));
+    }
+    middle.push((value, target));
+    if value + 1 < end {
+        middle.push((value + 1, old));
+    }
+    entries.splice(place..=place, middle);
+    entries.dedup_by(|later, earlier| later.1 == earlier.1);
+}
+
+/// The lowest 32 bits.
+fn part(bits: u128) -> u32 {
+    u32::try_from(bits & u128::from(u32::MAX)).expect("masked to 32 bits")
+}
+
+/// The first and last address that differ from this one in the lowest bits only.
+const fn around(address: u128, below: u32) -> (u128, u128) {
+    let mask = (1 << below) - 1;
+    (address & !mask, address | mask)
 }

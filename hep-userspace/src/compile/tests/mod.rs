@@ -1,6 +1,7 @@
 //! Whole generations, judged by walking their tables as the programs do.
 
 mod binding;
+mod deltas;
 mod differential;
 mod felix;
 pub(super) mod fixture;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use hep_common::{
     Direction, Family,
-    address::TARGET_IS_RUN,
+    address::{TARGET_INDEX, TARGET_IS_PART, TARGET_IS_RUN},
     counter::Reason,
     endpoint::{Lists, MAX_PROBES},
     named_port::NamedPortKey,
@@ -161,11 +161,11 @@ pub(in crate::compile) fn address_class(tables: &RuleTables, address: IpAddr) ->
     match address {
         IpAddr::V4(address) => {
             let bits = address.to_bits();
-            let run = tables.roots4[(bits >> 16) as usize];
+            let run = tables.addresses.roots4[(bits >> 16) as usize];
             if run.len == 0 {
                 return run.first;
             }
-            let range = |at: u32| tables.ranges4[at as usize / 16].ranges[at as usize % 16];
+            let range = |at: u32| tables.addresses.ranges4[at as usize];
             let at = last_at_or_before(run.first, run.len, bits & 0xffff, |at| {
                 range(at).start.into()
             });
@@ -174,27 +174,33 @@ pub(in crate::compile) fn address_class(tables: &RuleTables, address: IpAddr) ->
         IpAddr::V6(address) => {
             let bits = address.to_bits();
             let part = |shift: u32, width: u32| (bits >> shift) & ((1 << width) - 1);
-            let run = tables.roots6[part(112, 16) as usize];
+            let run = tables.addresses.roots6[part(112, 16) as usize];
             let mut target = run.first;
             if run.len != 0 {
-                let range = |at: u32| tables.ranges6_top[at as usize / 8].ranges[at as usize % 8];
+                let range = |at: u32| tables.addresses.ranges6_top[at as usize];
                 let at = last_at_or_before(run.first, run.len, part(96, 16), |at| {
                     range(at).start.into()
                 });
                 target = range(at).target;
             }
             if target & TARGET_IS_RUN != 0 {
-                let range = |at: u32| tables.ranges6_mid[at as usize / 8].ranges[at as usize % 8];
-                let header = target & !TARGET_IS_RUN;
-                let length = range(header).start;
-                let at = last_at_or_before(header + 1, length, part(64, 32), |at| {
-                    range(at).start.into()
-                });
-                target = range(at).target;
+                let range = |at: u32| tables.addresses.ranges6_mid[at as usize];
+                let part_of_run = |target: u32| {
+                    let header = target & TARGET_INDEX;
+                    let length = range(header).start;
+                    let at = last_at_or_before(header + 1, length, part(64, 32), |at| {
+                        range(at).start.into()
+                    });
+                    range(at).target
+                };
+                target = part_of_run(target);
+                if target & TARGET_IS_PART != 0 {
+                    target = part_of_run(target);
+                }
             }
             if target & TARGET_IS_RUN != 0 {
-                let range = |at: u32| tables.ranges6_low[at as usize / 4].ranges[at as usize % 4];
-                let header = target & !TARGET_IS_RUN;
+                let range = |at: u32| tables.addresses.ranges6_low[at as usize];
+                let header = target & TARGET_INDEX;
                 let length = u32::try_from(range(header).start).expect("a length");
                 let at =
                     last_at_or_before(header + 1, length, part(0, 64), |at| range(at).start.into());
@@ -213,11 +219,10 @@ fn last_at_or_before(
     start: impl Fn(u32) -> u128,
 ) -> u32 {
     let value = value.into();
-    assert_eq!(start(first), 0, "the first range of a run starts at 0");
     (first..first + length)
         .take_while(|at| start(*at) <= value)
         .last()
-        .expect("the first range starts at 0")
+        .expect("the first range starts at 0, or where its part does")
 }
 
 /// Walks a list; `None` if it gives no verdict.

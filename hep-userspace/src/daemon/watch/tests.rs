@@ -200,10 +200,10 @@ async fn files_that_come_and_go_without_rest_are_read_after_the_limit() {
     directory.write("a.yaml", A);
     let mut watch = DirectoryWatch::new(&directory.0);
     let path = directory.0.clone();
+    fs::create_dir(path.join(".0")).expect("can be made");
     let mover = tokio::spawn(async move {
         for number in 0.. {
             let [from, to] = [number, number + 1].map(|number| path.join(format!(".{number}")));
-            fs::write(&from, A).expect("can be written");
             fs::rename(&from, &to).expect("can be renamed");
             sleep(Duration::from_millis(10)).await;
         }
@@ -217,4 +217,21 @@ async fn files_that_come_and_go_without_rest_are_read_after_the_limit() {
         waited >= UNREST_LIMIT && waited < 2 * UNREST_LIMIT,
         "{waited:?}"
     );
+}
+
+#[tokio::test]
+async fn a_file_that_takes_the_place_of_another_counts_at_once() {
+    let directory = Directory::new("replaced");
+    directory.write("a.yaml", A);
+    let mut watch = DirectoryWatch::new(&directory.0);
+    assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
+    for (temporary, others) in [(".a.yaml.new", 0), ("b.yaml", 1)] {
+        directory.write(temporary, temporary);
+        let rename = directory.0.clone();
+        fs::rename(rename.join(temporary), rename.join("a.yaml")).expect("can be renamed");
+        let waited = settles(&mut watch).await;
+        assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", temporary)]));
+        // What was a policy file itself may be missed by another.
+        assert_eq!(waited >= SETTLE, others == 1, "{temporary}: {waited:?}");
+    }
 }

@@ -1,0 +1,128 @@
+//! Runs of ranges in a table that the generation in force may be reading.
+//!
+//! A run is never changed. A new one goes where the former generation has none, so that the table
+//! of the new generation can be written into the very map that packets are judged by; what the new
+//! one no longer needs is free for the one after it.
+
+use std::collections::BTreeMap;
+
+use super::{super::pieces::Pieces, index, stages::Sink};
+
+/// A table has room for more ranges than it holds: one for this many,
+const SPARE_SHARE: usize = 16;
+/// or these, or twice its longest run, whichever is most.
+const SPARE: usize = 512;
+
+/// A table that is being made.
+#[derive(Clone, Debug)]
+pub(super) struct Growing<R> {
+    ranges: Vec<R>,
+    longest: usize,
+}
+
+impl<R> Default for Growing<R> {
+    fn default() -> Self {
+        Self {
+            ranges: Vec::new(),
+            longest: 0,
+        }
+    }
+}
+
+impl<R: Clone> Sink<R> for Growing<R> {
+    fn put(&mut self, run: &[R]) -> Option<u32> {
+        let first = index(self.ranges.len());
+        self.ranges.extend_from_slice(run);
+        self.longest = self.longest.max(run.len());
+        Some(first)
+    }
+
+    fn has(&self, _first: u32, _run: &[R]) -> bool {
+        false
+    }
+}
+
+/// A table of runs and the places in it that are free.
+#[derive(Clone, Debug)]
+pub(super) struct Store<R> {
+    ranges: Pieces<R>,
+    /// Start and length.
+    free: BTreeMap<u32, u32>,
+    /// Places that are free for the next generation.
+    freed: Vec<(u32, u32)>,
+}
+
+impl<R: Copy + Default> Store<R> {
+    /// A table that holds these ranges and has room for more; blocks have `per_block` ranges.
+    pub(super) fn new(grown: Growing<R>, per_block: u32) -> Self {
+        let Growing {
+            mut ranges,
+            longest,
+        } = grown;
+        let used = ranges.len();
+        let spare = (used / SPARE_SHARE).max(SPARE).max(2 * longest);
+        let room = (used + spare).next_multiple_of(per_block as usize);
+        ranges.resize(room, R::default());
+        Self {
+            ranges: ranges.into(),
+            free: BTreeMap::from([(index(used), index(room - used))]),
+            freed: Vec::new(),
+        }
+    }
+
+    /// The table.
+    pub(super) const fn ranges(&self) -> &Pieces<R> {
+        &self.ranges
+    }
+
+    /// The `len` ranges from `first` on.
+    pub(super) fn run(&self, first: u32, len: u32) -> impl Iterator<Item = R> {
+        (first..first + len).map(|at| self.ranges[at as usize])
+    }
+
+    /// Gives up a run of the former generation.
+    pub(super) fn give_up(&mut self, first: u32, len: u32) {
+        if len > 0 {
+            self.freed.push((first, len));
+        }
+    }
+
+    /// Ends a generation: what it gave up is free for the next.
+    pub(super) fn end(&mut self) {
+        for (mut first, mut len) in self.freed.drain(..) {
+            if let Some((&before, &room)) = self.free.range(..first).next_back()
+                && before + room == first
+            {
+                self.free.remove(&before);
+                (first, len) = (before, len + room);
+            }
+            if let Some(room) = self.free.remove(&(first + len)) {
+                len += room;
+            }
+            self.free.insert(first, len);
+        }
+    }
+}
+
+impl<R: Copy + Default + PartialEq> Sink<R> for Store<R> {
+    /// Puts a run where the former generation has none.
+    fn put(&mut self, run: &[R]) -> Option<u32> {
+        let len = index(run.len());
+        let (&first, &room) = self.free.iter().find(|(_, room)| **room >= len)?;
+        self.free.remove(&first);
+        if room > len {
+            self.free.insert(first + len, room - len);
+        }
+        self.ranges.write(first as usize, run);
+        Some(first)
+    }
+
+    fn has(&self, first: u32, run: &[R]) -> bool {
+        let there = (first as usize..).take(run.len());
+        there
+            .clone()
+            .last()
+            .is_none_or(|last| last < self.ranges.len())
+            && there.zip(run).all(|(at, range)| self.ranges[at] == *range)
+    }
+}

@@ -1,0 +1,68 @@
+//! Which generation was made from which.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use hep_common::Family;
+
+use super::{
+    address::{Layout4, Layout6},
+    addresses::Addresses,
+};
+
+/// What the next generation's address tables can be made from.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) v4: Addresses<Layout4>,
+    pub(super) v6: Addresses<Layout6>,
+}
+
+/// How a generation's address tables came about. The default stands for tables made by hand.
+#[derive(Clone, Debug, Default)]
+pub struct Lineage {
+    /// Unique within the process; 0 by default.
+    id: u64,
+    /// The generation that the tables were made from, if not from nothing.
+    after: Option<u64>,
+    memory: Option<Arc<Memory>>,
+}
+
+impl Lineage {
+    pub(super) fn after(former: Option<&Self>, memory: Memory) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            after: former.map(|former| former.id),
+            memory: Some(Arc::new(memory)),
+        }
+    }
+
+    pub(super) fn memory(&self) -> Option<&Memory> {
+        self.memory.as_deref()
+    }
+
+    /// Whether the tables of a family may be written into maps that hold those of `former` while packets are
+    /// judged by them: they have those of `former` wherever that one looks.
+    #[must_use]
+    pub fn continues(&self, former: &Self, family: Family) -> bool {
+        let Some(memory) = &self.memory else {
+            return false;
+        };
+        let is_continued = match family {
+            Family::V4 => memory.v4.is_continued,
+            Family::V6 => memory.v6.is_continued,
+        };
+        self.id == former.id || is_continued && self.after == Some(former.id)
+    }
+}
+
+/// It says nothing about what the tables mean.
+impl PartialEq for Lineage {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Lineage {}
