@@ -3,8 +3,6 @@
 /// Where a mistake shows.
 #[derive(Clone, Copy)]
 pub(super) enum Families {
-    /// In IPv4 packets only.
-    Ipv4,
     /// In IPv6 packets only.
     Ipv6,
     /// In packets of either family.
@@ -25,7 +23,7 @@ pub(super) struct Mistake {
     pub(super) families: Families,
 }
 
-use Families::{Both, Ipv4, Ipv6};
+use Families::{Both, Ipv6};
 
 const fn mistake(
     what: &'static str,
@@ -62,8 +60,8 @@ pub(super) const MISTAKES: [Mistake; 28] = [
     mistake(
         "destination address taken for the source",
         "hep-ebpf/src/classify/mod.rs",
-        "*source = packet.src.class(slot);",
-        "*source = packet.dst.class(slot);",
+        "known(packet.src.class(slot))",
+        "known(packet.dst.class(slot))",
         Both,
     ),
     mistake(
@@ -81,17 +79,17 @@ pub(super) const MISTAKES: [Mistake; 28] = [
         Both,
     ),
     mistake(
-        "IPv4 address classes off by one",
+        "address classes off by one",
         ADDRESS,
-        "u32::from(range_at(index)?.start) <= low",
-        "u32::from(range_at(index)?.start) < low",
-        Ipv4,
+        "        difference\n    } >> 63;",
+        "        difference.wrapping_sub(1)\n    } >> 63;",
+        Both,
     ),
     mistake(
-        "IPv6 address classes off by one",
+        "IPv6 address classes off by one in the last 64 bits",
         ADDRESS,
-        "    let bits = low;\n    let found = bisect(header.wrapping_add(1), len, |index| {\n        Some(range_at(index)?.start <= bits)",
-        "    let bits = low;\n    let found = bisect(header.wrapping_add(1), len, |index| {\n        Some(range_at(index)?.start < bits)",
+        "((!value | start) & difference)",
+        "((!value | start) & difference.wrapping_sub(1))",
         Ipv6,
     ),
     mistake(

@@ -201,7 +201,6 @@ impl Families {
     /// How the fuzzer calls them.
     const fn name(self) -> &'static str {
         match self {
-            Self::Ipv4 => "ipv4",
             Self::Ipv6 => "ipv6",
             Self::Both => "both",
         }
@@ -210,7 +209,6 @@ impl Families {
     /// Whether IPv4 and IPv6 are among them.
     const fn wanted(self) -> [bool; 2] {
         match self {
-            Self::Ipv4 => [true, false],
             Self::Ipv6 => [false, true],
             Self::Both => [true, true],
         }
