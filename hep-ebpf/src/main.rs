@@ -31,6 +31,8 @@ mod route;
 #[cfg(target_arch = "bpf")]
 mod scene;
 #[cfg(target_arch = "bpf")]
+mod stages;
+#[cfg(target_arch = "bpf")]
 mod verdict;
 
 #[cfg(target_arch = "bpf")]

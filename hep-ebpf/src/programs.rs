@@ -9,18 +9,19 @@ use hep_common::{
     Direction, Family,
     counter::Reason,
     decision::Decision,
-    settings::{FLAG_DENY_EVENTS, FLAG_ND_EXEMPT, FLAG_NO_IPV6},
+    settings::{FLAG_DENY_EVENTS, FLAG_NO_IPV6},
 };
 
 use crate::{
     address::Address,
-    classify::{Answer, classify, classify_here},
+    classify::{Answer, classify_here},
     conntrack::{self, Glimpse, Opening, Todo},
-    essential, fragment, helpers,
+    fragment, helpers,
     maps::{self, Slot},
-    parse::{self, Direct, Fragment, Loader, Metadata as _, Network, Packet, Plain},
+    parse::{self, Direct, Fragment, Loader, Network, Plain},
     report, route,
-    scene::{Route, Scene, Trace, Work},
+    scene::{Route, Scene, Work},
+    stages,
     verdict::Verdict,
 };
 
@@ -162,7 +163,7 @@ fn glance<A: Address>(mut scene: Scene<'_>, offset: u32) -> u32 {
     let Some(mut plain) = A::plain(&direct, offset, scene.bytes) else {
         return begin::<A>(&scene, Err(offset), false, next::LOAD);
     };
-    if scene.lists::<A>().untracked != 0 || bears_mark(&scene) {
+    if scene.lists::<A>().untracked != 0 || stages::bears_mark(&scene) {
         return begin(&scene, Ok(plain), false, next::STAGES);
     }
     let mut missed = false;
@@ -269,7 +270,7 @@ macro_rules! steps {
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $stages(skb: *mut __sk_buff, hook: u32) -> u32 {
-            step::<$address>(skb, hook, stages)
+            step::<$address>(skb, hook, before_tracking)
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
@@ -354,8 +355,8 @@ fn step<A: Address>(
 
 /// Asks the stages before the connection table (spec EV-001 and EV-002).
 #[inline(always)]
-fn stages<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
-    match before_tracking(scene, work) {
+fn before_tracking<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
+    match stages::before_tracking(scene, work) {
         Some(reason) => settle(scene, work, reason),
         None => after_stages(work.packet.protocol, work.packet.tcp_flags),
     }
@@ -491,77 +492,4 @@ fn finish<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, reason: Reason) -> 
         trace.slot
     );
     conclude(scene, reason)
-}
-
-/// Whether the packet bears the mark of forwarded packets that were accepted untracked.
-#[inline(always)]
-fn bears_mark(scene: &Scene<'_>) -> bool {
-    let mark = scene.settings.bypass_mark;
-    mark != 0 && scene.ctx.mark() & mark != 0
-}
-
-/// Asks one stage after the other; the first that has a verdict ends it.
-#[inline(always)]
-fn before_tracking<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Option<Reason> {
-    let Work { packet, trace, .. } = work;
-    let marked = bears_mark(scene);
-    if marked && matches!(scene.direction, Direction::Ingress) {
-        // Only this hook says who may skip the rules of the next one.
-        let mark = scene.ctx.mark() & !scene.settings.bypass_mark;
-        scene.ctx.set_mark(mark);
-    }
-    if packet.fragment == Fragment::Later {
-        let (reason, untracked) = fragment::later(scene, packet);
-        if untracked {
-            let_pass(scene);
-        }
-        return Some(reason);
-    }
-    if scene.has(FLAG_ND_EXEMPT) && essential::is_essential(packet, scene.direction) {
-        return Some(Reason::Essential);
-    }
-    if marked
-        && matches!(scene.direction, Direction::Egress)
-        && route::is_forwarded(scene, packet, trace)
-    {
-        return Some(Reason::Bypass);
-    }
-    if scene.lists::<A>().untracked != 0
-        && let Answer::Verdict(reason) = untracked(scene, packet, trace)
-    {
-        if reason == Reason::Untracked && trace.route == Route::Forwarded {
-            let_pass(scene);
-        }
-        return Some(reason);
-    }
-    None
-}
-
-/// Marks a packet accepted untracked where it came in, so that it passes where it goes out (spec
-/// EV-080).
-#[inline(always)]
-fn let_pass(scene: &Scene<'_>) {
-    if matches!(scene.direction, Direction::Ingress) && scene.settings.bypass_mark != 0 {
-        scene
-            .ctx
-            .set_mark(scene.ctx.mark() | scene.settings.bypass_mark);
-    }
-}
-
-/// Asks the untracked rules, unless a failsafe is involved (spec EV-068, EV-069, EV-079).
-#[inline(always)]
-fn untracked<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, trace: &mut Trace) -> Answer {
-    let lists = scene.lists::<A>();
-    let forwarded = route::is_forwarded(scene, packet, trace);
-    if forwarded && matches!(scene.direction, Direction::Egress) {
-        return Answer::Continue;
-    }
-    if !forwarded && lists.exempt != 0 {
-        match classify(scene.slot, lists.exempt, packet, trace, 0) {
-            Answer::Continue => {}
-            Answer::Verdict(Reason::Internal) => return Answer::Verdict(Reason::Internal),
-            Answer::Verdict(_) => return Answer::Continue,
-        }
-    }
-    classify(scene.slot, lists.untracked, packet, trace, scene.bytes)
 }

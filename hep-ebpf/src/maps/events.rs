@@ -83,7 +83,10 @@ pub(crate) fn take_token(slot: u32, now_ns: u64, rate: u32, period_s: u32, burst
         let budget = unsafe { &mut *budget };
         let elapsed_ns = now_ns.saturating_sub(budget.refilled_ns).min(LONGEST_NS);
         let period_ns = SECOND_NS.wrapping_mul(u64::from(period_s)).max(SECOND_NS);
-        let fresh = elapsed_ns.wrapping_mul(u64::from(rate)) / period_ns;
+        let fresh = elapsed_ns
+            .wrapping_mul(u64::from(rate))
+            .checked_div(period_ns)
+            .unwrap_or(0);
         let mut tokens = u64::from(budget.tokens);
         if fresh > 0 {
             tokens = tokens.wrapping_add(fresh).min(u64::from(burst));

@@ -2,6 +2,7 @@
 //!
 //! Everything here has been checked field by field; what spans fields or resources is `validate`'s.
 
+mod address_bits;
 mod endpoint;
 mod felix;
 mod host;
@@ -15,13 +16,14 @@ mod scalar;
 mod snapshot;
 mod tier;
 
+pub use address_bits::AddressBits;
 pub use endpoint::{EndpointPort, HostEndpoint, InterfaceMatch};
 pub use felix::{
     AttachType, EndpointToHostAction, FailsafePort, FelixConfiguration, LogLevel, LogRate,
     ReversePath, TimeoutSetting, Timeouts,
 };
 pub use host::{Interface, LinkLayer};
-pub use members::{AddressBits, Bounds, Members, NetList, Nets};
+pub use members::{Bounds, Members, NetList, Nets};
 pub use metadata::{Metadata, Position};
 pub use network_set::GlobalNetworkSet;
 pub use policy::{Policy, PolicyKind, Stage, StagedAction};

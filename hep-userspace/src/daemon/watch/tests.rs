@@ -221,7 +221,7 @@ async fn files_that_come_and_go_without_rest_are_read_after_the_limit() {
 
 #[tokio::test]
 async fn a_file_that_takes_the_place_of_another_counts_at_once() {
-    let directory = Directory::new("replaced");
+    let directory = Directory::new("overwritten");
     directory.write("a.yaml", A);
     let mut watch = DirectoryWatch::new(&directory.0);
     assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
