@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::super::{
     DaemonError, Options,
-    control::{self, Answer, Request},
+    control::{self, Answer, AskError, Request},
     state::{StateDirectory, StateError},
 };
 
@@ -27,7 +27,11 @@ pub(super) async fn open(options: &Options) -> Result<StateDirectory, DaemonErro
     let socket = options.socket.clone();
     let asked =
         tokio::task::spawn_blocking(move || control::command(&socket, &Request::HandOver)).await;
-    if !matches!(asked, Ok(Ok(Answer::Done(_)))) {
+    // One that nobody can ask is about to end, or does one thing only.
+    if !matches!(
+        asked,
+        Ok(Ok(Answer::Done(_)) | Err(AskError::NotRunning(_)))
+    ) {
         return Err(busy.into());
     }
     let limit = Instant::now() + LIMIT;
