@@ -1,9 +1,9 @@
 //! `hep boot`.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 
-use super::{Exit, Instance, order};
+use super::{Exit, Instance, order, runtime};
 use crate::daemon;
 
 /// Enforce the policy that was in force last, until the daemon takes over
@@ -27,11 +27,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     };
     options.policy_dir = None;
     daemon::start_logging();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
+    let runtime = runtime::of_daemon()?;
     runtime.block_on(daemon::run(options))?;
     Ok(Exit::Ok)
 }

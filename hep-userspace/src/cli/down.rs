@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{
     Exit, Format, Instance,
     output::{print, print_json},
+    runtime,
 };
 use crate::{
     daemon::{self, NetworkWatch, control},
@@ -40,10 +41,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         );
         return Ok(Exit::Refused);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
+    let runtime = runtime::of_command()?;
     let (detached, programs) = runtime.block_on(detach(instance))?;
     match datapath::remove(&instance.bpffs) {
         Ok(()) => {}

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, thread};
 
 use anyhow::Result;
 
+use super::runtime;
 use crate::{daemon::NetworkWatch, model::Interface, validate::Node};
 
 /// The kernel's host name as Calico takes it for the node's name: trimmed and in lower case (RS-028).
@@ -18,9 +19,7 @@ pub(super) fn host_name() -> String {
 ///
 /// If netlink refuses.
 pub(super) fn interfaces() -> Result<Vec<Interface>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime::of_command()?;
     let network = runtime.block_on(async { NetworkWatch::open()?.read().await })?;
     Ok(network.interfaces)
 }

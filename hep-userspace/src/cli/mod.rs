@@ -17,6 +17,7 @@ mod panic;
 mod resume;
 mod rollback;
 mod run;
+mod runtime;
 mod selector;
 mod show;
 mod status;

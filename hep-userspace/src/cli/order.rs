@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{
     Exit, Format, Instance,
     output::{print, print_json},
+    runtime,
 };
 use crate::daemon::{
     self, Options,
@@ -85,10 +86,7 @@ pub(super) fn without_daemon(instance: &Instance, request: Request) -> Result<Op
     let Some(options) = last_options(instance)? else {
         return Ok(None);
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
+    let runtime = runtime::of_command()?;
     Ok(Some(runtime.block_on(daemon::obey_once(options, request))?))
 }
 

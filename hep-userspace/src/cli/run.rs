@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
-use super::{Exit, Format, Instance, auto::AutoHostEndpoint, host, output::print_json};
+use super::{Exit, Format, Instance, auto::AutoHostEndpoint, host, output::print_json, runtime};
 use crate::daemon::{self, DaemonError, EnforceError, Options, metrics::Address};
 
 /// Enforce a policy directory until stopped
@@ -122,11 +122,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         metrics: arguments.metrics_listen.clone(),
     };
     daemon::start_logging();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
+    let runtime = runtime::of_daemon()?;
     match runtime.block_on(daemon::run(options)) {
         Ok(()) => Ok(Exit::Ok),
         Err(DaemonError::Invalid(problems)) => {

@@ -18,7 +18,7 @@ use tokio::{
 use super::{
     Exit, Format, Instance, order,
     output::{print, print_json},
-    validate,
+    runtime, validate,
 };
 use crate::daemon::{
     control::{self, Answer, AskError, Done, Request},
@@ -90,10 +90,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     if !validate::is_valid(&policy_dir, &node, format)? {
         return Ok(Exit::Invalid);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
+    let runtime = runtime::of_command()?;
     let outcome = runtime.block_on(attend(arguments, policy_dir, format));
     // A thread that still reads the terminal is no reason to stay.
     runtime.shutdown_background();

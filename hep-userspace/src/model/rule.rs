@@ -103,3 +103,22 @@ pub struct Rule {
     /// Where the rule starts.
     pub position: Position,
 }
+
+impl Rule {
+    /// The rule that no file has and that matches everything.
+    #[must_use]
+    pub fn for_everything(action: Action) -> Self {
+        Self {
+            action,
+            ip_version: None,
+            protocol: None,
+            not_protocol: None,
+            icmp: None,
+            not_icmp: None,
+            source: EntityRule::default(),
+            destination: EntityRule::default(),
+            annotations: BTreeMap::new(),
+            position: Position::built_in(),
+        }
+    }
+}

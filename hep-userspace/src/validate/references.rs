@@ -14,7 +14,7 @@ use super::{
     simple::BUILT_IN_TIERS,
 };
 use crate::model::{
-    Action, DEFAULT_ALLOW_PROFILE, EntityRule, Metadata, Position, Profile, Rule, Snapshot, Tier,
+    Action, DEFAULT_ALLOW_PROFILE, Metadata, Position, Profile, Rule, Snapshot, Tier,
 };
 
 /// Reports names that are given twice, and names that nothing has.
@@ -84,20 +84,7 @@ pub(super) fn add_built_in(snapshot: &mut Snapshot) {
             });
         }
     }
-    let allow = || {
-        vec![Rule {
-            action: Action::Allow,
-            ip_version: None,
-            protocol: None,
-            not_protocol: None,
-            icmp: None,
-            not_icmp: None,
-            source: EntityRule::default(),
-            destination: EntityRule::default(),
-            annotations: BTreeMap::new(),
-            position: Position::built_in(),
-        }]
-    };
+    let allow = || vec![Rule::for_everything(Action::Allow)];
     snapshot.profiles.push(Profile {
         metadata: metadata(DEFAULT_ALLOW_PROFILE),
         ingress: allow(),

@@ -11,7 +11,7 @@ use proptest::{
 use super::{
     fixture::{
         At, ETH0, ETH1, EndpointExt, PolicyExt, endpoint, failsafe, ingress, interfaces, networks,
-        outcome, port_match, protocol_named, rule, selector, set, side, snapshot, tier,
+        outcome, port_match, protocol_named, selector, set, side, snapshot, tier,
     },
     walker::{self, Packet},
 };
@@ -167,7 +167,7 @@ fn some_rule() -> impl Strategy<Value = Rule> {
         )
             .prop_map(
                 move |(action, only, not_protocol, icmp, negated, source, destination)| {
-                    let mut made = rule(action);
+                    let mut made = Rule::for_everything(action);
                     made.ip_version = if protocol.is_some() || family.is_some() {
                         None
                     } else {

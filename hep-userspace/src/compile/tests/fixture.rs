@@ -164,35 +164,20 @@ pub(in crate::compile) fn tier(name: &str, order: f64, default_action: DefaultAc
     }
 }
 
-pub(in crate::compile) fn rule(action: Action) -> Rule {
-    Rule {
-        action,
-        ip_version: None,
-        protocol: None,
-        not_protocol: None,
-        icmp: None,
-        not_icmp: None,
-        source: EntityRule::default(),
-        destination: EntityRule::default(),
-        annotations: BTreeMap::new(),
-        position: Position::built_in(),
-    }
-}
-
 pub(in crate::compile) fn allow() -> Rule {
-    rule(Action::Allow)
+    Rule::for_everything(Action::Allow)
 }
 
 pub(in crate::compile) fn deny() -> Rule {
-    rule(Action::Deny)
+    Rule::for_everything(Action::Deny)
 }
 
 pub(in crate::compile) fn pass() -> Rule {
-    rule(Action::Pass)
+    Rule::for_everything(Action::Pass)
 }
 
 pub(in crate::compile) fn log() -> Rule {
-    rule(Action::Log)
+    Rule::for_everything(Action::Log)
 }
 
 pub(in crate::compile) fn port_match(text: &str) -> PortMatch {
