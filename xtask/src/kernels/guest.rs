@@ -237,12 +237,22 @@ impl Drop for Running {
 }
 
 /// A directory of this run's own, removed with everything in it.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new(path: PathBuf) -> Result<Self> {
+    /// Makes the directory.
+    ///
+    /// # Errors
+    ///
+    /// If the file system refuses.
+    pub(crate) fn new(path: PathBuf) -> Result<Self> {
         fs::create_dir_all(&path).with_context(|| format!("make {}", path.display()))?;
         Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use self::{
-    guest::End,
+    guest::{End, Scratch},
     kernel::{Kernel, Line},
     tally::Tally,
 };
@@ -24,29 +24,53 @@ use crate::{
     setup::{self, Environment},
 };
 
-/// How long the suites may take on one kernel: emulated, each load of the programs alone takes ten
-/// to twenty seconds, nearly all of it the verifier's.
-const LIMIT: Duration = Duration::from_secs(3600);
+/// How long the suites may take on one kernel: emulated, each load of the programs alone takes five
+/// to twenty seconds, nearly all of it the verifier's, and several times that while this machine is
+/// busy. It ends guests that hang; how much the verifier has to do is counted in instructions.
+const LIMIT: Duration = Duration::from_secs(4 * 3600);
 
-/// What runs in a guest: the suite, and the tests of it that do (their names hold one of these; no
-/// names, all tests).
+/// A suite that runs in a guest.
+struct Suite {
+    name: &'static str,
+    /// For the runner of its tests.
+    options: &'static str,
+    /// The tests that run: their names hold one of these; none, all tests.
+    chosen: &'static [&'static str],
+}
+
+/// What runs in a guest.
 ///
 /// Of the traffic, what shows attaching, deny and allow of local and forwarded packets, and what
 /// outlives the daemon; the rest depends on the kernel no more than that, and takes an hour there.
-const SUITES: [(&str, &[&str]); 4] = [
-    ("guest", &[]),
-    ("kernel", &[]),
-    ("verdict", &[]),
-    (
-        "traffic",
-        &[
+const SUITES: [Suite; 4] = [
+    Suite {
+        name: "guest",
+        // Its tests report figures.
+        options: "--nocapture --test-threads=1",
+        chosen: &[],
+    },
+    Suite {
+        name: "kernel",
+        options: "",
+        chosen: &[],
+    },
+    Suite {
+        name: "verdict",
+        // Tests that overlap share the programs; one after the other, each would load them.
+        options: "--test-threads=4",
+        chosen: &[],
+    },
+    Suite {
+        name: "traffic",
+        options: "",
+        chosen: &[
             "endpoints::",
             "failsafe::",
             "forwarding::",
             "adopts_it",
             "hep_down",
         ],
-    ),
+    },
 ];
 
 #[derive(clap::Args)]
@@ -78,7 +102,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .iter()
         .map(|line| Kernel::prepare(*line, &directory))
         .collect::<Result<Vec<_>>>()?;
-    let script = script(&environment, &arguments.only)?;
+    let suites = Scratch::new(directory.join(format!("suites-{}", std::process::id())))?;
+    let script = script(&environment, suites.path(), &arguments.only)?;
 
     let mut rows = Vec::new();
     let mut problems = Vec::new();
@@ -136,8 +161,9 @@ fn problem(tally: &Tally, end: &End) -> Option<String> {
     }
 }
 
-/// Builds the suites, and the script that runs them all and fails if one does.
-fn script(environment: &Environment, only: &[String]) -> Result<String> {
+/// Builds the suites, and the script that runs them all and fails if one does. `directory` keeps what
+/// was built, so that building on meanwhile takes nothing away from a guest.
+fn script(environment: &Environment, directory: &Path, only: &[String]) -> Result<String> {
     command::run(environment.cargo().args([
         "build",
         "--package",
@@ -146,20 +172,22 @@ fn script(environment: &Environment, only: &[String]) -> Result<String> {
         "hep",
     ]))?;
     let workspace = crate::workspace();
+    let keep = |binary: &Path| {
+        let kept = directory.join(binary.file_name().context("a binary has a name")?);
+        std::fs::hard_link(binary, &kept).with_context(|| format!("link {}", kept.display()))?;
+        anyhow::Ok(kept)
+    };
     let mut script = format!(
         "cd '{}'\nexport HEP_BIN='{}'\nfailed=0\n",
         workspace.join("tests").display(),
-        workspace.join("target/debug/hep").display()
+        keep(&workspace.join("target/debug/hep"))?.display()
     );
-    for (suite, chosen) in SUITES {
-        let binary = build(environment, suite)?;
-        write!(script, "echo '-- {suite}'\n'{}'", binary.display())?;
-        if suite == "guest" {
-            // Its tests report figures.
-            script.push_str(" --nocapture --test-threads=1");
-        }
+    for suite in SUITES {
+        let binary = keep(&build(environment, suite.name)?)?;
+        let (name, options) = (suite.name, suite.options);
+        write!(script, "echo '-- {name}'\n'{}' {options}", binary.display())?;
         let names: Vec<&str> = match only {
-            [] => chosen.to_vec(),
+            [] => suite.chosen.to_vec(),
             only => only.iter().map(String::as_str).collect(),
         };
         for name in names {
