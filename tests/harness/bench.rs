@@ -21,6 +21,7 @@ use hep_userspace::{
 
 use crate::{
     address::Net,
+    age,
     namespace::Entered,
     packet::Packet,
     policy::{NODE, documents},
@@ -282,6 +283,15 @@ impl Bench {
             .clear_flows()
             .and_then(|()| self.loaded.kernel.clear_fragments())
             .unwrap_or_else(|error| panic!("clear flows: {}", chain(&error)));
+    }
+
+    /// Has every flow that is remembered last seen so much earlier.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses.
+    pub fn age_flows(&mut self, by: Duration) {
+        age::age(self.loaded.kernel.program(Direction::Ingress), by);
     }
 
     /// The flows that are remembered.

@@ -4,6 +4,7 @@
 //! that tests run at once. It needs root: network namespaces, veth pairs, packet sockets and BPF.
 
 pub mod address;
+pub mod age;
 pub mod bench;
 pub mod daemon;
 pub mod differential;

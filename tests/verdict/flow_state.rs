@@ -177,8 +177,11 @@ fn other_icmp_queries_are_flows_like_echo() {
 fn flows_end_by_the_timer_of_their_protocol() {
     let rules = policy("some", "types: [Ingress], ingress: [{action: Allow}]");
     let mut bench = Bench::with(&[eth0()]);
-    for key in ["udpTimeout", "icmpTimeout", "genericTimeout"] {
-        let timeouts = felix(&format!("bpfConntrackTimeouts: {{{key}: 200ms}}"));
+    let timers = ["udpTimeout", "icmpTimeout", "genericTimeout"];
+    for key in timers {
+        let timers =
+            timers.map(|timer| format!("{timer}: {}", if timer == key { "20s" } else { "1h" }));
+        let timeouts = felix(&format!("bpfConntrackTimeouts: {{{}}}", timers.join(", ")));
         bench.apply(&[eth0(), rules.clone(), timeouts]);
         for net in Net::both() {
             let packets = [
@@ -205,7 +208,7 @@ fn flows_end_by_the_timer_of_their_protocol() {
                     (name, EGRESS, answer.clone(), KNOWN),
                 ]);
             }
-            std::thread::sleep(Duration::from_millis(400));
+            bench.age_flows(Duration::from_secs(30));
             for (name, _, answer) in packets {
                 let wanted = if name == key { DENY } else { KNOWN };
                 bench.continue_sequence(&[(name, EGRESS, answer, wanted)]);

@@ -19,6 +19,9 @@ fn web() -> String {
     )
 }
 
+/// Longer than the timers under test, shorter than all others.
+const LATER: Duration = Duration::from_secs(30);
+
 /// A segment from the client to the host's port 80.
 fn from_client(net: &Net, flags: u8) -> Packet {
     packet::tcp(net.client, net.host)
@@ -248,7 +251,7 @@ fn a_lone_ack_to_a_failsafe_port_is_picked_up() {
 /// outlives it.
 #[test]
 fn a_reset_is_passed_on_and_ends_a_silent_flow() {
-    let timeouts = felix("bpfConntrackTimeouts: {tcpResetSeen: 200ms}");
+    let timeouts = felix("bpfConntrackTimeouts: {tcpResetSeen: 20s}");
     let mut bench = Bench::with(&[eth0(), web(), timeouts]);
     for net in Net::both() {
         for (talks_on, wanted) in [(false, Reason::NoProfile), (true, KNOWN)] {
@@ -258,7 +261,7 @@ fn a_reset_is_passed_on_and_ends_a_silent_flow() {
                 rows.push(("talks on", EGRESS, from_host(&net, ACK), KNOWN));
             }
             bench.expect_sequence(&rows);
-            std::thread::sleep(Duration::from_millis(400));
+            bench.age_flows(LATER);
             bench.continue_sequence(&[(
                 "after the time of a reset",
                 EGRESS,
@@ -272,7 +275,17 @@ fn a_reset_is_passed_on_and_ends_a_silent_flow() {
 /// EV-154, EV-155: each state has its timer, checked at look-up.
 #[test]
 fn flows_expire_at_look_up_by_the_timer_of_their_state() {
-    let short = |key: &str| felix(&format!("bpfConntrackTimeouts: {{{key}: 200ms}}"));
+    let short = |key: &str| {
+        let timers = [
+            "tcpSynSent",
+            "tcpEstablished",
+            "tcpFinsSeen",
+            "tcpResetSeen",
+        ];
+        let timers =
+            timers.map(|timer| format!("{timer}: {}", if timer == key { "20s" } else { "1h" }));
+        felix(&format!("bpfConntrackTimeouts: {{{}}}", timers.join(", ")))
+    };
     let mut bench = Bench::with(&[eth0()]);
     for (key, flags, alive) in [
         ("tcpSynSent", &[][..], false),
@@ -289,7 +302,7 @@ fn flows_expire_at_look_up_by_the_timer_of_their_state() {
                 rows.push(("more", INGRESS, from_client(&net, *flag), KNOWN));
             }
             bench.expect_sequence(&rows);
-            std::thread::sleep(Duration::from_millis(400));
+            bench.age_flows(LATER);
             let (flags, expired) = if flags.is_empty() {
                 (SYN | ACK, Reason::InvalidTcp)
             } else {
@@ -307,7 +320,7 @@ fn flows_expire_at_look_up_by_the_timer_of_their_state() {
             ("FIN", EGRESS, from_host(&net, FIN | ACK), KNOWN),
         ]);
         bench.expect_sequence(&rows);
-        std::thread::sleep(Duration::from_millis(400));
+        bench.age_flows(LATER);
         bench.continue_sequence(&[("closed", EGRESS, from_host(&net, ACK), Reason::NoProfile)]);
     }
 }
