@@ -25,8 +25,11 @@ use crate::{
     policy::{Directory, NODE},
 };
 
-/// How long a generation may take to come into force in a debug build on a busy machine.
-const LOAD_LIMIT: Duration = Duration::from_secs(60);
+/// How long a generation may take to come into force in a debug build on a busy machine, which may
+/// itself be emulated. It tells hanging from loading, and claims nothing.
+const LOAD_LIMIT: Duration = Duration::from_secs(300);
+/// As [`LOAD_LIMIT`], for the end of the daemon.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// Where the kernel's BPF file system belongs.
 const BPFFS: &str = "/sys/fs/bpf";
 
@@ -341,7 +344,7 @@ impl Daemon {
             return;
         };
         if kill(process, signal).is_ok() {
-            let ended = eventually(Duration::from_secs(10), || {
+            let ended = eventually(STOP_LIMIT, || {
                 child.try_wait().is_ok_and(|status| status.is_some())
             });
             if !ended {

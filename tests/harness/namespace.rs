@@ -22,7 +22,7 @@ const PREFIX: &str = "heptest-";
 const HANDLES: &str = "/run/netns";
 
 /// How long an address may stay taken.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A network namespace, removed with everything in it when its last handle is dropped.
 #[derive(Clone, Debug)]

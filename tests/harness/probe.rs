@@ -15,10 +15,10 @@ use std::{
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use crate::{namespace::once_free, packet, site::Site};
+use crate::{eventually, namespace::once_free, packet, site::Site};
 
-/// How long something that should get through may take.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How long something that should get through may take, on a machine that may be busy or emulated.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How long something that should not get through is waited for.
 pub const SILENCE: Duration = Duration::from_millis(300);
 /// How often a waiting server looks whether it is still needed.
@@ -217,11 +217,15 @@ impl Site {
                         } else {
                             SILENCE
                         };
-                        self.owner(probe.from.ip()).run(|| {
+                        let answered = self.owner(probe.from.ip()).run(|| {
                             probe
                                 .ask(limit)
                                 .unwrap_or_else(|error| panic!("{}: {error}", probe.label()))
-                        })
+                        });
+                        if *wanted == Heard::Request {
+                            eventually(PATIENCE, || servers.saw(probe));
+                        }
+                        answered
                     })
                 })
                 .collect();
@@ -325,7 +329,7 @@ impl Servers {
             while !self.done.load(Ordering::Relaxed) {
                 match listener.accept() {
                     Ok((stream, _)) => {
-                        scope.spawn(move || echo(stream));
+                        scope.spawn(|| self.echo(stream));
                     }
                     Err(_) => thread::sleep(Duration::from_millis(2)),
                 }
@@ -348,6 +352,25 @@ impl Servers {
         }
     }
 
+    /// Sends everything back until the other end closes, or nobody asks any more.
+    fn echo(&self, mut stream: TcpStream) {
+        if stream.set_nonblocking(false).is_err() || stream.set_read_timeout(Some(TICK)).is_err() {
+            return;
+        }
+        let mut buffer = vec![0; 65_536];
+        loop {
+            match stream.read(&mut buffer) {
+                Ok(length @ 1..) if stream.write_all(&buffer[..length]).is_ok() => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if self.done.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
     /// Whether the request of this probe arrived.
     fn saw(&self, probe: &Probe) -> bool {
         let seen = self.seen.lock().expect("servers do not panic");
@@ -357,20 +380,6 @@ impl Servers {
                 && from.ip() == probe.from.ip()
                 && (probe.from.port() == 0 || from.port() == probe.from.port())
         })
-    }
-}
-
-/// Sends everything back until the other end closes.
-fn echo(mut stream: TcpStream) {
-    let patience = Some(Duration::from_secs(1));
-    if stream.set_nonblocking(false).is_err() || stream.set_read_timeout(patience).is_err() {
-        return;
-    }
-    let mut buffer = vec![0; 65_536];
-    while let Ok(length @ 1..) = stream.read(&mut buffer) {
-        if stream.write_all(&buffer[..length]).is_err() {
-            return;
-        }
     }
 }
 
