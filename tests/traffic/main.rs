@@ -16,6 +16,7 @@ mod failsafe;
 mod figures;
 mod forwarding;
 mod ground;
+mod interfaces;
 mod large;
 mod matching;
 mod monitor;

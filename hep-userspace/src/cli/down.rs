@@ -21,6 +21,8 @@ use crate::{
 
 /// How long the kernel may take to let go of what nothing refers to any more.
 const UNLOAD_LIMIT: Duration = Duration::from_secs(5);
+/// And for each interface, where it may not hurry.
+const DETACH_LIMIT: Duration = Duration::from_millis(100);
 
 /// Take everything of hep off this host
 ///
@@ -42,7 +44,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         return Ok(Exit::Refused);
     }
     let runtime = runtime::of_command()?;
-    let (detached, programs) = runtime.block_on(detach(instance))?;
+    let detached = runtime.block_on(detach(instance))?;
     match datapath::remove(&instance.bpffs) {
         Ok(()) => {}
         Err(error @ KernelError::Busy(_)) => {
@@ -50,9 +52,6 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
             return Ok(Exit::Refused);
         }
         Err(error) => return Err(error.into()),
-    }
-    if !wait_until_unloaded(&programs, UNLOAD_LIMIT) {
-        eprintln!("hep: programs {programs:?} are still loaded; something else holds them");
     }
     daemon::remove_state(&instance.state_dir).context("state directory")?;
     match std::fs::remove_file(&instance.socket) {
@@ -70,8 +69,8 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Takes the programs off all interfaces; returns how many had any, and the programs' numbers.
-async fn detach(instance: &Instance) -> Result<(usize, BTreeSet<u32>)> {
+/// Takes the programs off all interfaces, and waits until they are; returns how many had any.
+async fn detach(instance: &Instance) -> Result<usize> {
     let watch = NetworkWatch::open()?;
     let network = watch.read().await?;
     let names = network
@@ -81,10 +80,16 @@ async fn detach(instance: &Instance) -> Result<(usize, BTreeSet<u32>)> {
         .collect();
     let mut detached = 0;
     let mut programs = BTreeSet::new();
+    let mut hurries = Vec::new();
     for directory in datapath::all_links_directories(&instance.bpffs)? {
         let attachments = Attachments::new(directory, watch.handle());
         programs.extend(attachments.programs()?);
+        hurries.extend(attachments.hurry_detaching()?);
         detached += attachments.detach_others(&BTreeSet::new(), &names).await?;
     }
-    Ok((detached, programs))
+    let limit = UNLOAD_LIMIT + DETACH_LIMIT * u32::try_from(detached).unwrap_or(u32::MAX);
+    if !wait_until_unloaded(&programs, limit) {
+        eprintln!("hep: programs {programs:?} are still loaded; something else holds them");
+    }
+    Ok(detached)
 }

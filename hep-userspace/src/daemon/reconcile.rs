@@ -17,7 +17,7 @@ use crate::{
         self, Kernel, KernelError, LoadOptions, SeedFlow,
         attach::{AttachError, Attachments, Target},
     },
-    model::Snapshot,
+    model::{AttachType, Snapshot},
     validate::{self, Problem},
 };
 
@@ -277,16 +277,18 @@ impl Reconciler {
                 self.attachments.take_over(&links)?;
             }
         }
-        let mut wanted = BTreeSet::new();
+        let interfaces = &generation.description.interfaces;
+        let wanted = interfaces.iter().map(|policed| policed.ifindex).collect();
+        let attach_type = snapshot.felix.attach_type;
+        let _hurry = self.attachments.hurry_attaching(&wanted, attach_type);
         let mut attached = 0;
         let mut first_error = None;
-        for interface in &generation.description.interfaces {
-            wanted.insert(interface.ifindex);
+        for interface in interfaces {
             let target = Target {
                 ifindex: interface.ifindex,
                 name: Arc::from(interface.name.as_str()),
             };
-            match attach_both(kernel, &mut self.attachments, &target, snapshot).await {
+            match attach_both(kernel, &mut self.attachments, &target, attach_type).await {
                 Ok(is_changed) => attached += usize::from(is_changed),
                 // One interface that cannot be attached is no reason to leave the others open.
                 Err(error) => first_error = first_error.or(Some(error)),
@@ -308,13 +310,13 @@ async fn attach_both(
     kernel: &mut Kernel,
     attachments: &mut Attachments,
     target: &Target,
-    snapshot: &Snapshot,
+    attach_type: AttachType,
 ) -> Result<bool, EnforceError> {
     let mut is_changed = false;
     for direction in [Direction::Ingress, Direction::Egress] {
         let program = kernel.program(direction);
         is_changed |= attachments
-            .attach(program, direction, target, snapshot.felix.attach_type)
+            .attach(program, direction, target, attach_type)
             .await?;
     }
     Ok(is_changed)

@@ -7,6 +7,7 @@
 //! | `7-ingress`, `7-egress` | the TCX links of interface 7 |
 //! | `7-ingress-filter`, `7-egress-filter` | directories: it has our clsact filters |
 //! | `7-clsact` | a directory: its clsact qdisc was made by us |
+//! | `rcu-expedited` | a directory: the kernel's switch of that name was set by us |
 //!
 //! Our programs run before those of others that are there when we come; what we accept goes on to
 //! them (spec EV-003).
@@ -23,6 +24,7 @@ use aya::programs::{ProgramError, SchedClassifier, TcAttachType, links::LinkErro
 use hep_common::Direction;
 use serde::Serialize;
 
+pub use super::hurry::Hurry;
 use super::{
     clsact,
     links::{self, Attached},
@@ -31,6 +33,9 @@ use crate::model::AttachType;
 
 /// Both directions.
 const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
+
+/// The record of [`Hurry`].
+const HURRY_RECORD: &str = "rcu-expedited";
 
 /// An interface to attach to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -203,6 +208,38 @@ impl Attachments {
             }
         }
         Ok(())
+    }
+
+    /// Has the kernel hurry while the links that these interfaces lack are made, if that is worth it,
+    /// and puts back what a process left that was killed meanwhile.
+    pub fn hurry_attaching(
+        &self,
+        wanted: &BTreeSet<u32>,
+        attach_type: AttachType,
+    ) -> Option<Hurry> {
+        let is_linked = |ifindex: u32| {
+            let mut directions = DIRECTIONS.iter();
+            directions.all(|&direction| link_record(&self.directory, ifindex, direction).exists())
+        };
+        let links = match attach_type {
+            AttachType::Tcx if self.has_tcx => wanted
+                .iter()
+                .filter(|&&ifindex| !is_linked(ifindex))
+                .count(),
+            AttachType::Tcx | AttachType::Tc => 0,
+        };
+        Hurry::begin(self.directory.join(HURRY_RECORD), links)
+    }
+
+    /// As [`Self::hurry_attaching`], while everything is detached. The kernel removes a link a moment
+    /// after its pin is gone: see [`wait_until_unloaded`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::recorded`].
+    pub fn hurry_detaching(&self) -> Result<Option<Hurry>, AttachError> {
+        let interfaces = self.recorded()?.len();
+        Ok(Hurry::begin(self.directory.join(HURRY_RECORD), interfaces))
     }
 
     /// Puts a program on one side of an interface, or the current program in place of an earlier

@@ -118,7 +118,8 @@ pub(super) fn remove_record(record: &Path) -> Result<(), AttachError> {
     }
 }
 
-fn make_record(record: &Path) -> Result<(), AttachError> {
+/// Makes a record.
+pub(super) fn make_record(record: &Path) -> Result<(), AttachError> {
     match fs::create_dir(record) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(AttachError::Directory {
             path: record.to_path_buf(),

@@ -1,0 +1,102 @@
+//! Many interfaces at once.
+
+use std::{fmt::Write as _, fs, time::Duration};
+
+use hep_tests::{
+    daemon::Daemon,
+    eventually,
+    namespace::Namespace,
+    policy::{endpoint, policy},
+};
+
+/// Enough that waiting for all CPUs after each link would take many seconds.
+const COUNT: usize = 200;
+/// The kernel's switch that the daemon sets meanwhile.
+const SWITCH: &str = "/sys/kernel/rcu_expedited";
+/// How long whatever was set may take to be put back.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the switch says; nothing where the kernel has none.
+fn switch() -> String {
+    let text = fs::read_to_string(SWITCH).unwrap_or_default();
+    text.trim().to_owned()
+}
+
+#[track_caller]
+fn switch_becomes(value: &str, when: &str) {
+    let is_back = eventually(PATIENCE, || switch() == value);
+    assert!(is_back, "{when}: {SWITCH} is {}", switch());
+}
+
+/// Has the switch as it was found, on drop.
+struct Found(String);
+
+impl Drop for Found {
+    fn drop(&mut self) {
+        drop(fs::write(SWITCH, &self.0));
+    }
+}
+
+/// A host with so many interfaces, and where they lead.
+fn host() -> (Namespace, Namespace) {
+    let (host, far) = (Namespace::new("many"), Namespace::new("far"));
+    let mut links = String::new();
+    for number in 0..COUNT {
+        writeln!(
+            links,
+            "link add d{number} type veth peer name d{number} netns {}",
+            far.name()
+        )
+        .expect("a string takes everything");
+    }
+    host.ip(&links);
+    (host, far)
+}
+
+/// Interfaces whose sides both have their programs.
+fn attached(daemon: &Daemon) -> usize {
+    let status = daemon.status();
+    let interfaces = status["interfaces"].as_array().expect("a list");
+    let has_both = |hooks: &serde_json::Value| {
+        ["ingress", "egress"].iter().all(|side| {
+            let hook = hooks[side].as_str();
+            hook.is_some_and(|hook| hook != "missing")
+        })
+    };
+    interfaces
+        .iter()
+        .filter(|interface| has_both(&interface["hooks"]))
+        .count()
+}
+
+/// Both sides of 200 interfaces under one `*` (EV-012) get their programs, and lose them by `hep
+/// down`; how the kernel waits is as it was before, also after a daemon that was killed meanwhile.
+#[test]
+fn two_hundred_interfaces_are_attached_and_the_kernel_is_left_as_it_was() {
+    let found = Found(switch());
+    let (host, _far) = host();
+    let resources = [
+        endpoint("all", "interfaceName: '*'"),
+        policy("all", "types: [Ingress], ingress: [{action: Allow}]"),
+    ];
+    let mut daemon = Daemon::start(&host, &resources);
+    assert_eq!(attached(&daemon), COUNT);
+    switch_becomes(&found.0, "attached");
+
+    daemon.crash();
+    let links = daemon.bpffs().join(format!("v{}", hep_common::ABI_VERSION));
+    fs::create_dir(links.join("links/rcu-expedited")).expect("a record can be left");
+    let is_writable = fs::write(SWITCH, "1").is_ok();
+    let put_back = if is_writable { "0" } else { &found.0 };
+    daemon.spawn();
+    daemon.wait_for(1);
+    switch_becomes(put_back, "started again");
+    assert_eq!(attached(&daemon), COUNT);
+
+    daemon.stop();
+    let said = daemon.down().exits(0);
+    assert_eq!(said.stderr, "");
+    let text = format!("{COUNT} interfaces are no longer policed");
+    assert_eq!(said.stdout.trim(), text);
+    switch_becomes(put_back, "taken down");
+}
