@@ -243,6 +243,10 @@ impl State {
 /// outlives the RST (spec EV-156).
 pub const RESET_GRACE_NS: u64 = 120_000_000_000;
 
+/// Packets of the end that answers after which a flow without handshake counts as established, though
+/// its opener was heard only once.
+pub const MOST_UNHEARD_ANSWERS: u32 = 8;
+
 impl Conn {
     /// Derives the state from the protocol and what both ends have sent.
     #[must_use]
@@ -289,6 +293,25 @@ impl Conn {
                 protocol::ICMP | protocol::ICMPV6 => timeouts.icmp_ns,
                 _ => timeouts.generic_ns,
             },
+        }
+    }
+
+    /// Whether the flow, of which `sender` (0 is `a`) has just spoken, belongs among the established
+    /// ones (spec EV-159): TCP when the handshake is complete, others when the opener speaks on after
+    /// an answer. An answer alone is not enough, or a flood from spoofed addresses would push out
+    /// established flows wherever a server answers it.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_established(&self, sender: usize) -> bool {
+        match self.state() {
+            State::SynSent | State::New => false,
+            State::Established | State::FinWait | State::Closed | State::Reset => true,
+            State::Replied => {
+                let is_from_opener = (sender == 0) == (self.flags & FLAG_OPENED_BY_A != 0);
+                let [a, b] = self.packets;
+                let spoken = if sender == 0 { a } else { b };
+                is_from_opener || spoken > MOST_UNHEARD_ANSWERS
+            }
         }
     }
 

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use hep_common::{conntrack::HALF_OPEN_FLOWS, counter::Reason};
+use hep_common::{
+    conntrack::{HALF_OPEN_FLOWS, MOST_UNHEARD_ANSWERS},
+    counter::Reason,
+};
 use hep_tests::{
     address::Net,
     bench::{Bench, EGRESS, FORWARD_IN, Hook, INGRESS, INSIDE_INGRESS},
     packet::{self, ACK, SYN},
     policy::{eth0, felix, policy},
 };
+use hep_userspace::datapath::Home;
 
 const KNOWN: Reason = Reason::Established;
 const ALLOW: Reason = Reason::PolicyAllow;
@@ -217,8 +221,7 @@ fn flows_end_by_the_timer_of_their_protocol() {
     }
 }
 
-/// An entry counts the packets and bytes of both ends, and moves to the established flows when both
-/// have spoken.
+/// An entry counts the packets and bytes of both ends.
 #[test]
 fn entries_count_what_both_ends_send() {
     let mut bench = bench("{action: Allow}");
@@ -243,6 +246,47 @@ fn entries_count_what_both_ends_send() {
         let sent = [2 * lengths[0], lengths[1]].map(|sum| u64::try_from(sum).expect("fits"));
         assert_eq!(bytes, sent);
         assert_eq!(flow.state.name(), "replied");
+    }
+}
+
+/// EV-159: a flow without handshake is established when its opener speaks on after an answer, or goes
+/// on being answered; a server that answers spoofed addresses establishes none.
+#[test]
+fn an_answer_alone_establishes_no_flow() {
+    let mut bench = bench("{action: Allow}");
+    for net in Net::both() {
+        let udp = packet::udp(net.client, net.host).dport(53);
+        let ping = packet::echo_request(net.client, net.host, 9);
+        let pong = packet::echo_reply(net.host, net.client, 9);
+        for (what, request, answer) in [("UDP", udp.clone(), udp.reversed()), ("ICMP", ping, pong)]
+        {
+            let home = |bench: &Bench| {
+                bench
+                    .flows()
+                    .iter()
+                    .map(|flow| flow.home)
+                    .collect::<Vec<_>>()
+            };
+            let most = usize::try_from(MOST_UNHEARD_ANSWERS).expect("fits");
+            bench.expect_sequence(&[("request", INGRESS, request.clone(), ALLOW)]);
+            bench.continue_sequence(&vec![("answer", EGRESS, answer.clone(), KNOWN); most]);
+            assert_eq!(home(&bench), [Home::HalfOpen], "{what}, answers");
+            bench.continue_sequence(&[("answer", EGRESS, answer.clone(), KNOWN)]);
+            assert_eq!(home(&bench), [Home::Established], "{what}, one more");
+
+            bench.expect_sequence(&[
+                ("request", INGRESS, request.clone(), ALLOW),
+                ("request", INGRESS, request.clone(), KNOWN),
+                ("answer", EGRESS, answer, KNOWN),
+            ]);
+            assert_eq!(home(&bench), [Home::HalfOpen], "{what}, an answer");
+            bench.continue_sequence(&[("request", INGRESS, request, KNOWN)]);
+            assert_eq!(
+                home(&bench),
+                [Home::Established],
+                "{what}, a request after it"
+            );
+        }
     }
 }
 

@@ -1,9 +1,7 @@
 //! A packet of a known flow.
 
 use hep_common::{
-    conntrack::{
-        ANY_INTERFACE, Approval, Conn, FLAG_BLOCKED, JUDGED_FORWARD, RESET_GRACE_NS, State, leg,
-    },
+    conntrack::{ANY_INTERFACE, Approval, Conn, FLAG_BLOCKED, JUDGED_FORWARD, RESET_GRACE_NS, leg},
     counter::{Note, Reason},
     protocol,
     settings::FLAG_ALLOW_INVALID,
@@ -193,23 +191,19 @@ fn advance<A: Address>(
     flow.touch(sender, scene.now_ns, u64::from(scene.bytes));
     if home == Home::Half && a & b & leg::SEEN != 0 {
         *to_insert = flow.copied();
-        promote::<A>(scene, key, to_insert);
+        if to_insert.is_established(sender) {
+            promote::<A>(scene, key, to_insert);
+        }
     }
 }
 
-/// Moves a flow among the established ones, unless it is a TCP connection whose handshake is not
-/// complete: a flood of SYNs that are answered must not get there.
+/// Moves a flow among the established ones.
 #[inline(always)]
 fn promote<A: Address>(scene: &Scene<'_>, key: &A::Key, conn: &Conn) {
-    match conn.state() {
-        State::SynSent | State::New => {}
-        State::Established | State::FinWait | State::Closed | State::Reset | State::Replied => {
-            if A::insert_established(key, conn) {
-                A::remove_half(key);
-            } else {
-                scene.note(Note::FlowNotStored);
-            }
-        }
+    if A::insert_established(key, conn) {
+        A::remove_half(key);
+    } else {
+        scene.note(Note::FlowNotStored);
     }
 }
 
