@@ -22,7 +22,7 @@ const PORT: u16 = 7000;
 /// The port of the connections: that of the flood has a full queue.
 const CONNECTIONS_PORT: u16 = 7001;
 /// A connection that is silent for so long is broken.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How much of what.
 #[derive(Clone, Debug, clap::Args)]
@@ -33,6 +33,9 @@ pub(crate) struct Plan {
     /// UDP flows of one packet each
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000)]
     datagrams: u64,
+    /// UDP flows of one packet each that a server answers
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000)]
+    answered: u64,
     /// Established connections that are idle meanwhile
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     connections: usize,
@@ -47,6 +50,7 @@ impl Plan {
         Self {
             syns: 100_000,
             datagrams: 100_000,
+            answered: 50_000,
             connections: 100,
             room: 10,
         }
@@ -56,6 +60,7 @@ impl Plan {
 /// Runs the soak.
 pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
     floods(plan, figures);
+    answered(plan, figures);
     full_tables(plan, figures);
 }
 
@@ -79,7 +84,7 @@ fn floods(plan: &Plan, figures: &mut Figures) {
     let site = Site::new();
     site.pin_neighbours();
     let daemon = Daemon::start(&site.host, &allow());
-    let mut connections = connect(&site, plan.connections);
+    let connections = connect(&site, plan.connections);
     // The flooded port has a server, which answers each SYN.
     let _servers = Net::both().map(|net| listen(&site, net.host, PORT));
 
@@ -92,21 +97,20 @@ fn floods(plan: &Plan, figures: &mut Figures) {
     figures.tell("SYNs a second", rate);
     figures.exactly(
         "connections that pass data after the SYNs",
-        alive(&mut connections),
+        alive(&connections),
         plan.connections,
     );
 
-    let sinks = Net::both().map(|net| {
-        site.host
-            .run(|| streams::socket(net.host, PORT))
-            .unwrap_or_else(|error| panic!("receive at {}: {error}", net.host))
-    });
-    let datagrams = Net::both().map(|net| {
-        let datagram = packet::udp(stranger(&net), net.host).dport(PORT);
-        Flood::of(&site, &datagram, 6)
-    });
+    let sinks = sinks(&site);
     let dropped_before = queues::dropped(&site);
-    let (received, rate) = send_to(datagrams, &sinks, plan.datagrams);
+    let mut received = 0;
+    let rate = send_and(datagrams(&site), plan.datagrams, || {
+        for sink in &sinks {
+            while sink.recv(&mut [0; 16]).is_ok() {
+                received += 1;
+            }
+        }
+    });
     figures.tell("UDP flows of one packet", plan.datagrams);
     figures.tell("UDP packets a second", rate);
     let dropped = queues::dropped(&site) - dropped_before;
@@ -118,10 +122,47 @@ fn floods(plan: &Plan, figures: &mut Figures) {
     );
     figures.exactly(
         "connections that pass data after the UDP flows",
-        alive(&mut connections),
+        alive(&connections),
         plan.connections,
     );
     figures.tell("flows not stored, counted", not_stored(&daemon));
+}
+
+/// A server that answers whoever seems to ask makes nobody's flow an established one. The tables have
+/// room for the connections, and for a fraction of those that ask.
+fn answered(plan: &Plan, figures: &mut Figures) {
+    let site = Site::new();
+    site.pin_neighbours();
+    let mut resources = allow().to_vec();
+    let room = 8 * plan.connections;
+    resources.push(felix(&format!("bpfMapSizeConntrack: {room}")));
+    let _daemon = Daemon::start(&site.host, &resources);
+    let connections = connect(&site, plan.connections);
+    let sinks = sinks(&site);
+    let mut answers = 0;
+    let rate = send_and(datagrams(&site), plan.answered, || {
+        let mut request = [0; 16];
+        for sink in &sinks {
+            while let Ok((length, from)) = sink.recv_from(&mut request) {
+                answers += u64::from(sink.send_to(&request[..length], from).is_ok());
+            }
+        }
+    });
+    figures.tell("answered UDP flows", plan.answered);
+    figures.tell("answered UDP flows: flows that fit into each table", room);
+    figures.tell("answered UDP flows a second", rate);
+    figures.at_least(
+        "answers that went out",
+        answers,
+        u64::try_from(10 * room)
+            .expect("fits")
+            .min(plan.answered / 2),
+    );
+    figures.exactly(
+        "connections that pass data after the answered UDP flows",
+        alive(&connections),
+        plan.connections,
+    );
 }
 
 /// More connections than fit into the tables.
@@ -131,17 +172,34 @@ fn full_tables(plan: &Plan, figures: &mut Figures) {
     let mut resources = allow().to_vec();
     resources.push(felix(&format!("bpfMapSizeConntrack: {}", plan.room)));
     let daemon = Daemon::start(&site.host, &resources);
-    let mut connections = connect(&site, plan.connections);
+    let connections = connect(&site, plan.connections);
     figures.tell("full tables: flows that fit into each", plan.room);
     figures.exactly(
         "full tables: connections that pass data",
-        alive(&mut connections),
+        served(&connections),
         plan.connections,
     );
     figures.tell(
         "full tables: flows not stored, counted",
         not_stored(&daemon),
     );
+}
+
+/// Sockets of the host for the datagrams.
+fn sinks(site: &Site) -> [UdpSocket; 2] {
+    Net::both().map(|net| {
+        site.host
+            .run(|| streams::socket(net.host, PORT))
+            .unwrap_or_else(|error| panic!("receive at {}: {error}", net.host))
+    })
+}
+
+/// Datagrams of strangers.
+fn datagrams(site: &Site) -> [Flood; 2] {
+    Net::both().map(|net| {
+        let datagram = packet::udp(stranger(&net), net.host).dport(PORT);
+        Flood::of(site, &datagram, 6)
+    })
 }
 
 /// An address of a network where nobody answers.
@@ -173,9 +231,6 @@ fn connect(site: &Site, count: usize) -> Vec<(TcpStream, TcpStream)> {
             let (server, _) = listener.accept().expect("the connection is established");
             for stream in [&client, &server] {
                 stream.set_nodelay(true).expect("set no delay");
-                stream
-                    .set_read_timeout(Some(PATIENCE))
-                    .expect("set a timeout");
             }
             (client, server)
         })
@@ -189,19 +244,39 @@ fn listen(site: &Site, address: IpAddr, port: u16) -> TcpListener {
         .unwrap_or_else(|error| panic!("listen at {address}: {error}"))
 }
 
-/// How many connections carry a byte to and fro.
-fn alive(connections: &mut [(TcpStream, TcpStream)]) -> usize {
+/// How many connections carry a byte to and fro. The host speaks first, which policy lets it do only
+/// where the flow is known.
+fn alive(connections: &[(TcpStream, TcpStream)]) -> usize {
+    let deadline = Instant::now() + PATIENCE;
+    // All together have so much time, so that broken ones do not wait one after the other.
+    let hears = |mut stream: &TcpStream| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = left.max(Duration::from_millis(1));
+        stream.set_read_timeout(Some(left)).is_ok() && stream.read_exact(&mut [0]).is_ok()
+    };
+    let says = |mut stream: &TcpStream| stream.write_all(b"h").is_ok();
+    let mut alive: Vec<_> = connections.iter().collect();
+    alive.retain(|(_, server)| says(server));
+    alive.retain(|(client, _)| hears(client));
+    alive.retain(|(client, _)| says(client));
+    alive.retain(|(_, server)| hears(server));
+    alive.len()
+}
+
+/// How many connections carry a byte to the host and back, one after the other: all of it is what
+/// policy allows, and answers to it.
+fn served(connections: &[(TcpStream, TcpStream)]) -> usize {
+    let hears = |mut stream: &TcpStream| {
+        stream.set_read_timeout(Some(PATIENCE)).is_ok() && stream.read_exact(&mut [0]).is_ok()
+    };
+    let says = |mut stream: &TcpStream| stream.write_all(b"h").is_ok();
+    let is_served = |(client, server): &(TcpStream, TcpStream)| {
+        says(client) && hears(server) && says(server) && hears(client)
+    };
+    // Where one is broken, all are likely to be; each would be waited for.
     connections
-        .iter_mut()
-        .map(|(client, server)| {
-            let mut byte = [b'h'];
-            client
-                .write_all(&byte)
-                .and_then(|()| server.read_exact(&mut byte))
-                .and_then(|()| server.write_all(&byte))
-                .and_then(|()| client.read_exact(&mut byte))
-        })
-        .filter(Result::is_ok)
+        .iter()
+        .take_while(|pair| is_served(pair))
         .count()
 }
 
@@ -214,16 +289,8 @@ fn send(mut floods: [Flood; 2], count: u64) -> u64 {
     a_second(count, start.elapsed())
 }
 
-/// As [`send`], and counts what arrives.
-fn send_to(mut floods: [Flood; 2], sinks: &[UdpSocket; 2], count: u64) -> (u64, u64) {
-    let mut received = 0;
-    let mut take = || {
-        for sink in sinks {
-            while sink.recv(&mut [0; 16]).is_ok() {
-                received += 1;
-            }
-        }
-    };
+/// As [`send`]; calls `take` again and again, to take what arrives.
+fn send_and(mut floods: [Flood; 2], count: u64, mut take: impl FnMut()) -> u64 {
     let start = Instant::now();
     for number in 0..count {
         floods[usize::from(number % 2 == 1)].send();
@@ -234,7 +301,7 @@ fn send_to(mut floods: [Flood; 2], sinks: &[UdpSocket; 2], count: u64) -> (u64, 
     let rate = a_second(count, start.elapsed());
     std::thread::sleep(Duration::from_millis(100));
     take();
-    (received, rate)
+    rate
 }
 
 fn a_second(count: u64, time: Duration) -> u64 {
