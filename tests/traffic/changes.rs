@@ -306,9 +306,16 @@ fn hep_down_leaves_nothing() {
     );
 }
 
-/// Ids of the programs whose links this instance has pinned.
+/// Ids of the programs whose links this instance has pinned, and of those in filters at `eth0`.
 fn program_ids(daemon: &Daemon) -> Vec<u64> {
     let mut ids = Vec::new();
+    for side in ["ingress", "egress"] {
+        let host = daemon.namespace();
+        let said = host.command("tc", &["-j", "filter", "show", "dev", "eth0", side]);
+        let filters: serde_json::Value = serde_json::from_str(&said).unwrap_or_default();
+        let filters = filters.as_array().into_iter().flatten();
+        ids.extend(filters.filter_map(|filter| filter["options"]["prog"]["id"].as_u64()));
+    }
     let mut folders = vec![daemon.bpffs().to_owned()];
     while let Some(folder) = folders.pop() {
         let Ok(entries) = fs::read_dir(&folder) else {

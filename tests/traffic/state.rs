@@ -6,7 +6,7 @@ use crate::{Ground, ground};
 use hep_tests::{
     address::Net,
     link::Link,
-    packet::{self, ACK, FIN, Packet, RST, SYN},
+    packet::{self, ACK, FIN, RST, SYN},
     policy::{eth0, felix, policy},
     probe::{
         Connection,
@@ -24,21 +24,30 @@ fn web() -> String {
     )
 }
 
-/// Where the TCP flags are in a frame without options or extension headers.
-fn flags_at(net: &Net) -> usize {
-    14 + if net.host.is_ipv4() { 20 } else { 40 } + 13
-}
-
-/// Sends a frame to the host and tells whether its stack answered with RST, which it does to
-/// everything but RST that fits no socket.
-fn is_answered(link: &Link, net: &Net, packet: Packet, limit: Duration) -> bool {
+/// Sends a segment with these ports to the host and tells whether its stack answered with RST, which
+/// it does to everything but RST that fits no socket.
+fn is_answered(
+    link: &Link,
+    net: &Net,
+    [sport, dport]: [u16; 2],
+    flags: u8,
+    limit: Duration,
+) -> bool {
+    let segment = packet::tcp(net.client, net.host)
+        .sport(sport)
+        .dport(dport)
+        .flags(flags);
     link.drain();
-    link.send(&packet.ethernet(OUTSIDE_MAC, HOST_MAC).frame());
+    link.send(&segment.ethernet(OUTSIDE_MAC, HOST_MAC).frame());
+    // Without options or extension headers.
+    let header = 14 + if net.host.is_ipv4() { 20 } else { 40 };
     link.receive(limit, |frame| {
+        let at = |from: usize, to: usize| frame.get(header + from..header + to);
+        // Connections of other tests may still be ending.
         frame.starts_with(&OUTSIDE_MAC)
-            && frame
-                .get(flags_at(net))
-                .is_some_and(|flags| flags & RST != 0)
+            && at(0, 2) == Some(&dport.to_be_bytes())
+            && at(2, 4) == Some(&sport.to_be_bytes())
+            && at(13, 14).is_some_and(|flags| flags[0] & RST != 0)
     })
     .is_some()
 }
@@ -62,10 +71,7 @@ fn ev_256_an_ack_without_a_flow_is_picked_up_and_a_fin_is_not() {
         for net in Net::both() {
             for (number, (what, flags, port, passes)) in (0..).zip(segments) {
                 // A port of its own for each, so that none meets the flow of another.
-                let segment = packet::tcp(net.client, net.host)
-                    .sport(50_000 + number)
-                    .dport(port)
-                    .flags(flags);
+                let ports = [50_000 + number, port];
                 // A segment without ACK, SYN and RST gets no answer from a closed port.
                 if !policed && flags == 0 {
                     continue;
@@ -73,7 +79,7 @@ fn ev_256_an_ack_without_a_flow_is_picked_up_and_a_fin_is_not() {
                 let wanted = passes || !policed;
                 let limit = if wanted { PATIENCE } else { SILENCE };
                 assert_eq!(
-                    is_answered(&link, &net, segment, limit),
+                    is_answered(&link, &net, ports, flags, limit),
                     wanted,
                     "{what} at {}, policed: {policed}",
                     net.host
@@ -140,9 +146,19 @@ fn an_idle_flow_expires_at_its_next_packet() {
         let (_, from) = server.recv_from(&mut [0; 64]).expect("the request arrives");
         let answer = Receiver::raw(&site.outside, net.client, 17);
         server.send_to(b"in time", from).expect("send");
-        assert!(answer.receive(PATIENCE, |_| true).is_some(), "in time");
+        assert!(
+            answer
+                .receive(PATIENCE, |data| data.ends_with(b"in time"))
+                .is_some(),
+            "in time"
+        );
         std::thread::sleep(Duration::from_millis(1500));
         drop(server.send_to(b"too late", from));
-        assert!(answer.receive(SILENCE, |_| true).is_none(), "too late");
+        assert!(
+            answer
+                .receive(SILENCE, |data| data.ends_with(b"too late"))
+                .is_none(),
+            "too late"
+        );
     }
 }
