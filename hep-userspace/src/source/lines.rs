@@ -1,9 +1,9 @@
 //! Long lists of plain items, one a line: found in the text, so that the parser need not read each.
 //!
 //! Of a block of lines that are alike but for their item (`  - 192.0.2.0/24`), the parser gets only
-//! the first and the last. If it takes these two for neighbours in a list, it would have taken all
-//! between them for items of that list too: each line leaves a parser in the state in which it found
-//! it. If it does not (the block may stand in a quoted text), it gets the whole text.
+//! the first two. If it takes these for neighbours in a list, it would have taken all behind them for
+//! items of that list too: the second left it in the state in which it found it, and so would each
+//! further one. If it does not (the block may stand in a quoted text), it gets the whole text.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -152,14 +152,43 @@ const IS_PART: [bool; 256] = {
     is_part
 };
 
-/// A block of lines of one form, without its first and last line.
+/// Lines at the start of a block that the parser reads.
+const READ: usize = 2;
+
+/// A block of lines of one form.
 #[derive(Clone, Debug)]
 struct Block {
-    bytes: Range<usize>,
-    /// Lines of the text before it.
+    /// All of its lines.
+    start: usize,
+    /// Those that the parser does not read.
+    left_out: Range<usize>,
+    /// Lines of the text before `left_out`.
     lines_before: usize,
+    /// How many lines are left out.
     count: usize,
     form: Form,
+}
+
+impl Block {
+    /// The block of `count` lines, more than [`READ`], that lies in `bytes` of the text behind
+    /// `lines_before` lines.
+    fn new(
+        text: &[u8],
+        bytes: Range<usize>,
+        lines_before: usize,
+        count: usize,
+        form: Form,
+    ) -> Option<Self> {
+        let mut ends = memchr::memchr_iter(b'\n', text.get(bytes.clone())?);
+        let read_bytes = ends.nth(READ - 1)? + 1;
+        Some(Self {
+            start: bytes.start,
+            left_out: bytes.start + read_bytes..bytes.end,
+            lines_before: lines_before + READ,
+            count: count.checked_sub(READ).filter(|count| *count > 0)?,
+            form,
+        })
+    }
 }
 
 /// Where the long blocks of a text are.
@@ -194,12 +223,12 @@ impl<'t> Abridged<'t> {
     }
 
     /// As [`Self::new`], from the outline of a `former` text, if all that changed since are lines
-    /// inside one of its blocks.
+    /// of one of its blocks.
     pub(super) fn again(text: &'t str, former: &'t str, outline: &Outline) -> Option<Self> {
         let (start, [end, former_end]) = changed_lines(text.as_bytes(), former.as_bytes());
-        let is_around = |block: &Block| block.bytes.start <= start && former_end <= block.bytes.end;
+        let is_around = |block: &Block| block.start <= start && former_end <= block.left_out.end;
         let at = outline.0.iter().position(is_around)?;
-        let form = outline.0[at].form;
+        let Block { form, .. } = outline.0[at];
         let (gone, come) = (former.get(start..former_end)?, text.get(start..end)?);
         if !form.has_all(come) {
             return None;
@@ -207,11 +236,21 @@ impl<'t> Abridged<'t> {
         let lines = |text: &str| memchr::memchr_iter(b'\n', text.as_bytes()).count();
         let (lines_gone, lines_come) = (lines(gone), lines(come));
         let mut blocks = outline.0.clone();
-        blocks[at].count = blocks[at].count - lines_gone + lines_come;
-        blocks[at].bytes.end = blocks[at].bytes.end - gone.len() + come.len();
+        let block = &blocks[at];
+        blocks[at] = Block::new(
+            text.as_bytes(),
+            block.start..block.left_out.end - gone.len() + come.len(),
+            block.lines_before - READ,
+            block.count + READ - lines_gone + lines_come,
+            form,
+        )?;
         for block in &mut blocks[at + 1..] {
             block.lines_before = block.lines_before - lines_gone + lines_come;
-            for place in [&mut block.bytes.start, &mut block.bytes.end] {
+            for place in [
+                &mut block.start,
+                &mut block.left_out.start,
+                &mut block.left_out.end,
+            ] {
                 *place = *place - gone.len() + come.len();
             }
         }
@@ -229,8 +268,8 @@ impl<'t> Abridged<'t> {
         let mut abridged = String::new();
         let mut from = 0;
         for block in &blocks {
-            abridged.push_str(&text[from..block.bytes.start]);
-            from = block.bytes.end;
+            abridged.push_str(&text[from..block.left_out.start]);
+            from = block.left_out.end;
         }
         abridged.push_str(&text[from..]);
         Self {
@@ -262,10 +301,10 @@ impl<'t> Abridged<'t> {
     pub(super) fn slice(&self, start: usize, length: usize) -> Option<&'t str> {
         let mut start = start;
         for block in &self.outline.0 {
-            if start < block.bytes.start {
+            if start < block.left_out.start {
                 break;
             }
-            start += block.bytes.len();
+            start += block.left_out.len();
         }
         self.whole.get(start..start + length)
     }
@@ -274,7 +313,7 @@ impl<'t> Abridged<'t> {
     pub(super) fn lines(&self) -> Vec<Lines<'t>> {
         let blocks = self.outline.0.iter().enumerate();
         let lines = blocks.map(|(number, block)| Lines {
-            text: &self.whole[block.bytes.clone()],
+            text: &self.whole[block.left_out.clone()],
             line: super::yaml::number(block.lines_before + 1),
             count: block.count,
             edit: self
@@ -288,18 +327,17 @@ impl<'t> Abridged<'t> {
 }
 
 impl Lines<'_> {
-    /// Whether these two are the lines right before and behind the block, as items of one list.
-    pub(super) fn are_between(&self, before: &YamlNode<'_>, behind: &YamlNode<'_>) -> bool {
+    /// Whether these two are the lines right before it, as items of one list.
+    pub(super) fn are_behind(&self, first: &YamlNode<'_>, second: &YamlNode<'_>) -> bool {
         let is_item = |node: &YamlNode<'_>| {
             let is_plain = |scalar: &Scalar<'_>| scalar.plain == self.form.quote.is_none();
             node.column == self.form.column()
                 && matches!(&node.value, Value::Scalar(scalar) if is_plain(scalar))
         };
-        u32::try_from(self.count).is_ok_and(|count| {
-            before.line.checked_add(1) == Some(self.line)
-                && self.line.checked_add(count) == Some(behind.line)
-        }) && is_item(before)
-            && is_item(behind)
+        first.line.checked_add(1) == Some(second.line)
+            && second.line.checked_add(1) == Some(self.line)
+            && is_item(first)
+            && is_item(second)
     }
 }
 
@@ -313,21 +351,15 @@ fn blocks(text: &[u8]) -> Vec<Block> {
             line += 1;
             continue;
         };
-        let start = at + first_length;
-        let (mut end, mut last, mut count) = (start, start, 1_usize);
+        let (mut end, mut count) = (at + first_length, 1_usize);
         while let Some((other, length)) = Form::of(&text[end..]) {
             if other != form {
                 break;
             }
-            (last, end, count) = (end, end + length, count + 1);
+            (end, count) = (end + length, count + 1);
         }
         if count >= FEWEST {
-            blocks.push(Block {
-                bytes: start..last,
-                lines_before: line + 1,
-                count: count - 2,
-                form,
-            });
+            blocks.extend(Block::new(text, at..end, line, count, form));
         }
         (at, line) = (end, line + count);
     }
@@ -339,18 +371,31 @@ fn line_length(text: &[u8]) -> usize {
     memchr::memchr(b'\n', text).map_or(text.len(), |at| at + 1)
 }
 
+/// How many bytes two texts have in common at their start, and behind that at their end.
+#[must_use]
+pub fn in_common(one: &[u8], two: &[u8]) -> [usize; 2] {
+    let before = common_start(one, two);
+    [before, common_end(&one[before..], &two[before..])]
+}
+
+fn common_start(one: &[u8], two: &[u8]) -> usize {
+    common(one.chunks(STRIDE), two.chunks(STRIDE), |a, b| {
+        common_bytes(a.iter(), b.iter())
+    })
+}
+
+fn common_end(one: &[u8], two: &[u8]) -> usize {
+    common(one.rchunks(STRIDE), two.rchunks(STRIDE), |a, b| {
+        common_bytes(a.iter().rev(), b.iter().rev())
+    })
+}
+
 /// Where two texts differ, in whole lines: the start in both, and the ends in each.
 fn changed_lines(one: &[u8], two: &[u8]) -> (usize, [usize; 2]) {
-    let same = common(one.chunks(STRIDE), two.chunks(STRIDE), |a, b| {
-        common_bytes(a.iter(), b.iter())
-    });
+    let same = common_start(one, two);
     let start = memchr::memrchr(b'\n', &one[..same]).map_or(0, |at| at + 1);
     let (rest_one, rest_two) = (&one[start..], &two[start..]);
-    let same = common(
-        rest_one.rchunks(STRIDE),
-        rest_two.rchunks(STRIDE),
-        |a, b| common_bytes(a.iter().rev(), b.iter().rev()),
-    );
+    let same = common_end(rest_one, rest_two);
     // The line in which the common end begins may have another beginning.
     let tail = &one[one.len() - same..];
     let same = if same == rest_one.len() && same == rest_two.len() {

@@ -147,10 +147,10 @@ fn put_back<'t>(
                 if let Value::Sequence(list) = &mut item.value {
                     list.expand();
                 }
-                if let (Some(lines), Some([before, behind])) = (*next, list.read.get(at..at + 2))
-                    && lines.are_between(before, behind)
+                if let (Some(lines), Some([first, second])) = (*next, list.read.get(at..at + 2))
+                    && lines.are_behind(first, second)
                 {
-                    list.left_out.push((at + 1, lines));
+                    list.left_out.push((at + 2, lines));
                     *next = left_out.next();
                 }
             }
