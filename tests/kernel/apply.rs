@@ -124,7 +124,7 @@ fn a_fault_at_any_step_leaves_the_former_generation_in_force() {
         19,
         "15 tables, counters, settings, check, flip"
     );
-    assert_eq!(steps.last(), Some(&Step::Flip));
+    assert_eq!(steps.last(), Some(&Step::Flip(2)));
     assert_eq!(kernel.maps().control().expect("reads").generation, 2);
     for slot in [0, 1] {
         assert_eq!(kernel.maps().filled_slots(slot).expect("reads").len(), 15);

@@ -7,6 +7,7 @@ mod history;
 mod panic;
 mod preflight;
 mod ready;
+mod record;
 mod trial;
 mod units;
 

@@ -176,8 +176,6 @@ impl Ground {
             daemon.crash();
             daemon.spawn();
             followed += u64::from(self.is_in_force(reader));
-            // Until it is the last good policy, which a start that fails comes back with.
-            std::thread::sleep(Duration::from_millis(300));
             self.states.last_is_in_force();
         }
         figures.tell("starts with a system call that failed", faults);

@@ -14,6 +14,10 @@ pub struct Description {
     pub generation: u32,
     /// Unix time at which it came into force, milliseconds; 0 until it is loaded.
     pub applied_unix_ms: u64,
+    /// Number of the generation that brought its policy into force first: interfaces that come and go
+    /// make generations of the same policy. 0 until it is loaded.
+    #[serde(default)]
+    pub policy: u32,
     /// This node's name.
     pub node: String,
     /// Local endpoints by number, generated ones included.

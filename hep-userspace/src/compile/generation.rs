@@ -145,6 +145,7 @@ fn compile_from(
     let description = Description {
         generation: 0,
         applied_unix_ms: 0,
+        policy: 0,
         node: node.to_owned(),
         endpoints: summary::endpoint_descriptions(snapshot, &binding, &endpoints),
         interfaces: summary::interface_descriptions(

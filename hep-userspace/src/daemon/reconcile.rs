@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    io,
     net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -14,15 +15,15 @@ use super::{Options, host_endpoint, netlink::HostNetwork, panic_mode, sockets, s
 use crate::{
     compile::{self, CompileError, Description, Generation, Slots, compile, compile_after},
     datapath::{
-        self, Kernel, KernelError, LoadOptions, SeedFlow,
+        self, Kernel, KernelError, LoadOptions, Observer, SeedFlow, Step,
         attach::{AttachError, Attachments, Target},
     },
     model::{AttachType, Snapshot},
     validate::{self, Problem},
 };
 
-/// Why a snapshot could not be brought into force. What was in force before still is, except that
-/// after [`EnforceError::Attach`] the new rules are in force where programs are attached.
+/// Why a snapshot could not be brought into force. What was in force before still is, unless
+/// [`Self::is_in_force`].
 #[derive(Debug, thiserror::Error)]
 pub enum EnforceError {
     /// The compiler refused.
@@ -31,9 +32,56 @@ pub enum EnforceError {
     /// The kernel's side refused.
     #[error("load the policy")]
     Kernel(#[from] KernelError),
+    /// What is to follow the load failed in the kernel.
+    #[error("finish the load of the policy")]
+    Unfinished(#[source] KernelError),
     /// An interface could not be attached or detached.
     #[error(transparent)]
     Attach(#[from] AttachError),
+}
+
+impl EnforceError {
+    /// The new rules are in force where programs are attached; what is missing can be tried again.
+    #[must_use]
+    pub const fn is_in_force(&self) -> bool {
+        match self {
+            Self::Compile(_) | Self::Kernel(_) => false,
+            Self::Unfinished(_) | Self::Attach(_) => true,
+        }
+    }
+}
+
+/// What a snapshot is that is to be brought into force.
+pub enum Purpose<'a> {
+    /// Another policy. Right before it is in force, this is told the number of its generation, and
+    /// may prevent it.
+    Policy(&'a mut dyn FnMut(u32) -> io::Result<()>),
+    /// The policy that the generation of this number brought into force first.
+    Known(u32),
+    /// The policy in force, to be enforced in another way.
+    Anew,
+    /// The policy in force, on interfaces that may have changed: a generation that would mean the
+    /// same as the one in force is not loaded.
+    Interfaces,
+}
+
+/// Tells of the flip alone, and remembers the number.
+struct AtFlip<'a, 'b> {
+    purpose: &'a mut Purpose<'b>,
+    generation: u32,
+}
+
+impl Observer for AtFlip<'_, '_> {
+    fn before(&mut self, step: Step) -> io::Result<()> {
+        let Step::Flip(generation) = step else {
+            return Ok(());
+        };
+        self.generation = generation;
+        match &mut *self.purpose {
+            Purpose::Policy(note) => note(generation),
+            Purpose::Known(_) | Purpose::Anew | Purpose::Interfaces => Ok(()),
+        }
+    }
 }
 
 /// What bringing a snapshot into force came to.
@@ -65,6 +113,8 @@ pub struct Reconciler {
     last: Option<Generation>,
     /// Counter slots that a former daemon gave out.
     slots: Slots,
+    /// Connections from before that are not in the tables yet.
+    unseeded: Vec<SeedFlow>,
     /// Every interface has the programs of this daemon.
     is_adopted: bool,
     /// A number that every generation's is above.
@@ -86,6 +136,7 @@ impl Reconciler {
             local: None,
             last: None,
             slots,
+            unseeded: Vec::new(),
             is_adopted: false,
             floor,
             is_panic: false,
@@ -123,8 +174,7 @@ impl Reconciler {
     }
 
     /// Brings a snapshot into force on the interfaces there are. Tables are filled before anything
-    /// is attached (spec EV-189), so that no packet meets a program without rules. Unless `is_load`,
-    /// a generation that would mean the same as the one in force is not loaded.
+    /// is attached (spec EV-189), so that no packet meets a program without rules.
     ///
     /// # Errors
     ///
@@ -132,21 +182,23 @@ impl Reconciler {
     pub async fn enforce(
         &mut self,
         snapshot: &Snapshot,
-        is_load: bool,
+        mut purpose: Purpose<'_>,
     ) -> Result<Enforced, EnforceError> {
         let mut phases = Phases::default();
         let mut generation = self.compile(snapshot)?;
+        let in_force = self.last.as_ref().map(|last| last.description.policy);
+        generation.description.policy = match purpose {
+            Purpose::Policy(_) => 0,
+            Purpose::Known(policy) => policy,
+            Purpose::Anew | Purpose::Interfaces => in_force.unwrap_or(0),
+        };
         phases.end("compile");
-        let is_new = is_load
-            || self
-                .last
-                .as_ref()
-                .is_none_or(|last| !is_same(last, &generation));
-        let entries = self.apply(snapshot, &mut generation, is_new)?;
+        let is_same = |last| is_same(last, &generation);
+        let is_new =
+            !matches!(purpose, Purpose::Interfaces) || !self.last.as_ref().is_some_and(is_same);
+        let entries = self.apply(snapshot, generation, is_new, &mut purpose)?;
+        self.seed()?;
         phases.end("load");
-        if is_new {
-            self.last = Some(generation);
-        }
         let (attached, detached) = self.attach(snapshot).await?;
         phases.end("attach");
         Ok(Enforced {
@@ -220,8 +272,9 @@ impl Reconciler {
     fn apply(
         &mut self,
         snapshot: &Snapshot,
-        generation: &mut Generation,
+        mut generation: Generation,
         is_new: bool,
+        purpose: &mut Purpose<'_>,
     ) -> Result<[usize; 2], KernelError> {
         let kernel = match &mut self.kernel {
             Some(kernel) => kernel,
@@ -242,22 +295,38 @@ impl Reconciler {
             let is_cold = kernel.is_cold()?;
             let description = &mut generation.description;
             description.generation = description.generation.max(self.floor);
-            entries = kernel.apply(generation)?.entries_written();
-            let flows = if is_cold {
-                sockets::connections()
+            let mut observer = AtFlip {
+                purpose,
+                generation: 0,
+            };
+            let applied = kernel.apply_observed(&mut generation, &mut observer);
+            // A number that was told of names no other policy, also if the load failed.
+            self.floor = self.floor.max(observer.generation);
+            entries = applied?.entries_written();
+            if is_cold {
+                self.unseeded = sockets::connections();
             } else if self.is_panic {
                 // Nobody has followed the flows of interfaces that the panic polices first.
                 let before = self.last.as_ref().map(|last| &last.description);
-                unfollowed(&self.network, before, &generation.description)
-            } else {
-                Vec::new()
-            };
-            kernel.seed(&flows)?;
-            if !flows.is_empty() {
-                log::info!("{} connections from before are kept", flows.len());
+                self.unseeded = unfollowed(&self.network, before, &generation.description);
             }
+            self.last = Some(generation);
         }
         Ok(entries)
+    }
+
+    /// Puts connections from before into the tables.
+    fn seed(&mut self) -> Result<(), EnforceError> {
+        if let Some(kernel) = &mut self.kernel
+            && !self.unseeded.is_empty()
+        {
+            kernel
+                .seed(&self.unseeded)
+                .map_err(EnforceError::Unfinished)?;
+            log::info!("{} connections from before are kept", self.unseeded.len());
+            self.unseeded.clear();
+        }
+        Ok(())
     }
 
     /// Attaches where the generation in force has rules, and nowhere else.
@@ -272,8 +341,9 @@ impl Reconciler {
             .map(|interface| (interface.ifindex, Arc::clone(&interface.name)))
             .collect();
         if !self.is_adopted {
-            kernel.carry_over()?;
-            for links in datapath::all_links_directories(&self.options.bpffs)? {
+            kernel.carry_over().map_err(EnforceError::Unfinished)?;
+            let directories = datapath::all_links_directories(&self.options.bpffs);
+            for links in directories.map_err(EnforceError::Unfinished)? {
                 self.attachments.take_over(&links)?;
             }
         }
@@ -299,7 +369,7 @@ impl Reconciler {
         }
         let detached = self.attachments.detach_others(&wanted, &names).await?;
         if !self.is_adopted {
-            kernel.finish_adoption()?;
+            kernel.finish_adoption().map_err(EnforceError::Unfinished)?;
             self.is_adopted = true;
         }
         Ok((attached, detached))

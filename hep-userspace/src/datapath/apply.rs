@@ -38,8 +38,8 @@ pub enum Step {
     Settings,
     /// Reading everything back.
     Check,
-    /// The store that brings the generation into force.
-    Flip,
+    /// The store that brings the generation of this number into force.
+    Flip(u32),
 }
 
 impl fmt::Display for Step {
@@ -49,7 +49,7 @@ impl fmt::Display for Step {
             Self::Counters => f.write_str("the counters"),
             Self::Settings => f.write_str("the settings"),
             Self::Check => f.write_str("the check"),
-            Self::Flip => f.write_str("the flip"),
+            Self::Flip(_) => f.write_str("the flip"),
         }
     }
 }
@@ -116,7 +116,7 @@ impl Kernel {
     /// Brings a generation into force: fills the idle slots, flips, waits for the packets in
     /// flight, and empties the former slots. Sets the generation's number and time in its
     /// description; the number is larger than the one there, and than that of the generation in
-    /// force.
+    /// force. It is the policy's, too, if that has none.
     ///
     /// # Errors
     ///
@@ -151,16 +151,21 @@ impl Kernel {
             // Who knows what packets look at: a former process may have ended right after a flip.
             self.settle(slot ^ 1)?;
         }
+        let description = &mut generation.description;
         let before = (
-            generation.description.generation,
-            generation.description.applied_unix_ms,
+            description.generation,
+            description.applied_unix_ms,
+            description.policy,
         );
-        generation.description.generation = number;
-        generation.description.applied_unix_ms = unix_ms();
+        description.generation = number;
+        description.applied_unix_ms = unix_ms();
+        if description.policy == 0 {
+            description.policy = number;
+        }
         self.is_settled = false;
         let prepared = self.prepare(generation, slot, observer).and_then(|tables| {
             let fill = start.elapsed();
-            allow(observer, Step::Flip)?;
+            allow(observer, Step::Flip(number))?;
             flip(&self.maps, number)?;
             Ok((tables, fill))
         });
@@ -168,7 +173,11 @@ impl Kernel {
             Ok(prepared) => prepared,
             Err(error) => {
                 let description = &mut generation.description;
-                (description.generation, description.applied_unix_ms) = before;
+                (
+                    description.generation,
+                    description.applied_unix_ms,
+                    description.policy,
+                ) = before;
                 if let Err(also) = self.settle(slot ^ 1) {
                     log::warn!("slots of the generation that was given up: {also}");
                 }

@@ -1,26 +1,24 @@
 //! From the policy directory to what is in force, as a whole or not at all.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use tokio::time::Instant;
 
 use super::{
     super::{
-        DaemonError, install, logging,
-        reconcile::EnforceError,
-        ssh,
-        state::{Cause, Entry, Held, Outcome, Policy},
-        status::{self, ReportedProblem},
-        summary::{chain, refusal},
+        DaemonError, install, ssh,
+        state::{Cause, Entry, Held, Policy},
+        status::ReportedProblem,
+        summary::chain,
         watch::{Found, Hold},
     },
     Daemon,
-    wake::ticks,
+    enforce::Aim,
 };
 use crate::{
     model::Snapshot,
     source::File,
-    validate::{Loaded, Problem, Scope, Severity},
+    validate::{Problem, Severity},
 };
 
 /// Problems of one load that are logged.
@@ -61,9 +59,9 @@ impl Daemon {
         let started = Instant::now();
         // Text that was complete once stands in for files that are being written now.
         let held = self.state.journal().held.clone();
-        let last = match (&held, self.state.journal().head()) {
-            (None, Some(head)) => self.state.policy(head).ok(),
-            _ => None,
+        let last = match held {
+            None => self.state.head().map(|(_, last)| last),
+            Some(_) => None,
         };
         let Some(watch) = &mut self.watch else {
             return Ok(false);
@@ -129,7 +127,11 @@ impl Daemon {
             .chain(self.state.journal().good())
             .cloned()
             .collect();
-        for entry in candidates {
+        // What is in force and was never written down is still later than all that was.
+        let newest = self.state.journal().entries.last();
+        let is_known = newest.is_some_and(|newest| self.former <= Some(newest.generation));
+        let is_left = refusal.is_some() && !is_known;
+        for entry in candidates.into_iter().filter(|_| !is_left) {
             if self.bring_back(&entry).await {
                 if refusal.is_some() {
                     log::warn!(
@@ -146,7 +148,7 @@ impl Daemon {
             }
         }
         self.refused = refused;
-        if self.has_former {
+        if self.former.is_some() {
             log::warn!("the policy that a former daemon left stays in force");
             return Ok(());
         }
@@ -155,22 +157,19 @@ impl Daemon {
 
     /// Brings an earlier policy into force; returns whether it is.
     pub(super) async fn bring_back(&mut self, entry: &Entry) -> bool {
+        let generation = entry.generation;
         let policy = match self.state.policy(entry) {
             Ok(policy) => policy,
             Err(error) => {
-                log::warn!(
-                    "generation {} is skipped: {}",
-                    entry.generation,
-                    chain(&error)
-                );
+                log::warn!("generation {generation} is skipped: {}", chain(&error));
                 return false;
             }
         };
-        if let Err(error) = self.enforce(&policy, Instant::now()).await {
-            log::error!("generation {}: {}", entry.generation, chain(&error));
+        let judged = self.judge(&policy, Instant::now());
+        if let Err(error) = self.enforce(judged, &mut Aim::Known(generation)).await {
+            log::error!("generation {generation}: {}", chain(&error));
             return false;
         }
-        let generation = entry.generation;
         self.note("what is in force", |journal| {
             journal.in_force = Some(generation)
         });
@@ -266,107 +265,20 @@ impl Daemon {
         DaemonError::Held(hold)
     }
 
-    /// Judges a policy and brings it into force as a whole, or not at all, and keeps it.
+    /// Judges a policy and brings it into force as a whole, or not at all, and keeps it, and notes
+    /// that the directory is followed.
     pub(super) async fn load(
         &mut self,
         policy: Policy,
         cause: Cause,
         started: Instant,
     ) -> Result<(), DaemonError> {
-        self.enforce(&policy, started).await?;
-        self.keep(&policy, cause);
+        let comparison = self.compare(policy.clone(), cause);
+        let judged = self.judge(&policy, started);
+        let mut aim = comparison.await.expect("comparing does not panic");
+        self.enforce(judged, &mut aim).await?;
+        self.keep(aim, &policy.base);
         Ok(())
-    }
-
-    /// Judges a policy and brings it into force as a whole, or not at all.
-    async fn enforce(&mut self, policy: &Policy, started: Instant) -> Result<(), DaemonError> {
-        let read = started.elapsed();
-        let begin = Instant::now();
-        let loaded = self
-            .loader
-            .load(&policy.files, &self.node, Scope::Directory);
-        self.report.lock().last_load_unix_ms = status::unix_ms();
-        if loaded.snapshot.is_none() {
-            self.tell_problems(&loaded.problems);
-        }
-        let phases = [("read", read), ("validate", begin.elapsed())];
-        let outcome = self.enforce_loaded(loaded, &phases).await;
-        match &outcome {
-            Ok(()) => {}
-            Err(DaemonError::Invalid(problems)) => self.refused = Some(refusal(problems)),
-            Err(error) => self.refused = Some(chain(error)),
-        }
-        outcome
-    }
-
-    /// Brings a judged policy into force as a whole, or not at all.
-    pub(super) async fn enforce_loaded(
-        &mut self,
-        loaded: Loaded,
-        phases: &[(&'static str, Duration)],
-    ) -> Result<(), DaemonError> {
-        let Loaded { snapshot, problems } = loaded;
-        let Some(snapshot) = snapshot else {
-            return Err(DaemonError::Invalid(problems));
-        };
-        match self.reconciler.enforce(&snapshot, true).await {
-            Ok(mut enforced) => {
-                enforced.phases.splice(..0, phases.iter().copied());
-                self.succeeded(&enforced);
-            }
-            // The tables are in force; what is missing is tried again.
-            Err(error @ EnforceError::Attach(_)) => self.fail(&error),
-            Err(error) => return Err(error.into()),
-        }
-        logging::set_severity(&snapshot.felix.log_severity);
-        self.problems = problems;
-        self.refused = None;
-        self.tell_warnings(&snapshot);
-        self.refresh = snapshot.felix.interface_refresh.map(ticks);
-        self.snapshot = Some(snapshot);
-        self.serve_figures().await;
-        Ok(())
-    }
-
-    /// Keeps the policy that has just come into force, and notes that the directory is followed.
-    fn keep(&mut self, policy: &Policy, cause: Cause) {
-        let checksum = policy.checksum();
-        let head = self.state.journal().head();
-        let outcome = if let Some(head) = head
-            && head.checksum == checksum
-            && head.is_good()
-        {
-            let (generation, base) = (head.generation, policy.base.clone());
-            self.state.update(|journal| {
-                journal.held = None;
-                for entry in &mut journal.entries {
-                    if entry.generation == generation {
-                        entry.base.clone_from(&base);
-                    }
-                }
-            })
-        } else {
-            let entry = self.entry(policy, cause, Outcome::Applied);
-            self.state
-                .keep(policy, entry, |journal| journal.held = None)
-        };
-        if let Err(error) = outcome {
-            log::error!("keep the last good policy: {}", chain(&error));
-        }
-    }
-
-    /// An entry for the policy that has just come into force.
-    pub(super) fn entry(&self, policy: &Policy, cause: Cause, outcome: Outcome) -> Entry {
-        let generation = self.reconciler.in_force();
-        Entry {
-            generation: generation.map_or(0, |it| it.description.generation),
-            since_unix_ms: status::unix_ms(),
-            cause,
-            outcome,
-            resources: self.snapshot.as_ref().map_or(0, Snapshot::written),
-            checksum: policy.checksum(),
-            base: policy.base.clone(),
-        }
     }
 
     /// Finishes what a daemon began that ended while it put a confirmed policy into the directory.
@@ -427,7 +339,7 @@ impl Daemon {
     }
 
     /// Reports problems, and logs those that were not reported before, errors first.
-    fn tell_problems(&self, problems: &[Problem]) {
+    pub(super) fn tell_problems(&self, problems: &[Problem]) {
         let before = self.report_problems(problems);
         let known: HashSet<&str> = before.iter().map(|former| former.text.as_str()).collect();
         let mut fresh: Vec<(Severity, String)> = problems

@@ -1,5 +1,6 @@
 //! The daemon: one loop that wakes for files, interfaces, timers and signals.
 
+mod enforce;
 mod hand_over;
 mod load;
 mod orders;
@@ -25,7 +26,7 @@ use super::{
     feed::{Feed, Monitoring},
     metrics::{Figures, Listeners},
     netlink::NetworkWatch,
-    reconcile::{EnforceError, Enforced, Reconciler},
+    reconcile::{EnforceError, Enforced, Purpose, Reconciler},
     state::{Moment, Policy, Settings, StateDirectory},
     status::{self, Decided, Report, SharedReport},
     summary::{chain, summary},
@@ -87,8 +88,8 @@ struct Daemon {
     /// A change of the directory that is not followed for now.
     pending: Option<Policy>,
     orders: Option<mpsc::Receiver<Order>>,
-    /// There is a generation of a former daemon.
-    has_former: bool,
+    /// The policy of a former daemon's generation, if there is one.
+    former: Option<u32>,
     reconciler: Reconciler,
     snapshot: Option<Snapshot>,
     /// What is odd about the files that are in force.
@@ -134,10 +135,18 @@ impl Daemon {
         let mut state = hand_over::open(&options).await?;
         let network = NetworkWatch::open()?;
         let former = former_generation(&options);
-        let slots = former
-            .as_ref()
-            .map_or_else(Slots::default, |former| former.slots.clone());
+        let in_force = former.as_ref().ok().and_then(Option::as_ref);
+        let slots = in_force.map_or_else(Slots::default, |former| former.slots.clone());
         let attachments = Attachments::new(links_directory(&options.bpffs), network.handle());
+        let in_force = in_force.map(|former| former.policy);
+        match former {
+            Ok(_) => {
+                if let Err(error) = state.settle(in_force) {
+                    log::error!("keep the policy in force: {}", chain(&error));
+                }
+            }
+            Err(error) => log::warn!("what a former daemon left: {}", chain(&error)),
+        }
         let floor = state.journal().entries.last();
         let floor = floor.map_or(0, |newest| newest.generation);
         let mut reconciler = Reconciler::new(options.clone(), attachments, slots, floor);
@@ -176,7 +185,7 @@ impl Daemon {
             watch: options.policy_dir.as_deref().map(DirectoryWatch::new),
             pending: None,
             orders: None,
-            has_former: former.is_some(),
+            former: in_force,
             reconciler,
             snapshot: None,
             problems: Vec::new(),
@@ -306,7 +315,11 @@ impl Daemon {
         let Some(snapshot) = self.snapshot.take() else {
             return;
         };
-        match self.reconciler.enforce(&snapshot, false).await {
+        match self
+            .reconciler
+            .enforce(&snapshot, Purpose::Interfaces)
+            .await
+        {
             Ok(enforced) => self.succeeded(&enforced),
             Err(error) => self.fail(&error),
         }
@@ -417,14 +430,11 @@ impl Signals {
 }
 
 /// What the maps say that a former daemon left, if they are there and anything is in force.
-fn former_generation(options: &Options) -> Option<Description> {
+fn former_generation(options: &Options) -> Result<Option<Description>, KernelError> {
     match Maps::open(&options.bpffs).and_then(|maps| maps.description()) {
-        Ok(description) => Some(description),
-        Err(KernelError::NotPinned(_) | KernelError::NoGeneration) => None,
-        Err(error) => {
-            log::warn!("what a former daemon left: {}", chain(&error));
-            None
-        }
+        Ok(description) => Ok(Some(description)),
+        Err(KernelError::NotPinned(_) | KernelError::NoGeneration) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

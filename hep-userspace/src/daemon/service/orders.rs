@@ -8,12 +8,14 @@ use super::{
     super::{
         control::{Answer, Caller, Done, Request},
         preflight::Preflight,
+        reconcile::Purpose,
         ssh::{Session, Ssh},
-        state::{Cause, Entry, Held, Outcome, Panic},
+        state::{Cause, Coming, Entry, Held, Panic},
         status::unix_ms,
         summary::chain,
     },
     Daemon,
+    enforce::Aim,
 };
 use crate::{model::Snapshot, reference, validate::Scope};
 
@@ -87,26 +89,23 @@ impl Daemon {
             Ok(warnings) => warnings,
             Err(reasons) => return Answer::Refused(reasons),
         };
-        if let Err(error) = self.enforce_loaded(loaded, &[]).await {
-            return Answer::Failed(format!("the policy in force stays: {}", chain(&error)));
-        }
         let to = target.generation;
-        let entry = self.entry(&policy, Cause::Rollback { to }, Outcome::Applied);
         let directory = self.directory_checksum();
-        let is_directory = directory.as_ref() == Some(&entry.checksum);
-        let held = (!is_directory).then(|| Held {
+        let is_held = directory.as_ref() != Some(&target.checksum);
+        let head = self.state.head();
+        let cause = Cause::Rollback { to };
+        let mut coming = Coming::after(head.as_ref(), policy, cause);
+        coming.held = is_held.then(|| Held {
             since_unix_ms: unix_ms(),
             generation: to,
             directory,
         });
-        let is_held = held.is_some();
-        let former = self.state.journal().in_force;
-        let kept = self.state.keep(&policy, entry, |journal| {
-            if let Some(former) = former {
-                journal.set_outcome(former, Outcome::RolledBack);
-            }
-            journal.held = held;
-        });
+        let mut aim = Aim::New(coming);
+        if let Err(error) = self.enforce_judged(loaded.into(), &mut aim).await {
+            return Answer::Failed(format!("the policy in force stays: {}", chain(&error)));
+        }
+        let generation = self.generation();
+        let kept = aim.arrive(&mut self.state, generation, |_| {});
         if let Err(error) = kept {
             return Answer::Failed(format!(
                 "generation {to} is back, but that cannot be noted: {}",
@@ -283,7 +282,7 @@ impl Daemon {
         let Some(snapshot) = self.snapshot.take() else {
             return Err("no policy is in force".to_owned());
         };
-        let outcome = self.reconciler.enforce(&snapshot, true).await;
+        let outcome = self.reconciler.enforce(&snapshot, Purpose::Anew).await;
         self.snapshot = Some(snapshot);
         match outcome {
             Ok(enforced) => {

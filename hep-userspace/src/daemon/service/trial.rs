@@ -8,11 +8,12 @@ use super::{
     super::{
         control::{Answer, Caller, Done, InvalidProblem},
         install,
-        state::{Cause, Entry, Held, Moment, Outcome, Policy, Trial},
+        state::{Cause, Coming, Entry, Held, Moment, Outcome, Policy, Trial},
         status::unix_ms,
         summary::chain,
     },
     Daemon,
+    enforce::Aim,
 };
 use crate::{
     source,
@@ -155,7 +156,7 @@ impl Daemon {
         }
         warnings.extend(loaded.problems.iter().map(ToString::to_string));
 
-        let mut trial = Trial {
+        let trial = Trial {
             generation: None,
             back_to,
             began: Moment::now(),
@@ -163,21 +164,22 @@ impl Daemon {
             directory: self.directory_checksum().unwrap_or_default(),
         };
         // On disk before anything changes: whatever dies from here on, the way back is known.
-        let noted = trial.clone();
-        if let Err(error) = self.state.update(|journal| journal.trial = Some(noted)) {
+        if let Err(error) = self.state.update(|journal| journal.trial = Some(trial)) {
             return Answer::Failed(format!("nothing was changed: {}", chain(&error)));
         }
-        if let Err(error) = self.enforce_loaded(loaded, &[]).await {
+        let head = self.state.head();
+        let mut aim = Aim::New(Coming::after(head.as_ref(), policy, Cause::Try));
+        let enforced = self.enforce_judged(loaded.into(), &mut aim).await;
+        if let Err(error) = enforced {
             self.note("the end of the trial", |journal| journal.trial = None);
             return Answer::Failed(format!("the policy in force stays: {}", chain(&error)));
         }
-        let entry = self.entry(&policy, Cause::Try, Outcome::Trying);
-        let generation = entry.generation;
-        trial.generation = Some(generation);
-        trial.began = Moment::now();
-        let kept = self
-            .state
-            .keep(&policy, entry, |journal| journal.trial = Some(trial));
+        let generation = self.generation();
+        let kept = aim.arrive(&mut self.state, generation, |journal| {
+            if let Some(trial) = &mut journal.trial {
+                trial.began = Moment::now();
+            }
+        });
         if let Err(error) = kept {
             let outcome = self.end_trial().await;
             return Answer::Failed(match outcome {

@@ -5,12 +5,15 @@
 //! | --- | --- |
 //! | `lock` | held by the daemon while it runs |
 //! | `journal` | [`Journal`], with its checksum |
+//! | `coming` | while a load ends: the policy that is about to come into force |
 //! | `snapshots/N` | the policy that came into force with generation N, with its checksum |
 //!
 //! Every file is replaced as a whole: written beside its place, synced, renamed, and the directory
-//! synced, so that a reader finds the old or the new one, also after a loss of power.
+//! synced, so that a reader finds the old or the new one, also after a loss of power (which `coming`
+//! need not outlast).
 
 mod clock;
+mod coming;
 mod journal;
 mod snapshot;
 
@@ -27,12 +30,14 @@ use sha2::{Digest, Sha256};
 use crate::source;
 
 pub use clock::Moment;
+pub use coming::Coming;
 pub use journal::{Cause, Entry, Held, Journal, Outcome, Panic, Settings, Trial};
 use snapshot::Head;
 pub use snapshot::Policy;
 
 const LOCK: &str = "lock";
 const JOURNAL: &str = "journal";
+const COMING: &str = "coming";
 const SNAPSHOTS: &str = "snapshots";
 /// First word of the journal's file, with the version of the frame around the JSON.
 const MAGIC: &str = "hep-journal-1";
@@ -68,6 +73,8 @@ pub struct StateDirectory {
     /// How many good policies are kept.
     keep: usize,
     journal: Journal,
+    /// The policy of the journal's head, once it is known, with its generation.
+    head: Option<(u32, Policy)>,
     _lock: File,
 }
 
@@ -96,6 +103,7 @@ impl StateDirectory {
             directory: directory.to_path_buf(),
             keep,
             journal,
+            head: None,
             _lock: lock,
         })
     }
@@ -121,7 +129,7 @@ impl StateDirectory {
         journal.format = journal::FORMAT;
         let json = serde_json::to_vec_pretty(&journal)
             .map_err(|error| fail(&self.directory)(error.into()))?;
-        replace(&self.directory, JOURNAL, |out| {
+        replace(&self.directory, JOURNAL, true, |out| {
             writeln!(out, "{MAGIC} {}", snapshot::hex(&Sha256::digest(&json)))?;
             out.write_all(&json)
         })?;
@@ -135,37 +143,32 @@ impl StateDirectory {
         Ok(())
     }
 
-    /// Keeps a policy that has come into force; with `change` the journal is told of it, too.
-    ///
-    /// # Errors
-    ///
-    /// [`StateError::Io`]; the journal is as it was then.
-    pub fn keep(
-        &mut self,
-        policy: &Policy,
-        entry: Entry,
-        change: impl FnOnce(&mut Journal),
-    ) -> Result<(), StateError> {
-        let head = Head::new(
-            policy,
-            entry.generation,
-            entry.since_unix_ms,
-            entry.cause,
-            entry.resources,
-        );
+    /// Keeps the policy of a generation.
+    fn keep(&self, policy: &Policy, head: &Head) -> Result<(), StateError> {
         let directory = self.directory.join(SNAPSHOTS);
         make_directory(&directory)?;
-        replace(&directory, &entry.generation.to_string(), |out| {
-            snapshot::write(out, &head, policy)
-        })?;
-        self.update(|journal| {
-            let generation = entry.generation;
-            // A lost journal may have left a snapshot of this number.
-            journal.entries.retain(|old| old.generation != generation);
-            journal.entries.push(entry);
-            journal.in_force = Some(generation);
-            change(journal);
+        replace(&directory, &head.generation.to_string(), true, |out| {
+            snapshot::write(out, head, policy)
         })
+    }
+
+    /// The policy of the journal's head, if there is one and it is whole, and its generation.
+    pub fn head(&mut self) -> Option<(u32, Policy)> {
+        let entry = self.journal.head()?;
+        let generation = entry.generation;
+        if self
+            .head
+            .as_ref()
+            .is_none_or(|(known, _)| *known != generation)
+        {
+            self.head = self.policy(entry).ok().map(|policy| (generation, policy));
+        }
+        self.head.clone()
+    }
+
+    /// The policy in the snapshot of a generation, if it is whole.
+    fn snapshot(&self, generation: u32) -> Option<Policy> {
+        read_snapshot(&self.directory, generation).ok()
     }
 
     /// The policy of an entry.
@@ -219,15 +222,20 @@ pub fn in_force(directory: &Path) -> Result<Option<Vec<source::File>>, StateErro
 ///
 /// [`StateError::Damaged`] if it is not what was written, [`StateError::Io`] if it cannot be read.
 pub fn policy(directory: &Path, entry: &Entry) -> Result<Policy, StateError> {
-    let path = snapshot_path(directory, entry.generation);
-    let body = fs::read(&path).map_err(fail(&path))?.into();
-    let (_, policy) = snapshot::read(&body).ok_or(StateError::Damaged(path))?;
+    let policy = read_snapshot(directory, entry.generation)?;
     // Files that were on trial are in the policy directory once they are confirmed.
     Ok(if policy.base == entry.base {
         policy
     } else {
         policy.rebased(&entry.base)
     })
+}
+
+fn read_snapshot(directory: &Path, generation: u32) -> Result<Policy, StateError> {
+    let path = snapshot_path(directory, generation);
+    let body = fs::read(&path).map_err(fail(&path))?.into();
+    let (_, policy) = snapshot::read(&body, |_| None).ok_or(StateError::Damaged(path))?;
+    Ok(policy)
 }
 
 /// Removes what a daemon keeps in its state directory, and the directory if nothing else is in it.
@@ -242,7 +250,7 @@ pub fn remove(directory: &Path) -> Result<(), StateError> {
     let _lock = lock(directory)?;
     let snapshots = directory.join(SNAPSHOTS);
     ignore_missing(fs::remove_dir_all(&snapshots)).map_err(fail(&snapshots))?;
-    for name in [JOURNAL, "journal.new", LOCK] {
+    for name in [JOURNAL, "journal.new", COMING, "coming.new", LOCK] {
         let path = directory.join(name);
         ignore_missing(fs::remove_file(&path)).map_err(fail(&path))?;
     }
@@ -290,10 +298,11 @@ fn snapshot_path(directory: &Path, generation: u32) -> PathBuf {
     directory.join(SNAPSHOTS).join(generation.to_string())
 }
 
-/// Puts a file in its place, whole and on disk.
+/// Puts a file in its place, whole and, if it `is_to_last`, on disk.
 fn replace(
     directory: &Path,
     name: &str,
+    is_to_last: bool,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<(), StateError> {
     let path = directory.join(name);
@@ -307,9 +316,15 @@ fn replace(
             .open(&fresh)?;
         let mut out = BufWriter::new(file);
         write(&mut out)?;
-        out.into_inner()?.sync_all()?;
+        let file = out.into_inner()?;
+        if is_to_last {
+            file.sync_all()?;
+        }
         fs::rename(&fresh, &path)?;
-        File::open(directory)?.sync_all()
+        if is_to_last {
+            File::open(directory)?.sync_all()?;
+        }
+        Ok(())
     };
     put().map_err(fail(&path))
 }
@@ -326,7 +341,7 @@ fn rebuilt(directory: &Path) -> Result<Journal, StateError> {
     for file in found {
         let path = file.map_err(fail(&snapshots))?.path();
         let body = fs::read(&path).map_err(fail(&path))?.into();
-        let Some((head, policy)) = snapshot::read(&body) else {
+        let Some((head, policy)) = snapshot::read(&body, |_| None) else {
             log::warn!("{} is damaged and is skipped", path.display());
             continue;
         };

@@ -1,7 +1,9 @@
 //! A policy's files as one file: a line with the checksum of everything below it, a line of JSON
-//! that names the files and their lengths, then their texts one behind the other.
+//! that names the files and their lengths, then their texts one behind the other. Of files that differ
+//! little from an earlier snapshot's, there may be what is new alone.
 
 use std::{
+    collections::HashMap,
     io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,7 +13,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::journal::Cause;
+use super::journal::{Cause, Held};
 use crate::source;
 
 /// First word of the file, with the version of its format.
@@ -26,6 +28,12 @@ pub(super) struct Head {
     pub(super) cause: Cause,
     pub(super) resources: usize,
     pub(super) base: PathBuf,
+    /// What the journal is to say of the directory once the policy is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) held: Option<Held>,
+    /// The generation whose snapshot has what parts leave out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) former: Option<u32>,
     files: Vec<Part>,
 }
 
@@ -33,7 +41,11 @@ pub(super) struct Head {
 struct Part {
     /// Relative to the base.
     path: PathBuf,
+    /// Length of what is here.
     bytes: usize,
+    /// How many bytes before it, and behind it, are those of the former file of this path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kept: Option<[usize; 2]>,
 }
 
 /// A policy's files, and the directory that they are below.
@@ -60,6 +72,16 @@ impl Policy {
             }
         }
         hex(&hash.finalize())
+    }
+
+    /// Whether these are the same files, below whatever directory.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let [mut ours, mut theirs] = [self, other].map(|policy| {
+            let files = policy.files.iter();
+            files.map(|file| (policy.relative(file), &file.text))
+        });
+        self.files.len() == other.files.len() && ours.by_ref().eq(theirs.by_ref())
     }
 
     /// A file's path below the base.
@@ -94,6 +116,7 @@ impl Head {
         let files = policy.files.iter().map(|file| Part {
             path: policy.relative(file).to_path_buf(),
             bytes: file.text.len(),
+            kept: None,
         });
         Self {
             generation,
@@ -101,40 +124,92 @@ impl Head {
             cause,
             resources,
             base: policy.base.clone(),
+            held: None,
+            former: None,
             files: files.collect(),
         }
     }
+
+    /// Leaves out what the snapshot of generation `former` has.
+    pub(super) fn leave_out(&mut self, former: u32, kept: &[Option<[usize; 2]>]) {
+        self.former = Some(former);
+        for (part, kept) in self.files.iter_mut().zip(kept) {
+            part.bytes -= kept.map_or(0, |[before, behind]| before + behind);
+            part.kept = *kept;
+        }
+    }
+}
+
+/// How many bytes at the start and at the end of each file of `policy` are the former's.
+pub(super) fn in_common(policy: &Policy, former: &Policy) -> Vec<Option<[usize; 2]>> {
+    let texts: HashMap<&Path, &Bytes> = (former.files.iter())
+        .map(|file| (former.relative(file), &file.text))
+        .collect();
+    let files = policy.files.iter();
+    files
+        .map(|file| {
+            let former = texts.get(policy.relative(file))?;
+            Some(source::in_common(&file.text, former))
+        })
+        .collect()
 }
 
 /// Writes a snapshot.
 pub(super) fn write(out: &mut impl Write, head: &Head, policy: &Policy) -> io::Result<()> {
     let mut line = serde_json::to_vec(head)?;
     line.push(b'\n');
+    let texts = head.files.iter().zip(&policy.files).map(|(part, file)| {
+        let start = part.kept.map_or(0, |[before, _]| before);
+        &file.text[start..start + part.bytes]
+    });
     let mut hash = Sha256::new();
     hash.update(&line);
-    policy.files.iter().for_each(|file| hash.update(&file.text));
+    texts.clone().for_each(|text| hash.update(text));
     writeln!(out, "{MAGIC} {}", hex(&hash.finalize()))?;
     out.write_all(&line)?;
-    policy
-        .files
-        .iter()
-        .try_for_each(|file| out.write_all(&file.text))
+    for text in texts {
+        out.write_all(text)?;
+    }
+    Ok(())
 }
 
-/// What was written, or `None` if a byte of it is missing or another one.
-pub(super) fn read(body: &Bytes) -> Option<(Head, Policy)> {
+/// What was written, or `None` if a byte of it is missing or another one; `former` reads the snapshot
+/// of an earlier generation.
+pub(super) fn read(
+    body: &Bytes,
+    former: impl FnOnce(u32) -> Option<Policy>,
+) -> Option<(Head, Policy)> {
     let (first, rest) = cut_line(body)?;
     if first != format!("{MAGIC} {}", hex(&Sha256::digest(rest))).as_bytes() {
         return None;
     }
     let (line, mut texts) = cut_line(rest)?;
     let head: Head = serde_json::from_slice(line).ok()?;
+    let former = match head.former {
+        Some(generation) => Some(former(generation)?),
+        None => None,
+    };
+    let former_text = |path: &Path| {
+        let former = former.as_ref()?;
+        let mut files = former.files.iter();
+        Some(&files.find(|file| former.relative(file) == path)?.text)
+    };
     let mut files = Vec::with_capacity(head.files.len());
     for part in &head.files {
-        let (text, after) = texts.split_at_checked(part.bytes)?;
+        let (here, after) = texts.split_at_checked(part.bytes)?;
+        let text = match part.kept {
+            None => body.slice_ref(here),
+            Some([before, behind]) => {
+                let former = former_text(&part.path)?;
+                let behind = former.len().checked_sub(behind)?;
+                [former.get(..before)?, here, former.get(behind..)?]
+                    .concat()
+                    .into()
+            }
+        };
         files.push(source::File {
             path: Arc::from(head.base.join(&part.path)),
-            text: body.slice_ref(text),
+            text,
         });
         texts = after;
     }
@@ -179,7 +254,7 @@ mod tests {
             "/p",
             &[("a.yaml", "# é\n"), ("b/c.yaml", ""), ("d.yaml", "x")],
         );
-        let (head, read) = read(&written(&policy)).expect("nothing is damaged");
+        let (head, read) = read(&written(&policy), |_| None).expect("nothing is damaged");
         assert_eq!((head.generation, head.resources), (7, 2));
         assert_eq!(read, policy);
     }
@@ -187,13 +262,35 @@ mod tests {
     #[test]
     fn any_changed_or_missing_byte_is_noticed() {
         let body = written(&policy("/p", &[("a.yaml", "x: 1\n"), ("b.yaml", "y")]));
-        assert!(read(&body).is_some());
+        assert!(read(&body, |_| None).is_some());
         for at in 0..body.len() {
             let mut damaged = body.to_vec();
             damaged[at] ^= 1;
-            assert_eq!(read(&damaged.into()), None, "byte {at}");
-            assert_eq!(read(&body.slice(..at)), None, "cut at {at}");
+            assert_eq!(read(&damaged.into(), |_| None), None, "byte {at}");
+            assert_eq!(read(&body.slice(..at), |_| None), None, "cut at {at}");
         }
+    }
+
+    #[test]
+    fn what_an_earlier_snapshot_has_may_be_left_out() {
+        let former = policy("/p", &[("a.yaml", "one two three"), ("b.yaml", "same")]);
+        let files = [
+            ("a.yaml", "one 2 three"),
+            ("b.yaml", "same"),
+            ("c.yaml", ""),
+        ];
+        let next = policy("/q", &files);
+        let kept = in_common(&next, &former);
+        assert_eq!(kept, [Some([4, 6]), Some([4, 0]), None]);
+        let mut head = Head::new(&next, 8, 1, Cause::Directory, 2);
+        head.leave_out(7, &kept);
+        let mut body = Vec::new();
+        write(&mut body, &head, &next).expect("memory takes it");
+        assert!(body.ends_with(b"\n2"));
+        let body = body.into();
+        let found = read(&body, |generation| (generation == 7).then_some(former));
+        assert_eq!(found, Some((head, next)));
+        assert_eq!(read(&body, |_| None), None);
     }
 
     #[test]

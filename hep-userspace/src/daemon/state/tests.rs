@@ -34,26 +34,26 @@ fn policy_with(text: &str) -> Policy {
     }
 }
 
-fn entry(generation: u32, cause: Cause, policy: &Policy) -> Entry {
-    Entry {
-        generation,
-        since_unix_ms: u64::from(generation),
+fn coming(policy: Policy, cause: Cause) -> Coming {
+    Coming {
+        policy,
         cause,
-        outcome: if cause == Cause::Try {
-            Outcome::Confirmed
-        } else {
-            Outcome::Applied
-        },
         resources: 1,
-        checksum: policy.checksum(),
-        base: policy.base.clone(),
+        held: None,
+        since_unix_ms: 1,
+        former: None,
     }
 }
 
 fn keep(state: &mut StateDirectory, generation: u32, cause: Cause) {
-    let policy = policy_with(&generation.to_string());
-    let entry = entry(generation, cause, &policy);
-    state.keep(&policy, entry, |_| {}).expect("can be written");
+    let coming = coming(policy_with(&generation.to_string()), cause);
+    let confirm = |journal: &mut Journal| {
+        if cause == Cause::Try {
+            journal.set_outcome(generation, Outcome::Confirmed);
+        }
+    };
+    let kept = state.arrive(coming, generation, confirm);
+    kept.expect("can be written");
 }
 
 #[test]
@@ -111,12 +111,11 @@ fn files_of_a_confirmed_trial_are_found_below_the_policy_directory() {
     let scratch = Scratch::new("rebase");
     let mut state = scratch.open();
     let policy = policy_with("x").rebased(Path::new("/new"));
-    let mut entry = entry(1, Cause::Try, &policy);
-    entry.base = PathBuf::from("/p");
-    state
-        .keep(&policy, entry.clone(), |_| {})
-        .expect("can be written");
-    assert_eq!(state.policy(&entry).expect("it is whole"), policy_with("x"));
+    let confirm = |journal: &mut Journal| journal.entries[0].base = PathBuf::from("/p");
+    let kept = state.arrive(coming(policy, Cause::Try), 1, confirm);
+    kept.expect("can be written");
+    let entry = state.journal().head().expect("one is in force");
+    assert_eq!(state.policy(entry).expect("it is whole"), policy_with("x"));
 }
 
 #[test]
@@ -164,4 +163,75 @@ fn an_update_that_changes_nothing_writes_nothing() {
     let before = written();
     state.update(|_| {}).expect("nothing to do");
     assert_eq!(written(), before);
+}
+
+/// A daemon that announced generation 2 beside 1, and died.
+fn announced(name: &str, cause: Cause) -> (Scratch, StateDirectory) {
+    let scratch = Scratch::new(name);
+    let mut state = scratch.open();
+    keep(&mut state, 1, Cause::Directory);
+    let held = Some(Held {
+        since_unix_ms: 1,
+        generation: 1,
+        directory: None,
+    });
+    let coming = Coming {
+        held,
+        former: Some((1, vec![Some([0, 0])])),
+        ..coming(policy_with("22"), cause)
+    };
+    state.announce(&coming, 2).expect("can be written");
+    drop(state);
+    let state = scratch.open();
+    (scratch, state)
+}
+
+fn has_announced(scratch: &Scratch) -> bool {
+    scratch.0.join(COMING).exists()
+}
+
+#[test]
+fn what_was_announced_and_is_in_force_is_on_record_after_a_restart() {
+    let cause = Cause::Rollback { to: 1 };
+    let (scratch, mut state) = announced("arrived", cause);
+    state.settle(Some(2)).expect("can be written");
+    let journal = state.journal();
+    assert_eq!(journal.in_force, Some(2));
+    assert_eq!(journal.held.as_ref().map(|held| held.generation), Some(1));
+    let outcomes = journal
+        .entries
+        .iter()
+        .map(|entry| (entry.cause, entry.outcome));
+    assert_eq!(
+        outcomes.collect::<Vec<_>>(),
+        [
+            (Cause::Directory, Outcome::RolledBack),
+            (cause, Outcome::Applied)
+        ]
+    );
+    assert_eq!(state.head(), Some((2, policy_with("22"))));
+    assert!(!has_announced(&scratch));
+}
+
+#[test]
+fn what_was_announced_and_is_not_in_force_never_was() {
+    for in_force in [None, Some(1), Some(3)] {
+        let (scratch, mut state) = announced("revoked", Cause::Directory);
+        state.settle(in_force).expect("nothing to do");
+        assert_eq!(state.journal().in_force, Some(1));
+        assert_eq!(state.journal().entries.len(), 1);
+        assert_eq!(state.head(), Some((1, policy_with("1"))));
+        assert!(!has_announced(&scratch));
+    }
+}
+
+#[test]
+fn a_torn_announcement_is_none() {
+    let (scratch, mut state) = announced("torn-announcement", Cause::Directory);
+    let path = scratch.0.join(COMING);
+    let body = fs::read(&path).expect("it was written");
+    fs::write(&path, &body[..body.len() - 1]).expect("can be written");
+    state.settle(Some(2)).expect("nothing to do");
+    assert_eq!(state.journal().in_force, Some(1));
+    assert!(!has_announced(&scratch));
 }
