@@ -442,20 +442,25 @@ pub fn load(resources: &[String]) -> Snapshot {
         .unwrap_or_else(|| panic!("not valid: {:#?}", loaded.problems))
 }
 
-/// Timeouts as compiled; those that follow the kernel's are 30 s.
+/// Timeouts as compiled; an hour where they are the usual ones, since the machine may be too slow for
+/// those, and the kernel's.
 fn resolve(timeouts: &Timeouts) -> settings::Timeouts {
-    let ns = |setting: TimeoutSetting| match setting {
-        TimeoutSetting::Fixed(time) => u64::try_from(time.as_nanos()).expect("timeouts fit"),
-        TimeoutSetting::Kernel => 30_000_000_000,
+    const LONG_NS: u64 = 3_600_000_000_000;
+    let usual = load(&[]).felix.timeouts;
+    let ns = |setting: TimeoutSetting, usual: TimeoutSetting| match setting {
+        TimeoutSetting::Fixed(time) if setting != usual => {
+            u64::try_from(time.as_nanos()).expect("timeouts fit")
+        }
+        TimeoutSetting::Fixed(_) | TimeoutSetting::Kernel => LONG_NS,
     };
     settings::Timeouts {
-        tcp_syn_sent_ns: ns(timeouts.tcp_syn_sent),
-        tcp_established_ns: ns(timeouts.tcp_established),
-        tcp_fins_seen_ns: ns(timeouts.tcp_fins_seen),
-        tcp_reset_seen_ns: ns(timeouts.tcp_reset_seen),
-        udp_ns: ns(timeouts.udp),
-        icmp_ns: ns(timeouts.icmp),
-        generic_ns: ns(timeouts.generic),
+        tcp_syn_sent_ns: ns(timeouts.tcp_syn_sent, usual.tcp_syn_sent),
+        tcp_established_ns: ns(timeouts.tcp_established, usual.tcp_established),
+        tcp_fins_seen_ns: ns(timeouts.tcp_fins_seen, usual.tcp_fins_seen),
+        tcp_reset_seen_ns: ns(timeouts.tcp_reset_seen, usual.tcp_reset_seen),
+        udp_ns: ns(timeouts.udp, usual.udp),
+        icmp_ns: ns(timeouts.icmp, usual.icmp),
+        generic_ns: ns(timeouts.generic, usual.generic),
     }
 }
 

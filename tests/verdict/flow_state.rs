@@ -184,7 +184,7 @@ fn flows_end_by_the_timer_of_their_protocol() {
     let timers = ["udpTimeout", "icmpTimeout", "genericTimeout"];
     for key in timers {
         let timers =
-            timers.map(|timer| format!("{timer}: {}", if timer == key { "20s" } else { "1h" }));
+            timers.map(|timer| format!("{timer}: {}", if timer == key { "15s" } else { "1h" }));
         let timeouts = felix(&format!("bpfConntrackTimeouts: {{{}}}", timers.join(", ")));
         bench.apply(&[eth0(), rules.clone(), timeouts]);
         for net in Net::both() {

@@ -251,7 +251,7 @@ fn a_lone_ack_to_a_failsafe_port_is_picked_up() {
 /// outlives it.
 #[test]
 fn a_reset_is_passed_on_and_ends_a_silent_flow() {
-    let timeouts = felix("bpfConntrackTimeouts: {tcpResetSeen: 20s}");
+    let timeouts = felix("bpfConntrackTimeouts: {tcpResetSeen: 15s}");
     let mut bench = Bench::with(&[eth0(), web(), timeouts]);
     for net in Net::both() {
         for (talks_on, wanted) in [(false, Reason::NoProfile), (true, KNOWN)] {
@@ -283,7 +283,7 @@ fn flows_expire_at_look_up_by_the_timer_of_their_state() {
             "tcpResetSeen",
         ];
         let timers =
-            timers.map(|timer| format!("{timer}: {}", if timer == key { "20s" } else { "1h" }));
+            timers.map(|timer| format!("{timer}: {}", if timer == key { "15s" } else { "1h" }));
         felix(&format!("bpfConntrackTimeouts: {{{}}}", timers.join(", ")))
     };
     let mut bench = Bench::with(&[eth0()]);
