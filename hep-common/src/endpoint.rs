@@ -22,7 +22,7 @@ pub struct Lists {
     /// For forwarded packets: pre-DNAT (ingress), forward. Never 0.
     pub forward: u32,
     /// Untracked exemption: the failsafes of this direction and the reverse form of the other
-    /// direction's; 0 if `untracked` is 0.
+    /// direction's; 0 if `untracked` is 0, or nothing is exempt.
     pub exempt: u32,
 }
 

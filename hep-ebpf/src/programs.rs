@@ -18,6 +18,7 @@ use crate::{
     conntrack::{self, Glimpse, Opening, Todo},
     fragment, helpers,
     maps::{self, Slot},
+    next,
     parse::{self, Direct, Fragment, Loader, Network, Plain},
     report, route,
     scene::{Route, Scene, Work},
@@ -53,48 +54,15 @@ fn decide(ctx: &TcContext, direction: Direction) -> Verdict {
     let skb = ctx.skb.skb;
     let hook = direction as u32;
     let next = hep_glance(skb, hook);
-    let number = if next & FAMILY_V4 != 0 {
-        steps4(skb, hook, next & !FAMILY_V4)
-    } else if next & FAMILY_V6 != 0 {
-        steps6(skb, hook, next & !FAMILY_V6)
+    let number = if next & next::FAMILY_V4 != 0 {
+        steps4(skb, hook, next & !next::FAMILY_V4)
+    } else if next & next::FAMILY_V6 != 0 {
+        steps6(skb, hook, next & !next::FAMILY_V6)
     } else {
         next
     };
     Verdict::from(reason(number))
 }
-
-/// What is to be done next with a packet, in place of the number of a reason.
-mod next {
-    /// It is not plain: parse it.
-    pub(super) const LOAD: u32 = 0x100;
-    /// Ask the stages before the connection table.
-    pub(super) const STAGES: u32 = 0x101;
-    /// Ask the connection table.
-    pub(super) const TRACK: u32 = 0x102;
-    /// Judge its flow by the rules in force, then ask the connection table again.
-    pub(super) const REVALIDATE: u32 = 0x103;
-    /// Judge it as the first of a flow.
-    pub(super) const OPEN: u32 = 0x104;
-    /// As [`OPEN`]; the new flow takes an established one's place.
-    pub(super) const REPLACE: u32 = 0x105;
-    /// As [`OPEN`], and the rules of the list in its trace decide alone.
-    pub(super) const RULES: u32 = 0x106;
-    /// Added to the number of the reason that accepts it: remember the flow it opens.
-    pub(super) const KEEP: u32 = 0x400;
-    /// Added to [`KEEP`]: the new flow takes an established one's place.
-    pub(super) const REPLACES: u32 = 0x800;
-    /// Added to [`KEEP`]: the packet is a reply, so that the other end has opened the flow.
-    pub(super) const REPLIES: u32 = 0x1000;
-    /// Added to the number of a reason: leave a record.
-    pub(super) const FINISH: u32 = 0x200;
-}
-
-/// The bits of the number of a reason.
-const NUMBER: u32 = 0xff;
-/// Added to what is to be done next: the packet is IPv4.
-const FAMILY_V4: u32 = 1 << 16;
-/// As [`FAMILY_V4`]: it is IPv6.
-const FAMILY_V6: u32 = 1 << 17;
 
 /// The reason with a number.
 #[inline(always)]
@@ -206,8 +174,8 @@ fn begin<A: Address>(
     match packet {
         Ok(plain) => {
             work.packet = plain.packet();
-            if next == next::OPEN && route::is_plain(scene, &work.packet, &mut work.trace) {
-                work.trace.list = conntrack::list(scene, &work.packet, &mut work.trace);
+            if let Some(list) = only_list(scene, work, next) {
+                work.trace.list = list;
                 next = next::RULES;
             }
         }
@@ -218,8 +186,30 @@ fn begin<A: Address>(
         }
     }
     next | match A::FAMILY {
-        Family::V4 => FAMILY_V4,
-        Family::V6 => FAMILY_V6,
+        Family::V4 => next::FAMILY_V4,
+        Family::V6 => next::FAMILY_V6,
+    }
+}
+
+/// The list that is all there is to ask about a plain packet, before anything else is, if it is seen
+/// at a glance where the packet goes.
+#[inline(always)]
+fn only_list<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> Option<u32> {
+    let Work { packet, trace, .. } = work;
+    let lists = scene.lists::<A>();
+    match next {
+        next::OPEN if !route::checks_reverse_path(scene) => {
+            match route::at_a_glance(scene, packet, trace) {
+                Route::Local => Some(lists.local),
+                Route::Forwarded => Some(lists.forward),
+                Route::Unknown => None,
+            }
+        }
+        next::STAGES if lists.exempt == 0 && !stages::bears_mark(scene) => {
+            let route = route::at_a_glance(scene, packet, trace);
+            (route == Route::Local).then_some(lists.untracked)
+        }
+        _ => None,
     }
 }
 
@@ -232,23 +222,22 @@ macro_rules! steps {
         fn $steps(skb: *mut __sk_buff, hook: u32, mut next: u32) -> u32 {
             if next == next::RULES {
                 next = $rules(skb);
-            } else {
-                if next == next::LOAD {
-                    next = $load(skb);
-                }
-                if next == next::STAGES {
-                    next = $stages(skb, hook);
-                }
-                if next == next::TRACK {
-                    next = $track(skb, hook);
-                }
-                if next == next::REVALIDATE {
-                    $revalidate(skb, hook);
-                    next = $track(skb, hook);
-                }
-                if next == next::OPEN || next == next::REPLACE {
-                    next = $open(skb, hook, next);
-                }
+            }
+            if next == next::LOAD {
+                next = $load(skb);
+            }
+            if next == next::STAGES {
+                next = $stages(skb, hook);
+            }
+            if next == next::TRACK {
+                next = $track(skb, hook);
+            }
+            if next == next::REVALIDATE {
+                $revalidate(skb, hook);
+                next = $track(skb, hook);
+            }
+            if next == next::OPEN || next == next::REPLACE {
+                next = $open(skb, hook, next);
             }
             if next & next::KEEP != 0 {
                 next = $keep(skb, hook, next);
@@ -385,7 +374,7 @@ fn open<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> u32 {
     }
 }
 
-/// As [`open`], where nothing but the rules of the list in the packet's trace is to be asked.
+/// Asks the rules of the list in the packet's trace, where nothing else is to be asked before.
 #[inline(always)]
 fn rules<A: Address>(ctx: &TcContext) -> u32 {
     let Some(work) = A::work() else {
@@ -395,12 +384,15 @@ fn rules<A: Address>(ctx: &TcContext) -> u32 {
     let Work { packet, trace, .. } = work;
     let reason = match classify_here(slot, packet, trace, ctx.len()) {
         Answer::Verdict(reason) => reason,
-        Answer::Continue => Reason::Internal,
+        // Only untracked rules say so.
+        Answer::Continue => return after_stages(packet.protocol, packet.tcp_flags),
     };
-    if reason.allows() {
+    let allows = reason.allows();
+    if allows && reason != Reason::Untracked {
         return next::KEEP | reason as u32;
     }
-    if trace.logged_count != 0 || work.flags & FLAG_DENY_EVENTS != 0 || leaves_more() {
+    let reports_denials = work.flags & FLAG_DENY_EVENTS != 0;
+    if trace.logged_count != 0 || (!allows && reports_denials) || leaves_more() {
         return next::FINISH | reason as u32;
     }
     maps::count(work.counters, reason, u64::from(ctx.len()));
@@ -412,7 +404,7 @@ fn rules<A: Address>(ctx: &TcContext) -> u32 {
 fn keep<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> u32 {
     let (replaces, replies) = (next & next::REPLACES != 0, next & next::REPLIES != 0);
     conntrack::keep(scene, work, replaces, replies);
-    settle(scene, work, reason(next & NUMBER))
+    settle(scene, work, reason(next & next::NUMBER))
 }
 
 /// Counts a verdict, unless there is more to be done about it: then that is next.

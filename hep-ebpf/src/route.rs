@@ -45,22 +45,20 @@ pub(crate) fn is_forwarded<A: Address>(
     trace.route == Route::Forwarded
 }
 
-/// Whether nothing is to be asked about the way of a new flow, because it is seen at a glance where
-/// its packet goes, which is noted then, and the reverse path is not checked.
+/// Notes where a packet goes, if that is seen at a glance; which way that is.
 #[inline(always)]
-pub(crate) fn is_plain<A: Address>(
+pub(crate) fn at_a_glance<A: Address>(
     scene: &Scene<'_>,
     packet: &Packet<A>,
     trace: &mut Trace,
-) -> bool {
-    let route = match scene.direction {
+) -> Route {
+    trace.route = match scene.direction {
         Direction::Ingress if maps::is_quickly_own(&destination(packet)) => Route::Local,
-        Direction::Ingress => return false,
+        Direction::Ingress => Route::Unknown,
         Direction::Egress if scene.ctx.ingress_ifindex() == 0 => Route::Local,
         Direction::Egress => Route::Forwarded,
     };
-    trace.route = route;
-    !checks_reverse_path(scene)
+    trace.route
 }
 
 /// Whether this host made the packet or is where it goes.
@@ -83,7 +81,8 @@ fn destination<A: Address>(packet: &Packet<A>) -> LocalAddress {
 /// Whether a packet that arrives is for this host.
 #[inline(always)]
 fn is_for_host<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
-    if maps::is_own_address(&destination(packet)) {
+    let destination = destination(packet);
+    if maps::is_quickly_own(&destination) || maps::is_own_address(&destination) {
         return true;
     }
     // What a bridge or bond takes from its member is not routed there.

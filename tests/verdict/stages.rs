@@ -5,7 +5,9 @@ use hep_tests::{
     address::Net,
     bench::{Bench, EGRESS, FORWARD_IN, FORWARD_OUT, INGRESS, INSIDE_INGRESS},
     packet::{self, ACK, Packet, SYN},
-    policy::{endpoint, eth0, eth0_default_allow, policy, profile, staged_policy, tier},
+    policy::{
+        endpoint, eth0, eth0_default_allow, no_failsafe, policy, profile, staged_policy, tier,
+    },
 };
 
 fn tcp(net: &Net, port: u16) -> Packet {
@@ -197,7 +199,17 @@ fn failsafes_come_before_every_deny_of_local_traffic() {
 /// no match goes on.
 #[test]
 fn untracked_rules_decide_before_the_connection_table() {
-    let mut bench = Bench::with(&[
+    untracked_rules_decide(&[]);
+}
+
+/// As [`untracked_rules_decide_before_the_connection_table`], where nothing is exempt from them (EV-068).
+#[test]
+fn untracked_rules_decide_where_there_is_no_failsafe() {
+    untracked_rules_decide(&[no_failsafe()]);
+}
+
+fn untracked_rules_decide(failsafes: &[String]) {
+    let mut resources = vec![
         eth0(),
         endpoint("h1-eth1", "interfaceName: eth1"),
         tier("early", "order: 1"),
@@ -220,7 +232,9 @@ fn untracked_rules_decide_before_the_connection_table() {
             "applyOnForward: true, types: [Ingress, Egress], \
              ingress: [{action: Deny}], egress: [{action: Deny}]",
         ),
-    ]);
+    ];
+    resources.extend_from_slice(failsafes);
+    let mut bench = Bench::with(&resources);
     for net in Net::both() {
         let udp = |port: u16| packet::udp(net.client, net.host).dport(port);
         let forwarded = |port: u16| packet::udp(net.client, net.inner).dport(port);

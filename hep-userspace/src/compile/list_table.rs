@@ -219,8 +219,8 @@ fn flatten<'s>(
     }
     let untracked = flattener.untracked(&tiers.untracked, direction, family);
     let exempt = untracked
-        .is_some()
-        .then(|| flattener.exempt(direction, family));
+        .as_ref()
+        .and_then(|_list| flattener.exempt(direction, family));
     [
         untracked,
         Some(flattener.local(local.endpoint, tiers, direction, family)),

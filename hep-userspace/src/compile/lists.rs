@@ -64,15 +64,18 @@ impl<'s> Flattener<'s> {
         }
     }
 
-    /// The exemption from the untracked list (EV-068).
-    pub(super) fn exempt(&mut self, direction: Direction, family: Family) -> FlatList {
+    /// The exemption from the untracked list (EV-068); `None` if nothing is exempt.
+    pub(super) fn exempt(&mut self, direction: Direction, family: Family) -> Option<FlatList> {
         let mut list = Builder::default();
         let (own, other) = self.failsafes(direction);
         self.failsafe_rules(&mut list, own, direction, family, true);
         self.failsafe_rules(&mut list, other, direction, family, false);
+        if list.next_place() == 0 {
+            return None;
+        }
         let rule = self.default(direction, "not exempt", Action::Continue, None);
         list.always(Action::Continue, None, rule);
-        list.finish(ListKind::Exempt, direction, family)
+        Some(list.finish(ListKind::Exempt, direction, family))
     }
 
     /// The untracked list; `None` if no tier is in it.

@@ -203,6 +203,16 @@ fn untracked_lists_continue_and_their_exemption_has_both_forms() {
     for text in ["TCP, to port 22", "UDP, from port 53", "UDP, to port 53"] {
         assert!(failsafes.contains(&text), "{text} in {failsafes:?}");
     }
+
+    snapshot.felix.failsafe_inbound.clear();
+    snapshot.felix.failsafe_outbound.clear();
+    let generation = compiled(&snapshot);
+    let interfaces = &generation.tables.interfaces;
+    let lists = interfaces.iter().flat_map(|interface| interface.lists);
+    assert!(
+        lists.flatten().all(|lists| lists.exempt == 0),
+        "nothing is exempt"
+    );
 }
 
 /// EV-090, EV-100 to EV-103.

@@ -69,8 +69,11 @@ pub(in crate::compile) fn judge(
     let classes = classes(tables, packet);
     // EV-068, EV-069, EV-079.
     let untracked = lists.untracked != 0 && !(forwarded && direction == Direction::Egress);
-    let exempt =
-        || !forwarded && walk(tables, lists.exempt, &classes, &mut outcome.clone()).is_some();
+    let exempt = || {
+        !forwarded
+            && lists.exempt != 0
+            && walk(tables, lists.exempt, &classes, &mut outcome.clone()).is_some()
+    };
     if untracked
         && !exempt()
         && let Some((reason, slot)) = walk(tables, lists.untracked, &classes, &mut outcome)
