@@ -324,7 +324,7 @@ fn present(maps: &Maps, map: &'static str, in_force: u32) -> Result<Present, Ker
 }
 
 /// What a thread returned; its panic goes on here.
-fn join<T>(worker: ScopedJoinHandle<'_, T>) -> T {
+pub(super) fn join<T>(worker: ScopedJoinHandle<'_, T>) -> T {
     worker
         .join()
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -4,12 +4,13 @@ use std::{
     collections::BTreeMap,
     os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     path::PathBuf,
+    thread,
 };
 
 use aya::{
     Ebpf, EbpfLoader,
     maps::{Map, MapData, PerCpuArray},
-    programs::{ProgramError, SchedClassifier},
+    programs::{Program, ProgramError, SchedClassifier},
 };
 use aya_log::Level;
 use hep_common::{Direction, decision::RECORD_DECISIONS};
@@ -17,6 +18,7 @@ use hep_common::{Direction, decision::RECORD_DECISIONS};
 use super::{
     KernelError, Maps,
     adopt::{self, Displaced},
+    apply::join,
     attach::program_name,
     features,
     former::{self, Former},
@@ -142,11 +144,7 @@ impl Kernel {
             .transpose()
             .map_err(KernelError::map(names::DECISION, "use"))?
             .map(Decisions::new);
-        for direction in [Direction::Ingress, Direction::Egress] {
-            program(&mut ebpf, direction)?
-                .load()
-                .map_err(refused(direction))?;
-        }
+        load_programs(&mut ebpf)?;
         Ok(Self {
             btf: types_of(&mut ebpf)?,
             ebpf,
@@ -211,6 +209,21 @@ impl Kernel {
     pub fn is_cold(&self) -> Result<bool, KernelError> {
         Ok(self.maps.control()?.generation == 0 && self.displaced.is_empty())
     }
+}
+
+/// Loads both programs, each in a thread of its own: the kernel verifies them at the same time.
+fn load_programs(ebpf: &mut Ebpf) -> Result<(), KernelError> {
+    let both = [Direction::Ingress, Direction::Egress];
+    thread::scope(|scope| {
+        let mut workers = Vec::with_capacity(both.len());
+        for (name, program) in ebpf.programs_mut() {
+            let direction = both.into_iter().find(|it| program_name(*it) == name);
+            if let (Some(direction), Program::SchedClassifier(program)) = (direction, program) {
+                workers.push(scope.spawn(move || program.load().map_err(refused(direction))));
+            }
+        }
+        workers.into_iter().try_for_each(join)
+    })
 }
 
 fn program(ebpf: &mut Ebpf, direction: Direction) -> Result<&mut SchedClassifier, KernelError> {
