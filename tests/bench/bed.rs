@@ -14,6 +14,7 @@ use aya::{
     programs::{Program, SchedClassifier},
 };
 use hep_common::{Direction, settings::Timeouts};
+use hep_tests::namespace::Namespace;
 use hep_userspace::{
     compile::{self, Generation, Options, Slots, compile},
     datapath::{Kernel, LoadOptions},
@@ -70,10 +71,7 @@ pub(crate) const OWN_ADDRESSES: [IpAddr; 2] = [
 
 /// Loads hep's programs with the policy that `text` says, on the interface [`IFINDEX`].
 pub(crate) fn hep(text: &str) -> Result<Kernel> {
-    let snapshot = snapshot(File {
-        path: Arc::from(Path::new("bench.yaml")),
-        text: text.as_bytes().to_vec().into(),
-    })?;
+    let snapshot = snapshot(file(text.to_owned()))?;
     let mut kernel = empty()?;
     kernel.apply(&mut compile_for(&snapshot, IFINDEX, &Slots::default())?)?;
     kernel.set_local(&OWN_ADDRESSES.into())?;
@@ -89,6 +87,24 @@ pub(crate) fn empty() -> Result<Kernel> {
         log_level: LogLevel::Off,
         record_decisions: false,
     })?)
+}
+
+/// A file of the policy directory.
+pub(crate) fn file(text: String) -> File {
+    File {
+        path: Arc::from(Path::new("bench.yaml")),
+        text: text.into(),
+    }
+}
+
+/// A namespace with the policed interface, for a daemon.
+pub(crate) fn host(role: &str) -> Namespace {
+    let host = Namespace::new(role);
+    host.ip(&format!(
+        "link add {} type veth peer name far0",
+        policy::INTERFACE
+    ));
+    host
 }
 
 /// Parses and validates one file.

@@ -1,6 +1,10 @@
 //! The maps of an instance, by the kernel's own numbers.
 
-use std::{collections::BTreeMap, fs, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    process::Command,
+};
 
 use anyhow::{Context as _, Result, bail};
 use hep_common::ABI_VERSION;
@@ -43,15 +47,18 @@ pub(crate) fn of(daemon: &Daemon) -> Result<BTreeMap<String, KernelMap>> {
     Ok(maps)
 }
 
-/// The sum of the maps in an outer map.
+/// The sum of the maps in an outer map, of which both slots may hold one.
 fn inner(path: &str) -> Result<KernelMap> {
+    let slots = bpftool(&["map", "dump", "pinned", path])?;
+    let slots = slots.as_array().into_iter().flatten();
+    let maps = slots
+        .map(|slot| little_endian(&slot["value"]).context("a slot holds the number of a map"))
+        .collect::<Result<BTreeSet<u64>>>()?;
     let mut sum = KernelMap {
         is_outer: true,
         ..KernelMap::default()
     };
-    let slots = bpftool(&["map", "dump", "pinned", path])?;
-    for slot in slots.as_array().into_iter().flatten() {
-        let id = little_endian(&slot["value"]).context("a slot holds the number of a map")?;
+    for id in maps {
         let shown = bpftool(&["map", "show", "id", &id.to_string()])?;
         sum.bytes += number(&shown, "bytes_memlock")?;
         sum.entries += number(&shown, "max_entries")?;

@@ -13,6 +13,7 @@ mod micro;
 mod plane;
 mod plot;
 mod policy;
+mod process;
 mod scale;
 mod table;
 mod turns;
@@ -71,7 +72,7 @@ fn main() -> Result<()> {
         figures.extend(micro::run(effort)?);
     }
     if takes(Part::Plane) {
-        plane::run(quick)?;
+        plane::run(quick, &mut figures)?;
     }
     if takes(Part::Live) {
         let mut yardsticks = bed::Yardsticks::load()?;
@@ -87,9 +88,10 @@ fn main() -> Result<()> {
     if takes(Part::Scale) {
         scale::run(quick, &mut figures)?;
     }
+    let whole = arguments.part.is_empty() && arguments.only.is_empty();
+    let wrong = expectation::compare(&figures, quick, whole)?;
     if arguments.check {
-        let whole = arguments.part.is_empty() && arguments.only.is_empty();
-        expectation::check(&figures, quick, whole)?;
+        expectation::check(&wrong)?;
     }
     Ok(())
 }

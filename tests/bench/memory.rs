@@ -1,13 +1,13 @@
 //! What the kernel keeps for hep, by its own numbers.
 
 use anyhow::{Context as _, Result};
-use hep_tests::{daemon::Daemon, namespace::Namespace};
+use hep_tests::daemon::Daemon;
 
 use crate::{
+    bed,
     expectation::Figures,
     interrupt, kernel_maps,
     live::{Accepted, Policy, Way},
-    policy::INTERFACE,
 };
 
 /// Bytes in a megabyte.
@@ -44,8 +44,7 @@ pub(crate) fn run(quick: bool, figures: &mut Figures) -> Result<()> {
 
 /// Loads one policy and weighs its tables, and those of flows.
 fn weigh(name: &str, policy: Policy, figures: &mut Figures) -> Result<()> {
-    let host = Namespace::new("memory");
-    host.ip(&format!("link add {INTERFACE} type veth peer name far0"));
+    let host = bed::host("memory");
     let daemon = Daemon::start(&host, &policy.resources());
     let maps = kernel_maps::of(&daemon)?;
 

@@ -21,10 +21,11 @@ const SIZE: (u32, u32) = (760, 440);
 const FONT: &str = "sans-serif";
 
 /// Who is drawn, and in which colour: told apart also by those who do not see all colours.
-const SERIES: [(Rival, RGBColor); 5] = [
+const SERIES: [(Rival, RGBColor); 6] = [
     (Rival::Hep, RGBColor(213, 94, 0)),
     (Rival::NftLinear, RGBColor(0, 114, 178)),
     (Rival::NftSet, RGBColor(86, 180, 233)),
+    (Rival::NftMap, RGBColor(204, 121, 167)),
     (Rival::Iptables, RGBColor(0, 158, 115)),
     (Rival::Ipset, RGBColor(148, 148, 148)),
 ];

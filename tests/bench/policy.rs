@@ -50,9 +50,19 @@ pub(crate) fn network(number: usize, v6: bool) -> String {
 
 /// One endpoint on [`INTERFACE`] without failsafes, under `rules` rules of `action`, as YAML.
 pub(crate) fn resources(shape: Shape, rules: usize, v6: bool, action: &str) -> String {
+    in_policies(RULES_PER_POLICY, shape, rules, v6, action)
+}
+
+/// As [`resources`] with uniform rules that accept, each in a policy of its own.
+pub(crate) fn policies(count: usize, v6: bool) -> String {
+    in_policies(1, Shape::Uniform, count, v6, "Allow")
+}
+
+/// Rules in policies of so many.
+fn in_policies(most: usize, shape: Shape, rules: usize, v6: bool, action: &str) -> String {
     let mut text = endpoint();
-    for (policy, first) in (0..rules).step_by(RULES_PER_POLICY).enumerate() {
-        let last = rules.min(first + RULES_PER_POLICY);
+    for (policy, first) in (0..rules).step_by(most).enumerate() {
+        let last = rules.min(first + most);
         let _infallible = write!(
             text,
             "---\napiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\n\
@@ -116,6 +126,18 @@ pub(crate) fn set_of(members: usize, v6: bool) -> String {
         let _infallible = writeln!(text, "  - {}", member(number, v6));
     }
     text
+}
+
+/// The `text` of [`set_of`] with one more address, in the middle of the list.
+pub(crate) fn with_newcomer(text: &str, number: usize, v6: bool) -> String {
+    let middle = text.len() / 2;
+    let line = text[middle..].find('\n').unwrap_or_default();
+    let (before, after) = text.split_at(middle + line + 1);
+    if v6 {
+        format!("{before}  - 2001:db8:7fff:{number:x}::1\n{after}")
+    } else {
+        format!("{before}  - 100.77.{number}.1\n{after}")
+    }
 }
 
 /// Member `number` of [`set_of`]: a third are networks, the rest hosts.

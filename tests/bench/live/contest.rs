@@ -23,7 +23,7 @@ const UNANSWERED: usize = 16_384;
 /// What is sent, and what becomes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expect {
-    /// Every packet is accepted; each flow was answered before.
+    /// Every packet is accepted; each flow was answered before, and spoke on.
     Established,
     /// Every packet is accepted.
     Accepted,
@@ -147,6 +147,9 @@ impl Contest<'_> {
                 generator.follow(&course)?;
                 road.send(generator, &course, course.flows())?;
                 road.answer(generator, flows)?;
+                // Only who speaks on after an answer is known to have heard it.
+                generator.follow(&course)?;
+                road.send(generator, &course, course.flows())?;
             }
         }
         Ok(Runner {

@@ -21,6 +21,17 @@ pub(crate) enum Accepted {
     Members(usize),
 }
 
+/// How nftables holds what is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One rule after the other.
+    Rules,
+    /// In one interval set.
+    Set,
+    /// In a map from the port to the chain of its rule.
+    Map,
+}
+
 /// A policy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
@@ -103,8 +114,8 @@ impl Policy {
         resources
     }
 
-    /// A table of nftables; `sets` puts what rules accept into one set.
-    pub(crate) fn nftables(self, sets: bool) -> String {
+    /// A table of nftables; a set of members is one in every form.
+    pub(super) fn nftables(self, form: Form) -> String {
         let (ip, kind) = if self.v6 {
             ("ip6", "ipv6_addr")
         } else {
@@ -113,7 +124,20 @@ impl Policy {
         let mut text = "table inet bench {\n".to_owned();
         let mut rules = String::new();
         match self.accepted {
-            Accepted::Rules(count) if sets => {
+            Accepted::Rules(count) if form == Form::Map => {
+                text.push_str("map chains {\ntype inet_service : verdict\nelements = { ");
+                for number in 0..count {
+                    let _infallible = writeln!(text, "{} : jump r{number},", port(number));
+                }
+                text.push_str("}\n}\n");
+                for number in 0..count {
+                    let source = network(number, self.v6);
+                    let _infallible =
+                        writeln!(text, "chain r{number} {{\n{ip} saddr {source} accept\n}}");
+                }
+                rules.push_str("udp dport vmap @chains\n");
+            }
+            Accepted::Rules(count) if form == Form::Set => {
                 let elements = (0..count)
                     .map(|number| format!("{} . {}", network(number, self.v6), port(number)));
                 push_set(&mut text, &format!("{kind} . inet_service"), elements);

@@ -9,7 +9,10 @@ use anyhow::{Context as _, Result, bail};
 use aya::programs::{TcAttachType, tc::SchedClassifierLink};
 use hep_tests::daemon::Daemon;
 
-use super::{policy::Policy, road::Road};
+use super::{
+    policy::{Form, Policy},
+    road::Road,
+};
 use crate::{bed::Yardsticks, policy::INTERFACE};
 
 /// Who stands in the way.
@@ -22,6 +25,8 @@ pub(crate) enum Rival {
     NftLinear,
     /// nftables, what is accepted in one interval set.
     NftSet,
+    /// nftables, a chain for each port, found by a verdict map.
+    NftMap,
     /// iptables, one rule after the other.
     Iptables,
     /// iptables with what is accepted in a set.
@@ -38,6 +43,7 @@ impl Rival {
             Self::Hep => "hep",
             Self::NftLinear => "nftables",
             Self::NftSet => "nftables set",
+            Self::NftMap => "nftables map",
             Self::Iptables => "iptables",
             Self::Ipset => "iptables + ipset",
             Self::TcDrop => "TC program that drops",
@@ -71,8 +77,9 @@ pub(super) fn install(
                 ..Held::default()
             });
         }
-        Rival::NftLinear => feed(road, "nft", &["-f", "-"], &policy.nftables(false))?,
-        Rival::NftSet => feed(road, "nft", &["-f", "-"], &policy.nftables(true))?,
+        Rival::NftLinear => feed_nft(road, &policy.nftables(Form::Rules))?,
+        Rival::NftSet => feed_nft(road, &policy.nftables(Form::Set))?,
+        Rival::NftMap => feed_nft(road, &policy.nftables(Form::Map))?,
         Rival::Iptables | Rival::Ipset => {
             let (rules, members) = policy.iptables(rival == Rival::Ipset);
             if let Some(members) = members {
@@ -96,6 +103,11 @@ pub(super) fn install(
         }
     }
     Ok(Held::default())
+}
+
+/// Loads a table of nftables.
+fn feed_nft(road: &Road, table: &str) -> Result<()> {
+    feed(road, "nft", &["-f", "-"], table)
 }
 
 /// Runs a tool in the host with this input.

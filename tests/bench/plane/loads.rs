@@ -1,0 +1,103 @@
+//! Loads from nothing, phase by phase, by the library alone.
+
+use std::{fs, time::Instant};
+
+use anyhow::{Context as _, Result};
+use hep_userspace::compile::Slots;
+
+use super::{median, members};
+use crate::{
+    bed,
+    expectation::Figures,
+    interrupt,
+    policy::{self, Shape},
+    process,
+};
+
+/// One load to time.
+struct Load {
+    name: String,
+    text: String,
+}
+
+/// Loads policies and sets of growing size, prints what each phase took, and adds all of it to
+/// `figures`.
+pub(super) fn run(quick: bool, figures: &mut Figures) -> Result<()> {
+    let repeats = if quick { 3 } else { 5 };
+    println!("\nControl plane, one load from nothing, milliseconds; medians of {repeats}");
+    println!(
+        "{:<40}{:>10}{:>10}{:>10}{:>10}{:>12}",
+        "", "validate", "compile", "apply", "total", "peak MB"
+    );
+    for load in loads(quick) {
+        interrupt::check()?;
+        forget_peak()?;
+        let mut phases = [const { Vec::new() }; 4];
+        for _repeat in 0..repeats {
+            for (phase, took) in phases.iter_mut().zip(time(&load)?) {
+                phase.push(took);
+            }
+        }
+        let [validate, compile, apply, total] = phases.map(median);
+        println!(
+            "{:<40}{validate:>10.1}{compile:>10.1}{apply:>10.1}{total:>10.1}{:>12.0}",
+            load.name,
+            process::megabytes("self", "VmHWM")?,
+        );
+        figures.insert(format!("{}, text to in force, s", load.name), total / 1e3);
+    }
+    Ok(())
+}
+
+/// Rules in policies of 1 000, as many policies of one rule, and sets, in order of size.
+fn loads(quick: bool) -> Vec<Load> {
+    let mut loads = Vec::new();
+    for v6 in [false, true] {
+        let family = if v6 { "IPv6" } else { "IPv4" };
+        for count in [100, 1_000, 10_000] {
+            loads.push(Load {
+                name: format!("{count} uniform rules, {family}"),
+                text: policy::resources(Shape::Uniform, count, v6, "Allow"),
+            });
+        }
+        for count in [100, 1_000, 10_000] {
+            loads.push(Load {
+                name: format!("{count} policies, {family}"),
+                text: policy::policies(count, v6),
+            });
+        }
+        for count in members(quick) {
+            loads.push(Load {
+                name: format!("set of {count}, {family}"),
+                text: policy::set_of(*count, v6),
+            });
+        }
+    }
+    loads
+}
+
+/// Times one load: each phase, and all.
+fn time(load: &Load) -> Result<[f64; 4]> {
+    let mut kernel = bed::empty()?;
+    let file = bed::file(load.text.clone());
+    let started = Instant::now();
+    let snapshot = bed::snapshot(file)?;
+    let validated = Instant::now();
+    let mut generation = bed::compile_for(&snapshot, bed::IFINDEX, &Slots::default())?;
+    let compiled = Instant::now();
+    kernel.apply(&mut generation)?;
+    let applied = Instant::now();
+    let ms = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e3;
+    Ok([
+        ms(started, validated),
+        ms(validated, compiled),
+        ms(compiled, applied),
+        ms(started, applied),
+    ])
+}
+
+/// Has the kernel count this process's peak of memory from now on.
+fn forget_peak() -> Result<()> {
+    const PEAK: &str = "5";
+    fs::write("/proc/self/clear_refs", PEAK).context("write /proc/self/clear_refs")
+}
