@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use super::fixture::{
-    RuleExt as _, SideExt as _, allow, allow_tcp, endpoint, ingress, interfaces, options, set,
-    side, snapshot, with_policies,
+    EndpointExt as _, RuleExt as _, SideExt as _, allow, allow_tcp, endpoint, ingress, interfaces,
+    options, set, side, snapshot, with_policies,
 };
 use crate::{
     compile::{CompileError, Slots, compile},
@@ -153,4 +153,32 @@ fn rules_may_tell_so_many_services_and_source_ports_apart() {
         );
         assert!(expected, "{what}: {error:?}");
     }
+}
+
+/// 65 535 ports of one host: each has the names of the bits that are set in its number, so that each
+/// is told apart, and so is whatever has no name.
+#[test]
+fn rules_may_tell_so_many_named_ports_apart() {
+    let mut host = endpoint("named", "").ips(&["192.0.2.1"]);
+    let names: Vec<String> = (0..16).map(|bit| format!("bit-{bit}")).collect();
+    for port in 1..=u16::MAX {
+        for (bit, name) in names.iter().enumerate() {
+            if port >> bit & 1 != 0 {
+                host = host.port(name, "TCP", port);
+            }
+        }
+    }
+    let to = |name: &String| allow().protocol("TCP").to(side().ports(&[name]));
+    let rules: Vec<_> = names.iter().map(to).collect();
+    let mut snapshot = without_failsafes(with_policies([ingress("named", rules)]));
+    snapshot.endpoints.push(host);
+    let error = refused(&snapshot);
+    assert_eq!(
+        error,
+        CompileError::TooManyClasses {
+            what: "named ports",
+            classes: 65_536,
+            limit: 65_535,
+        }
+    );
 }
