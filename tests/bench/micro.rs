@@ -102,6 +102,7 @@ fn new_flows(
             }
             if runners.is_empty() {
                 runners.push(yardstick(yardsticks, "base_empty", &frame)?);
+                runners.push(yardstick(yardsticks, "base_lookup", &frame)?);
             }
             let name = format!("{shape:?}, {rules} rules");
             runners.push(runner(kernel, &name, Direction::Ingress, &frame));

@@ -12,8 +12,6 @@ use hep_userspace::datapath::Maps;
 use super::median;
 use crate::{bed, expectation::Figures, interrupt, policy, process};
 
-/// Addresses that join a set, one after the other.
-const JOINS: usize = 5;
 /// Between two looks at the generation in force.
 const LOOK: Duration = Duration::from_micros(200);
 /// How long a load may take.
@@ -24,10 +22,10 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Starts the daemon on policies and sets, prints what that took and what it takes to add an address
 /// to a set, and adds it to `figures`.
 pub(super) fn run(quick: bool, figures: &mut Figures) -> Result<()> {
-    let members = if quick { 100_000 } else { 1_000_000 };
+    let (members, joins) = if quick { (100_000, 3) } else { (1_000_000, 5) };
     println!(
         "\nThe daemon, `hep run`: its first load, its memory at most, and from the renamed file to in \
-         force when one\naddress joins the set, median of {JOINS}\n\
+         force when one\naddress joins the set, median of {joins}\n\
          {:<40}{:>14}{:>12}{:>14}{:>20}",
         "", "first load ms", "peak MB", "one joins ms", "peak MB after it"
     );
@@ -54,7 +52,7 @@ pub(super) fn run(quick: bool, figures: &mut Figures) -> Result<()> {
             print!("{name:<40}{first:>14.1}{peak:>12.0}");
             figures.insert(format!("daemon, {name}, peak MB"), peak);
             if is_set {
-                let joins = (0..JOINS)
+                let joins = (0..joins)
                     .map(|number| join(&daemon, &policy::with_newcomer(&text, number, v6)))
                     .collect::<Result<Vec<f64>>>()?;
                 let in_force = median(joins);
