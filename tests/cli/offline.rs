@@ -1,6 +1,9 @@
 //! Commands about a daemon, where none runs and nothing is in force.
 
-use hep_tests::{hep::run, policy::Directory};
+use hep_tests::{
+    hep::{SHOWN, run},
+    policy::Directory,
+};
 
 /// The options of an instance that does not exist.
 fn nobody(directory: &Directory) -> Vec<String> {
@@ -34,16 +37,7 @@ fn status_without_a_daemon_is_an_answer() {
 fn show_without_anything_in_force_is_an_answer() {
     let directory = Directory::new();
     let options = nobody(&directory);
-    for what in [
-        "endpoints",
-        "policies",
-        "rules",
-        "sets",
-        "failsafe",
-        "conntrack",
-        "counters",
-        "interfaces",
-    ] {
+    for what in SHOWN {
         let mut arguments = vec!["show", what];
         arguments.extend(options.iter().map(String::as_str));
         drop(run(&arguments).exits(1).says("no policy is in force"));

@@ -32,18 +32,15 @@ fn allow_80() -> String {
 
 /// Probes between the host and the inside machine, with what [`allow_80`] makes of them.
 fn probes() -> Vec<(Probe, Heard)> {
-    Net::both()
-        .iter()
-        .flat_map(|net| {
-            [
-                (tcp(net.inner, net.host_inside, 80), Answer),
-                (tcp(net.inner, net.host_inside, 81), Nothing),
-                (udp(net.inner, net.host_inside, 80), Nothing),
-                (tcp(net.host_inside, net.inner, 443), Answer),
-                (tcp(net.host_inside, net.inner, 444), Nothing),
-            ]
-        })
-        .collect()
+    Net::each(|net| {
+        [
+            (tcp(net.inner, net.host_inside, 80), Answer),
+            (tcp(net.inner, net.host_inside, 81), Nothing),
+            (udp(net.inner, net.host_inside, 80), Nothing),
+            (tcp(net.host_inside, net.inner, 443), Answer),
+            (tcp(net.host_inside, net.inner, 444), Nothing),
+        ]
+    })
 }
 
 /// Shows that everything passes between host and inside machine without the daemon, and what

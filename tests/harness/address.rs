@@ -71,6 +71,12 @@ impl Net {
         FAMILIES.map(Self::of)
     }
 
+    /// What `rows` says of each family, in one list.
+    #[must_use]
+    pub fn each<Rows: IntoIterator>(rows: impl FnMut(&Self) -> Rows) -> Vec<Rows::Item> {
+        Self::both().iter().flat_map(rows).collect()
+    }
+
     /// `protocol:` of this family's ICMP, as policies name it.
     #[must_use]
     pub fn icmp(&self) -> &'static str {

@@ -13,6 +13,18 @@ const HEP_BIN: &str = "HEP_BIN";
 /// As [`HEP_BIN`], for the build with another `ABI_VERSION`.
 const HEP_OTHER_ABI: &str = "HEP_OTHER_ABI";
 
+/// What `hep show` shows.
+pub const SHOWN: [&str; 8] = [
+    "endpoints",
+    "policies",
+    "rules",
+    "sets",
+    "failsafe",
+    "conntrack",
+    "counters",
+    "interfaces",
+];
+
 /// Where the binary is: `HEP_BIN`, or this workspace's, built as cargo builds these tests.
 ///
 /// # Panics

@@ -7,10 +7,16 @@ use std::{
 
 use tun_rs::{DeviceBuilder, Layer, SyncDevice};
 
-use crate::namespace::Namespace;
+use crate::{namespace::Namespace, packet};
 
 /// Longest packet that is read.
 const PACKET_BYTES: usize = 65_536;
+
+/// The address at the far end and that of the namespace, in both families.
+pub const ENDS: [[&str; 2]; 2] = [
+    ["192.0.2.130", "192.0.2.129"],
+    ["2001:db8:7::2", "2001:db8:7::1"],
+];
 
 /// The far end of a tun device of a namespace.
 pub struct Tun {
@@ -18,14 +24,14 @@ pub struct Tun {
 }
 
 impl Tun {
-    /// Makes `interface` in `namespace`, without addresses, down.
+    /// Makes `interface` in `namespace`, up, with addresses and routes between [`ENDS`].
     ///
     /// # Panics
     ///
     /// If the kernel refuses (`/dev/net/tun`).
     #[must_use]
     pub fn new(namespace: &Namespace, interface: &str) -> Self {
-        namespace.run(|| {
+        let tun = namespace.run(|| {
             let device = DeviceBuilder::new()
                 .name(interface)
                 .layer(Layer::L3)
@@ -34,7 +40,31 @@ impl Tun {
                 .expect("make a tun device");
             device.set_nonblocking(true).expect("set non-blocking");
             Self { device }
+        });
+        namespace.ip(&format!("link set {interface} up"));
+        for [far, near] in ENDS {
+            namespace.ip(&format!(
+                "address add {near} dev {interface}\nroute add {far} dev {interface}"
+            ));
+        }
+        tun
+    }
+
+    /// Whether the namespace answers an echo request from the far end within `limit`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::send`] and [`Self::receive`].
+    #[must_use]
+    pub fn is_answered(&self, ends: [&str; 2], identifier: u16, limit: Duration) -> bool {
+        let [far, near] = ends.map(|end| end.parse().expect("a literal address"));
+        self.send(&packet::echo_request(far, near, identifier).datagram());
+        let reply = packet::echo_reply(near, far, identifier).datagram();
+        let icmp_at = reply.len() - 8;
+        self.receive(limit, |packet| {
+            packet.get(icmp_at..) == reply.get(icmp_at..)
         })
+        .is_some()
     }
 
     /// Lets `packet`, from its IP header on, come in by the device.

@@ -122,15 +122,12 @@ fn boot_keeps_a_panic() {
     daemon.stop();
     fs::remove_dir_all(daemon.bpffs()).expect("they are there");
     let _boot = Boot::start(&site, &daemon);
-    let probes: Vec<_> = Net::both()
-        .iter()
-        .flat_map(|net| {
-            [
-                (tcp(net.client, net.host, 22), Answer),
-                (tcp(net.client, net.host, 80), Nothing),
-            ]
-        })
-        .collect();
+    let probes: Vec<_> = Net::each(|net| {
+        [
+            (tcp(net.client, net.host, 22), Answer),
+            (tcp(net.client, net.host, 80), Nothing),
+        ]
+    });
     site.expect("panic", &probes);
     let _said = daemon.hep(&["resume"]).exits(0);
     expect_only(&site, "resumed", 80);

@@ -20,19 +20,16 @@ use crate::{expect_only, only};
 /// host's own traffic and for what it forwards.
 #[track_caller]
 fn expect_panic(site: &Site, what: &str) {
-    let probes: Vec<_> = Net::both()
-        .iter()
-        .flat_map(|net| {
-            [
-                (tcp(net.client, net.host, 22), Answer),
-                (tcp(net.client, net.host, 80), Nothing),
-                (tcp(net.host, net.client, 443), Nothing),
-                (tcp(net.inner, net.host_inside, 80), Nothing),
-                (tcp(net.inner, net.client, 80), Nothing),
-                (tcp(net.client, net.inner, 80), Nothing),
-            ]
-        })
-        .collect();
+    let probes: Vec<_> = Net::each(|net| {
+        [
+            (tcp(net.client, net.host, 22), Answer),
+            (tcp(net.client, net.host, 80), Nothing),
+            (tcp(net.host, net.client, 443), Nothing),
+            (tcp(net.inner, net.host_inside, 80), Nothing),
+            (tcp(net.inner, net.client, 80), Nothing),
+            (tcp(net.client, net.inner, 80), Nothing),
+        ]
+    });
     site.expect(what, &probes);
 }
 
@@ -42,16 +39,13 @@ fn expect_panic(site: &Site, what: &str) {
 fn a_panic_leaves_failsafes_and_established_flows() {
     let site = Site::new();
     let mut daemon = Daemon::start(&site.host, &only(80));
-    let mut connections: Vec<Connection> = Net::both()
-        .iter()
-        .flat_map(|net| {
-            [
-                Connection::open(&site, net.client, net.host, 80),
-                // Over an interface that no endpoint owns, and that nobody has followed.
-                Connection::open(&site, net.inner, net.host_inside, 80),
-            ]
-        })
-        .collect();
+    let mut connections: Vec<Connection> = Net::each(|net| {
+        [
+            Connection::open(&site, net.client, net.host, 80),
+            // Over an interface that no endpoint owns, and that nobody has followed.
+            Connection::open(&site, net.inner, net.host_inside, 80),
+        ]
+    });
     let mut all_go_on = |what: &str| {
         for connection in &mut connections {
             assert!(

@@ -10,7 +10,7 @@ use hep_tests::{
     address::Net,
     daemon::Daemon,
     link::Link,
-    packet,
+    packet::{self, Packet},
     policy::{eth0, network_set, policy},
     probe::PATIENCE,
     receiver::Receiver,
@@ -97,6 +97,11 @@ impl<'a> Pairs<'a> {
     }
 }
 
+/// One datagram each from the client and from the member of a set.
+fn client_then_member(net: &Net) -> [Packet; 2] {
+    [net.client, net.member].map(|from| packet::udp(from, net.host))
+}
+
 /// EV-188: rules and sets change together. Either policy denies the client and allows the member;
 /// the rules of one with the sets of the other would do the reverse.
 #[test]
@@ -131,14 +136,7 @@ fn ev_188_no_packet_is_judged_by_rules_and_sets_of_two_generations() {
     let done = AtomicBool::new(false);
     let mut pairs = Pairs::new(&site);
     let arrived = thread::scope(|scope| {
-        let sending = scope.spawn(|| {
-            pairs.send(5000, &done, |net| {
-                [
-                    packet::udp(net.client, net.host),
-                    packet::udp(net.member, net.host),
-                ]
-            })
-        });
+        let sending = scope.spawn(|| pairs.send(5000, &done, client_then_member));
         for change in 1..=CHANGES {
             daemon.replace(&generations[change % 2]);
         }
@@ -181,14 +179,7 @@ fn ev_189_policy_begins_between_two_packets_and_stays() {
     let done = AtomicBool::new(false);
     let mut pairs = Pairs::new(&site);
     let arrived = thread::scope(|scope| {
-        let sending = scope.spawn(|| {
-            pairs.send(5000, &done, |net| {
-                [
-                    packet::udp(net.client, net.host),
-                    packet::udp(net.member, net.host),
-                ]
-            })
-        });
+        let sending = scope.spawn(|| pairs.send(5000, &done, client_then_member));
         thread::sleep(Duration::from_millis(20));
         daemon.spawn();
         daemon.wait_for(1);

@@ -184,17 +184,14 @@ fn ev_097_bridged_frames_are_forwarded_traffic() {
         ));
     }
     let probes = |heard: [Heard; 4]| -> Vec<(Probe, Heard)> {
-        Net::both()
-            .iter()
-            .flat_map(|net| {
-                [
-                    (tcp(net.client, net.inner, 80), heard[0]),
-                    (tcp(net.client, net.inner, 81), heard[1]),
-                    (tcp(net.client, net.inner, 82), heard[2]),
-                    (tcp(net.client, net.inner, 22), heard[3]),
-                ]
-            })
-            .collect()
+        Net::each(|net| {
+            [
+                (tcp(net.client, net.inner, 80), heard[0]),
+                (tcp(net.client, net.inner, 81), heard[1]),
+                (tcp(net.client, net.inner, 82), heard[2]),
+                (tcp(net.client, net.inner, 22), heard[3]),
+            ]
+        })
     };
     site.expect("no daemon", &probes([Answer; 4]));
     let deny = |name: &str, direction: &str, flags: &str, ports: &str| {
@@ -236,16 +233,13 @@ fn workload_interfaces_follow_default_endpoint_to_host_action() {
         ));
     }
     let probes = |to_host| {
-        Net::both()
-            .iter()
-            .flat_map(|net| {
-                [
-                    (tcp(net.inner, net.host_inside, 80), to_host),
-                    (tcp(net.host_inside, net.inner, 80), Answer),
-                    (tcp(net.client, net.host, 80), Nothing),
-                ]
-            })
-            .collect::<Vec<_>>()
+        Net::each(|net| {
+            [
+                (tcp(net.inner, net.host_inside, 80), to_host),
+                (tcp(net.host_inside, net.inner, 80), Answer),
+                (tcp(net.client, net.host, 80), Nothing),
+            ]
+        })
     };
     let all = endpoint("all", "interfaceName: '*'");
     let mut daemon = Daemon::start(&site.host, std::slice::from_ref(&all));

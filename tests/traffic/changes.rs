@@ -85,16 +85,13 @@ fn a_broken_file_changes_nothing_and_says_why() {
     });
     assert!(reported, "{:#}", daemon.status());
     assert_eq!(daemon.generation(), generation);
-    let in_force: Vec<_> = Net::both()
-        .iter()
-        .flat_map(|net| {
-            [
-                (tcp(net.client, net.host, 80), Answer),
-                (tcp(net.client, net.host, 81), Nothing),
-                (tcp(net.client, net.host, 82), Nothing),
-            ]
-        })
-        .collect();
+    let in_force: Vec<_> = Net::each(|net| {
+        [
+            (tcp(net.client, net.host, 80), Answer),
+            (tcp(net.client, net.host, 81), Nothing),
+            (tcp(net.client, net.host, 82), Nothing),
+        ]
+    });
     site.expect("the last good policy", &in_force);
 
     daemon.stop();
@@ -218,15 +215,12 @@ fn enforcement_outlives_the_daemon_and_the_next_one_adopts_it() {
     let site = Site::new();
     let mut daemon = Daemon::start(&site.host, &[eth0(), both(80, 81)]);
     let mut flows = Net::both().map(|net| Connection::open(&site, net.client, net.host, 80));
-    let probes: Vec<_> = Net::both()
-        .iter()
-        .flat_map(|net| {
-            [
-                (tcp(net.client, net.host, 80), Answer),
-                (tcp(net.client, net.host, 82), Nothing),
-            ]
-        })
-        .collect();
+    let probes: Vec<_> = Net::each(|net| {
+        [
+            (tcp(net.client, net.host, 80), Answer),
+            (tcp(net.client, net.host, 82), Nothing),
+        ]
+    });
     site.expect("daemon runs", &probes);
     daemon.crash();
     site.expect("daemon killed", &probes);

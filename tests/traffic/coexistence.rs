@@ -68,16 +68,13 @@ fn daemons_in_two_namespaces_do_not_disturb_each_other() {
 #[test]
 fn programs_that_follow_on_the_hook_still_run_after_an_accept() {
     let site = Site::new();
-    let probes: Vec<_> = Net::both()
-        .iter()
-        .flat_map(|net| {
-            [
-                (tcp(net.client, net.host, 80), Answer),
-                (tcp(net.client, net.host, 81), Nothing),
-                (tcp(net.client, net.host, 82), Nothing),
-            ]
-        })
-        .collect();
+    let probes: Vec<_> = Net::each(|net| {
+        [
+            (tcp(net.client, net.host, 80), Answer),
+            (tcp(net.client, net.host, 81), Nothing),
+            (tcp(net.client, net.host, 82), Nothing),
+        ]
+    });
     pass_freely(&site, &probes);
     let _first = Daemon::start(&site.host, &[eth0(), allow("80, 81")]);
     let _second = Daemon::start(&site.host, &[eth0(), allow("80, 82")]);
@@ -88,15 +85,12 @@ fn programs_that_follow_on_the_hook_still_run_after_an_accept() {
 #[test]
 fn netfilter_still_runs_after_an_accept() {
     let site = Site::new();
-    let probes: Vec<_> = Net::both()
-        .iter()
-        .flat_map(|net| {
-            [
-                (tcp(net.client, net.host, 80), Answer),
-                (tcp(net.client, net.host, 81), Nothing),
-            ]
-        })
-        .collect();
+    let probes: Vec<_> = Net::each(|net| {
+        [
+            (tcp(net.client, net.host, 80), Answer),
+            (tcp(net.client, net.host, 81), Nothing),
+        ]
+    });
     pass_freely(&site, &probes);
     let _daemon = Daemon::start(&site.host, &[eth0_default_allow()]);
     site.host.command(
@@ -112,31 +106,16 @@ fn netfilter_still_runs_after_an_accept() {
 #[test]
 fn a_tun_device_is_policed() {
     use hep_tests::{
-        packet,
         probe::{PATIENCE, SILENCE},
-        tun::Tun,
+        tun::{self, Tun},
     };
     let site = Site::new();
     let tun = Tun::new(&site.host, "tun0");
-    site.host
-        .ip("link set tun0 up\naddress add 192.0.2.129/32 dev tun0\n\
-         address add 2001:db8:7::1/128 dev tun0\n\
-         route add 192.0.2.130/32 dev tun0\nroute add 2001:db8:7::2/128 dev tun0");
     let answered = |identifier: u16, wanted: bool| {
-        for (from, to) in [
-            ("192.0.2.130", "192.0.2.129"),
-            ("2001:db8:7::2", "2001:db8:7::1"),
-        ] {
-            let [from, to] = [from, to].map(|text| text.parse().expect("a literal"));
-            let request = packet::echo_request(from, to, identifier).datagram();
-            let reply = packet::echo_reply(to, from, identifier).datagram();
-            tun.send(&request);
-            let limit = if wanted { PATIENCE } else { SILENCE };
-            let tail = reply.len() - 8;
-            let heard = tun
-                .receive(limit, |packet| packet.get(tail..) == reply.get(tail..))
-                .is_some();
-            assert_eq!(heard, wanted, "{to}, identifier {identifier}");
+        let limit = if wanted { PATIENCE } else { SILENCE };
+        for ends in tun::ENDS {
+            let heard = tun.is_answered(ends, identifier, limit);
+            assert_eq!(heard, wanted, "{ends:?}, identifier {identifier}");
         }
     };
     answered(1, true);

@@ -69,15 +69,12 @@ fn ev_244_neighbour_discovery_passes_a_default_deny_only_with_hop_limit_255() {
 fn neighbours_are_found_under_a_deny_of_everything() {
     let mut ground = ground();
     let Ground { site, daemon } = &mut *ground;
-    let probes: Vec<_> = Net::both()
-        .iter()
-        .flat_map(|net| {
-            [
-                (tcp(net.peer, net.host, 22), Answer),
-                (tcp(net.peer, net.host, 80), Nothing),
-            ]
-        })
-        .collect();
+    let probes: Vec<_> = Net::each(|net| {
+        [
+            (tcp(net.peer, net.host, 22), Answer),
+            (tcp(net.peer, net.host, 80), Nothing),
+        ]
+    });
     daemon.replace(&[eth0(), deny_all()]);
     for namespace in [&site.host, &site.outside] {
         namespace.ip("neighbour flush all");

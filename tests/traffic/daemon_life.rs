@@ -6,7 +6,7 @@ use hep_tests::{
     address::Net,
     daemon::Daemon,
     eventually,
-    hep::{Said, binary},
+    hep::{SHOWN, Said, binary},
     namespace::Namespace,
     policy::{eth0, felix, policy},
     probe::{
@@ -170,16 +170,7 @@ fn everything_is_shown_without_a_daemon() {
         site.expect("a flow", &[(ssh, Answer)]);
     }
     daemon.crash();
-    for what in [
-        "endpoints",
-        "policies",
-        "rules",
-        "sets",
-        "failsafe",
-        "conntrack",
-        "counters",
-        "interfaces",
-    ] {
+    for what in SHOWN {
         let shown = daemon.show(what);
         assert!(
             shown.as_array().is_some_and(|items| !items.is_empty()),

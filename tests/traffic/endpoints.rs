@@ -78,15 +78,12 @@ fn ev_229_a_tier_ends_only_in_the_direction_that_its_policies_have() {
 fn ev_005_without_its_endpoint_an_interface_is_free_again() {
     let mut ground = ground();
     let Ground { site, daemon } = &mut *ground;
-    let probes: Vec<_> = Net::both()
-        .iter()
-        .flat_map(|net| {
-            [
-                tcp(net.client, net.host, 81),
-                tcp(net.host, net.client, 443),
-            ]
-        })
-        .collect();
+    let probes: Vec<_> = Net::each(|net| {
+        [
+            tcp(net.client, net.host, 81),
+            tcp(net.host, net.client, 443),
+        ]
+    });
     daemon.replace(&[eth0(), allow_80()]);
     site.expect_all("policed", Nothing, &probes);
     let mut connections = Net::both().map(|net| Connection::open(site, net.client, net.host, 80));

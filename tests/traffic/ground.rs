@@ -1,6 +1,6 @@
 //! The ground that the other tests stand on: without a daemon, everything gets through.
 
-use std::{process::Command, thread, time::Duration};
+use std::{process::Command, thread};
 
 use hep_tests::{
     address::Net,
@@ -9,7 +9,7 @@ use hep_tests::{
     probe::{Connection, Heard, PATIENCE, ping, tcp, udp},
     receiver::Receiver,
     site::{HOST_MAC, OUTSIDE_MAC, Site},
-    tun::Tun,
+    tun::{self, Tun},
 };
 
 #[test]
@@ -80,26 +80,7 @@ fn an_address_is_free_again_while_processes_are_started() {
 fn a_tun_device_carries_packets_both_ways() {
     let site = Site::new();
     let tun = Tun::new(&site.host, "tun0");
-    site.host
-        .ip("link set tun0 up\naddress add 192.0.2.129/32 dev tun0\n\
-         address add 2001:db8:7::1/128 dev tun0\n\
-         route add 192.0.2.130/32 dev tun0\nroute add 2001:db8:7::2/128 dev tun0");
-    for (from, to) in [
-        ("192.0.2.130", "192.0.2.129"),
-        ("2001:db8:7::2", "2001:db8:7::1"),
-    ] {
-        let request = packet::echo_request(
-            from.parse().expect("a literal"),
-            to.parse().expect("a literal"),
-            3,
-        );
-        tun.send(&request.datagram());
-        let reply = packet::echo_reply(request.destination(), request.source(), 3);
-        let reply = reply.datagram();
-        let type_at = reply.len() - 8;
-        let heard = tun.receive(Duration::from_secs(2), |packet| {
-            packet.get(type_at..) == reply.get(type_at..)
-        });
-        assert!(heard.is_some(), "{to} answers over the tun device");
+    for ends in tun::ENDS {
+        assert!(tun.is_answered(ends, 3, PATIENCE), "{ends:?}");
     }
 }

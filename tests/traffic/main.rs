@@ -64,7 +64,7 @@ fn no_endpoint() -> Vec<String> {
 /// that the probes come to what `cases` says, in both families.
 #[track_caller]
 fn judge(resources: &[String], cases: impl Fn(&Net) -> Vec<(Probe, Heard)>) {
-    let probes: Vec<_> = Net::both().iter().flat_map(cases).collect();
+    let probes: Vec<_> = Net::each(cases);
     let mut ground = ground();
     pass_freely(&ground.site, &probes);
     ground.daemon.replace(resources);

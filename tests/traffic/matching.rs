@@ -88,15 +88,12 @@ fn ev_253_254_selectors_stand_for_addresses() {
     let mut ground = ground();
     let Ground { site, daemon } = &mut *ground;
     let probes = |client, member| {
-        Net::both()
-            .iter()
-            .flat_map(|net| {
-                [
-                    (tcp(net.client, net.host, 80), client),
-                    (tcp(net.member, net.host, 80), member),
-                ]
-            })
-            .collect::<Vec<_>>()
+        Net::each(|net| {
+            [
+                (tcp(net.client, net.host, 80), client),
+                (tcp(net.member, net.host, 80), member),
+            ]
+        })
     };
     pass_freely(site, &probes(Answer, Answer));
     let set = network_set("known", "role: bad", &members);
@@ -301,10 +298,7 @@ fn sl_059_sets_follow_the_objects() {
         &format!("node: other, interfaceName: eth0, expectedIPs: ['{v4}', '{v6}']"),
     );
     let expect = |what: &str, heard| {
-        let probes: Vec<_> = Net::both()
-            .iter()
-            .flat_map(|net| [80, 81].map(|port| tcp(net.member, net.host, port)))
-            .collect();
+        let probes: Vec<_> = Net::each(|net| [80, 81].map(|port| tcp(net.member, net.host, port)));
         site.expect_all(what, heard, &probes);
     };
     expect("no object", Nothing);

@@ -125,10 +125,7 @@ fn flows_that_are_still_allowed_lose_nothing_and_set_members_count() {
             ),
         ]
     };
-    let both: Vec<_> = Net::both()
-        .iter()
-        .flat_map(|net| [net.client.to_string(), net.member.to_string()])
-        .collect();
+    let both: Vec<_> = Net::each(|net| [net.client.to_string(), net.member.to_string()]);
     let one: Vec<_> = Net::both()
         .iter()
         .map(|net| net.member.to_string())

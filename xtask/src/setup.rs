@@ -142,6 +142,18 @@ impl Environment {
         cargo
     }
 
+    /// Builds the firewall, for development.
+    ///
+    /// # Errors
+    ///
+    /// If that fails.
+    pub(crate) fn build_hep(&self) -> Result<()> {
+        command::run(
+            self.cargo()
+                .args(["build", "--package", "hep-userspace", "--bin", "hep"]),
+        )
+    }
+
     /// Whether the toolchain in use can compile for the BPF target itself.
     pub(crate) fn toolchain_has_source(&self) -> bool {
         self.bpf_compiler.is_none()

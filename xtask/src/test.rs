@@ -33,13 +33,7 @@ pub(crate) fn run() -> Result<()> {
         problems.push("lint");
     }
 
-    command::run(environment.cargo().args([
-        "build",
-        "--package",
-        "hep-userspace",
-        "--bin",
-        "hep",
-    ]))?;
+    environment.build_hep()?;
     command::run(environment.cargo().arg("build").args(OTHER_ABI))?;
     let built = crate::workspace().join("target/debug");
     let mut tests = environment.cargo();

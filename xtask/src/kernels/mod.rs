@@ -164,13 +164,7 @@ fn problem(tally: &Tally, end: &End) -> Option<String> {
 /// Builds the suites, and the script that runs them all and fails if one does. `directory` keeps what
 /// was built, so that building on meanwhile takes nothing away from a guest.
 fn script(environment: &Environment, directory: &Path, only: &[String]) -> Result<String> {
-    command::run(environment.cargo().args([
-        "build",
-        "--package",
-        "hep-userspace",
-        "--bin",
-        "hep",
-    ]))?;
+    environment.build_hep()?;
     let workspace = crate::workspace();
     let keep = |binary: &Path| {
         let kept = directory.join(binary.file_name().context("a binary has a name")?);
