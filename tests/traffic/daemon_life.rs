@@ -131,9 +131,10 @@ fn down_unmounts_the_file_system_that_hep_mounted() {
         while umount -l /sys/fs/bpf 2> /dev/null; do :; done
         own="--bpffs /sys/fs/bpf/heptest --socket $DIR/s --state-dir $DIR/state"
         is_mounted() { grep -q '^hep /sys/fs/bpf bpf ' /proc/self/mounts; }
+        trap 'kill $pid 2> /dev/null' EXIT
         round() {
             $HEP run --policy-dir $DIR/policy --node h1 $own 2> $DIR/log & pid=$!
-            until $HEP status $own | grep -q 'daemon: running'; do sleep 0.1; done
+            until $HEP status $own | grep -q 'in force for'; do sleep 0.1; done
             is_mounted || exit 7
             kill $pid; wait $pid
             test -z "$1" || mkdir $1
