@@ -113,15 +113,17 @@ fn ev_070_connections_of_failsafe_ports_outlive_their_flows() {
             Net::both().map(|net| Connection::open(site, net.host, net.client, 2379));
         daemon.replace(&[eth0(), deny_all(), timeouts(failsafes)]);
         let limit = if lives { PATIENCE } else { SILENCE };
+        let told = |heard: bool, what: &str| assert_eq!(heard, lives, "{what}{failsafes}");
+        // Each time, all flows are forgotten meanwhile.
+        thread::sleep(IDLE + IDLE / 2);
         for (inbound, outbound) in inbound.iter_mut().zip(&mut outbound) {
-            let speak = |what: &str, outcome: &mut dyn FnMut() -> bool| {
-                thread::sleep(IDLE + IDLE / 2);
-                assert_eq!(outcome(), lives, "{what}, failsafes: {lives}");
-            };
-            speak("egress from port 22", &mut || inbound.back(limit));
-            speak("ingress from port 2379", &mut || outbound.back(limit));
-            speak("ingress to port 22", &mut || inbound.forth(limit));
-            speak("egress to port 2379", &mut || outbound.forth(limit));
+            told(inbound.back(limit), "egress from port 22");
+            told(outbound.back(limit), "ingress from port 2379");
+        }
+        thread::sleep(IDLE + IDLE / 2);
+        for (inbound, outbound) in inbound.iter_mut().zip(&mut outbound) {
+            told(inbound.forth(limit), "ingress to port 22");
+            told(outbound.forth(limit), "egress to port 2379");
         }
     }
     daemon.replace(&[eth0(), deny_all()]);

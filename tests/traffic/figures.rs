@@ -3,7 +3,6 @@
 use std::{
     io::{Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
-    time::Duration,
 };
 
 use hep_common::conntrack::HALF_OPEN_FLOWS;
@@ -188,7 +187,6 @@ fn a_table_that_gets_full_is_told() {
             .hep(&["status"])
             .says("warning: half-open IPv4 flows: the table is "),
     );
-    let sweep = Duration::from_secs(15);
     let logged = || daemon.log().contains("half-open IPv4 flows: the table is ");
-    assert!(eventually(sweep, logged), "{}", daemon.log());
+    assert!(eventually(PATIENCE, logged), "{}", daemon.log());
 }
