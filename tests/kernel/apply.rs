@@ -2,7 +2,10 @@
 
 use std::io;
 
-use hep_common::named_port::NamedPortKey;
+use hep_common::{
+    address::{ROOT_LEN, Run},
+    named_port::NamedPortKey,
+};
 use hep_userspace::datapath::{Applied, Kernel, KernelError, Maps, Observer, Step};
 
 use crate::ground::{Ground, generation, unpinned};
@@ -75,6 +78,27 @@ fn tables_that_did_not_change_are_shared() {
 
     let third = kernel.apply(&mut changed).expect("applies");
     assert_eq!(shared(&third).len(), third.tables.len() - 1);
+}
+
+/// The spare tables that wait for the next load are copies of those in force, from the first load on.
+#[test]
+fn already_the_second_load_writes_no_more_than_what_changed() {
+    let mut kernel = Kernel::open(&unpinned()).expect("opens");
+    let mut generation = generation("a", 2);
+    let mut roots = vec![Run { first: 7, len: 0 }; ROOT_LEN as usize];
+    generation.tables.addresses.roots4 = roots.clone().into();
+    kernel.apply(&mut generation).expect("applies");
+
+    roots[5].first = 8;
+    generation.tables.addresses.roots4 = roots.into();
+    let applied = kernel.apply(&mut generation).expect("applies");
+    let written: Vec<_> = applied
+        .tables
+        .iter()
+        .filter(|table| table.written > 0)
+        .map(|table| (table.map, table.written))
+        .collect();
+    assert_eq!(written, [("DESCRIPTION", 1), ("ROOTS4", 1)]);
 }
 
 /// EV-190: whatever step fails, the generation before stays in force.

@@ -245,7 +245,7 @@ pub(super) fn id(map: &MapData, name: &'static str) -> Result<u32, KernelError> 
 /// Bytes of an array that may wait in the idle slot for the next load.
 const MAX_SPARE_BYTES: usize = 1 << 19;
 
-/// What is to be in the idle slot of an outer map, whose table in force this is: a spare of its own,
+/// What is to be in the idle slot of an outer map, whose table in force this is: a copy of its own,
 /// which the next load can change without waiting for anything, or, if that is a waste of memory,
 /// the map in force. `None` if it is there already.
 pub(super) fn standby(
@@ -275,7 +275,15 @@ pub(super) fn standby(
     if has_spare {
         return Ok(None);
     }
-    create(name, entries, btf).map(Some)
+    let spare = create(name, entries, btf)?;
+    // The next load, too, is to write only what it changes.
+    Mapping::read_only(&in_force)
+        .and_then(|in_force| {
+            Mapping::writable(&spare)?.copy(&in_force);
+            Ok(())
+        })
+        .map_err(KernelError::io(name, "copy"))?;
+    Ok(Some(spare))
 }
 
 /// Puts a map into a slot of its outer map; returns when no packet sees the former one.

@@ -138,6 +138,12 @@ impl Mapping {
         }
     }
 
+    /// As [`Self::fill`], with what another array of as large values holds.
+    pub(super) fn copy(&mut self, other: &Self) {
+        let length = self.bytes.min(other.bytes);
+        self.as_bytes_mut()[..length].copy_from_slice(&other.as_bytes()[..length]);
+    }
+
     /// Writes the values that differ from those there, one eight-byte word after the other, and
     /// zeros behind them; returns how many values differed. Whoever reads the array meanwhile must
     /// not look at those.
