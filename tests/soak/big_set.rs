@@ -1,4 +1,4 @@
-//! No rebuild: one address joins a set of a million.
+//! No rebuild: one address joins a set of a million, or leaves it.
 
 use std::{
     fs,
@@ -25,18 +25,21 @@ const PORT: u16 = 7000;
 /// How long anything may take before it counts as never.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// After which nothing is left to do for a change, and the daemon has told of it.
+const REST: Duration = Duration::from_millis(500);
+
 /// How much of what, and what it may cost.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Plan {
     /// Addresses in the set, half of each family
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000)]
     members: u32,
-    /// Addresses that join, one after the other
-    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
-    joins: u32,
-    /// Milliseconds from the rename of the file until a new member is in force
+    /// Edits at each place of the list, one address each, of one family and the other in turns
+    #[arg(long, value_name = "NUMBER", default_value_t = 6)]
+    edits: u32,
+    /// Milliseconds from the rename of the file until an edit is in force
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
-    join_ms: u128,
+    edit_ms: u128,
     /// Milliseconds from the rename of the file until the whole set is
     #[arg(long, value_name = "NUMBER", default_value_t = 5000)]
     load_ms: u128,
@@ -50,8 +53,8 @@ impl Plan {
     pub(crate) fn quick(self) -> Self {
         Self {
             members: 20_000,
-            joins: 3,
-            join_ms: LIMIT.as_millis(),
+            edits: 2,
+            edit_ms: LIMIT.as_millis(),
             load_ms: LIMIT.as_millis(),
             ..self
         }
@@ -70,47 +73,122 @@ pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
         ),
     );
     let daemon = Daemon::start(&site.host, &[eth0(), allow]);
-    let probe = Probe::new(&site);
-    let directory = daemon.directory().path();
-    let add = |members: u32| {
-        let staged = stage(directory, members);
-        let start = Instant::now();
-        fs::rename(staged, directory.join("set.yaml")).expect("rename the file into place");
-        probe.wait_for(members - 1, start)
+    let mut set = Set {
+        members: (0..plan.members).collect(),
+        next: plan.members,
+        probe: Probe::new(&site),
+        daemon,
     };
-
-    let load = add(plan.members);
+    let load = set.bring(plan.members - 1, true);
+    thread::sleep(REST);
     figures.tell("members of the set", plan.members);
     figures.below("full load, ms", millis(load), plan.load_ms);
-    let mut times: Vec<u128> = (1..=plan.joins)
-        .map(|join| {
-            // Nothing is left to do for the one before.
-            thread::sleep(Duration::from_millis(500));
-            millis(add(plan.members + join))
-        })
-        .collect();
-    times.sort_unstable();
-    figures.tell("members that joined", plan.joins);
-    figures.tell("join, fastest, ms", times.first().unwrap_or(&0));
-    figures.below(
-        "join, median, ms",
-        *times.get(times.len() / 2).unwrap_or(&u128::MAX),
-        plan.join_ms,
-    );
-    figures.tell("join, slowest, ms", times.last().unwrap_or(&0));
-    match written(&daemon.log()) {
-        Some((written, all)) => figures.below(
-            format!("entries written by the last join, of {all}"),
+    let (mut most_written, mut entries) = (Some(0), 0);
+    for edit in [Edit::Append, Edit::Prepend, Edit::Insert, Edit::Remove] {
+        let mut times: Vec<u128> = (0..plan.edits)
+            .map(|number| {
+                let time = set.edit(edit, number);
+                thread::sleep(REST);
+                let found = set.written();
+                entries = found.map_or(entries, |(_, all)| all);
+                most_written = most_written
+                    .zip(found)
+                    .map(|(most, (one, _))| most.max(one));
+                millis(time)
+            })
+            .collect();
+        times.sort_unstable();
+        let name = edit.name();
+        figures.tell(format!("{name}, fastest, ms"), times.first().unwrap_or(&0));
+        figures.below(
+            format!("{name}, median, ms"),
+            *times.get(times.len() / 2).unwrap_or(&u128::MAX),
+            plan.edit_ms,
+        );
+        figures.tell(format!("{name}, slowest, ms"), times.last().unwrap_or(&0));
+    }
+    match most_written {
+        Some(written) => figures.below(
+            format!("entries written by any of these, of {entries}"),
             written,
-            (all / 100).max(1),
+            (entries / 100).max(1),
         ),
-        None => figures.tell("entries written by the last join", "not told"),
+        None => figures.tell("entries written", "not told"),
     }
     figures.below(
         "resident memory of the daemon, MiB",
-        resident_mib(&daemon),
+        resident_mib(&set.daemon),
         plan.memory_mib,
     );
+}
+
+/// What is done to the list of members, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Edit {
+    Append,
+    Prepend,
+    Insert,
+    Remove,
+}
+
+impl Edit {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Append => "joined at the end",
+            Self::Prepend => "joined at the start",
+            Self::Insert => "joined in the middle",
+            Self::Remove => "left from the middle",
+        }
+    }
+}
+
+/// The set, and who follows it.
+struct Set {
+    /// In the order of the file.
+    members: Vec<u32>,
+    /// A number that no member had yet.
+    next: u32,
+    probe: Probe,
+    daemon: Daemon,
+}
+
+impl Set {
+    /// Makes an edit; how long it took to be in force.
+    fn edit(&mut self, edit: Edit, number: u32) -> Option<Duration> {
+        let middle = self.members.len() / 2;
+        let at = match edit {
+            Edit::Append => self.members.len(),
+            Edit::Prepend => 0,
+            Edit::Insert => middle,
+            Edit::Remove => {
+                // Of one family and the other in turns.
+                let is_its = |member: &u32| member % 2 == number % 2;
+                let behind = self.members[middle..].iter().position(is_its);
+                let at = middle + behind.expect("both families have members there");
+                let member = self.members.remove(at);
+                self.probe.wait_for(member, true, Instant::now())?;
+                return self.bring(member, false);
+            }
+        };
+        self.members.insert(at, self.next);
+        self.next += 1;
+        self.bring(self.next - 1, true)
+    }
+
+    /// Renames a file with the members into place; how long it took until packets of this one pass,
+    /// or do not pass any more.
+    fn bring(&self, member: u32, passes: bool) -> Option<Duration> {
+        let directory = self.daemon.directory().path();
+        let staged = stage(directory, &self.members);
+        let start = Instant::now();
+        fs::rename(staged, directory.join("set.yaml")).expect("rename the file into place");
+        self.probe.wait_for(member, passes, start)
+    }
+
+    /// How many entries the last load wrote, and of how many.
+    fn written(&self) -> Option<(u64, u64)> {
+        written(&self.daemon.log())
+    }
 }
 
 fn millis(time: Option<Duration>) -> u128 {
@@ -130,19 +208,21 @@ fn member(number: u32) -> IpAddr {
     }
 }
 
-/// Writes a set of so many members to a hidden file, and returns where it is.
-fn stage(directory: &Path, members: u32) -> std::path::PathBuf {
+/// Writes a set of these members to a hidden file, and returns where it is.
+fn stage(directory: &Path, members: &[u32]) -> std::path::PathBuf {
     let path = directory.join(".set.new");
     let mut file = BufWriter::new(fs::File::create(&path).expect("make a file"));
     let head = "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkSet\nmetadata:\n  name: big\n  \
                 labels:\n    set: big\nspec:\n  nets:\n";
     file.write_all(head.as_bytes()).expect("write the set");
-    for number in 0..members {
-        let member = member(number);
+    for number in members {
+        let member = member(*number);
         let bits = if member.is_ipv4() { 32 } else { 128 };
         writeln!(file, "  - {member}/{bits}").expect("write the set");
     }
-    file.flush().expect("write the set");
+    // As whoever replaces a file with care does: else the file system does it when the file is renamed.
+    let file = file.into_inner().expect("write the set");
+    file.sync_all().expect("have the set on disk");
     path
 }
 
@@ -165,23 +245,39 @@ impl Probe {
         }
     }
 
-    /// Sends as a member until a packet arrives; how long after `start` that was.
-    fn wait_for(&self, number: u32, start: Instant) -> Option<Duration> {
+    /// Sends as a member until packets arrive, or do not arrive any more; how long after `start` that
+    /// was.
+    fn wait_for(&self, number: u32, passes: bool, start: Instant) -> Option<Duration> {
+        /// So many that do not arrive are not just late.
+        const MISSES: usize = 10;
         let from = member(number);
         let family = usize::from(from.is_ipv6());
         let frame = packet::udp(from, Net::both()[family].host)
             .dport(PORT)
             .ethernet(OUTSIDE_MAC, HOST_MAC)
             .frame();
+        let (mut missed, mut first_missed) = (0, Duration::ZERO);
         while start.elapsed() < LIMIT {
+            let sent = start.elapsed();
             self.link.send(&frame);
             thread::sleep(Duration::from_micros(300));
             let mut is_any = false;
             while self.sinks[family].recv(&mut [0; 8]).is_ok() {
                 is_any = true;
             }
-            if is_any {
+            if is_any && passes {
                 return Some(start.elapsed());
+            }
+            if is_any {
+                missed = 0;
+                continue;
+            }
+            if missed == 0 {
+                first_missed = sent;
+            }
+            missed += 1;
+            if missed == MISSES && !passes {
+                return Some(first_missed);
             }
         }
         None
