@@ -7,7 +7,9 @@ use regex::Regex;
 use super::{
     super::cursor::{Object, Value},
     DEFAULT_TIMEOUTS, Draft, Setting,
-    values::{constant, duration, excluded, failsafes, host, matching, rate, regex, timeout},
+    values::{
+        self, Shape, constant, duration, excluded, failsafes, host, matching, rate, regex, timeout,
+    },
 };
 use crate::model::{
     AttachType, EndpointToHostAction, LogLevel, ReversePath, TimeoutSetting, Timeouts,
@@ -17,7 +19,7 @@ use crate::model::{
 type Decode = fn(&Value<'_>) -> Option<Setting>;
 
 /// Fields by name.
-pub(super) const USED: [(&str, Decode); 33] = [
+pub(super) const USED: [(&str, Decode); 34] = [
     ("bpfAttachType", |value| {
         let kinds = [
             ("TCX", AttachType::Tcx),
@@ -179,6 +181,15 @@ pub(super) const USED: [(&str, Decode); 33] = [
         set(move |draft| draft.merged.log_severity = level)
     }),
     ("nftablesFilterDenyAction", deny_action),
+    ("prometheusMetricsCertFile", |value| {
+        values::check(value, &Shape::Text);
+        value.warn(
+            "W-IGNORED",
+            "hep serves no TLS, and with this no metrics either, rather than in the clear",
+            "have a proxy serve TLS, remove the three files, and write prometheusMetricsHost: localhost",
+        );
+        set(|draft| draft.metrics_in_clear = false)
+    }),
     ("prometheusMetricsEnabled", |value| {
         let enabled = value.boolean()?;
         set(move |draft| draft.metrics_enabled = enabled)

@@ -12,7 +12,7 @@ const U32: i64 = u32::MAX as i64;
 const PORT: i64 = u16::MAX as i64;
 
 /// Field and shape, by name.
-pub(super) const IGNORED: [(&str, Shape); 154] = [
+pub(super) const IGNORED: [(&str, Shape); 153] = [
     ("allowIPIPPacketsFromWorkloads", Bool),
     ("allowVXLANPacketsFromWorkloads", Bool),
     ("awsSrcDstCheck", Word(&["DoNothing", "Enable", "Disable"])),
@@ -164,7 +164,6 @@ pub(super) const IGNORED: [(&str, Shape); 154] = [
     ),
     ("prometheusGoMetricsEnabled", Bool),
     ("prometheusMetricsCAFile", Text),
-    ("prometheusMetricsCertFile", Text),
     (
         "prometheusMetricsClientAuth",
         Word(&[

@@ -35,6 +35,8 @@ struct Draft {
     merged: FelixConfiguration,
     per_cpu_conntrack: u32,
     metrics_enabled: bool,
+    /// No TLS was asked for, which there is none of.
+    metrics_in_clear: bool,
     metrics_host: String,
     metrics_port: u16,
     health_enabled: bool,
@@ -112,8 +114,7 @@ impl Draft {
         if self.per_cpu_conntrack > 0 {
             self.merged.conntrack_size = self.per_cpu_conntrack.saturating_mul(cpus.max(1));
         }
-        self.merged.metrics = self
-            .metrics_enabled
+        self.merged.metrics = (self.metrics_enabled && self.metrics_in_clear)
             .then_some((self.metrics_host, self.metrics_port));
         self.merged.health = self
             .health_enabled
@@ -182,6 +183,7 @@ impl Default for Draft {
             },
             per_cpu_conntrack: 0,
             metrics_enabled: false,
+            metrics_in_clear: true,
             metrics_host: String::new(),
             metrics_port: 9091,
             health_enabled: false,

@@ -256,9 +256,10 @@ fn values_out_of_range_are_errors() {
         "spec.bpfConntrackTimeouts.udpTimeout",
     );
     refuse(&felix("prometheusMetricsCAFile: /a"), "E-REQUIRED", "spec");
-    accept(&felix(
-        "prometheusMetricsCAFile: /a, prometheusMetricsCertFile: /b, prometheusMetricsKeyFile: /c",
-    ));
+    let tls = "prometheusMetricsEnabled: true, prometheusMetricsCAFile: /a, \
+               prometheusMetricsCertFile: /b, prometheusMetricsKeyFile: /c";
+    warn(&felix(tls), "W-IGNORED", "spec.prometheusMetricsCertFile");
+    assert_eq!(merged(&felix(tls)).metrics, None, "not in the clear");
 }
 
 /// RS-157, RS-159, RS-161, RS-184, RS-142, RS-158, RS-165, RS-169, RS-182, RS-212.
