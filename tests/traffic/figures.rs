@@ -12,7 +12,7 @@ use hep_tests::{
     eventually,
     link::Link,
     packet,
-    policy::{eth0, felix, policy, staged_policy},
+    policy::{Directory, documents, eth0, felix, policy, staged_policy},
     probe::{
         Heard::{Answer, Nothing},
         PATIENCE, tcp,
@@ -123,6 +123,52 @@ fn metrics_tell_of_traffic_policies_loads_and_tables() {
     assert_eq!(readiness, Some(200), "what was last good is enforced");
     let missing = get(&site, 9191, "/").map(|(code, _)| code);
     assert_eq!(missing, Some(404));
+}
+
+/// What operators decided beside the policy directory is told, and what a load wrote.
+#[test]
+fn metrics_tell_of_trials_holds_panics_and_what_a_load_wrote() {
+    let site = Site::new();
+    let options = ["--metrics-listen", "127.0.0.1:9191"];
+    let mut daemon = Daemon::start_with(&site.host, &[eth0()], &options);
+    let now = |start: &str| {
+        let (_, text) = get(&site, 9191, "/metrics").expect("it listens");
+        metric(&text, start)
+    };
+    let states = || ["hep_trial ", "hep_rollback_hold ", "hep_panic "].map(now);
+    let [none, one] = [Some(0.0), Some(1.0)];
+    assert_eq!(states(), [none, none, none]);
+    let first = now("hep_last_load_entries_written ");
+    assert!(first > Some(0.0) && first <= now("hep_last_load_entries "));
+    let web = "types: [Ingress], ingress: [{action: Allow, protocol: TCP, \
+               destination: {ports: [80]}}]";
+    daemon.replace(&[eth0(), policy("web", web)]);
+    let second = now("hep_last_load_entries_written ");
+    assert!(
+        second > Some(0.0) && second < first,
+        "{first:?}, {second:?}"
+    );
+    let status = daemon.status();
+    let told = status["daemon"]["lastLoad"]["written"].as_f64();
+    assert_eq!(told, second, "{status}");
+
+    let new = Directory::new();
+    new.write("policy.yaml", &documents(&[eth0()]));
+    let path = new.path().to_string_lossy().into_owned();
+    let order = |words: &[&str]| drop(daemon.hep(words).exits(0));
+    order(&["try", "--policy-dir", &path, "--timeout", "1h", "--detach"]);
+    assert_eq!(states(), [one, none, none]);
+    assert!(now("hep_trial_end_time_seconds ") > now("hep_start_time_seconds "));
+    order(&["rollback"]);
+    assert_eq!(states(), [none, none, none]);
+    assert_eq!(now("hep_trial_end_time_seconds "), None);
+    order(&["rollback", "1"]);
+    assert_eq!(states(), [none, one, none]);
+    order(&["resume"]);
+    order(&["panic"]);
+    assert_eq!(states(), [none, none, one]);
+    order(&["resume"]);
+    assert_eq!(states(), [none, none, none]);
 }
 
 /// RS-200, RS-201, RS-202, RS-206: metrics and health checks are where the FelixConfiguration says,

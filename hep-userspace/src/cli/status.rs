@@ -14,7 +14,7 @@ use crate::{
     daemon::{
         control::{self, AskError},
         state::{self, Journal, Moment},
-        status::{Decided, Report, ReportedProblem, unix_ms},
+        status::{Decided, Report, ReportedProblem, Written, unix_ms},
     },
     datapath::{
         KernelError, Maps, Occupancy,
@@ -78,6 +78,8 @@ struct DaemonStatus {
     started_unix_ms: u64,
     policy_dir: String,
     last_load_unix_ms: u64,
+    /// What the load that came into force last wrote.
+    last_load: Written,
 }
 
 #[derive(Debug, Serialize)]
@@ -159,6 +161,7 @@ fn merge(
             started_unix_ms: report.started_unix_ms,
             policy_dir: report.policy_dir.display().to_string(),
             last_load_unix_ms: report.last_load_unix_ms,
+            last_load: report.written,
         }),
         problems: report_or_default.problems,
         resources: description
@@ -219,6 +222,14 @@ fn text(status: &Status) -> String {
         ),
         None => "daemon: not running".to_owned(),
     });
+    if let Some(daemon) = &status.daemon
+        && daemon.last_load.entries > 0
+    {
+        let Written { written, entries } = daemon.last_load;
+        lines.push(format!(
+            "load:   the last one wrote {written} of {entries} entries"
+        ));
+    }
     if let Some(reason) = &status.degraded {
         lines.push(format!("degraded: {reason}"));
     }

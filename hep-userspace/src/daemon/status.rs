@@ -35,12 +35,25 @@ pub struct Report {
     pub holding: Option<String>,
     /// Unix time of the last load that was tried, milliseconds.
     pub last_load_unix_ms: u64,
+    /// What the load that came into force last wrote.
+    #[serde(default)]
+    pub written: Written,
     /// Problems of the last load, warnings included.
     pub problems: Vec<ReportedProblem>,
     /// What was decided beside the policy directory.
     pub decided: Decided,
     /// The policy directory changed since it is not followed.
     pub directory_changed: bool,
+}
+
+/// What a load wrote into the kernel's tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Written {
+    /// Entries that differed from what was there.
+    pub written: usize,
+    /// Entries of all tables.
+    pub entries: usize,
 }
 
 /// What operators decided beside the policy directory, as it stands now.

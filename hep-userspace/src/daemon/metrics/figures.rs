@@ -133,8 +133,41 @@ impl Figures {
                 "The last load of the policy directory was taken",
                 flag(report.degraded.is_none() && report.holding.is_none()),
             ),
+            (
+                "panic",
+                "Only failsafes and established flows pass",
+                flag(report.decided.panic.is_some()),
+            ),
+            (
+                "rollback_hold",
+                "An earlier policy was brought back, and the policy directory is not followed",
+                flag(report.decided.held.is_some()),
+            ),
+            (
+                "trial",
+                "A policy is on trial",
+                flag(report.decided.trial.is_some()),
+            ),
+            (
+                "last_load_entries",
+                "Entries of all tables of rules and addresses after the last load",
+                as_u64(report.written.entries),
+            ),
+            (
+                "last_load_entries_written",
+                "Entries that the last load wrote",
+                as_u64(report.written.written),
+            ),
         ] {
             gauge(registry, name, help, value);
+        }
+        if let Some(trial) = &report.decided.trial {
+            seconds(
+                registry,
+                "trial_end_time",
+                "When the policy before the trial comes back, unless it is confirmed",
+                trial.ends_unix_ms,
+            );
         }
         seconds(
             registry,

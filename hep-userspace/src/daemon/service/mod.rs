@@ -28,7 +28,7 @@ use super::{
     netlink::NetworkWatch,
     reconcile::{EnforceError, Enforced, Purpose, Reconciler},
     state::{Moment, Policy, Settings, StateDirectory},
-    status::{self, Decided, Report, SharedReport},
+    status::{self, Decided, Report, SharedReport, Written},
     summary::{chain, summary},
     watch::DirectoryWatch,
 };
@@ -331,6 +331,10 @@ impl Daemon {
 
     fn succeeded(&mut self, enforced: &Enforced) {
         self.failed = None;
+        if enforced.is_new {
+            let [entries, written] = enforced.entries;
+            self.report.lock().written = Written { written, entries };
+        }
         self.listen_to_kernel();
         let description = self
             .reconciler
