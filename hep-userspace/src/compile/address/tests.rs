@@ -142,3 +142,42 @@ fn a_host_route_of_ipv6_takes_one_run_in_each_stage() {
         .collect();
     assert_eq!(low, [(3, 0), (0, 0), (7, 1), (8, 0)]);
 }
+
+/// However many addresses the other /64s of its /32 hold.
+#[test]
+fn one_address_has_only_its_own_64_looked_at() {
+    let block = |number: u128| 0x2001_0db8_u128 << 96 | number << 64;
+    for blocks in [3, 2000] {
+        let hosts = (0..blocks).flat_map(|number| {
+            let host = block(number) | 7;
+            [(host, 1), (host + 1, 0)]
+        });
+        let partition: Vec<_> = std::iter::once((0, 0)).chain(hosts).collect();
+        let six = Layout6::new(&partition);
+        let joins = block(1) | 9;
+        let mut asked = Vec::new();
+        let changed = six.changed(&[(joins, joins)], &mut |first, last| {
+            asked.push((first, last));
+            let host = block(1) | 7;
+            let (before, after) = ((first, 0), (joins + 1, 0));
+            Some(vec![before, (host, 1), (host + 1, 0), (joins, 1), after])
+        });
+        assert_eq!(asked, [(block(1), block(2) - 1)], "of {blocks}");
+        let mut tables = compiled(&snapshot()).tables;
+        tables.addresses = AddressTables::of(
+            &Layout4::new(&[(0, 0)]),
+            &changed.expect("it is a small change"),
+        );
+        for (number, low, class) in [
+            (0, 7, 1),
+            (1, 7, 1),
+            (1, 8, 0),
+            (1, 9, 1),
+            (1, 10, 0),
+            (2, 7, 1),
+        ] {
+            let address = Ipv6Addr::from_bits(block(number) | low);
+            assert_eq!(address_class(&tables, address.into()), class, "{address}");
+        }
+    }
+}

@@ -56,12 +56,17 @@ impl Layout for Layout6 {
         let mut next = self.clone();
         let mut done = None;
         let mut rebuilt = 0;
-        for &(first, last) in changed {
+        for (at, &(first, last)) in changed.iter().enumerate() {
             if done.is_some_and(|done| last <= done) {
                 continue;
             }
             if first >> 96 == last >> 96 {
-                done = Some(next.change_top(first, last, sweep)?);
+                let change = Change {
+                    first,
+                    last,
+                    next: changed.get(at + 1).map(|(first, _)| *first),
+                };
+                done = Some(next.change_top(change, sweep)?);
                 continue;
             }
             for root in first >> 112..=last >> 112 {
@@ -77,6 +82,27 @@ impl Layout for Layout6 {
         next.stages.mid.end();
         next.stages.low.end();
         Some(next)
+    }
+}
+
+/// Where addresses of one /32 may have other classes now.
+#[derive(Clone, Copy)]
+struct Change {
+    first: u128,
+    last: u128,
+    /// Where the next such place begins.
+    next: Option<u128>,
+}
+
+impl Change {
+    /// The last address up to which all is looked at, in a run that ends with `end`: that of the /64,
+    /// or, if there is more to come in that run, all of it.
+    fn reach(&self, end: u128) -> u128 {
+        let block = around(self.last, 64).1;
+        match self.next {
+            Some(next) if next > block && next <= end => end,
+            Some(_) | None => block,
+        }
     }
 }
 
@@ -98,16 +124,16 @@ impl Layout6 {
         Some(())
     }
 
-    /// Brings the /32 around the addresses from `first` to `last` up to date; returns the last
-    /// address up to which everything is now.
-    fn change_top(&mut self, first: u128, last: u128, sweep: &mut Sweep<'_, u128>) -> Option<u128> {
-        let at = usize::try_from(first >> 112).expect("16 bits");
-        let value = part(first >> 96) & 0xffff;
+    /// Brings what changed in a /32 up to date; returns the last address up to which everything is
+    /// now.
+    fn change_top(&mut self, change: Change, sweep: &mut Sweep<'_, u128>) -> Option<u128> {
+        let at = usize::try_from(change.first >> 112).expect("16 bits");
+        let value = part(change.first >> 96) & 0xffff;
         let former = self.roots[at];
         let mut entries = self.top_entries(former);
         let place = entries.partition_point(|entry| entry.0 <= value) - 1;
         let target = entries[place].1;
-        let (next, done) = self.change_mid(target, first, last, sweep)?;
+        let (next, done) = self.change_mid(target, change, sweep)?;
         if next == target {
             return Some(done);
         }
@@ -123,53 +149,51 @@ impl Layout6 {
     fn change_mid(
         &mut self,
         target: Target,
-        first: u128,
-        last: u128,
+        change: Change,
         sweep: &mut Sweep<'_, u128>,
     ) -> Option<(Target, u128)> {
         let entries = self.mid_entries(target);
-        let (base, end) = around(first, 96);
+        let (base, end) = around(change.first, 96);
         if entries.first().is_some_and(is_part) {
-            let place = entries.partition_point(|entry| entry.0 <= part(first >> 64)) - 1;
-            let start = base | u128::from(entries[place].0) << 64;
+            let value = part(change.first >> 64);
+            let place = entries.partition_point(|entry| entry.0 <= value) - 1;
             let end = entries
                 .get(place + 1)
                 .map_or(end, |next| (base | u128::from(next.0) << 64) - 1);
-            if last <= end {
-                let here = sweep(start, end)?;
-                let next = self.change_part(entries, place, target, &here, part(end >> 64))?;
-                return Some((next, end));
+            if change.last <= end {
+                let reach = change.reach(end);
+                let ends = (change.first, reach, part(end >> 64));
+                let next = self.change_part(entries, place, target, ends, sweep)?;
+                return Some((next, reach));
             }
         }
-        let here = sweep(base, end)?;
-        let former = self.all_entries(target);
-        let new = self.stages.mid_entries(&here, here.first()?.1, &former)?;
+        let former = if target & TARGET_IS_RUN == 0 {
+            vec![(0, target)]
+        } else {
+            self.all_entries(target)
+        };
+        let reach = change.reach(end);
+        let new = self.remade(&former, (change.first, reach, u32::MAX), sweep)?;
         if new == former {
-            return Some((target, end));
+            return Some((target, reach));
         }
         let next = self.stages.put_mid(&new)?;
         self.give_up_mid(target, &targets(&new));
-        Some((next, end))
+        Some((next, reach))
     }
 
-    /// Makes a part of the long run `target` anew, from the classes of its addresses; `last` is its
-    /// last value.
+    /// Makes a part of the long run `target` anew; `ends` are as for [`Self::remade`].
     fn change_part(
         &mut self,
         mut parts: Vec<Entry>,
         place: usize,
         target: Target,
-        here: &[Boundary<u128>],
-        last: u32,
+        ends: (u128, u128, u32),
+        sweep: &mut Sweep<'_, u128>,
     ) -> Option<Target> {
-        let (start, old) = parts[place];
+        let old = parts[place].1;
         let former = self.mid_entries(old);
-        let mut new = self.stages.mid_entries(here, here.first()?.1, &former)?;
-        // What is before the part's first value and behind its last is not its own.
-        let before = new.partition_point(|entry| entry.0 <= start) - 1;
-        new.drain(..before);
-        new.retain(|entry| entry.0 <= last);
-        new[0].0 = start;
+        let new = self.remade(&former, ends, sweep)?;
         if new == former {
             return Some(target);
         }
@@ -179,6 +203,34 @@ impl Layout6 {
         self.give_up_mid(old, &targets(&new));
         self.give_up_run(target);
         Some(next)
+    }
+
+    /// The ranges of the middle stage with those of the /64s between two addresses made anew; the
+    /// last of `ends` is the last value that is theirs.
+    fn remade(
+        &mut self,
+        former: &[Entry],
+        (first, reach, end): (u128, u128, u32),
+        sweep: &mut Sweep<'_, u128>,
+    ) -> Option<Vec<Entry>> {
+        let (start, reach) = (around(first, 64).0, around(reach, 64).1);
+        let here = sweep(start, reach)?;
+        let new = self.stages.mid_entries(&here, here.first()?.1, former)?;
+        let [low, high] = [start, reach].map(|address| part(address >> 64));
+        let before = former.partition_point(|entry| entry.0 < low);
+        // What is before these values and behind them is as it was.
+        let mut all = former[..before].to_vec();
+        let from = new.partition_point(|entry| entry.0 <= low) - 1;
+        all.push((low, new[from].1));
+        let inside = new[from + 1..].iter();
+        all.extend(inside.take_while(|entry| entry.0 <= high));
+        if high < end {
+            let behind = former.partition_point(|entry| entry.0 <= high + 1);
+            all.push((high + 1, former[behind - 1].1));
+            all.extend_from_slice(&former[behind..]);
+        }
+        all.dedup_by(|later, earlier| later.1 == earlier.1);
+        Some(all)
     }
 
     /// The ranges of a /16.
