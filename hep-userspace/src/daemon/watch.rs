@@ -19,7 +19,7 @@ use notify::{
 };
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
-    time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until},
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
 };
 
 use crate::source::{self, File, SourceError};
@@ -27,7 +27,9 @@ use crate::source::{self, File, SourceError};
 /// A change is looked at when no other followed for this long.
 const SETTLE: Duration = Duration::from_millis(50);
 /// As [`SETTLE`], after a file took the place of another: it is whole, and nothing is missing.
-const SETTLE_REPLACED: Duration = Duration::from_millis(5);
+const SETTLE_REPLACED: Duration = Duration::from_millis(1);
+/// A look lasts so long at least, so that files that are replaced one after the other are seen together.
+const LOOK: Duration = Duration::from_millis(9);
 /// A directory that never rests is looked at this long after its first change nevertheless.
 const SETTLE_LIMIT: Duration = Duration::from_millis(300);
 /// Files may come and go without rest for so long; then the directory is read as it is.
@@ -180,7 +182,7 @@ impl DirectoryWatch {
             self.touched.clear();
             let start = Instant::now();
             let found = source::read_directory(&self.directory);
-            sleep(NOTIFICATION_DELAY).await;
+            sleep_until((start + LOOK).max(Instant::now() + NOTIFICATION_DELAY)).await;
             self.note_all();
             let has_moved = self.last_move.is_some_and(|last| last >= start);
             if !has_moved || Instant::now() >= deadline {

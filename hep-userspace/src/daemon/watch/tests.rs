@@ -1,5 +1,7 @@
 use std::{fs::OpenOptions, io::Write as _};
 
+use tokio::time::sleep;
+
 use super::*;
 
 const A: &str = "# a\n";
@@ -49,19 +51,19 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 async fn settles(watch: &mut DirectoryWatch) -> Duration {
     let start = Instant::now();
-    tokio::time::timeout(Duration::from_secs(5), watch.changed())
+    tokio::time::timeout(Duration::from_secs(60), watch.changed())
         .await
         .expect("the change is noticed");
     start.elapsed()
 }
 
 #[tokio::test]
-async fn a_closed_file_counts_within_the_settle_time() {
+async fn a_closed_file_counts_after_the_settle_time() {
     let directory = Directory::new("closed");
     let mut watch = DirectoryWatch::new(&directory.0);
     assert!(matches!(watch.read().await, Found::Changed(files) if files.is_empty()));
     directory.write("a.yaml", A);
-    assert!(settles(&mut watch).await < Duration::from_millis(200));
+    assert!(settles(&mut watch).await >= SETTLE);
     assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
     assert!(matches!(watch.read().await, Found::Unchanged));
 }
@@ -163,17 +165,14 @@ async fn a_directory_that_never_rests_is_looked_at_after_the_limit() {
     assert!(matches!(watch.read().await, Found::Changed(files) if files.is_empty()));
     let path = directory.0.clone();
     let writer = tokio::spawn(async move {
-        for number in 0..200 {
+        for number in 0.. {
             fs::write(path.join("a.yaml"), format!("# {number}\n")).expect("can be written");
             sleep(Duration::from_millis(10)).await;
         }
     });
     let waited = settles(&mut watch).await;
+    assert!(waited > SETTLE && !writer.is_finished(), "{waited:?}");
     writer.abort();
-    assert!(
-        waited > SETTLE && waited < Duration::from_millis(600),
-        "{waited:?}"
-    );
 }
 
 #[tokio::test]
@@ -209,14 +208,18 @@ async fn files_that_come_and_go_without_rest_are_read_after_the_limit() {
         }
     });
     sleep(Duration::from_millis(50)).await;
-    let start = Instant::now();
+    let mut start = Instant::now();
     assert!(matches!(watch.read().await, Found::Changed(files) if files.len() == 1));
-    let waited = start.elapsed();
+    // A busy machine may give the directory a rest, but not each time.
+    for _ in 0..10 {
+        if start.elapsed() >= UNREST_LIMIT {
+            break;
+        }
+        start = Instant::now();
+        assert!(matches!(watch.read().await, Found::Unchanged));
+    }
+    assert!(start.elapsed() >= UNREST_LIMIT && !mover.is_finished());
     mover.abort();
-    assert!(
-        waited >= UNREST_LIMIT && waited < 2 * UNREST_LIMIT,
-        "{waited:?}"
-    );
 }
 
 #[tokio::test]
@@ -225,13 +228,20 @@ async fn a_file_that_takes_the_place_of_another_counts_at_once() {
     directory.write("a.yaml", A);
     let mut watch = DirectoryWatch::new(&directory.0);
     assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
-    for (temporary, others) in [(".a.yaml.new", 0), ("b.yaml", 1)] {
-        directory.write(temporary, temporary);
+    let mut replace = async |temporary: &str, text: &str| {
+        directory.write(temporary, text);
         let rename = directory.0.clone();
         fs::rename(rename.join(temporary), rename.join("a.yaml")).expect("can be renamed");
         let waited = settles(&mut watch).await;
-        assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", temporary)]));
-        // What was a policy file itself may be missed by another.
-        assert_eq!(waited >= SETTLE, others == 1, "{temporary}: {waited:?}");
+        assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", text)]));
+        waited
+    };
+    // A busy machine may keep the test waiting, but not each time.
+    let mut is_quick = false;
+    for number in 0..50 {
+        is_quick |= replace(".a.yaml.new", &format!("# {number}\n")).await < SETTLE;
     }
+    assert!(is_quick);
+    // What was a policy file itself may be missed by another.
+    assert!(replace("b.yaml", "b\n").await >= SETTLE);
 }
