@@ -7,10 +7,13 @@ use std::{
 
 use tun_rs::{DeviceBuilder, Layer, SyncDevice};
 
-use crate::{namespace::Namespace, packet};
+use crate::{eventually, namespace::Namespace, packet};
 
 /// Longest packet that is read.
 const PACKET_BYTES: usize = 65_536;
+
+/// How long an answer is waited for before it is asked for again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// The address at the far end and that of the namespace, in both families.
 pub const ENDS: [[&str; 2]; 2] = [
@@ -44,7 +47,7 @@ impl Tun {
         namespace.ip(&format!("link set {interface} up"));
         for [far, near] in ENDS {
             namespace.ip(&format!(
-                "address add {near} dev {interface}\nroute add {far} dev {interface}"
+                "address add {near} dev {interface} nodad\nroute add {far} dev {interface}"
             ));
         }
         tun
@@ -58,13 +61,17 @@ impl Tun {
     #[must_use]
     pub fn is_answered(&self, ends: [&str; 2], identifier: u16, limit: Duration) -> bool {
         let [far, near] = ends.map(|end| end.parse().expect("a literal address"));
-        self.send(&packet::echo_request(far, near, identifier).datagram());
+        let request = packet::echo_request(far, near, identifier).datagram();
         let reply = packet::echo_reply(near, far, identifier).datagram();
         let icmp_at = reply.len() - 8;
-        self.receive(limit, |packet| {
-            packet.get(icmp_at..) == reply.get(icmp_at..)
+        // The kernel takes an IPv6 address into use a moment after it was added.
+        eventually(limit.saturating_sub(AGAIN), || {
+            self.send(&request);
+            self.receive(AGAIN, |packet| {
+                packet.get(icmp_at..) == reply.get(icmp_at..)
+            })
+            .is_some()
         })
-        .is_some()
     }
 
     /// Lets `packet`, from its IP header on, come in by the device.
