@@ -123,7 +123,7 @@ fn a_forged_reset_or_syn_does_not_end_a_flow() {
 fn an_idle_flow_expires_at_its_next_packet() {
     let mut ground = ground();
     let Ground { site, daemon } = &mut *ground;
-    let timeouts = felix("bpfConntrackTimeouts: {udpTimeout: 1s}");
+    let timeouts = felix("bpfConntrackTimeouts: {udpTimeout: 5s}");
     let echo = policy(
         "echo",
         "types: [Ingress], ingress: [{action: Allow, protocol: UDP, destination: {ports: [5000]}}]",
@@ -152,7 +152,7 @@ fn an_idle_flow_expires_at_its_next_packet() {
                 .is_some(),
             "in time"
         );
-        std::thread::sleep(Duration::from_millis(1500));
+        std::thread::sleep(Duration::from_millis(5500));
         drop(server.send_to(b"too late", from));
         assert!(
             answer
