@@ -3,7 +3,8 @@
 //! Of a block of lines that are alike but for their item (`  - 192.0.2.0/24`), the parser gets only
 //! the first two. If it takes these for neighbours in a list, it would have taken all behind them for
 //! items of that list too: the second left it in the state in which it found it, and so would each
-//! further one. If it does not (the block may stand in a quoted text), it gets the whole text.
+//! further one. If it does not (the block may stand in a quoted text, or what follows the block may
+//! continue its last item), it gets the whole text.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -24,6 +25,8 @@ pub struct Lines<'t> {
     pub count: usize,
     /// What is known to be new of them.
     pub edit: Option<Edit<'t>>,
+    /// The lines before them, which the parser read.
+    read: &'t str,
     form: Form,
 }
 
@@ -320,6 +323,7 @@ impl<'t> Abridged<'t> {
                 .edit
                 .filter(|(at, _)| *at == number)
                 .map(|(_, edit)| edit),
+            read: &self.whole[block.start..block.left_out.start],
             form: block.form,
         });
         lines.collect()
@@ -329,15 +333,15 @@ impl<'t> Abridged<'t> {
 impl Lines<'_> {
     /// Whether these two are the lines right before it, as items of one list.
     pub(super) fn are_behind(&self, first: &YamlNode<'_>, second: &YamlNode<'_>) -> bool {
-        let is_item = |node: &YamlNode<'_>| {
-            let is_plain = |scalar: &Scalar<'_>| scalar.plain == self.form.quote.is_none();
-            node.column == self.form.column()
-                && matches!(&node.value, Value::Scalar(scalar) if is_plain(scalar))
-        };
-        first.line.checked_add(1) == Some(second.line)
-            && second.line.checked_add(1) == Some(self.line)
-            && is_item(first)
-            && is_item(second)
+        let from = self.line - super::yaml::number(READ);
+        let mut read = self
+            .read
+            .split_terminator('\n')
+            .zip(from..)
+            .map(|(line, number)| self.form.node(line, number));
+        [first, second]
+            .into_iter()
+            .all(|node| read.next().as_ref() == Some(node))
     }
 }
 

@@ -69,6 +69,8 @@ fn what_only_looks_like_a_long_list_is_read_as_it_is() {
         format!("nets: &a\n{list}copy: *a\n"),
         format!("nets:\n{list}nets: twice\n"),
         format!("nets:\n{list}  broken: here\n"),
+        format!("nets:\n{list}   - 10.9.0.0/24\n"),
+        format!("nets:\n{list}    and more\n"),
         format!("nets:\n{}", list.replace("10.1.0.0/24", "2001:db8::")),
         list.clone(),
     ] {
