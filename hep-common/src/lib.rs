@@ -24,7 +24,7 @@ pub mod settings;
 /// Version of the layout of everything in this crate; maps are pinned in a folder named after it,
 /// so that an old layout is never opened as a new one. Bump it in the commit that changes a layout;
 /// if that is the layout of flows, bump [`conntrack::LAYOUT_VERSION`] as well.
-pub const ABI_VERSION: u32 = if cfg!(feature = "other-abi") { 3 } else { 2 };
+pub const ABI_VERSION: u32 = if cfg!(feature = "other-abi") { 4 } else { 3 };
 
 /// A packet's direction relative to this host, whichever hook it is seen at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

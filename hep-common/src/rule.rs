@@ -6,8 +6,13 @@
 //! its bit is set in the rows of all the packet's classes. The last rule of every list matches
 //! everything and decides.
 //!
-//! Rows are cut into chunks of [`RULES_PER_CHUNK`] rules. For each list, dimension and class, the
-//! `INDEX` table holds one row number per chunk, at
+//! All but long rows stands in one table of 64-bit words, the `POLICY` table, in pages, so that most
+//! packets find all they need in one page: the lists from word 0 on, [`WORDS_PER_LIST`] apart; then
+//! their [`Rule`]s; then the *index*, for each list, dimension and class. For a list of at most
+//! [`MAX_SHORT`] rules the word at `list.rows[dimension] + class` is the class's row itself.
+//!
+//! Rows of longer lists are cut into chunks of [`RULES_PER_CHUNK`] rules. The index then holds their
+//! numbers in the `ROWS` table, one per chunk, at
 //! `list.rows[dimension] + class * list.chunks + chunk`; equal rows are stored once. Row 0 is empty.
 
 /// Rules that one [`Row`] covers.
@@ -18,8 +23,12 @@ pub const MAX_RULES_PER_LIST: u32 = 16_384;
 pub const MAX_CHUNKS: u32 = MAX_RULES_PER_LIST / RULES_PER_CHUNK;
 /// Words in a row.
 pub const WORDS_PER_ROW: u32 = RULES_PER_CHUNK / 64;
-/// Row numbers per 64-byte value of the `INDEX` table.
-pub const ROWS_PER_BLOCK: u32 = 16;
+/// Most rules of a list whose rows are one word and stand in the index.
+pub const MAX_SHORT: u32 = u64::BITS;
+/// Words per page of the `POLICY` table.
+pub const WORDS_PER_PAGE: u32 = 512;
+/// Words from one list to the next: a cache line.
+pub const WORDS_PER_LIST: u32 = 8;
 /// Number of dimensions.
 pub const DIMENSIONS: usize = 6;
 
@@ -60,23 +69,75 @@ impl Dimension {
 }
 
 /// One rule list. List 0 is reserved for "no list".
-#[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct List {
     /// Number of rules, at least 1.
     pub rules: u32,
     /// Number of chunks: `rules` divided by [`RULES_PER_CHUNK`], rounded up.
     pub chunks: u32,
-    /// Index of its first rule in the `RULES` table.
+    /// Where its first rule stands: in the `POLICY` table the number of a word.
     pub first_rule: u32,
     /// Bit set of [`Dimension`]s in which at least one rule distinguishes classes. The others need
     /// no look-up: every rule accepts every class there.
     pub dimensions: u32,
-    /// For each used dimension, the index in the `INDEX` table where class 0, chunk 0 stands.
+    /// For each used dimension, where class 0, chunk 0 stands in the index: in the `POLICY` table the
+    /// number of a word.
     pub rows: [u32; DIMENSIONS],
 }
 
-abi!(List, 40, [u32, u32, u32, u32, [u32; 6]]);
+/// Two numbers in one word.
+const fn pair(low: u32, high: u32) -> u64 {
+    (high as u64) << 32 | low as u64
+}
+
+/// The numbers of [`pair`].
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "a half at a time")]
+const fn parts(word: u64) -> [u32; 2] {
+    [word as u32, (word >> 32) as u32]
+}
+
+impl List {
+    /// Its words in the `POLICY` table.
+    #[must_use]
+    pub const fn words(&self) -> [u64; WORDS_PER_LIST as usize] {
+        let [a, b, c, d, e, f] = self.rows;
+        [
+            pair(self.rules, self.chunks),
+            pair(self.first_rule, self.dimensions),
+            pair(a, b),
+            pair(c, d),
+            pair(e, f),
+            0,
+            0,
+            0,
+        ]
+    }
+
+    /// The list of these words.
+    #[must_use]
+    #[inline(always)]
+    pub const fn of(words: &[u64; WORDS_PER_LIST as usize]) -> Self {
+        let [counts, places, first, second, third, ..] = *words;
+        let [rules, chunks] = parts(counts);
+        let [first_rule, dimensions] = parts(places);
+        let [[a, b], [c, d], [e, f]] = [parts(first), parts(second), parts(third)];
+        Self {
+            rules,
+            chunks,
+            first_rule,
+            dimensions,
+            rows: [a, b, c, d, e, f],
+        }
+    }
+
+    /// Whether its rows stand in the index.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_short(&self) -> bool {
+        self.rules <= MAX_SHORT
+    }
+}
 
 /// What a rule does when it matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,34 +175,56 @@ impl TryFrom<u8> for Action {
 }
 
 /// What to do at one bit of a list.
-#[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rule {
     /// An [`Action`].
     pub action: u8,
     /// The [`Reason`](crate::counter::Reason) of the verdict, for `Allow` and `Deny`.
     pub reason: u8,
-    /// Always zero.
-    pub reserved: [u8; 2],
     /// For `Pass` and `Staged`, the number within the list of the rule to go on at; always larger
     /// than the rule's own.
-    pub target: u32,
+    pub target: u16,
     /// The rule's slot in the `RULE_COUNTERS` map: its identity as long as its text and place in
     /// its policy stay the same, across generations.
     pub slot: u32,
 }
 
-abi!(Rule, 12, [u8, u8, [u8; 2], u32, u32]);
+impl Rule {
+    /// Its word in the `POLICY` table.
+    #[must_use]
+    pub const fn word(&self) -> u64 {
+        pair(
+            self.slot,
+            (self.target as u32) << 16 | (self.reason as u32) << 8 | self.action as u32,
+        )
+    }
 
-/// One map value: the row numbers of 16 consecutive (class, chunk) pairs.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct IndexBlock {
-    /// Entries `16 * index` to `16 * index + 15`.
-    pub rows: [u32; ROWS_PER_BLOCK as usize],
+    /// The rule of this word.
+    #[must_use]
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a part at a time")]
+    pub const fn of(word: u64) -> Self {
+        let [slot, rest] = parts(word);
+        Self {
+            action: rest as u8,
+            reason: (rest >> 8) as u8,
+            target: (rest >> 16) as u16,
+            slot,
+        }
+    }
 }
 
-abi!(IndexBlock, 64, [[u32; 16]]);
+const _: () = assert!(MAX_RULES_PER_LIST <= 1 << 16, "a rule's target has 16 bits");
+
+/// One value of the `POLICY` table.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Words `512 * index` to `512 * index + 511`.
+    pub words: [u64; WORDS_PER_PAGE as usize],
+}
+
+abi!(Page, 4096, [[u64; 512]]);
 
 /// The bits of one chunk of rules for one class.
 #[repr(C)]
@@ -154,3 +237,27 @@ pub struct Row {
 }
 
 abi!(Row, 520, [u64, [u64; 64]]);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_and_rules_come_back_from_their_words() {
+        let list = List {
+            rules: 1,
+            chunks: 2,
+            first_rule: 3,
+            dimensions: 4,
+            rows: [5, 6, 7, 8, 9, u32::MAX],
+        };
+        assert_eq!(List::of(&list.words()), list);
+        let rule = Rule {
+            action: 1,
+            reason: 2,
+            target: 0xfedc,
+            slot: 0xfedc_ba98,
+        };
+        assert_eq!(Rule::of(rule.word()), rule);
+    }
+}

@@ -33,6 +33,29 @@ pub(crate) fn opaque(mut value: usize) -> usize {
     value
 }
 
+/// Has the kernel forget what it knows about a number: it does not see that `any`, about which it knows
+/// nothing, cancels out.
+///
+/// The kernel looks at a loop's rounds one by one, unless what it knows of the numbers in it is the
+/// same in each.
+#[inline(always)]
+#[expect(unsafe_code, reason = "an assembly block is opaque to the compiler")]
+#[expect(clippy::cast_possible_truncation, reason = "both are halves of words")]
+pub(crate) fn forgotten(value: u32, any: u32) -> u32 {
+    let mut value = u64::from(value);
+    // SAFETY: only registers are changed.
+    unsafe {
+        core::arch::asm!(
+            "{0} ^= {1}",
+            "{0} ^= {1}",
+            inout(reg) value,
+            in(reg) u64::from(any),
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    value as u32
+}
+
 /// Zero, for fields of words side by side: as a constant, it is written by a loop over bytes (measured:
 /// 3.5 ns for four words).
 #[inline(always)]

@@ -7,6 +7,7 @@ use hep_common::{
     counter::Note,
     endpoint::{Interface, Lists},
     event::MAX_LOGGED_RULES,
+    rule::DIMENSIONS,
     settings::Settings,
 };
 
@@ -130,6 +131,9 @@ pub(crate) struct Trace {
     pub(crate) logged: [u32; MAX_LOGGED_RULES],
     /// To this host, or through it.
     pub(crate) route: Route,
+    /// Where the packet's classes stand in the index of `list`, by number of the dimension; means
+    /// something for those that the list distinguishes.
+    pub(crate) rows: [u32; DIMENSIONS],
 }
 
 impl Trace {

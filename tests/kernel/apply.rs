@@ -74,7 +74,7 @@ fn tables_that_did_not_change_are_shared() {
         .filter(|table| !table.shared)
         .map(|table| table.map)
         .collect();
-    assert_eq!(own, ["DESCRIPTION", "NAMED_PORTS", "RANGES4", "RULES"]);
+    assert_eq!(own, ["DESCRIPTION", "NAMED_PORTS", "POLICY", "RANGES4"]);
 
     let third = kernel.apply(&mut changed).expect("applies");
     assert_eq!(shared(&third).len(), third.tables.len() - 1);
@@ -138,20 +138,20 @@ fn a_fault_at_any_step_leaves_the_former_generation_in_force() {
         assert_eq!(next.description.generation, 0, "step {stop}");
         assert_eq!(
             maps.filled_slots(1).expect("reads").len(),
-            15,
+            13,
             "step {stop}"
         );
         stop += 1;
     };
     assert_eq!(
         steps.len(),
-        19,
-        "15 tables, counters, settings, check, flip"
+        17,
+        "13 tables, counters, settings, check, flip"
     );
     assert_eq!(steps.last(), Some(&Step::Flip(2)));
     assert_eq!(kernel.maps().control().expect("reads").generation, 2);
     for slot in [0, 1] {
-        assert_eq!(kernel.maps().filled_slots(slot).expect("reads").len(), 15);
+        assert_eq!(kernel.maps().filled_slots(slot).expect("reads").len(), 13);
     }
 }
 

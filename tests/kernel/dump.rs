@@ -41,7 +41,6 @@ fn tables_are_dumped_with_named_fields() {
     let mut kernel = ground.open().expect("opens");
     kernel.apply(&mut generation("node", 1)).expect("applies");
 
-    assert_eq!(first_value(&ground, "RULES")["slot"], 1);
     assert_eq!(first_value(&ground, "IFACES")["ifindex"], 1);
     let ranges = first_value(&ground, "RANGES4");
     assert_eq!(ranges["ranges"][0]["class"], 1, "{ranges}");

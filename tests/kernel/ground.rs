@@ -6,7 +6,7 @@ use hep_common::{
     address::{RANGES4_PER_BLOCK, ROOT_LEN, Range4, Run},
     endpoint::{Interface, Lists},
     port::{DESTINATION_LEN, PORTS_PER_BLOCK, PortClasses, SOURCE_LEN},
-    rule::{IndexBlock, List, Row, Rule},
+    rule::{List, Row, Rule},
     settings::{Settings, Timeouts},
 };
 use hep_userspace::{
@@ -101,7 +101,7 @@ pub(crate) fn generation(node: &str, ranges: usize) -> Generation {
             slot: 1,
             ..Rule::default()
         }],
-        index: vec![IndexBlock::default()],
+        index: Vec::new(),
         rows: vec![Row {
             summary: 0,
             words: [0; 64],

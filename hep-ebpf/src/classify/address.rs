@@ -36,6 +36,8 @@ impl Search {
         let mut low = self.first >> shift;
         let mut high = self.last() >> shift;
         for _ in 0..MAX_BISECTION_STEPS {
+            low = helpers::forgotten(low, self.first);
+            high = helpers::forgotten(high, self.first);
             if low >= high {
                 return Some(low);
             }

@@ -1,12 +1,14 @@
 //! Which rule of a list decides about a packet.
 
 mod address;
+mod course;
 mod service;
+mod short;
 mod walk;
 
 use hep_common::{
     counter::Reason,
-    rule::{Action, DIMENSIONS, Dimension, List},
+    rule::{DIMENSIONS, Dimension},
 };
 
 pub(crate) use address::{class4, class6};
@@ -14,11 +16,12 @@ pub(crate) use address::{class4, class6};
 use crate::{
     address::Address,
     helpers,
-    maps::{self, Slot},
+    maps::{Policy, Slot},
     parse::Packet,
     scene::Trace,
 };
-use walk::{RARE, Walk};
+use course::Course;
+use walk::RARE;
 
 /// In place of a class: the tables contradict each other.
 pub(crate) const FAULT: u32 = u32::MAX;
@@ -34,6 +37,9 @@ pub(crate) enum Answer {
 
 /// In place of a reason: [`Answer::Continue`].
 const CONTINUE: u32 = 0xff;
+/// In place of a reason: it takes a [`walk`]. (That is not made where this is found out, since the
+/// functions that call each other share the stack.)
+const LONG: u32 = 0xfe;
 
 impl Answer {
     /// From what [`ask`] returns.
@@ -64,7 +70,8 @@ pub(crate) fn classify<A: Address>(
     count_bytes: u32,
 ) -> Answer {
     trace.list = number;
-    Answer::of(A::ask(slot, packet, trace, count_bytes))
+    let found = A::ask(slot, packet, trace, count_bytes);
+    to_end(found, slot, trace, count_bytes)
 }
 
 /// As [`classify`], in place: for the one caller whose packets are too many for one more call.
@@ -75,7 +82,17 @@ pub(crate) fn classify_here<A: Address>(
     trace: &mut Trace,
     count_bytes: u32,
 ) -> Answer {
-    Answer::of(ask(slot, packet, trace, count_bytes))
+    let found = ask(slot, packet, trace, count_bytes);
+    to_end(found, slot, trace, count_bytes)
+}
+
+/// The answer of a list about which [`ask`] has `found` something.
+#[inline(always)]
+fn to_end(found: u32, slot: Slot, trace: &mut Trace, count_bytes: u32) -> Answer {
+    Answer::of(match found {
+        LONG => walk::walk(slot, trace, count_bytes),
+        _ => found,
+    })
 }
 
 /// Declares the form of [`ask`] for one family that is global, so that the kernel verifies it once
@@ -113,33 +130,35 @@ macro_rules! global {
 global!(ask4, hep_ask4, [u8; 4]);
 global!(ask6, hep_ask6, [u8; 16]);
 
-/// As [`classify`]; returns the number of a [`Reason`], or [`CONTINUE`].
+/// As [`classify`]; returns the number of a [`Reason`], [`CONTINUE`], or [`LONG`].
 #[inline(always)]
 fn ask<A: Address>(slot: Slot, packet: &Packet<A>, trace: &mut Trace, count_bytes: u32) -> u32 {
-    let Some(list) = maps::lists(slot).and_then(|lists| lists.get(trace.list)) else {
+    let Some((policy, near)) = Policy::find(slot, trace.list) else {
         return Reason::Internal as u32;
     };
-    let Some(rows) = rows(slot, list, packet) else {
+    if find_rows(slot, &policy, packet, &mut trace.rows).is_none() {
         return Reason::Internal as u32;
-    };
-    let mut walk = Walk {
-        list,
-        trace,
-        rows,
-        slot,
-        from: 0,
-        count_bytes,
-        answer: Reason::Internal as u32,
-    };
-    walk.run();
-    walk.answer
+    }
+    if !policy.list().is_short() {
+        return LONG;
+    }
+    match short::row(&policy, near, &trace.rows) {
+        Some(row) => {
+            let course = Course::new(trace, count_bytes, 0);
+            short::walk(course, policy, near, slot, row)
+        }
+        None => Reason::Internal as u32,
+    }
 }
 
-/// Where the rows of the packet's classes stand in the `INDEX` table, in each dimension that the list
-/// distinguishes; 0 in the others.
+/// Finds where the packet's classes stand in the index, in each dimension that the list distinguishes.
 #[inline(always)]
-fn rows<A: Address>(slot: Slot, list: &List, packet: &Packet<A>) -> Option<[u32; DIMENSIONS]> {
-    let mut rows = [0; DIMENSIONS];
+fn find_rows<A: Address>(
+    slot: Slot,
+    policy: &Policy,
+    packet: &Packet<A>,
+    rows: &mut [u32; DIMENSIONS],
+) -> Option<()> {
     let [
         source,
         destination,
@@ -147,13 +166,15 @@ fn rows<A: Address>(slot: Slot, list: &List, packet: &Packet<A>) -> Option<[u32;
         source_port,
         source_named,
         destination_named,
-    ] = &mut rows;
+    ] = rows;
     let place = |row: &mut u32, dimension: Dimension, class: Option<u32>| {
+        // To read it once more is cheaper than to save all of it before every look-up.
+        let list = policy.list();
         let start = list.rows.get(dimension as usize)?;
         *row = start.wrapping_add(class?.wrapping_mul(list.chunks));
         Some(())
     };
-    let used = |dimension: Dimension| list.dimensions & dimension.bit() != 0;
+    let used = |dimension: Dimension| policy.list().dimensions & dimension.bit() != 0;
     let known = |class: u32| (class != FAULT).then_some(class);
     if used(Dimension::Source) {
         place(source, Dimension::Source, known(packet.src.class(slot)))?;
@@ -165,7 +186,7 @@ fn rows<A: Address>(slot: Slot, list: &List, packet: &Packet<A>) -> Option<[u32;
     if used(Dimension::Service) {
         place(service, Dimension::Service, service::service(slot, packet))?;
     }
-    if list.dimensions & RARE != 0 {
+    if policy.list().dimensions & RARE != 0 {
         if used(Dimension::SourcePort) {
             let class = service::source_port(slot, packet);
             place(source_port, Dimension::SourcePort, class)?;
@@ -181,15 +202,5 @@ fn rows<A: Address>(slot: Slot, list: &List, packet: &Packet<A>) -> Option<[u32;
             place(destination_named, Dimension::DestinationNamedPort, class)?;
         }
     }
-    Some(rows)
-}
-
-/// What a rule that ends a walk answers.
-#[inline(always)]
-fn answer(action: Action, reason: u8) -> u32 {
-    match action {
-        Action::Allow | Action::Deny => u32::from(reason),
-        Action::Continue => CONTINUE,
-        Action::Pass | Action::Log | Action::Staged => Reason::Internal as u32,
-    }
+    Some(())
 }

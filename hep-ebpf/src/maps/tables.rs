@@ -18,7 +18,7 @@ use hep_common::{
     local::{Local, LocalAddress, MAX_LOCAL, QUICK_LEN, QuickLocal},
     named_port::{NamedPortClass, NamedPortKey},
     port::{DESTINATION_LEN, PORTS_PER_BLOCK, PortClasses, SOURCE_LEN},
-    rule::{IndexBlock, List, Row, Rule},
+    rule::{List, Page, Row, WORDS_PER_LIST, WORDS_PER_PAGE},
     settings::{Control, Settings},
 };
 
@@ -80,13 +80,9 @@ macro_rules! tables {
 tables! {
     /// Interfaces.
     IFACES: Table<Interface>, interfaces;
-    /// Rule lists.
-    LISTS: Table<List>, lists;
-    /// Rules.
-    RULES: Table<Rule>, rules;
-    /// Row numbers.
-    INDEX: Table<IndexBlock>, index;
-    /// Rows of rule bits.
+    /// Rule lists, their rules, and rows or their numbers by class.
+    POLICY: Table<Page>, policy;
+    /// Rows of long lists.
     ROWS: Table<Row>, rows;
     /// Runs by the top 16 bits of an IPv4 address.
     ROOTS4: FullTable<Run, { ROOTS }>, roots4;
@@ -104,6 +100,67 @@ tables! {
     DPORTS: FullTable<PortClasses, { DESTINATION_BLOCKS }>, destination_ports;
     /// Classes of source ports.
     SPORTS: FullTable<PortClasses, { SOURCE_BLOCKS }>, source_ports;
+}
+
+/// A list in the `POLICY` table.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Policy {
+    table: &'static Table<Page>,
+    words: &'static [u64; WORDS_PER_LIST as usize],
+}
+
+impl Policy {
+    /// List `number`, and the page that it stands in.
+    #[inline(always)]
+    pub(crate) fn find(slot: Slot, number: u32) -> Option<(Self, Near)> {
+        let table = policy(slot)?;
+        let first = number.wrapping_mul(WORDS_PER_LIST);
+        let number = first / WORDS_PER_PAGE;
+        let page = table.get(number)?;
+        let position = place(first) & !(WORDS_PER_LIST as usize).wrapping_sub(1);
+        let words = page.words.get(position..)?.first_chunk()?;
+        Some((Self { table, words }, Near { page, number }))
+    }
+
+    /// What the list is like.
+    #[inline(always)]
+    pub(crate) const fn list(&self) -> List {
+        List::of(self.words)
+    }
+
+    /// The word at a place.
+    #[inline(always)]
+    pub(crate) fn word(&self, at: u32) -> Option<u64> {
+        let page = self.table.get(at / WORDS_PER_PAGE)?;
+        page.words.get(place(at)).copied()
+    }
+}
+
+/// The page that a list stands in.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Near {
+    page: &'static Page,
+    /// Its number.
+    number: u32,
+}
+
+impl Near {
+    /// As [`Policy::word`], for a place that is probably in this page: that takes no look-up.
+    #[inline(always)]
+    pub(crate) fn word(&self, policy: &Policy, at: u32) -> Option<u64> {
+        if at / WORDS_PER_PAGE == self.number {
+            return self.page.words.get(place(at)).copied();
+        }
+        policy.word(at)
+    }
+}
+
+/// A word's place in its page.
+#[inline(always)]
+fn place(at: u32) -> usize {
+    opaque(at as usize) & (WORDS_PER_PAGE as usize).wrapping_sub(1)
 }
 
 #[btf_map]

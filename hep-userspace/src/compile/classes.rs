@@ -88,8 +88,7 @@ impl Classes {
         rules.extend(list.rules.iter().map(|rule| Rule {
             action: rule.action as u8,
             reason: rule.reason.map_or(0, |reason| reason as u8),
-            reserved: [0; 2],
-            target: index(rule.target),
+            target: u16::try_from(rule.target).expect("at most MAX_RULES_PER_LIST"),
             slot: slot_of[rule.rule as usize],
         }));
         let matches: Vec<Match> = list.rules.iter().map(|rule| rule.matches).collect();

@@ -1,8 +1,6 @@
 //! Rows of bits: which rules of a list accept which class.
 
-use hep_common::rule::{
-    Dimension, IndexBlock, List, ROWS_PER_BLOCK, RULES_PER_CHUNK, Row, WORDS_PER_ROW,
-};
+use hep_common::rule::{Dimension, List, RULES_PER_CHUNK, Row, WORDS_PER_ROW};
 use rustc_hash::FxHashMap;
 
 use super::{
@@ -11,20 +9,20 @@ use super::{
     predicates::{Accepted, Classified},
 };
 
-/// Most row numbers in the `INDEX` table.
-pub(super) const MAX_INDEX: usize = 1 << 28;
+/// Most words in the index.
+pub(super) const MAX_INDEX: usize = 1 << 27;
 /// Most rows in the `ROWS` table.
 pub(super) const MAX_ROWS: usize = 1 << 21;
 
 type Words = [u64; WORDS_PER_ROW as usize];
 
-/// The `INDEX` and `ROWS` tables while they grow.
+/// The index and the `ROWS` table while they grow.
 #[derive(Debug)]
 pub(super) struct Rows {
-    index: Vec<u32>,
+    index: Vec<u64>,
     rows: Vec<Row>,
     by_words: FxHashMap<Words, u32>,
-    by_numbers: FxHashMap<Vec<u32>, u32>,
+    by_entries: FxHashMap<Vec<u64>, u32>,
 }
 
 impl Default for Rows {
@@ -33,7 +31,7 @@ impl Default for Rows {
             index: Vec::new(),
             rows: Vec::new(),
             by_words: FxHashMap::default(),
-            by_numbers: FxHashMap::default(),
+            by_entries: FxHashMap::default(),
         };
         rows.row([0; WORDS_PER_ROW as usize]);
         rows
@@ -63,17 +61,22 @@ impl Rows {
                 continue;
             }
             list.dimensions |= dimension.bit();
-            let numbers = self.numbers(&accepted, classes.classes);
-            list.rows[dimension as usize] = self.place(numbers)?;
+            let entries = self.entries(&accepted, classes.classes, list.is_short());
+            list.rows[dimension as usize] = self.place(entries)?;
         }
         Ok(())
     }
 
-    /// The row numbers of one dimension, by class, then chunk.
-    fn numbers(&mut self, accepted: &[&Accepted], classes: usize) -> Vec<u32> {
+    /// The entries of one dimension in the index, by class, then chunk: rows, if the list is short,
+    /// else their numbers.
+    fn entries(&mut self, accepted: &[&Accepted], classes: usize, is_short: bool) -> Vec<u64> {
         let chunks = accepted.chunks(RULES_PER_CHUNK as usize);
         let count = chunks.len();
-        let mut numbers = vec![0; classes * count];
+        let mut entries = vec![0; classes * count];
+        let mut entry = |words: Words| match words {
+            [first, ..] if is_short => first,
+            _ => self.row(words).into(),
+        };
         for (chunk, accepted) in chunks.enumerate() {
             let mut common: Words = [0; WORDS_PER_ROW as usize];
             for (rule, accepted) in accepted.iter().enumerate() {
@@ -99,12 +102,12 @@ impl Rows {
                     }
                 }
             }
-            let common = self.row(common);
-            for (class, number) in numbers[chunk..].iter_mut().step_by(count).enumerate() {
-                *number = own.get(class).map_or(common, |words| self.row(*words));
+            let common = entry(common);
+            for (class, found) in entries[chunk..].iter_mut().step_by(count).enumerate() {
+                *found = own.get(class).map_or(common, |words| entry(*words));
             }
         }
-        numbers
+        entries
     }
 
     fn row(&mut self, words: Words) -> u32 {
@@ -119,16 +122,16 @@ impl Rows {
         })
     }
 
-    /// Puts row numbers into the index, or finds them there.
-    fn place(&mut self, numbers: Vec<u32>) -> Result<u32, CompileError> {
-        if let Some(&known) = self.by_numbers.get(&numbers) {
+    /// Puts entries into the index, or finds them there.
+    fn place(&mut self, entries: Vec<u64>) -> Result<u32, CompileError> {
+        if let Some(&known) = self.by_entries.get(&entries) {
             return Ok(known);
         }
-        let entries = self.index.len() + numbers.len();
-        if entries > MAX_INDEX {
+        let length = self.index.len() + entries.len();
+        if length > MAX_INDEX {
             return Err(CompileError::TableTooLarge {
-                table: "INDEX",
-                entries,
+                table: "POLICY",
+                entries: length,
                 limit: MAX_INDEX,
             });
         }
@@ -140,22 +143,14 @@ impl Rows {
             });
         }
         let first = u32::try_from(self.index.len()).expect("less than MAX_INDEX");
-        self.index.extend(&numbers);
-        self.by_numbers.insert(numbers, first);
+        self.index.extend(&entries);
+        self.by_entries.insert(entries, first);
         Ok(first)
     }
 
-    /// The tables.
-    pub(super) fn finish(mut self) -> (Vec<IndexBlock>, Vec<Row>) {
-        let blocks = self.index.len().div_ceil(ROWS_PER_BLOCK as usize).max(1);
-        self.index.resize(blocks * ROWS_PER_BLOCK as usize, 0);
-        let index = self
-            .index
-            .as_chunks()
-            .0
-            .iter()
-            .map(|rows| IndexBlock { rows: *rows });
-        (index.collect(), self.rows)
+    /// The index and the rows.
+    pub(super) fn finish(self) -> (Vec<u64>, Vec<Row>) {
+        (self.index, self.rows)
     }
 }
 

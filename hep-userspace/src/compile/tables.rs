@@ -4,23 +4,23 @@ use hep_common::{
     endpoint::Interface,
     named_port::{NamedPortClass, NamedPortKey},
     port::PortClasses,
-    rule::{IndexBlock, List, Row, Rule},
+    rule::{List, Row, Rule},
     settings::Settings,
 };
 
 use super::{AddressTables, Lineage};
 
-/// One vector per map; index in the vector is index in the map.
+/// Index in a vector is index in the map; `lists`, `rules` and `index` share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleTables {
     /// Open-addressed by `ifindex & settings.interface_mask`; length is a power of two.
     pub interfaces: Vec<Interface>,
-    /// List 0 is unused.
+    /// List 0 is unused. Places in `rules` and `index` count from the start of these.
     pub lists: Vec<List>,
     /// Rules of all lists.
     pub rules: Vec<Rule>,
-    /// Row numbers by (list and dimension, class, chunk).
-    pub index: Vec<IndexBlock>,
+    /// Rows of short lists, numbers of others', by (list and dimension, class, chunk).
+    pub index: Vec<u64>,
     /// Distinct rows; row 0 is empty.
     pub rows: Vec<Row>,
     /// Classes of addresses.

@@ -6,13 +6,9 @@ pub(super) const CONTROL: &str = "CONTROL";
 pub(super) const SETTINGS: &str = "SETTINGS";
 /// Interface table.
 pub(super) const IFACES: &str = "IFACES";
-/// Rule lists.
-pub(super) const LISTS: &str = "LISTS";
-/// Rules of all lists.
-pub(super) const RULES: &str = "RULES";
-/// Row numbers.
-pub(super) const INDEX: &str = "INDEX";
-/// Bit vectors.
+/// Rule lists, their rules, and rows or their numbers by class.
+pub(super) const POLICY: &str = "POLICY";
+/// Rows of long lists.
 pub(super) const ROWS: &str = "ROWS";
 /// IPv4 address classes: roots.
 pub(super) const ROOTS4: &str = "ROOTS4";
@@ -62,11 +58,9 @@ pub(super) const DECISION: &str = "DECISION";
 pub(super) const AYA_LOGS: &str = "AYA_LOGS";
 
 /// Maps that have a slot for each of the two generations.
-pub(super) const OUTER: [&str; 15] = [
+pub(super) const OUTER: [&str; 13] = [
     IFACES,
-    LISTS,
-    RULES,
-    INDEX,
+    POLICY,
     ROWS,
     ROOTS4,
     RANGES4,

@@ -7,6 +7,7 @@ use hep_common::{
     Family,
     address::{Ranges4, Ranges6Low, Ranges6Mid, Ranges6Top, Run},
     named_port::{NamedPortClass, NamedPortKey},
+    rule::{List, Page, Rule, WORDS_PER_LIST, WORDS_PER_PAGE},
 };
 
 use super::{
@@ -93,6 +94,36 @@ fn array<'a, T: Pod>(map: &'static str, values: &'a [T]) -> Table<'a> {
     }
 }
 
+/// Lists, rules and index in one table: see [`hep_common::rule`].
+fn policy(tables: &RuleTables) -> Table<'static> {
+    let place = |number: usize| u32::try_from(number).expect("less than MAX_INDEX and the lists");
+    let first_rule = place(tables.lists.len()) * WORDS_PER_LIST;
+    let index = first_rule + place(tables.rules.len());
+    let mut words = Vec::with_capacity(index as usize + tables.index.len());
+    for list in &tables.lists {
+        let placed = List {
+            first_rule: first_rule + list.first_rule,
+            rows: list.rows.map(|row| index + row),
+            ..*list
+        };
+        words.extend(placed.words());
+    }
+    words.extend(tables.rules.iter().map(Rule::word));
+    words.extend(&tables.index);
+    words.resize(words.len().next_multiple_of(WORDS_PER_PAGE as usize), 0);
+    Table {
+        map: names::POLICY,
+        content: Content::Array {
+            parts: vec![Part {
+                values: Cow::Owned(bytes_of(&words).to_vec()),
+                is_known: false,
+            }],
+            value_bytes: size_of::<Page>(),
+        },
+        in_place: false,
+    }
+}
+
 /// A table whose map has `V` as values, and, if it is `former`'s successor, may be changed in place.
 fn pieces<'a, V, T: Pod>(
     map: &'static str,
@@ -151,9 +182,7 @@ pub(super) fn of<'a>(tables: &'a RuleTables, in_force: Option<&InForce>) -> Vec<
     let [v4, v6] = [former(Family::V4), former(Family::V6)];
     let mut all = vec![
         array(names::IFACES, &tables.interfaces),
-        array(names::LISTS, &tables.lists),
-        array(names::RULES, &tables.rules),
-        array(names::INDEX, &tables.index),
+        policy(tables),
         array(names::ROWS, &tables.rows),
         pieces::<Run, _>(names::ROOTS4, &addresses.roots4, None),
         pieces::<Ranges4, _>(

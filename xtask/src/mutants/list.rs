@@ -43,10 +43,11 @@ const fn mistake(
 
 const LISTS: &str = "hep-userspace/src/compile/lists.rs";
 const EXPAND: &str = "hep-userspace/src/compile/expand.rs";
+const COURSE: &str = "hep-ebpf/src/classify/course.rs";
 const WALK: &str = "hep-ebpf/src/classify/walk.rs";
 const SERVICE: &str = "hep-ebpf/src/classify/service.rs";
 const ADDRESS: &str = "hep-ebpf/src/classify/address.rs";
-const STAGES: &str = "hep-ebpf/src/programs.rs";
+const STAGES: &str = "hep-ebpf/src/stages.rs";
 
 pub(super) const MISTAKES: [Mistake; 28] = [
     // The programs.
@@ -94,14 +95,14 @@ pub(super) const MISTAKES: [Mistake; 28] = [
     ),
     mistake(
         "Pass goes one rule too far",
-        WALK,
-        "self.from = rule.target;",
-        "self.from = rule.target.wrapping_add(1);",
+        COURSE,
+        "self.from = target;",
+        "self.from = target.wrapping_add(1);",
         Both,
     ),
     mistake(
         "Log skips the next rule",
-        WALK,
+        COURSE,
         "self.log(rule.slot);\n                }\n                self.from = next;",
         "self.log(rule.slot);\n                }\n                self.from = next.wrapping_add(1);",
         Both,
@@ -109,8 +110,8 @@ pub(super) const MISTAKES: [Mistake; 28] = [
     mistake(
         "first rule of a later chunk skipped",
         WALK,
-        "(self.from | RULES_PER_CHUNK.wrapping_sub(1)).wrapping_add(1)",
-        "(self.from | RULES_PER_CHUNK.wrapping_sub(1)).wrapping_add(2)",
+        "self.course.from = last.wrapping_add(1);",
+        "self.course.from = last.wrapping_add(2);",
         Both,
     ),
     mistake(

@@ -10,7 +10,7 @@ use hep_common::{
     named_port::NamedPortKey,
     port::{ICMP_BASE, ICMPV6_BASE, PROTOCOL_BASE, SCTP_BASE, TCP_BASE, UDP_BASE},
     protocol,
-    rule::{Action, DIMENSIONS, Dimension, RULES_PER_CHUNK},
+    rule::{Action, DIMENSIONS, Dimension, RULES_PER_CHUNK, Row, WORDS_PER_ROW},
 };
 
 use crate::compile::{Generation, RuleDescription, RuleTables, ranges::mapped};
@@ -247,14 +247,14 @@ fn walk(
                 assert_eq!(reason.allows(), rule.action == Action::Allow as u8);
                 return Some((reason, rule.slot));
             }
-            Action::Pass => from = rule.target,
+            Action::Pass => from = rule.target.into(),
             Action::Log => {
                 outcome.logged.push(rule.slot);
                 from = at + 1;
             }
             Action::Staged => {
                 outcome.staged.push(rule.slot);
-                from = rule.target;
+                from = rule.target.into();
             }
             Action::Continue => return None,
         }
@@ -276,7 +276,16 @@ fn first_match(
             .map(|dimension| {
                 let class = classes[dimension as usize];
                 let at = (list.rows[dimension as usize] + class * list.chunks + chunk) as usize;
-                &tables.rows[tables.index[at / 16].rows[at % 16] as usize]
+                let entry = tables.index[at];
+                if list.is_short() {
+                    let mut words = [0; WORDS_PER_ROW as usize];
+                    words[0] = entry;
+                    return Row {
+                        summary: u64::from(entry != 0),
+                        words,
+                    };
+                }
+                tables.rows[usize::try_from(entry).expect("a row's number")]
             })
             .collect();
         for row in &rows {

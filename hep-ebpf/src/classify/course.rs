@@ -1,0 +1,95 @@
+//! What the rules of a list do on the way through it.
+
+use hep_common::{
+    counter::Reason,
+    rule::{Action, Rule},
+};
+
+use super::CONTINUE;
+use crate::{maps, scene::Trace};
+
+/// How far a walk over a list has come.
+#[repr(C)]
+pub(super) struct Course<'a> {
+    pub(super) trace: &'a mut Trace,
+    /// Bytes to count at each rule that matches; 0: leave no traces.
+    pub(super) count_bytes: u32,
+    /// The first rule that may decide. It stands in the upper half of a word, where the kernel does
+    /// not follow what is in it, or it would look at the steps of a walk one by one.
+    pub(super) from: u32,
+    /// What the walk came to.
+    pub(super) answer: u32,
+}
+
+impl<'a> Course<'a> {
+    /// A walk that begins at a rule.
+    #[inline(always)]
+    pub(super) const fn new(trace: &'a mut Trace, count_bytes: u32, from: u32) -> Self {
+        Self {
+            trace,
+            count_bytes,
+            from,
+            answer: Reason::Internal as u32,
+        }
+    }
+
+    /// Ends the walk.
+    #[inline(always)]
+    pub(super) fn ends_with(&mut self, answer: u32) -> bool {
+        self.answer = answer;
+        true
+    }
+
+    /// Does what rule `number` says, whose `word` that is; whether the walk is over.
+    #[inline(always)]
+    pub(super) fn obey(&mut self, number: u32, word: Option<u64>) -> bool {
+        let Some(word) = word else {
+            return self.ends_with(Reason::Internal as u32);
+        };
+        let rule = Rule::of(word);
+        if self.count_bytes != 0 {
+            maps::count_rule(rule.slot, u64::from(self.count_bytes));
+        }
+        let next = number.wrapping_add(1);
+        let target = u32::from(rule.target);
+        match Action::try_from(rule.action) {
+            Ok(action @ (Action::Allow | Action::Deny | Action::Continue)) => {
+                self.trace.rule = number;
+                self.trace.slot = rule.slot;
+                self.ends_with(answer(action, rule.reason))
+            }
+            Ok(Action::Pass | Action::Staged) if target >= next => {
+                self.from = target;
+                false
+            }
+            Ok(Action::Log) => {
+                if self.count_bytes != 0 {
+                    self.log(rule.slot);
+                }
+                self.from = next;
+                false
+            }
+            Ok(Action::Pass | Action::Staged) | Err(_) => self.ends_with(Reason::Internal as u32),
+        }
+    }
+
+    /// Notes a `Log` rule for the packet's record.
+    #[inline(always)]
+    fn log(&mut self, slot: u32) {
+        let position = self.trace.logged_count as usize;
+        if let Some(logged) = self.trace.logged.get_mut(position) {
+            *logged = slot;
+        }
+        self.trace.logged_count = self.trace.logged_count.wrapping_add(1);
+    }
+}
+
+/// What a rule that ends a walk answers.
+#[inline(always)]
+fn answer(action: Action, reason: u8) -> u32 {
+    match action {
+        Action::Allow | Action::Deny => u32::from(reason),
+        Action::Continue => CONTINUE,
+        Action::Pass | Action::Log | Action::Staged => Reason::Internal as u32,
+    }
+}
