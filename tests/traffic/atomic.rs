@@ -1,6 +1,7 @@
 //! Loads and starts under traffic: whole, or not at all (EV-188, EV-189).
 
 use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
@@ -201,5 +202,77 @@ fn ev_189_policy_begins_between_two_packets_and_stays() {
             "policed once and then not: {before} of {}",
             arrived.len()
         );
+    }
+}
+
+/// Members of each family in the long set, all around the addresses that are asked about.
+const LONG: u32 = 4000;
+/// How often some members leave the long set, and others join it.
+const EDITS: u32 = 20;
+/// How many, of each family.
+const AT_ONCE: u32 = 25;
+
+/// The long set, as the edit of this number leaves it: the member of each network is always in it, its
+/// client never, and most others stay.
+fn long_set(edit: u32) -> String {
+    let nets = Net::both().map(|net| {
+        let at = |offset: u32| match net.member {
+            IpAddr::V4(member) => {
+                IpAddr::from(Ipv4Addr::from_bits(member.to_bits() & !0xffff | offset))
+            }
+            // Of three /64s, one of them that of the addresses asked about.
+            IpAddr::V6(member) => {
+                let block = u128::from(offset % 3) << 64;
+                IpAddr::from(Ipv6Addr::from_bits(
+                    (member.to_bits() ^ block) + u128::from(offset),
+                ))
+            }
+        };
+        let stay = (0..LONG).map(|number| 16 * number + 5);
+        let come = (0..AT_ONCE).map(|number| 16 * ((edit * 97 + number * 3) % LONG) + 12);
+        let others = stay.chain(come).map(at);
+        let others = others.filter(|address| ![net.member, net.client].contains(address));
+        let all: Vec<_> = others
+            .chain([net.member])
+            .map(|address| net.prefix(address))
+            .collect();
+        all
+    });
+    network_set("long", "set: long", &nets.concat())
+}
+
+/// EV-188, EV-190: while addresses join a long set and leave it, no packet of another address meets
+/// anything but its own verdict, allowed or denied.
+#[test]
+fn other_addresses_keep_their_verdicts_while_a_long_set_changes() {
+    let site = Site::new();
+    let members = policy(
+        "members",
+        "types: [Ingress], ingress: [{action: Allow, source: {selector: set == 'long'}}]",
+    );
+    let resources = |edit: u32| [eth0(), members.clone(), long_set(edit)];
+    let mut daemon = Daemon::start(&site.host, &resources(0));
+    let done = AtomicBool::new(false);
+    let mut pairs = Pairs::new(&site);
+    let arrived = thread::scope(|scope| {
+        let sending = scope.spawn(|| pairs.send(5000, &done, client_then_member));
+        for edit in 1..=EDITS {
+            daemon.replace(&resources(edit));
+            let load = &daemon.status()["daemon"]["lastLoad"];
+            let [written, entries] = ["written", "entries"].map(|key| load[key].as_u64());
+            assert!(
+                written.map(|written| 100 * written) < entries,
+                "no delta: {load}"
+            );
+        }
+        done.store(true, Ordering::Relaxed);
+        sending
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    for arrived in arrived {
+        assert!(arrived.len() > EDITS as usize, "traffic all the while");
+        let wrong = arrived.iter().filter(|arrived| **arrived).count();
+        assert_eq!(wrong, 0, "of the client's {} datagrams", arrived.len());
     }
 }
