@@ -12,6 +12,7 @@ use std::{
 };
 
 use nix::{
+    errno::Errno,
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
@@ -352,7 +353,11 @@ impl Daemon {
                 drop(child.kill());
             }
         }
-        child.wait().expect("wait for the daemon");
+        match child.wait() {
+            // Whoever traced it has waited for it already.
+            Err(error) if error.raw_os_error() == Some(Errno::ECHILD as i32) => {}
+            ended => drop(ended.expect("wait for the daemon")),
+        }
     }
 
     /// `hep down`.

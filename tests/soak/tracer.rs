@@ -119,8 +119,8 @@ impl Fault {
         })
     }
 
-    /// Takes note of a call; whether it is to fail.
-    fn meets(&self, number: u64, command: u64, fd: u64) -> bool {
+    /// Takes note of a call of a thread; whether it is to fail.
+    fn meets(&self, thread: Pid, number: u64, command: u64, fd: u64) -> bool {
         const BPF: u64 = libc::SYS_bpf as u64;
         const MMAP: u64 = libc::SYS_mmap as u64;
         let name = match number {
@@ -128,7 +128,7 @@ impl Fault {
                 .iter()
                 .find(|(known, _)| *known == command)
                 .map_or_else(|| command.to_string(), |(_, name)| (*name).to_owned()),
-            MMAP if fd & 0xffff_ffff != 0xffff_ffff => "mmap".to_owned(),
+            MMAP if is_map(thread, fd) => "mmap".to_owned(),
             _ => return false,
         };
         let is_of_links = ["LINK_", "OBJ_PIN", "OBJ_GET", "PROG_QUERY"]
@@ -150,6 +150,13 @@ impl Fault {
         self.failed.lock().expect("nobody panicked").push(name);
         true
     }
+}
+
+/// Whether a file descriptor of a thread is that of a map, and not that of a library or of none.
+fn is_map(thread: Pid, fd: u64) -> bool {
+    let fd = fd & u64::from(u32::MAX);
+    fs::read_link(format!("/proc/{thread}/fd/{fd}"))
+        .is_ok_and(|target| target.as_os_str() == "anon_inode:bpf-map")
 }
 
 struct Tracer<'a> {
@@ -249,7 +256,7 @@ impl<'a> Tracer<'a> {
         } else if ptrace::syscall_info(thread).is_ok_and(|info| info.op == ENTRY)
             && self
                 .fault
-                .meets(registers.orig_rax, registers.rdi, registers.r8)
+                .meets(thread, registers.orig_rax, registers.rdi, registers.r8)
         {
             // No call has this number: the kernel does nothing.
             registers.orig_rax = u64::MAX;
