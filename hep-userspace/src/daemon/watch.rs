@@ -104,6 +104,8 @@ pub struct DirectoryWatch {
     presence: Interval,
     rescan: Interval,
     accepted: Vec<File>,
+    /// Those of them that went, and have not come back.
+    away: BTreeSet<PathBuf>,
     was_read: bool,
 }
 
@@ -127,6 +129,7 @@ impl DirectoryWatch {
             presence: timer(PRESENCE),
             rescan: timer(RESCAN),
             accepted: Vec::new(),
+            away: BTreeSet::new(),
             was_read: false,
         };
         watch.watch_again();
@@ -204,6 +207,7 @@ impl DirectoryWatch {
         }
         self.was_read = true;
         self.accepted.clone_from(&files);
+        self.away.clear();
         Found::Changed(files)
     }
 
@@ -270,6 +274,7 @@ impl DirectoryWatch {
             event.kind,
             EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
         );
+        self.follow(&event);
         for path in event.paths {
             if removes && path == self.directory {
                 // The watch went with it, and the next directory of that name may get its inode.
@@ -294,13 +299,36 @@ impl DirectoryWatch {
         }
     }
 
+    /// Takes note of which files are away.
+    fn follow(&mut self, event: &Event) {
+        let (goes, comes) = match (event.kind, &*event.paths) {
+            (EventKind::Modify(ModifyKind::Name(RenameMode::Both)), [from, to]) => {
+                (Some(from), Some(to))
+            }
+            (EventKind::Modify(ModifyKind::Name(RenameMode::To)), [to]) => (None, Some(to)),
+            (
+                EventKind::Modify(ModifyKind::Name(RenameMode::From)) | EventKind::Remove(_),
+                [from],
+            ) => (Some(from), None),
+            _ => (None, None),
+        };
+        let is_known = |path: &&PathBuf| self.accepted.iter().any(|file| *file.path == ***path);
+        self.away.extend(goes.filter(is_known).cloned());
+        if let Some(comes) = comes {
+            self.away.remove(comes);
+        }
+    }
+
     /// How long to wait for what may follow this event.
     fn settle_time(&self, event: &Event) -> Duration {
         let is_arrival = matches!(
             event.kind,
             EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both))
         );
-        let is_known = |path: &Path| self.accepted.iter().any(|file| *file.path == *path);
+        // What comes back takes nothing's place, and others may be about to follow it.
+        let is_known = |path: &Path| {
+            !self.away.contains(path) && self.accepted.iter().any(|file| *file.path == *path)
+        };
         let arrives = event
             .paths
             .last()

@@ -245,3 +245,18 @@ async fn a_file_that_takes_the_place_of_another_counts_at_once() {
     // What was a policy file itself may be missed by another.
     assert!(replace("b.yaml", "b\n").await >= SETTLE);
 }
+
+#[tokio::test]
+async fn a_file_that_comes_back_is_waited_behind_for_others() {
+    let directory = Directory::new("back");
+    let [kept, place] = [".kept", "a.yaml"].map(|name| directory.0.join(name));
+    directory.write("a.yaml", A);
+    let mut watch = DirectoryWatch::new(&directory.0);
+    assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
+    fs::rename(&place, &kept).expect("can be renamed");
+    settles(&mut watch).await;
+    assert!(matches!(watch.read().await, Found::Held(Hold::Empty)));
+    fs::rename(&kept, &place).expect("can be renamed");
+    assert!(settles(&mut watch).await >= SETTLE);
+    assert!(matches!(watch.read().await, Found::Unchanged));
+}
