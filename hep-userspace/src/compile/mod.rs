@@ -14,6 +14,7 @@ mod error;
 mod expand;
 mod generation;
 mod interfaces;
+mod judge;
 mod labels;
 mod lineage;
 mod list_builder;
@@ -46,6 +47,7 @@ pub use description::{
 };
 pub use error::CompileError;
 pub use generation::{Generation, Options, compile, compile_after};
+pub use judge::{Headers, Outcome, judge};
 pub use lineage::Lineage;
 pub use pieces::Pieces;
 pub use sets::members;

@@ -1,14 +1,19 @@
 //! Which of the flows that pass now a snapshot would cut, and by which rule (spec EV-160).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
-use hep_common::{Direction, conntrack::ANY_INTERFACE, counter::Reason, protocol};
+use hep_common::{Direction, Family, conntrack::ANY_INTERFACE, protocol};
 use serde::Serialize;
 
 use crate::{
+    compile::{Generation, Headers, judge},
     datapath::{End, Flow},
     model::{Interface, Snapshot},
-    reference::{IcmpHeader, Options, Packet, Place, Ports, Reference, Stage, tcp_flags},
+    reference::{IcmpHeader, Options, Packet, Place, Ports, Reference, tcp_flags},
 };
 
 /// Types of echo requests and replies.
@@ -35,33 +40,40 @@ pub struct Cut {
     pub place: Place,
 }
 
-/// Judges flows by a snapshot as the programs would once it is in force.
+/// Judges flows by a policy as the programs would once it is in force: by its tables, so that a flow
+/// costs what a packet costs. The rules are walked once for each that cuts any.
 pub struct FlowJudge<'a> {
+    generation: &'a Generation,
     reference: Reference<'a>,
     interfaces: &'a [Interface],
-    names: BTreeMap<u32, Arc<str>>,
+    by_index: BTreeMap<u32, &'a Interface>,
     revalidates: bool,
+    /// Where verdicts are given.
+    places: RefCell<HashMap<Verdict, Place>>,
 }
 
+/// What verdicts of one place have in common.
+type Verdict = (u32, bool, bool, Family);
+
 impl<'a> FlowJudge<'a> {
-    /// A judge for the host `node`; unless `revalidates`, established flows outlive a change of
-    /// policy, and only untracked rules can cut them.
+    /// A judge for the host `node`, by a `generation` that was compiled of `snapshot` for these
+    /// interfaces; unless `revalidates`, established flows outlive a change of policy, and only
+    /// untracked rules can cut them.
     #[must_use]
     pub fn new(
-        snapshot: &'a Snapshot,
+        (snapshot, generation): (&'a Snapshot, &'a Generation),
         node: &str,
         interfaces: &'a [Interface],
         options: Options,
         revalidates: bool,
     ) -> Self {
         Self {
+            generation,
             reference: Reference::new(snapshot, node, interfaces, options),
             interfaces,
-            names: interfaces
-                .iter()
-                .map(|interface| (interface.ifindex, Arc::clone(&interface.name)))
-                .collect(),
+            by_index: interfaces.iter().map(|it| (it.ifindex, it)).collect(),
             revalidates,
+            places: RefCell::default(),
         }
     }
 
@@ -80,17 +92,17 @@ impl<'a> FlowJudge<'a> {
                 Some((hook, interface, forwarded))
             })
             .find_map(|(hook, interface, forwarded)| {
-                let [there, back] = packets(flow, hook, &interface, forwarded);
-                self.denied(there, self.revalidates)
-                    .or_else(|| self.denied(back, false))
+                let [there, back] = packets(flow, hook, &interface.name, forwarded);
+                self.denied(interface, there, self.revalidates)
+                    .or_else(|| self.denied(interface, back, false))
             })
     }
 
-    /// The name of the interface that approved. A flow from before the first attach has none until
-    /// its next packet, which shows at the interface with its address on this host.
-    fn interface(&self, flow: &Flow, hook: Direction, ifindex: u32) -> Option<Arc<str>> {
+    /// The interface that approved. A flow from before the first attach has none until its next
+    /// packet, which shows at the interface with its address on this host.
+    fn interface(&self, flow: &Flow, hook: Direction, ifindex: u32) -> Option<&'a Interface> {
         if ifindex != ANY_INTERFACE {
-            return self.names.get(&ifindex).cloned();
+            return self.by_index.get(&ifindex).copied();
         }
         let own = match hook {
             Direction::Ingress => flow.responder.address,
@@ -99,24 +111,44 @@ impl<'a> FlowJudge<'a> {
         self.interfaces
             .iter()
             .find(|interface| interface.addresses.contains(&own))
-            .map(|interface| Arc::clone(&interface.name))
     }
 
     /// Whether policy denies the packet; unless `by_all`, only rules before connection tracking count.
-    fn denied(&self, packet: Packet, by_all: bool) -> Option<Cut> {
-        let judgement = self.reference.judge(&packet);
-        let place = judgement.place();
-        let counts = by_all || place.stage == Stage::Untracked.name();
-        (!judgement.allows() && counts).then(|| Cut {
+    fn denied(&self, interface: &Interface, packet: Packet, by_all: bool) -> Option<Cut> {
+        let headers = Headers {
+            source: packet.source,
+            destination: packet.destination,
+            protocol: packet.protocol,
+            ports: packet.ports.map(|ports| (ports.source, ports.destination)),
+            icmp: packet.icmp.map(|icmp| (icmp.icmp_type, icmp.code)),
+        };
+        let (direction, forwarded) = (packet.direction, packet.forwarded);
+        let (ifindex, generation) = (interface.ifindex, self.generation);
+        let outcome = judge(generation, ifindex, direction, forwarded, &headers);
+        let counts = by_all || outcome.is_untracked;
+        if outcome.reason.allows() || !counts {
+            return None;
+        }
+        let family = if packet.source.is_ipv4() {
+            Family::V4
+        } else {
+            Family::V6
+        };
+        let verdict = (outcome.slot, outcome.is_untracked, forwarded, family);
+        let mut places = self.places.borrow_mut();
+        let place = places
+            .entry(verdict)
+            .or_insert_with(|| self.reference.judge(&packet).place());
+        Some(Cut {
             packet: packet.to_string(),
             interface: packet.interface.to_string(),
-            direction: match packet.direction {
+            direction: match direction {
                 Direction::Ingress => "ingress",
                 Direction::Egress => "egress",
             },
-            forwarded: packet.forwarded,
-            reason: Reason::name(judgement.reason),
-            place,
+            forwarded,
+            reason: outcome.reason.name(),
+            place: place.clone(),
         })
     }
 }

@@ -168,7 +168,7 @@ fn difference(arguments: &Arguments) -> Result<Difference, Failure> {
         (Some(live), _) => {
             let mut before = load(live.files.clone(), &arguments.instance.state_dir)?;
             // What packets meet is what was compiled, not what compiling anew would come to.
-            before.description = live.description.clone();
+            before.generation.description = live.description.clone();
             (
                 format!("generation {}", live.description.generation),
                 before,
@@ -189,11 +189,11 @@ fn difference(arguments: &Arguments) -> Result<Difference, Failure> {
         from,
         to: arguments.to.display().to_string(),
         resources: preview::resources(&before.files, &after.files),
-        interfaces: preview::interfaces(&before.description, &after.description),
-        rules: preview::lists(&before.description, &after.description),
+        interfaces: preview::interfaces(before.description(), after.description()),
+        rules: preview::lists(before.description(), after.description()),
         sets: preview::sets(
-            (&before.description, &before.snapshot),
-            (&after.description, &after.snapshot),
+            (before.description(), &before.snapshot),
+            (after.description(), &after.snapshot),
         ),
         flows,
     })
@@ -202,7 +202,7 @@ fn difference(arguments: &Arguments) -> Result<Difference, Failure> {
 fn flows(live: &Live, node: &str, after: &Side, interfaces: &[Interface]) -> Result<Flows> {
     let options: reference::Options = live.options();
     let judge = FlowJudge::new(
-        &after.snapshot,
+        (&after.snapshot, &after.generation),
         node,
         interfaces,
         options,

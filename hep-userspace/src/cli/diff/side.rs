@@ -4,7 +4,7 @@ use std::{fmt, path::Path};
 
 use crate::{
     cli::{auto::AutoHostEndpoint, host, live::Live},
-    compile::{self, Description, Slots, compile},
+    compile::{self, Description, Generation, Slots, compile},
     daemon::sysctl,
     model::{Interface, Snapshot},
     source::File,
@@ -15,7 +15,7 @@ use crate::{
 pub(super) struct Side {
     pub(super) files: Vec<File>,
     pub(super) snapshot: Snapshot,
-    pub(super) description: Description,
+    pub(super) generation: Generation,
 }
 
 /// Why a policy is none.
@@ -46,6 +46,11 @@ impl fmt::Display for Problems {
 }
 
 impl Side {
+    /// What it comes to, in words.
+    pub(super) const fn description(&self) -> &Description {
+        &self.generation.description
+    }
+
     /// Validates and compiles the files that were found in `directory` as the daemon would.
     pub(super) fn load(
         files: Vec<File>,
@@ -72,7 +77,7 @@ impl Side {
         Ok(Self {
             files,
             snapshot,
-            description: generation.description,
+            generation,
         })
     }
 }
