@@ -1,7 +1,7 @@
 //! Tables for people.
 
 use crate::{
-    live::{Rival, Score, compared},
+    live::{Score, compared, subject},
     turns::Cost,
 };
 
@@ -27,10 +27,7 @@ pub(crate) fn print(title: &str, costs: &[Cost]) {
 
 /// Prints what rivals cost, and how `hep` compares with each.
 pub(crate) fn print_scores(title: &str, scores: &[Score], is_total: bool) {
-    let hep = scores
-        .iter()
-        .find(|score| score.rival == Rival::Hep)
-        .map_or(f64::NAN, |score| compared(score, is_total));
+    let hep = subject(scores).map_or(f64::NAN, |score| compared(score, is_total));
     println!("\n{title}");
     println!(
         "{:<40}{:>12}{:>12}{:>12}{:>12}{:>7}",

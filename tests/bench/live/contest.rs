@@ -57,6 +57,13 @@ pub(crate) struct Score {
     pub(crate) absent: Option<String>,
 }
 
+/// Whom the others are compared with.
+pub(crate) fn subject(scores: &[Score]) -> Option<&Score> {
+    scores
+        .iter()
+        .find(|score| matches!(score.rival, Rival::Hep | Rival::HepFriendly))
+}
+
 /// A rival on a road of its own.
 struct Runner {
     rival: Rival,

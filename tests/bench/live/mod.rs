@@ -11,7 +11,7 @@ mod program;
 mod rival;
 mod road;
 
-pub(crate) use contest::Score;
+pub(crate) use contest::{Score, subject};
 pub(crate) use policy::{Accepted, Policy};
 pub(crate) use program::{Chart, Outcome, compared, run};
 pub(crate) use rival::Rival;

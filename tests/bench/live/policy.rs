@@ -71,6 +71,39 @@ impl Policy {
 
     /// The resources of hep.
     pub(crate) fn resources(self) -> Vec<String> {
+        match self.accepted {
+            Accepted::Rules(count) => {
+                let rules = (0..count).map(|number| {
+                    format!(
+                        "  - {{action: Allow, protocol: UDP, source: {{nets: ['{}']}}, \
+                         destination: {{ports: [{}]}}}}\n",
+                        network(number, self.v6),
+                        port(number)
+                    )
+                });
+                self.with_rules(&rules.collect::<Vec<_>>())
+            }
+            Accepted::Members(count) => {
+                let rule = "  - {action: Allow, protocol: UDP, source: {selector: set == 'big'}}\n";
+                let mut resources = self.with_rules(&[rule.to_owned()]);
+                resources.push(set(count, self.v6));
+                resources
+            }
+        }
+    }
+
+    /// As [`Self::resources`] with friendly rules: `count` of them, each for a port of its own and any
+    /// source. The last is for [`Self::last_port`], however many there are.
+    pub(super) fn friendly(self, count: u16) -> Vec<String> {
+        let rules = (0..count).rev().map(|before| {
+            let port = self.last_port().saturating_sub(before);
+            format!("  - {{action: Allow, protocol: UDP, destination: {{ports: [{port}]}}}}\n")
+        });
+        self.with_rules(&rules.collect::<Vec<_>>())
+    }
+
+    /// The endpoint and these rules for it.
+    fn with_rules(self, rules: &[String]) -> Vec<String> {
         let (interface, direction) = match self.way {
             Way::In => (INTERFACE, "Ingress"),
             Way::Through => (INSIDE, "Egress"),
@@ -82,24 +115,6 @@ impl Policy {
             ),
             hep_tests::policy::no_failsafe(),
         ];
-        let rules: Vec<String> = match self.accepted {
-            Accepted::Rules(count) => (0..count)
-                .map(|number| {
-                    format!(
-                        "  - {{action: Allow, protocol: UDP, source: {{nets: ['{}']}}, \
-                         destination: {{ports: [{}]}}}}\n",
-                        network(number, self.v6),
-                        port(number)
-                    )
-                })
-                .collect(),
-            Accepted::Members(count) => {
-                resources.push(set(count, self.v6));
-                vec![
-                    "  - {action: Allow, protocol: UDP, source: {selector: set == 'big'}}\n".into(),
-                ]
-            }
-        };
         for (number, rules) in rules.chunks(RULES_PER_POLICY).enumerate() {
             resources.push(format!(
                 "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\n\

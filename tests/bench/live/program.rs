@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use anyhow::Result;
 
 use super::{
-    contest::{Contest, Expect, Score},
+    contest::{Contest, Expect, Score, subject},
     generator::Generator,
     policy::{Accepted, Policy},
     rival::Rival,
@@ -33,6 +33,8 @@ const ALL: [Rival; 6] = [
     Rival::Iptables,
     Rival::Ipset,
 ];
+/// What is compared where the number of rules is.
+const FRIENDLY: [Rival; 2] = [Rival::HepFriendly, Rival::HepFriendlyTen];
 /// Who is compared where flows are known before rules are asked.
 const TRACKERS: [Rival; 3] = [Rival::Hep, Rival::NftLinear, Rival::Iptables];
 /// Who is compared where a set is.
@@ -142,6 +144,16 @@ fn plans(quick: bool, v6: bool) -> Vec<Plan> {
             rivals: &ALL,
         });
     }
+    plans.push(Plan {
+        chart: Chart::None,
+        size: 10_000,
+        is_quick: true,
+        title: "10000 friendly rules".to_owned(),
+        policy: policy(Accepted::Rules(10_000), false, Way::In),
+        flows: 64,
+        expect: Expect::Accepted,
+        rivals: &FRIENDLY,
+    });
     for (count, is_quick) in [(1_000, !v6), (100_000, true), (1_000_000, false)] {
         plans.push(Plan {
             chart: Chart::Members,
@@ -252,11 +264,11 @@ pub(crate) fn compared(score: &Score, is_total: bool) -> f64 {
 
 /// The ratio of `hep` to each rival.
 fn add_ratios(title: &str, family: &str, is_total: bool, scores: &[Score], figures: &mut Figures) {
-    let Some(hep) = scores.iter().find(|score| score.rival == Rival::Hep) else {
+    let Some(hep) = subject(scores) else {
         return;
     };
     for score in scores {
-        if matches!(score.rival, Rival::Hep | Rival::Nobody) || score.absent.is_some() {
+        if [hep.rival, Rival::Nobody].contains(&score.rival) || score.absent.is_some() {
             continue;
         }
         let ratio = compared(hep, is_total) / compared(score, is_total);
@@ -270,7 +282,7 @@ fn add_ratios(title: &str, family: &str, is_total: bool, scores: &[Score], figur
     }
 }
 
-/// What 10 000 rules add, in multiples of what 10 add.
+/// What 10 000 uniform rules add, in multiples of what 10 add.
 fn add_flatness(outcomes: &[Outcome], figures: &mut Figures) {
     for v6 in [false, true] {
         let added = |rules: usize| {
@@ -289,7 +301,10 @@ fn add_flatness(outcomes: &[Outcome], figures: &mut Figures) {
         };
         if let (Some(few), Some(many)) = (added(10), added(10_000)) {
             let family = if v6 { "IPv6" } else { "IPv4" };
-            figures.insert(format!("10000 rules against 10, {family}"), many / few);
+            figures.insert(
+                format!("10000 uniform rules against 10, {family}"),
+                many / few,
+            );
         }
     }
 }

@@ -21,6 +21,10 @@ pub(crate) enum Rival {
     /// No one: what a packet costs anyway.
     Nobody,
     Hep,
+    /// hep with 10 000 rules, each for a port of its own and any source.
+    HepFriendly,
+    /// hep with the last ten of those.
+    HepFriendlyTen,
     /// nftables, one rule after the other.
     NftLinear,
     /// nftables, what is accepted in one interval set.
@@ -41,6 +45,8 @@ impl Rival {
         match self {
             Self::Nobody => "nothing",
             Self::Hep => "hep",
+            Self::HepFriendly => "hep with all of them",
+            Self::HepFriendlyTen => "hep with 10 of them",
             Self::NftLinear => "nftables",
             Self::NftSet => "nftables set",
             Self::NftMap => "nftables map",
@@ -58,6 +64,16 @@ pub(super) struct Held {
     _link: Option<SchedClassifierLink>,
 }
 
+impl Held {
+    /// A daemon in the host, with its policy in force.
+    fn daemon(road: &Road, resources: &[String]) -> Self {
+        Self {
+            _daemon: Some(Daemon::start(road.host(), resources)),
+            ..Self::default()
+        }
+    }
+}
+
 /// Puts a rival in the way of a road, with this policy.
 ///
 /// # Errors
@@ -71,12 +87,9 @@ pub(super) fn install(
 ) -> Result<Held> {
     match rival {
         Rival::Nobody => {}
-        Rival::Hep => {
-            return Ok(Held {
-                _daemon: Some(Daemon::start(road.host(), &policy.resources())),
-                ..Held::default()
-            });
-        }
+        Rival::Hep => return Ok(Held::daemon(road, &policy.resources())),
+        Rival::HepFriendly => return Ok(Held::daemon(road, &policy.friendly(10_000))),
+        Rival::HepFriendlyTen => return Ok(Held::daemon(road, &policy.friendly(10))),
         Rival::NftLinear => feed_nft(road, &policy.nftables(Form::Rules))?,
         Rival::NftSet => feed_nft(road, &policy.nftables(Form::Set))?,
         Rival::NftMap => feed_nft(road, &policy.nftables(Form::Map))?,
