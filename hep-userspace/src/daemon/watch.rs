@@ -90,6 +90,8 @@ pub struct DirectoryWatch {
     events: UnboundedReceiver<notify::Result<Event>>,
     /// Device and inode of the watched directory.
     identity: Option<(u64, u64)>,
+    /// Of what was there under its name when that was last looked for.
+    present: Option<(u64, u64)>,
     /// Files that are being written, and when that was last seen.
     unfinished: BTreeMap<PathBuf, Instant>,
     /// Files that a notification was about since the last look began.
@@ -120,6 +122,7 @@ impl DirectoryWatch {
             sender,
             events,
             identity: None,
+            present: identity(directory),
             unfinished: BTreeMap::new(),
             touched: BTreeSet::new(),
             first_change: None,
@@ -160,12 +163,7 @@ impl DirectoryWatch {
                     self.first_change = None;
                     return;
                 }
-                _ = self.presence.tick() => {
-                    if identity(&self.directory) != self.identity {
-                        self.watch_again();
-                        self.mark_changed(SETTLE);
-                    }
-                }
+                _ = self.presence.tick() => self.look_for_directory(),
                 _ = self.rescan.tick() => return,
             }
         }
@@ -270,15 +268,13 @@ impl DirectoryWatch {
             | EventKind::Other => return,
         };
         let settle = self.settle_time(&event);
-        let removes = matches!(
-            event.kind,
-            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
-        );
+        let removes = matches!(event.kind, EventKind::Remove(_));
         self.follow(&event);
         for path in event.paths {
             if removes && path == self.directory {
                 // The watch went with it, and the next directory of that name may get its inode.
                 self.identity = None;
+                self.unfinished.clear();
             }
             if is_written {
                 self.unfinished.insert(path.clone(), Instant::now());
@@ -355,13 +351,27 @@ impl DirectoryWatch {
         self.settled = self.settled.max(now + settle);
     }
 
-    fn watch_again(&mut self) {
-        self.watcher = None;
-        self.unfinished.clear();
-        self.identity = identity(&self.directory);
-        if self.identity.is_none() {
-            return;
+    /// Sees whether another directory is to be watched. One that is away keeps its watcher: back
+    /// under its name, it may be written to before it is looked for again.
+    fn look_for_directory(&mut self) {
+        let present = identity(&self.directory);
+        let is_other = present.is_some() && present != self.identity;
+        if is_other {
+            self.unfinished.clear();
         }
+        if is_other || present != self.present {
+            self.present = present;
+            self.watch_again();
+            self.mark_changed(SETTLE);
+        }
+    }
+
+    /// Watches what is there now; the former watcher goes only then, so that nothing is missed.
+    fn watch_again(&mut self) {
+        let Some(identity) = identity(&self.directory) else {
+            return;
+        };
+        self.identity = Some(identity);
         let sender = self.sender.clone();
         let forward = move |event| {
             // The receiver lives as long as the watcher.

@@ -1,6 +1,6 @@
 use std::{fs::OpenOptions, io::Write as _};
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::*;
 
@@ -51,7 +51,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 async fn settles(watch: &mut DirectoryWatch) -> Duration {
     let start = Instant::now();
-    tokio::time::timeout(Duration::from_secs(60), watch.changed())
+    timeout(Duration::from_secs(60), watch.changed())
         .await
         .expect("the change is noticed");
     start.elapsed()
@@ -259,4 +259,40 @@ async fn a_file_that_comes_back_is_waited_behind_for_others() {
     fs::rename(&kept, &place).expect("can be renamed");
     assert!(settles(&mut watch).await >= SETTLE);
     assert!(matches!(watch.read().await, Found::Unchanged));
+}
+
+/// As long as a file is being written to, whatever has become of the directory.
+#[tokio::test]
+async fn a_half_written_file_does_not_count_in_a_directory_that_was_away() {
+    for absence in [Duration::ZERO, PRESENCE * 2] {
+        let directory = Directory::new("was-away");
+        let (path, away) = (&directory.0, directory.0.with_extension("away"));
+        directory.write("a.yaml", A);
+        let mut watch = DirectoryWatch::new(path);
+        assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
+        fs::rename(path, &away).expect("can be renamed");
+        let is_gone = async {
+            loop {
+                watch.changed().await;
+                assert!(matches!(watch.read().await, Found::Held(Hold::Gone)));
+            }
+        };
+        drop(timeout(absence, is_gone).await);
+        fs::rename(&away, path).expect("can be renamed");
+        let mut file = fs::File::create(path.join("a.yaml")).expect("can be opened");
+        file.write_all(b"- action: Allow\n")
+            .expect("can be written");
+        let start = Instant::now();
+        while start.elapsed() < PRESENCE * 3 {
+            drop(timeout(PRESENCE, watch.changed()).await);
+            let found = watch.read().await;
+            assert!(matches!(found, Found::Unchanged), "{found:?}");
+        }
+        file.write_all(b"  protocol: TCP\n")
+            .expect("can be written");
+        drop(file);
+        settles(&mut watch).await;
+        let whole = "- action: Allow\n  protocol: TCP\n";
+        assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", whole)]));
+    }
 }
