@@ -38,6 +38,9 @@ struct Arguments {
     /// Of part live, only what has this in its title: "IPv6", "set of", "established"
     #[arg(long, default_value = "")]
     only: String,
+    /// In part live, also measure this other build of hep, in turns with this one
+    #[arg(long)]
+    against: Option<PathBuf>,
     /// Where plots go; without it, a full run puts them into tests/bench/plots
     #[arg(long)]
     plots: Option<PathBuf>,
@@ -76,7 +79,13 @@ fn main() -> Result<()> {
     }
     if takes(Part::Live) {
         let mut yardsticks = bed::Yardsticks::load()?;
-        let outcomes = live::run(quick, &arguments.only, &mut yardsticks, &mut figures)?;
+        let outcomes = live::run(
+            quick,
+            &arguments.only,
+            arguments.against.as_deref(),
+            &mut yardsticks,
+            &mut figures,
+        )?;
         let usual = (!quick).then(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/plots"));
         if let Some(directory) = arguments.plots.or(usual) {
             plot::draw(&outcomes, &directory)?;

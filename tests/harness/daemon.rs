@@ -316,7 +316,12 @@ impl Daemon {
         }
     }
 
-    fn write_all(&self, resources: &[String]) {
+    /// Writes all that is configured; whoever watches takes it up.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be written.
+    pub fn write_all(&self, resources: &[String]) {
         self.directory
             .write(ALL, &crate::policy::documents(resources));
     }

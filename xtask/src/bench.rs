@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     /// Of part live, only what has this in its title: "IPv6", "set of", "established"
     #[arg(long)]
     only: Option<String>,
+    /// In part live, also measure this other build of hep, in turns with this one
+    #[arg(long)]
+    against: Option<PathBuf>,
     /// Where plots go; without it, a full run puts them into tests/bench/plots
     #[arg(long)]
     plots: Option<PathBuf>,
@@ -47,8 +50,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(title) = &arguments.only {
         cargo.args(["--only", title]);
     }
+    // Benches run in the directory of their package.
+    if let Some(binary) = &arguments.against {
+        let binary = std::path::absolute(binary).context("find the other build")?;
+        cargo.arg("--against").arg(binary);
+    }
     if let Some(directory) = &arguments.plots {
-        // Benches run in the directory of their package.
         let directory = std::path::absolute(directory).context("find the directory of plots")?;
         cargo.arg("--plots").arg(directory);
     }

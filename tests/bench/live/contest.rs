@@ -1,6 +1,6 @@
 //! Rivals in turns over the same packets.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Result, bail};
 
@@ -40,6 +40,8 @@ pub(super) struct Contest<'a> {
     pub(super) flows: Vec<Flow>,
     pub(super) expect: Expect,
     pub(super) rivals: &'a [Rival],
+    /// Another build of hep, to take turns with [`Rival::Hep`].
+    pub(super) other: Option<&'a Path>,
 }
 
 /// What a rival cost.
@@ -84,12 +86,12 @@ impl Contest<'_> {
     ) -> Result<Vec<Score>> {
         let mut absent = Vec::new();
         let mut runners = Vec::new();
-        for rival in [Rival::Nobody].iter().chain(self.rivals) {
+        for rival in self.rivals() {
             interrupt::check()?;
-            match self.start(*rival, generator, yardsticks) {
+            match self.start(rival, generator, yardsticks) {
                 Ok(runner) => runners.push(runner),
                 Err(error) => absent.push(Score {
-                    rival: *rival,
+                    rival,
                     cost_ns: f64::NAN,
                     added_ns: f64::NAN,
                     packets: 0,
@@ -138,6 +140,18 @@ impl Contest<'_> {
         Ok(scores)
     }
 
+    /// Who takes part, in the order of turns.
+    fn rivals(&self) -> Vec<Rival> {
+        let mut rivals = vec![Rival::Nobody];
+        for rival in self.rivals {
+            rivals.push(*rival);
+            if *rival == Rival::Hep && self.other.is_some() {
+                rivals.push(Rival::HepOther);
+            }
+        }
+        rivals
+    }
+
     /// Makes a road with a rival on it, and the flows known that are to be.
     fn start(
         &self,
@@ -146,7 +160,7 @@ impl Contest<'_> {
         yardsticks: &mut Yardsticks,
     ) -> Result<Runner> {
         let road = Road::new(self.policy.way, &[self.policy.last_port()])?;
-        let held = rival::install(rival, self.policy, &road, yardsticks)?;
+        let held = rival::install(rival, self.policy, &road, self.other, yardsticks)?;
         if self.expect == Expect::Established {
             // A piece at a time: not every contestant keeps 100 000 flows that nobody answered.
             for flows in self.flows.chunks(UNANSWERED) {

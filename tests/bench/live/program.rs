@@ -1,6 +1,6 @@
 //! The comparisons, in order.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, path::Path, time::Duration};
 
 use anyhow::Result;
 
@@ -83,10 +83,11 @@ struct Plan {
 }
 
 /// Makes all comparisons with `only` in their title, prints them, and adds the ratios of `hep` to
-/// each rival to `figures`.
+/// each rival to `figures`. Where `hep` takes part, `other` is a build of it that does as well.
 pub(crate) fn run(
     quick: bool,
     only: &str,
+    other: Option<&Path>,
     yardsticks: &mut Yardsticks,
     figures: &mut Figures,
 ) -> Result<Vec<Outcome>> {
@@ -106,6 +107,7 @@ pub(crate) fn run(
                 flows: plan.flows(),
                 expect: plan.expect,
                 rivals: plan.rivals,
+                other,
             };
             let scores = contest.run(&mut generator, yardsticks, effort)?;
             let is_total = plan.expect == Expect::Denied;

@@ -2,6 +2,7 @@
 
 use std::{
     io::Write as _,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -21,6 +22,8 @@ pub(crate) enum Rival {
     /// No one: what a packet costs anyway.
     Nobody,
     Hep,
+    /// Another build of hep.
+    HepOther,
     /// hep with 10 000 rules, each for a port of its own and any source.
     HepFriendly,
     /// hep with the last ten of those.
@@ -45,6 +48,7 @@ impl Rival {
         match self {
             Self::Nobody => "nothing",
             Self::Hep => "hep",
+            Self::HepOther => "hep, other build",
             Self::HepFriendly => "hep with all of them",
             Self::HepFriendlyTen => "hep with 10 of them",
             Self::NftLinear => "nftables",
@@ -67,14 +71,27 @@ pub(super) struct Held {
 impl Held {
     /// A daemon in the host, with its policy in force.
     fn daemon(road: &Road, resources: &[String]) -> Self {
+        Self::installed(None, road, resources)
+    }
+
+    /// As [`Self::daemon`], from this binary if there is one.
+    fn installed(binary: Option<&Path>, road: &Road, resources: &[String]) -> Self {
+        let mut daemon = Daemon::prepare(road.host(), &[]);
+        if let Some(binary) = binary {
+            daemon.install(binary);
+        }
+        daemon.write_all(resources);
+        daemon.spawn();
+        daemon.wait_for(1);
         Self {
-            _daemon: Some(Daemon::start(road.host(), resources)),
+            _daemon: Some(daemon),
             ..Self::default()
         }
     }
 }
 
-/// Puts a rival in the way of a road, with this policy.
+/// Puts a rival in the way of a road, with this policy; `other` is the binary of
+/// [`Rival::HepOther`].
 ///
 /// # Errors
 ///
@@ -83,11 +100,13 @@ pub(super) fn install(
     rival: Rival,
     policy: Policy,
     road: &Road,
+    other: Option<&Path>,
     yardsticks: &mut Yardsticks,
 ) -> Result<Held> {
     match rival {
         Rival::Nobody => {}
         Rival::Hep => return Ok(Held::daemon(road, &policy.resources())),
+        Rival::HepOther => return Ok(Held::installed(other, road, &policy.resources())),
         Rival::HepFriendly => return Ok(Held::daemon(road, &policy.friendly(10_000))),
         Rival::HepFriendlyTen => return Ok(Held::daemon(road, &policy.friendly(10))),
         Rival::NftLinear => feed_nft(road, &policy.nftables(Form::Rules))?,
