@@ -5,7 +5,7 @@
 //! Flows of which one direction was seen live in small tables of their own, so that a flood of new
 //! flows cannot evict the established ones.
 
-use crate::{protocol, settings::Timeouts};
+use crate::{protocol, settings::Timeouts, tick::Tick};
 
 /// Two ports as one word: see [`ConnKey4::ports`].
 #[inline(always)]
@@ -23,7 +23,7 @@ const fn parts(ports: u32) -> [u16; 2] {
 /// Version of the layout and meaning of [`ConnKey4`], [`ConnKey6`], [`Conn`] and what is kept about
 /// [`fragment`](crate::fragment)s. Userspace notes it in the folder of the maps; another version, later
 /// or earlier, takes over what it can read.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 
 /// Identifies an IPv4 flow.
 ///
@@ -158,20 +158,13 @@ pub mod leg {
 }
 
 /// One flow.
+///
+/// An element of the kernel's table is 48 bytes of its own, the key and this: with an IPv4 key the
+/// value is a cache line by itself. What the path of most packets reads comes first, then what it
+/// writes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conn {
-    /// Coarse monotonic clock at the last packet of either direction, nanoseconds.
-    pub last_seen_ns: u64,
-    /// Coarse monotonic clock at the last RST, nanoseconds; 0: none, or outlived. Traffic after the
-    /// RST clears the ends' [`leg::RST`] at once, but this only after [`RESET_GRACE_NS`].
-    pub reset_ns: u64,
-    /// Bytes that end `a` and end `b` sent.
-    pub bytes: [u64; 2],
-    /// Packets that end `a` and end `b` sent; wraps.
-    pub packets: [u32; 2],
-    /// By direction of the hook: ingress, egress.
-    pub approvals: [Approval; 2],
     /// [`leg`] flags of end `a` and end `b`.
     pub legs: [u8; 2],
     /// `FLAG_…` bits.
@@ -184,23 +177,34 @@ pub struct Conn {
     pub protocol: u8,
     /// Always zero.
     pub reserved: [u8; 2],
+    /// The last RST; [`Tick::NONE`]: none, or outlived. Traffic after the RST clears the ends'
+    /// [`leg::RST`] at once, but this only after [`RESET_GRACE_NS`].
+    pub reset: Tick,
+    /// The last packet of either direction.
+    pub last_seen: Tick,
+    /// By direction of the hook: ingress, egress.
+    pub approvals: [Approval; 2],
+    /// Packets that end `a` and end `b` sent; wraps.
+    pub packets: [u32; 2],
+    /// Bytes that end `a` and end `b` sent.
+    pub bytes: [u64; 2],
 }
 
 abi!(
     Conn,
-    72,
+    64,
     [
-        u64,
-        u64,
-        [u64; 2],
-        [u32; 2],
-        [Approval; 2],
         [u8; 2],
         u8,
         u8,
         u8,
         u8,
-        [u8; 2]
+        [u8; 2],
+        Tick,
+        Tick,
+        [Approval; 2],
+        [u32; 2],
+        [u64; 2]
     ]
 );
 
@@ -281,7 +285,7 @@ impl Conn {
         match self.state() {
             State::SynSent => timeouts.tcp_syn_sent_ns,
             State::Established | State::FinWait
-                if self.reset_ns != 0 && RESET_GRACE_NS < timeouts.tcp_established_ns =>
+                if !self.reset.is_none() && RESET_GRACE_NS < timeouts.tcp_established_ns =>
             {
                 RESET_GRACE_NS
             }
@@ -315,11 +319,12 @@ impl Conn {
         }
     }
 
-    /// Whether the flow has been idle for too long at `now_ns` on the coarse monotonic clock.
+    /// Whether the flow has been idle for too long: never before its time is over, and at most two
+    /// ticks after.
     #[must_use]
     #[inline(always)]
-    pub const fn is_expired(&self, now_ns: u64, timeouts: &Timeouts) -> bool {
-        now_ns.saturating_sub(self.last_seen_ns) > self.idle_limit_ns(timeouts)
+    pub const fn is_expired(&self, now: Tick, timeouts: &Timeouts) -> bool {
+        now.least_ns_since(self.last_seen) > self.idle_limit_ns(timeouts)
     }
 }
 
@@ -327,3 +332,67 @@ impl Conn {
 pub const DEFAULT_FLOWS: u32 = 512_000;
 /// Capacity of each table of flows of which one direction was seen.
 pub const HALF_OPEN_FLOWS: u32 = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tick::TICK_NS;
+
+    const SECOND_NS: u64 = 1_000_000_000;
+    const TIMEOUTS: Timeouts = Timeouts {
+        tcp_syn_sent_ns: 20 * SECOND_NS,
+        tcp_established_ns: 3600 * SECOND_NS,
+        tcp_fins_seen_ns: 30 * SECOND_NS,
+        tcp_reset_seen_ns: 40 * SECOND_NS,
+        udp_ns: 60 * SECOND_NS,
+        icmp_ns: 5 * SECOND_NS,
+        generic_ns: 600 * SECOND_NS,
+    };
+
+    /// A UDP flow, or an established TCP connection.
+    fn flow(number: u8, last_seen: Tick) -> Conn {
+        Conn {
+            legs: [leg::SEEN | leg::SYN | leg::ACK; 2],
+            protocol: number,
+            last_seen,
+            ..Conn::default()
+        }
+    }
+
+    /// EV-154: whatever part of a tick is over when the last packet comes, and when the flow is looked
+    /// at; and while the ticks wrap.
+    #[test]
+    fn a_flow_expires_never_early_and_at_most_two_ticks_late() {
+        let wrap_ns = TICK_NS << 32;
+        for first_ns in [0, 5 * SECOND_NS, wrap_ns - 30 * SECOND_NS, wrap_ns] {
+            for part_ns in [0, 1, TICK_NS / 2, TICK_NS - 1] {
+                let seen_ns = first_ns + part_ns;
+                let flow = flow(protocol::UDP, Tick::at(seen_ns));
+                let is_expired = |idle_ns| flow.is_expired(Tick::at(seen_ns + idle_ns), &TIMEOUTS);
+                for idle_ns in [0, TICK_NS, 59 * SECOND_NS, 60 * SECOND_NS] {
+                    assert!(!is_expired(idle_ns), "{idle_ns} after {seen_ns}");
+                }
+                let late_ns = 60 * SECOND_NS + 2 * TICK_NS;
+                assert!(is_expired(late_ns), "{late_ns} after {seen_ns}");
+            }
+        }
+    }
+
+    /// Another CPU may have read the clock a moment later than the one that asks.
+    #[test]
+    fn a_flow_that_was_seen_a_tick_later_is_not_expired() {
+        for now in [Tick(0), Tick(7), Tick(u32::MAX)] {
+            let flow = flow(protocol::UDP, Tick(now.0.wrapping_add(1)));
+            assert!(!flow.is_expired(now, &TIMEOUTS));
+        }
+    }
+
+    /// EV-156: also if the RST came in the very first tick.
+    #[test]
+    fn a_reset_shortens_the_time_of_an_established_connection() {
+        let mut flow = flow(protocol::TCP, Tick(1));
+        assert_eq!(flow.idle_limit_ns(&TIMEOUTS), TIMEOUTS.tcp_established_ns);
+        flow.reset = Tick::some_at(0);
+        assert_eq!(flow.idle_limit_ns(&TIMEOUTS), RESET_GRACE_NS);
+    }
+}

@@ -1,6 +1,6 @@
 //! Flows: listed, swept, forgotten, carried over to a table of another size.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, thread, time::Duration};
 
 use aya::{
     Pod,
@@ -8,11 +8,11 @@ use aya::{
 };
 use hep_common::{
     Family,
-    conntrack::{Approval, Conn, ConnKey4, ConnKey6, FLAG_OPENED_BY_A, State, leg},
+    conntrack::{Approval, Conn, ConnKey4, ConnKey6, FLAG_OPENED_BY_A, LAYOUT_VERSION, State, leg},
     fragment::{FragmentKey, FragmentVerdict},
     protocol,
+    tick::{TICK_NS, Tick},
 };
-use hep_tests::age::wait_for_the_clock;
 use hep_userspace::datapath::{
     Home, Kernel, KernelError, LoadOptions, Maps, SweepCursor, monotonic_ns, version_directory,
 };
@@ -42,12 +42,18 @@ fn key6(number: u32) -> ConnKey6 {
     ConnKey6::of(protocol::UDP, ([0; 16], 53), (other, 40_000)).0
 }
 
+/// The clock so long ago. The machine may just have been started, and the clock tells no earlier time.
+pub(crate) fn ago_ns(time: Duration) -> u64 {
+    let running = Duration::from_nanos(monotonic_ns());
+    thread::sleep(time.saturating_sub(running));
+    let time_ns = u64::try_from(time.as_nanos()).expect("fits");
+    monotonic_ns().saturating_sub(time_ns)
+}
+
 /// A UDP flow, 60 s of idle time allowed, last seen so long ago.
 fn idle_for(idle: Duration) -> Conn {
-    wait_for_the_clock(idle);
-    let idle_ns = u64::try_from(idle.as_nanos()).expect("fits");
     Conn {
-        last_seen_ns: monotonic_ns().saturating_sub(idle_ns),
+        last_seen: Tick::at(ago_ns(idle)),
         legs: [leg::SEEN, 0],
         flags: FLAG_OPENED_BY_A,
         protocol: protocol::UDP,
@@ -102,7 +108,12 @@ fn flows_of_both_families_and_homes_are_listed_unless_expired() {
     );
     for flow in &flows {
         assert_eq!(flow.state, State::New);
-        assert!((LIVE..EXPIRED).contains(&flow.idle), "{:?}", flow.idle);
+        let told_at_least = LIVE - 2 * Duration::from_nanos(TICK_NS);
+        assert!(
+            (told_at_least..EXPIRED).contains(&flow.idle),
+            "{:?}",
+            flow.idle
+        );
         assert_eq!(flow.idle_limit, Duration::from_secs(60));
         assert_eq!(flow.approvals[0].map(|approval| approval.ifindex), Some(3));
         assert_eq!(flow.approvals[1], None);
@@ -130,7 +141,7 @@ fn a_sweep_removes_what_expired_and_nothing_else() {
     write(&pins, "CONNS4", (0..9000).map(|n| (key4(n), ages(n))));
     write(&pins, "HALF6", (0..30).map(|n| (key6(n), ages(n))));
     let seen = |idle: Duration| FragmentVerdict {
-        seen_ns: idle_for(idle).last_seen_ns,
+        seen_ns: ago_ns(idle),
         ..FragmentVerdict::default()
     };
     let fragment = |id| FragmentKey {
@@ -225,7 +236,7 @@ fn flows_survive_a_change_of_the_tables_size() {
 }
 
 /// The pins of this version become those of another one; returns their directory.
-fn of_another_version(pins: &Path) -> std::path::PathBuf {
+pub(crate) fn of_another_version(pins: &Path) -> std::path::PathBuf {
     let other = pins.join("v4711");
     std::fs::rename(version_directory(pins), &other).expect("renames");
     other
@@ -272,7 +283,8 @@ fn flows_of_an_unknown_layout_leave_a_cold_start() {
     drop(applied(&ground, 1024));
     write(&pins, "CONNS4", [(key4(1), idle_for(LIVE))]);
     let other = of_another_version(&pins);
-    std::fs::rename(other.join("flows-1"), other.join("flows-4711")).expect("renames");
+    let noted = other.join(format!("flows-{LAYOUT_VERSION}"));
+    std::fs::rename(noted, other.join("flows-4711")).expect("renames");
 
     let mut kernel = open(&ground, 1024);
     assert!(kernel.is_cold().expect("reads"));

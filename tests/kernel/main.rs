@@ -7,5 +7,6 @@ mod apply;
 mod counters;
 mod dump;
 mod flows;
+mod former_layout;
 mod ground;
 mod test_run;

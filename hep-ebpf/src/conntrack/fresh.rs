@@ -9,6 +9,7 @@ use hep_common::{
     counter::{Note, Reason},
     protocol,
     settings::FLAG_ALLOW_INVALID,
+    tick::Tick,
 };
 
 use super::{
@@ -163,15 +164,6 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, opener: Opener) {
     let says = said(&*packet) | complete;
     let bytes = u64::from(scene.bytes);
     *conn = Conn {
-        last_seen_ns: scene.now_ns,
-        reset_ns: if says & leg::RST != 0 {
-            scene.now_ns
-        } else {
-            0
-        },
-        bytes: if sender == 0 { [bytes, 0] } else { [0, bytes] },
-        packets: if sender == 0 { [1, 0] } else { [0, 1] },
-        approvals,
         legs: if sender == 0 {
             [says, complete]
         } else {
@@ -182,6 +174,15 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, opener: Opener) {
         icmp_type: packet.icmp_type,
         protocol: packet.protocol,
         reserved: [0; 2],
+        reset: if says & leg::RST != 0 {
+            Tick::some_at(scene.now_ns)
+        } else {
+            Tick::NONE
+        },
+        last_seen: Tick::at(scene.now_ns),
+        approvals,
+        packets: if sender == 0 { [1, 0] } else { [0, 1] },
+        bytes: if sender == 0 { [bytes, 0] } else { [0, bytes] },
     };
     if !A::insert_half(key, conn) {
         scene.note(Note::FlowNotStored);

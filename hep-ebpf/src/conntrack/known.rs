@@ -5,6 +5,7 @@ use hep_common::{
     counter::{Note, Reason},
     protocol,
     settings::FLAG_ALLOW_INVALID,
+    tick::Tick,
 };
 
 use super::{Home, Known, Stale, approving_hook, by_rules, find, icmp, is_current, opener, pick};
@@ -44,7 +45,7 @@ pub(super) fn judge<A: Address>(
         return Err(Stale);
     }
     if conn.flags & FLAG_BLOCKED != 0 {
-        flow.refresh(scene.now_ns);
+        flow.refresh(Tick::at(scene.now_ns));
         return Ok(Some(Reason::Blocked));
     }
 
@@ -166,16 +167,17 @@ fn advance<A: Address>(
     } = work;
     let conn = flow.copied();
     let [mut a, mut b] = conn.legs;
-    let mut reset_ns = conn.reset_ns;
+    let now = Tick::at(scene.now_ns);
+    let mut reset = conn.reset;
     if packet.protocol == protocol::TCP {
         if packet.tcp_flags & tcp::RST != 0 {
-            reset_ns = scene.now_ns;
+            reset = Tick::some_at(scene.now_ns);
         } else if packet.tcp_flags & tcp::SYN == 0 {
             // The ends talk on: the RST was not genuine (spec EV-156).
             a &= !leg::RST;
             b &= !leg::RST;
-            if scene.now_ns.saturating_sub(reset_ns) > RESET_GRACE_NS {
-                reset_ns = 0;
+            if now.least_ns_since(reset) > RESET_GRACE_NS {
+                reset = Tick::NONE;
             }
         }
     }
@@ -185,10 +187,10 @@ fn advance<A: Address>(
     } else {
         b |= says;
     }
-    if [a, b] != conn.legs || reset_ns != conn.reset_ns {
-        flow.set_progress([a, b], reset_ns);
+    if [a, b] != conn.legs || reset != conn.reset {
+        flow.set_progress([a, b], reset);
     }
-    flow.touch(sender, scene.now_ns, u64::from(scene.bytes));
+    flow.touch(sender, now, u64::from(scene.bytes));
     if home == Home::Half && a & b & leg::SEEN != 0 {
         *to_insert = flow.copied();
         if to_insert.is_established(sender) {

@@ -12,6 +12,7 @@ use hep_common::{
     counter::Reason,
     protocol,
     settings::FLAG_REVALIDATE,
+    tick::Tick,
 };
 
 pub(crate) use fresh::{Opening, judge as open, keep};
@@ -109,7 +110,7 @@ pub(crate) fn glimpse<A: Address>(scene: &Scene<'_>, packet: &Plain<A>) -> Glimp
     let Some(flow) = A::established(&key) else {
         return Glimpse::Missing;
     };
-    let conn = flow.copied();
+    let (conn, now) = (flow.copied(), Tick::at(scene.now_ns));
     let from_opener = src_is_a == (conn.flags & FLAG_OPENED_BY_A != 0);
     let [ingress, egress] = conn.approvals;
     let (here, there) = match scene.direction {
@@ -133,14 +134,14 @@ pub(crate) fn glimpse<A: Address>(scene: &Scene<'_>, packet: &Plain<A>) -> Glimp
     };
     if conn.legs != [said; 2]
         || conn.flags & FLAG_BLOCKED != 0
-        || conn.reset_ns != 0
+        || !conn.reset.is_none()
         || !approved
         || !is_current(scene, approval.generation)
-        || scene.now_ns.saturating_sub(conn.last_seen_ns) > idle_limit_ns
+        || now.least_ns_since(conn.last_seen) > idle_limit_ns
     {
         return Glimpse::Unclear;
     }
-    flow.touch(usize::from(!src_is_a), scene.now_ns, u64::from(scene.bytes));
+    flow.touch(usize::from(!src_is_a), now, u64::from(scene.bytes));
     Glimpse::Continues
 }
 
@@ -201,7 +202,8 @@ struct Known {
 #[inline(always)]
 fn find<A: Address>(scene: &Scene<'_>, work: &Work<A>) -> Option<(Flow, Home)> {
     let timeouts = &scene.settings.timeouts;
-    let is_expired = |flow: Flow| flow.copied().is_expired(scene.now_ns, timeouts);
+    let now = Tick::at(scene.now_ns);
+    let is_expired = |flow: Flow| flow.copied().is_expired(now, timeouts);
     if work.missed == 0
         && let Some(flow) = A::established(&work.key)
     {

@@ -6,6 +6,7 @@ use aya_ebpf::{bindings::BPF_ANY, btf_maps::LruHashMap, macros::btf_map};
 use hep_common::{
     conntrack::{Approval, Conn, ConnKey4, ConnKey6, DEFAULT_FLOWS, HALF_OPEN_FLOWS},
     fragment::{FragmentKey, FragmentVerdict, MAX_FRAGMENTED},
+    tick::Tick,
 };
 
 use super::Aligned;
@@ -29,11 +30,11 @@ impl Flow {
 
     /// Counts a packet of end `sender` and restarts the idle timer.
     #[inline(always)]
-    pub(crate) fn touch(mut self, sender: usize, now_ns: u64, bytes: u64) {
+    pub(crate) fn touch(mut self, sender: usize, now: Tick, bytes: u64) {
         // SAFETY: as in `copied`; a lost update of a counter is accepted.
         let conn = unsafe { self.0.as_mut() };
-        if conn.last_seen_ns != now_ns {
-            conn.last_seen_ns = now_ns;
+        if conn.last_seen != now {
+            conn.last_seen = now;
         }
         if sender == 0 {
             let [a, _] = &mut conn.bytes;
@@ -50,18 +51,18 @@ impl Flow {
 
     /// Restarts the idle timer.
     #[inline(always)]
-    pub(crate) fn refresh(mut self, now_ns: u64) {
+    pub(crate) fn refresh(mut self, now: Tick) {
         // SAFETY: as in `touch`.
-        unsafe { self.0.as_mut() }.last_seen_ns = now_ns;
+        unsafe { self.0.as_mut() }.last_seen = now;
     }
 
     /// Stores what both ends have sent, and when the last RST came.
     #[inline(always)]
-    pub(crate) fn set_progress(mut self, legs: [u8; 2], reset_ns: u64) {
+    pub(crate) fn set_progress(mut self, legs: [u8; 2], reset: Tick) {
         // SAFETY: as in `touch`.
         let conn = unsafe { self.0.as_mut() };
         conn.legs = legs;
-        conn.reset_ns = reset_ns;
+        conn.reset = reset;
     }
 
     /// Stores the approval of one hook: 0 for ingress, 1 for egress.

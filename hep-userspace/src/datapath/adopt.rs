@@ -16,7 +16,9 @@ use hep_common::{
 };
 
 use super::{
-    KernelError, LoadOptions, Maps, former, names, object,
+    KernelError, LoadOptions, Maps,
+    former::{self, FirstConn, Layout},
+    names, object,
     pins::Pins,
     sys::{Cursor, Hash},
 };
@@ -29,17 +31,21 @@ const SLICE: u32 = 4096;
 pub(super) struct Displaced {
     name: &'static str,
     map: MapData,
-    /// What becomes of each flow.
-    convert: fn(Conn) -> Conn,
+    /// How flows in it are laid out, if they are another version's.
+    former: Option<Layout>,
 }
 
 impl Displaced {
-    /// A map of another version, with the layout of this one's.
-    pub(super) fn of_another_version(name: &'static str, map: MapData) -> Self {
+    /// A map of another version.
+    pub(super) const fn of_another_version(
+        name: &'static str,
+        map: MapData,
+        layout: Layout,
+    ) -> Self {
         Self {
             name,
             map,
-            convert: former::unapproved,
+            former: Some(layout),
         }
     }
 }
@@ -110,7 +116,7 @@ pub(super) fn put_misfits_aside(
         displaced.push(Displaced {
             name,
             map,
-            convert: |flow| flow,
+            former: None,
         });
     }
     Ok(displaced)
@@ -153,14 +159,10 @@ pub(super) fn discard(pins: &Pins, displaced: &[Displaced]) -> Result<(), Kernel
 /// Copies flows and verdicts of fragments from replaced maps to their successors. Where the new map
 /// is smaller, the least recently used go.
 pub(super) fn carry_over(maps: &Maps, displaced: &[Displaced]) -> Result<(), KernelError> {
-    for Displaced { name, map, convert } in displaced {
+    for Displaced { name, map, former } in displaced {
         match *name {
-            names::CONNS4 | names::HALF4 => {
-                copy::<ConnKey4, Conn, _, _>(maps, name, map, |key, flow| (key, convert(flow)))?;
-            }
-            names::CONNS6 | names::HALF6 => {
-                copy::<ConnKey6, Conn, _, _>(maps, name, map, |key, flow| (key, convert(flow)))?;
-            }
+            names::CONNS4 | names::HALF4 => copy_flows::<ConnKey4>(maps, name, map, *former)?,
+            names::CONNS6 | names::HALF6 => copy_flows::<ConnKey6>(maps, name, map, *former)?,
             names::FRAGMENTS => {
                 copy::<FragmentKey, FragmentVerdict, _, _>(maps, name, map, |key, verdict| {
                     (key, verdict)
@@ -170,6 +172,24 @@ pub(super) fn carry_over(maps: &Maps, displaced: &[Displaced]) -> Result<(), Ker
         }
     }
     Ok(())
+}
+
+/// Copies flows; those of another version as this one takes them over.
+fn copy_flows<Key: Pod>(
+    maps: &Maps,
+    name: &'static str,
+    from: &MapData,
+    former: Option<Layout>,
+) -> Result<(), KernelError> {
+    match former {
+        None => copy(maps, name, from, |key: Key, flow: Conn| (key, flow)),
+        Some(Layout::Current) => copy(maps, name, from, |key: Key, flow: Conn| {
+            (key, former::unapproved(flow))
+        }),
+        Some(Layout::First) => copy(maps, name, from, |key: Key, flow: FirstConn| {
+            (key, former::unapproved(former::from_first(flow)))
+        }),
+    }
 }
 
 /// Copies entries, each as `convert` makes it, unless their keys are there already.

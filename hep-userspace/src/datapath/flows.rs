@@ -9,6 +9,7 @@ use hep_common::{
         JUDGED_FORWARD, State,
     },
     settings::Timeouts,
+    tick::Tick,
 };
 use rustix::time::{ClockId, clock_gettime};
 
@@ -72,7 +73,7 @@ pub struct Flow {
     pub responder: End,
     /// Where it is in its life.
     pub state: State,
-    /// Time since its last packet.
+    /// Time since its last packet, at least.
     pub idle: Duration,
     /// Idle time after which it is forgotten.
     pub idle_limit: Duration,
@@ -111,7 +112,7 @@ impl FlowKey for ConnKey6 {
 }
 
 impl Flow {
-    fn new<K: FlowKey>(key: &K, conn: &Conn, home: Home, now_ns: u64, timeouts: &Timeouts) -> Self {
+    fn new<K: FlowKey>(key: &K, conn: &Conn, home: Home, now: Tick, timeouts: &Timeouts) -> Self {
         let [a, b] = key.ends();
         let end = |(address, port), side: usize| End {
             address,
@@ -134,7 +135,7 @@ impl Flow {
             opener,
             responder,
             state: conn.state(),
-            idle: Duration::from_nanos(now_ns.saturating_sub(conn.last_seen_ns)),
+            idle: Duration::from_nanos(now.least_ns_since(conn.last_seen)),
             idle_limit: Duration::from_nanos(conn.idle_limit_ns(timeouts)),
             approvals: conn
                 .approvals
@@ -174,7 +175,7 @@ impl Maps {
         timeouts: &Timeouts,
         flows: &mut Vec<Flow>,
     ) -> Result<(), KernelError> {
-        let now_ns = monotonic_ns();
+        let now = Tick::at(monotonic_ns());
         let table: Hash<'_, K, Conn> = self.hash(map)?;
         let mut cursor = Cursor::default();
         loop {
@@ -185,8 +186,8 @@ impl Maps {
                 .keys
                 .iter()
                 .zip(&batch.values)
-                .filter(|(_, conn)| !conn.is_expired(now_ns, timeouts));
-            flows.extend(live.map(|(key, conn)| Flow::new(key, conn, home, now_ns, timeouts)));
+                .filter(|(_, conn)| !conn.is_expired(now, timeouts));
+            flows.extend(live.map(|(key, conn)| Flow::new(key, conn, home, now, timeouts)));
             if batch.end {
                 return Ok(());
             }
@@ -240,7 +241,7 @@ fn clear<K: aya::Pod, V: aya::Pod>(
 
 #[cfg(test)]
 mod tests {
-    use hep_common::{conntrack::leg, protocol};
+    use hep_common::{conntrack::leg, protocol, tick::TICK_NS};
 
     use super::*;
 
@@ -256,7 +257,7 @@ mod tests {
 
     fn conn(flags: u8) -> Conn {
         Conn {
-            last_seen_ns: 100,
+            last_seen: Tick(100),
             bytes: [11, 22],
             packets: [1, 2],
             approvals: [
@@ -290,8 +291,8 @@ mod tests {
         let flow = |flags| {
             let conn = conn(flags);
             [
-                Flow::new(&key4, &conn, Home::Established, 130, &TIMEOUTS),
-                Flow::new(&key6, &conn, Home::HalfOpen, 130, &TIMEOUTS),
+                Flow::new(&key4, &conn, Home::Established, Tick(130), &TIMEOUTS),
+                Flow::new(&key6, &conn, Home::HalfOpen, Tick(130), &TIMEOUTS),
             ]
         };
         for by_a in flow(FLAG_OPENED_BY_A) {
@@ -310,10 +311,10 @@ mod tests {
             &ConnKey4::default(),
             &conn(0),
             Home::Established,
-            130,
+            Tick(130),
             &TIMEOUTS,
         );
-        assert_eq!(flow.idle, Duration::from_nanos(30));
+        assert_eq!(flow.idle, Duration::from_nanos(29 * TICK_NS));
         assert_eq!(flow.idle_limit, Duration::from_nanos(60));
         assert_eq!(flow.state, State::Replied);
         assert_eq!(flow.approvals[0], None);

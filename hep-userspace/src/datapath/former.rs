@@ -10,7 +10,10 @@ use std::{
 };
 
 use aya::maps::MapData;
-use hep_common::conntrack::{Conn, LAYOUT_VERSION};
+use hep_common::{
+    conntrack::{Approval, Conn, LAYOUT_VERSION},
+    tick::Tick,
+};
 
 use super::{
     KernelError,
@@ -23,6 +26,15 @@ use super::{
 const LAYOUT: &str = "flows-";
 /// The layout where none is noted.
 const FIRST_LAYOUT: u32 = 1;
+
+/// The layouts of flows that can be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Layout {
+    /// [`FIRST_LAYOUT`]: [`FirstConn`].
+    First,
+    /// [`LAYOUT_VERSION`].
+    Current,
+}
 
 /// The directory of another version.
 #[derive(Debug)]
@@ -55,21 +67,23 @@ pub(super) fn note_layout(directory: &Path) -> Result<(), KernelError> {
 impl Former {
     /// The tables of flows that can be carried over.
     pub(super) fn flows(&self) -> Result<Vec<Displaced>, KernelError> {
-        let layout = self.layout()?;
-        // A later layout adds an arm for each former one that it can convert.
-        if layout != LAYOUT_VERSION {
-            log::warn!(
-                "{}: flows of layout {layout} are not known here; connections of this host are kept",
-                self.directory.display()
-            );
-            return Ok(Vec::new());
-        }
+        let layout = match self.layout()? {
+            FIRST_LAYOUT => Layout::First,
+            LAYOUT_VERSION => Layout::Current,
+            unknown => {
+                log::warn!(
+                    "{}: flows of layout {unknown} are not known here; connections of this host are kept",
+                    self.directory.display()
+                );
+                return Ok(Vec::new());
+            }
+        };
         let mut found = Vec::new();
         for name in names::FLOWS.into_iter().chain([names::FRAGMENTS]) {
             let pin = self.directory.join(name);
             if pin.exists() {
                 let map = MapData::from_pin(&pin).map_err(KernelError::map(name, "open"))?;
-                found.push(Displaced::of_another_version(name, map));
+                found.push(Displaced::of_another_version(name, map, layout));
             }
         }
         Ok(found)
@@ -102,4 +116,65 @@ pub(super) const fn unapproved(mut flow: Conn) -> Conn {
         hook += 1;
     }
     flow
+}
+
+/// A flow as [`Layout::First`] had it, in words: when it was last seen and when it was reset, each in
+/// nanoseconds, the latter 0 if it was not; bytes of both ends, packets of both, approvals at both
+/// hooks; then bytes.
+pub(super) type FirstConn = [u64; 9];
+
+/// A flow of [`Layout::First`], as it is laid out now.
+pub(super) const fn from_first(words: FirstConn) -> Conn {
+    let [
+        last_seen_ns,
+        reset_ns,
+        bytes_a,
+        bytes_b,
+        packets,
+        ingress,
+        both,
+        egress,
+        last,
+    ] = words;
+    let [ingress_ifindex, ingress_generation] = halves(ingress);
+    let [ingress_slot, egress_ifindex] = halves(both);
+    let [egress_generation, egress_slot] = halves(egress);
+    let [leg_a, leg_b, flags, judged, icmp_type, protocol, _, _] = last.to_ne_bytes();
+    Conn {
+        legs: [leg_a, leg_b],
+        flags,
+        judged,
+        icmp_type,
+        protocol,
+        reserved: [0; 2],
+        reset: if reset_ns == 0 {
+            Tick::NONE
+        } else {
+            Tick::some_at(reset_ns)
+        },
+        last_seen: Tick::at(last_seen_ns),
+        approvals: [
+            Approval {
+                ifindex: ingress_ifindex,
+                generation: ingress_generation,
+                slot: ingress_slot,
+            },
+            Approval {
+                ifindex: egress_ifindex,
+                generation: egress_generation,
+                slot: egress_slot,
+            },
+        ],
+        packets: halves(packets),
+        bytes: [bytes_a, bytes_b],
+    }
+}
+
+/// Two numbers side by side in memory that was read as one word.
+const fn halves(word: u64) -> [u32; 2] {
+    let [a, b, c, d, e, f, g, h] = word.to_ne_bytes();
+    [
+        u32::from_ne_bytes([a, b, c, d]),
+        u32::from_ne_bytes([e, f, g, h]),
+    ]
 }

@@ -7,6 +7,7 @@ use hep_common::{
         ANY_INTERFACE, Approval, Conn, ConnKey4, ConnKey6, FLAG_OPENED_BY_A, FLAG_SEEDED, leg,
     },
     protocol,
+    tick::Tick,
 };
 
 use super::{Kernel, KernelError, flows::monotonic_ns, names};
@@ -33,7 +34,7 @@ impl Kernel {
         let generation = self.maps().control()?.generation;
         let (mut keys4, mut conns4) = (Vec::new(), Vec::new());
         let (mut keys6, mut conns6) = (Vec::new(), Vec::new());
-        let now_ns = monotonic_ns();
+        let now = Tick::at(monotonic_ns());
         for flow in flows {
             let SeedFlow {
                 protocol,
@@ -48,7 +49,7 @@ impl Kernel {
                         (to.octets(), responder.1),
                     );
                     keys4.push(key);
-                    conns4.push(conn(protocol, by_a, generation, now_ns));
+                    conns4.push(conn(protocol, by_a, generation, now));
                 }
                 (IpAddr::V6(from), IpAddr::V6(to)) => {
                     let (key, by_a) = ConnKey6::of(
@@ -57,7 +58,7 @@ impl Kernel {
                         (to.octets(), responder.1),
                     );
                     keys6.push(key);
-                    conns6.push(conn(protocol, by_a, generation, now_ns));
+                    conns6.push(conn(protocol, by_a, generation, now));
                 }
                 (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {}
             }
@@ -73,7 +74,7 @@ impl Kernel {
 }
 
 /// An established flow that no rule has judged.
-const fn conn(number: u8, by_a: bool, generation: u32, now_ns: u64) -> Conn {
+const fn conn(number: u8, by_a: bool, generation: u32, now: Tick) -> Conn {
     let seen = if number == protocol::TCP {
         leg::SEEN | leg::SYN | leg::ACK
     } else {
@@ -85,11 +86,6 @@ const fn conn(number: u8, by_a: bool, generation: u32, now_ns: u64) -> Conn {
         slot: 0,
     };
     Conn {
-        last_seen_ns: now_ns,
-        reset_ns: 0,
-        bytes: [0; 2],
-        packets: [0; 2],
-        approvals: [approval; 2],
         legs: [seen; 2],
         flags: if by_a {
             FLAG_SEEDED | FLAG_OPENED_BY_A
@@ -100,5 +96,10 @@ const fn conn(number: u8, by_a: bool, generation: u32, now_ns: u64) -> Conn {
         icmp_type: 0,
         protocol: number,
         reserved: [0; 2],
+        reset: Tick::NONE,
+        last_seen: now,
+        approvals: [approval; 2],
+        packets: [0; 2],
+        bytes: [0; 2],
     }
 }

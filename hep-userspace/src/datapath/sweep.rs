@@ -8,6 +8,7 @@ use hep_common::{
     conntrack::{Conn, ConnKey4, ConnKey6},
     fragment::{FragmentKey, FragmentVerdict},
     settings::Settings,
+    tick::Tick,
 };
 
 use super::{KernelError, Maps, Occupancy, flows::monotonic_ns, names, sys::Cursor};
@@ -54,7 +55,7 @@ trait Mortal: Pod {
 
 impl Mortal for Conn {
     fn is_expired(&self, now_ns: u64, settings: &Settings) -> bool {
-        Self::is_expired(self, now_ns, &settings.timeouts)
+        Self::is_expired(self, Tick::at(now_ns), &settings.timeouts)
     }
 }
 
