@@ -96,7 +96,9 @@ fn flows_of_the_first_layout_are_taken_over_and_go_on() {
     };
     let open = || {
         let mut kernel = Kernel::open(&options).expect("opens");
-        kernel.apply(&mut generation("node", 1)).expect("applies");
+        let mut generation = generation("node", 1);
+        generation.tables.settings.timeouts.udp_ns = 3_600_000_000_000;
+        kernel.apply(&mut generation).expect("applies");
         kernel
     };
     drop(open());
@@ -157,7 +159,7 @@ fn flows_of_the_first_layout_are_taken_over_and_go_on() {
 /// Every field is what was written.
 fn check(flow: &Flow) {
     let (state, idle_limit) = match flow.protocol {
-        protocol::UDP => (State::Replied, Duration::from_secs(60)),
+        protocol::UDP => (State::Replied, Duration::from_secs(3600)),
         // The RST was not the last word, but is not outlived yet.
         _ => (State::Established, Duration::from_nanos(RESET_GRACE_NS)),
     };
