@@ -4,7 +4,12 @@
 //! DXR (Zec, Rizzo, Mikuc: "DXR: towards a billion routing lookups per second in software", CCR
 //! 2012): the top 16 bits of an address index an array of [`Run`]s; a run is either one class, or a
 //! sorted slice of ranges, and bisection finds the last range that starts at or before the rest of
-//! the address. IPv6 chains three such steps over bits 0–31, 32–63 and 64–127.
+//! the address. IPv6 chains three such steps over bits 0–31, 32–63 and 64–127. In the middle one a run
+//! may be as long as the whole policy, so that a long run is cut by the same trick: the next bits of the
+//! address are the place in a *fork* of [leads](Range6Top::lead), each of which leads to a short run, to
+//! another fork, or straight to what a single range would. The first range of a run stands for all that
+//! the others leave out, which are *islands* in it, or single *hosts*: a network or an address of a
+//! scattered set takes one range, and most look-ups end in the one place where that is.
 //!
 //! Array maps round values up to 8 bytes, so ranges are packed into blocks of a page: a bisection takes
 //! its first steps from block to block, each a look-up, and the others within one.
@@ -20,31 +25,34 @@ pub const RANGES4_PER_BLOCK: u32 = 1024;
 /// [`Range6Top`]s per block.
 pub const RANGES6_TOP_PER_BLOCK: u32 = 512;
 /// [`Range6Mid`]s per block.
-pub const RANGES6_MID_PER_BLOCK: u32 = 512;
+pub const RANGES6_MID_PER_BLOCK: u32 = 256;
 /// [`Range6Low`]s per block.
 pub const RANGES6_LOW_PER_BLOCK: u32 = 256;
 
 /// Most steps a bisection takes: enough for 2^22 ranges in one run.
 pub const MAX_BISECTION_STEPS: u32 = 23;
 
-/// Marks a [`Target`] as a run of the next stage instead of a class.
+/// Most forks on the way to a run of the middle stage.
+pub const MAX_FORKS: u32 = 4;
+
+/// Marks a [`Target`] as a place in the next stage instead of a class.
 pub const TARGET_IS_RUN: u32 = 1 << 31;
 
-/// Marks a [`Target`] in the middle stage that is a run of that same stage. A long run is cut into
-/// parts, each with the starts and targets of its ranges; a run of the parts' starts leads to them.
-/// So a change in a long run rewrites little of it.
-pub const TARGET_IS_PART: u32 = 1 << 30;
+/// Marks the [`Target`] of a lead as the place of a fork.
+pub const TARGET_IS_FORK: u32 = 1 << 30;
 
-/// Most ranges of a run of the middle stage that is not cut into parts.
-pub const MAX_UNCUT: usize = 1024;
+/// Marks the [`Target`] of a [`Range6Mid`] that ends with a value of its own.
+pub const TARGET_IS_ISLAND: u32 = 1 << 29;
 
-/// The bits of a [`Target`] that are an index.
-pub const TARGET_INDEX: u32 = !(TARGET_IS_RUN | TARGET_IS_PART);
+/// Marks the [`Target`] of a [`Range6Mid`], a class, that is for one address only.
+pub const TARGET_IS_HOST: u32 = 1 << 28;
 
-/// What a range of an IPv6 stage leads to: a class, or, with [`TARGET_IS_RUN`] set, the index in the
-/// next stage's ranges where a run starts. With [`TARGET_IS_PART`] set it is the index of a run in
-/// the same stage. The first entry of such a run is a header: its `start` is the number of ranges
-/// that follow, its `target` is unused.
+/// The bits of a [`Target`] that are an index, or a class.
+pub const TARGET_INDEX: u32 = !(TARGET_IS_RUN | TARGET_IS_FORK | TARGET_IS_ISLAND | TARGET_IS_HOST);
+
+/// What a range of an IPv6 stage leads to: a class, or, with [`TARGET_IS_RUN`] set, the next stage: in
+/// the top stage the index of a [lead](Range6Top::lead), in the middle stage that of the header of a
+/// run in the low stage, whose `start` is the number of ranges that follow.
 pub type Target = u32;
 
 /// One root entry: where the ranges of this /16 are.
@@ -73,29 +81,97 @@ pub struct Range4 {
 
 abi!(Range4, 4, [u16, u16]);
 
-/// A range of bits 16–31 of an IPv6 address.
+/// A range of bits 16–31 of an IPv6 address, or a [lead](Self::lead).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Range6Top {
-    /// First value of the range, host byte order.
+    /// First value of the range, host byte order; in a lead, what kind it is.
     pub start: u32,
-    /// Class, or run in the middle stage.
+    /// Class, or lead to the middle stage.
     pub target: Target,
 }
 
 abi!(Range6Top, 8, [u32, u32]);
 
+impl Range6Top {
+    /// Where the mask of a lead to a fork begins in `start`; the shift is below it.
+    const MASK: u32 = 8;
+
+    /// The lead to a run of the middle stage: `len` ranges from index `first` on. If `len` is 0, it
+    /// leads where a range with the target `first` would.
+    #[must_use]
+    pub const fn lead(first: u32, len: u32) -> Self {
+        Self {
+            start: len,
+            target: first,
+        }
+    }
+
+    /// The lead to a fork from index `first` on: `bits` bits of the value, above the lowest `shift`, are
+    /// the place in it.
+    #[must_use]
+    pub const fn fork(first: u32, bits: u32, shift: u32) -> Self {
+        let mask = 1_u32.wrapping_shl(bits).wrapping_sub(1);
+        Self {
+            start: mask.wrapping_shl(Self::MASK) | shift,
+            target: first | TARGET_IS_FORK,
+        }
+    }
+
+    /// If this leads to a fork, the index of the lead for `value`, which is in it.
+    #[must_use]
+    pub const fn branch(self, value: u32) -> Option<u32> {
+        if self.target & TARGET_IS_FORK == 0 {
+            return None;
+        }
+        let place = value.wrapping_shr(self.start) & self.start.wrapping_shr(Self::MASK);
+        Some((self.target & TARGET_INDEX).wrapping_add(place))
+    }
+
+    /// If this leads to a fork, the number of its leads.
+    #[must_use]
+    pub const fn branches(self) -> Option<u32> {
+        if self.target & TARGET_IS_FORK == 0 {
+            return None;
+        }
+        Some(self.start.wrapping_shr(Self::MASK).wrapping_add(1))
+    }
+}
+
 /// A range of bits 32–63 of an IPv6 address.
+///
+/// The first of a run is for all values of the run that no other is for. The others are islands or
+/// hosts.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Range6Mid {
-    /// First value of the range, host byte order; in a header, the number of ranges.
+    /// First value of the range, host byte order.
     pub start: u32,
     /// Class, or run in the low stage.
     pub target: Target,
+    /// Of an island, the last value; of a host, bits 64–127; of the first range, always zero.
+    pub more: u64,
 }
 
-abi!(Range6Mid, 8, [u32, u32]);
+abi!(Range6Mid, 16, [u32, u32, u64]);
+
+impl Range6Mid {
+    /// If this is for an address, where that leads; `None`: where the first range of the run does.
+    ///
+    /// It is the last range that starts at or before `value`, bits 32–63; `low` are the bits behind.
+    #[must_use]
+    pub const fn target(self, value: u32, low: u64) -> Option<Target> {
+        let is_in = if self.target & TARGET_IS_HOST != 0 {
+            self.start == value && self.more == low
+        } else {
+            self.target & TARGET_IS_ISLAND == 0 || value as u64 <= self.more
+        };
+        if is_in {
+            return Some(self.target & (TARGET_IS_RUN | TARGET_INDEX));
+        }
+        None
+    }
+}
 
 /// A range of bits 64–127 of an IPv6 address.
 #[repr(C)]
@@ -139,7 +215,7 @@ pub struct Ranges6Mid {
     pub ranges: [Range6Mid; RANGES6_MID_PER_BLOCK as usize],
 }
 
-abi!(Ranges6Mid, 4096, [[Range6Mid; 512]]);
+abi!(Ranges6Mid, 4096, [[Range6Mid; 256]]);
 
 /// One map value: ranges of the low stage of IPv6.
 #[repr(C)]

@@ -7,7 +7,7 @@ use hep_tests::{
     policy::{eth0, network_set, no_failsafe, policy},
 };
 
-/// Members of each family in the long set: the middle stage of IPv6 is cut into parts.
+/// Members of each family in the long set: the middle stage of IPv6 is cut by forks.
 const LONG: u32 = 3000;
 
 fn resources(more: &[&str]) -> Vec<String> {

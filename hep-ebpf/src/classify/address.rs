@@ -1,14 +1,15 @@
 //! Address → class, in stages: see [`hep_common::address`].
 
 use hep_common::address::{
-    MAX_BISECTION_STEPS, RANGES4_PER_BLOCK, RANGES6_LOW_PER_BLOCK, RANGES6_MID_PER_BLOCK,
-    RANGES6_TOP_PER_BLOCK, Range6Low, Run, TARGET_INDEX, TARGET_IS_PART, TARGET_IS_RUN,
+    MAX_BISECTION_STEPS, MAX_FORKS, RANGES4_PER_BLOCK, RANGES6_LOW_PER_BLOCK,
+    RANGES6_MID_PER_BLOCK, RANGES6_TOP_PER_BLOCK, Range6Top, Ranges6Top, Run, TARGET_INDEX,
+    TARGET_IS_RUN,
 };
 
 use super::FAULT;
 use crate::{
     helpers,
-    maps::{self, Slot},
+    maps::{self, Slot, Table},
 };
 
 /// A run of a table's ranges: the last one that starts at or before a value is to be found, or the
@@ -58,10 +59,9 @@ impl Search {
         block: u32,
         ranges: &[R; LEN],
         value: u64,
+        wide: bool,
         start: impl Fn(&R) -> u64,
     ) -> usize {
-        // Narrower numbers are compared in fewer instructions.
-        let wide = size_of::<R>() == size_of::<Range6Low>();
         let mask = LEN.wrapping_sub(1);
         let shift = LEN.trailing_zeros();
         let (first, last) = (self.first, self.last());
@@ -94,7 +94,8 @@ impl Search {
     }
 }
 
-/// All bits set if `start <= value`, else none.
+/// All bits set if `start <= value`, else none. Numbers that are not `wide` have 32 bits at most, and
+/// are compared in fewer instructions.
 #[inline(always)]
 fn is_at_most(start: u64, value: u64, wide: bool) -> usize {
     let difference = value.wrapping_sub(start);
@@ -107,26 +108,19 @@ fn is_at_most(start: u64, value: u64, wide: bool) -> usize {
     helpers::opaque(borrow as usize).wrapping_sub(1)
 }
 
-/// Finds a value in a run of a table: the field `found` of its range. `known` is a block of the table
-/// that was looked up before, with its number.
+/// Finds a value in a run of a table: its range. `known` is a block of the table that was looked up
+/// before, with its number.
 macro_rules! find {
-    ($ranges:expr, $per_block:expr, $first:expr, $len:expr, $value:expr, $found:ident) => {
-        find!(
-            $ranges,
-            $per_block,
-            $first,
-            $len,
-            $value,
-            $found,
-            None::<(u32, &_)>
-        )
+    ($ranges:expr, $per_block:expr, $first:expr, $len:expr, $value:expr) => {
+        find!($ranges, $per_block, $first, $len, $value, None::<(u32, &_)>)
     };
-    ($ranges:expr, $per_block:expr, $first:expr, $len:expr, $value:expr, $found:ident, $known:expr) => {{
+    ($ranges:expr, $per_block:expr, $first:expr, $len:expr, $value:expr, $known:expr) => {{
         let ranges = $ranges;
         let search = Search {
             first: $first,
             len: $len,
         };
+        let wide = size_of_val(&$value) == size_of::<u64>();
         let value = u64::from($value);
         let number = search.block($per_block, value, |number| {
             let block = ranges.get(number / $per_block)?;
@@ -137,8 +131,10 @@ macro_rules! find {
             Some((known, block)) if known == number => block,
             _ => ranges.get(number)?,
         };
-        let place = search.place(number, &block.ranges, value, |range| u64::from(range.start));
-        block.ranges.get(place)?.$found
+        let place = search.place(number, &block.ranges, value, wide, |range| {
+            u64::from(range.start)
+        });
+        block.ranges.get(place)?
     }};
 }
 
@@ -174,7 +170,11 @@ fn look_up4(slot: Slot, address: u32) -> Option<u32> {
     }
     let ranges = maps::ranges4(slot)?;
     let low = address & 0xffff;
-    Some(find!(ranges, RANGES4_PER_BLOCK, first, len, low, class).into())
+    Some(
+        find!(ranges, RANGES4_PER_BLOCK, first, len, low)
+            .class
+            .into(),
+    )
 }
 
 /// The class of an IPv6 address, or [`FAULT`].
@@ -206,37 +206,29 @@ const fn halves(address: [u8; 16]) -> [u64; 2] {
 #[inline(always)]
 fn look_up6(slot: Slot, high: u64, low: u64) -> Option<u32> {
     let Run { first, len } = *maps::roots6(slot)?.get((high >> 48) as u32)?;
+    let tops = maps::ranges6_top(slot)?;
     let mut target = first;
     if len != 0 {
-        let ranges = maps::ranges6_top(slot)?;
         let bits = (high >> 32) as u32 & 0xffff;
-        target = find!(ranges, RANGES6_TOP_PER_BLOCK, first, len, bits, target);
+        target = find!(tops, RANGES6_TOP_PER_BLOCK, first, len, bits).target;
     }
     if target & TARGET_IS_RUN == 0 {
         return Some(target);
     }
-    let ranges = maps::ranges6_mid(slot)?;
     let bits = (high & 0xffff_ffff) as u32;
-    // A long run is cut into parts, to which a run of their starts leads.
-    for _ in 0..2 {
-        let header = target & TARGET_INDEX;
-        let (number, position) = place(header, RANGES6_MID_PER_BLOCK);
-        let block = ranges.get(number)?;
-        let len = block.ranges.get(position)?.start;
-        let first = header.wrapping_add(1);
-        let known = Some((number, block));
-        target = find!(
-            ranges,
-            RANGES6_MID_PER_BLOCK,
-            first,
-            len,
-            bits,
-            target,
-            known
-        );
-        if target & TARGET_IS_PART == 0 {
-            break;
-        }
+    let lead = lead6(tops, target & TARGET_INDEX, bits)?;
+    target = lead.target;
+    if lead.start != 0 {
+        let ranges = maps::ranges6_mid(slot)?;
+        let (first, len) = (lead.target, lead.start);
+        let range = find!(ranges, RANGES6_MID_PER_BLOCK, first, len, bits);
+        target = match range.target(bits, low) {
+            Some(target) => target,
+            None => {
+                let (number, position) = place(first, RANGES6_MID_PER_BLOCK);
+                ranges.get(number)?.ranges.get(position)?.target
+            }
+        };
     }
     if target & TARGET_IS_RUN == 0 {
         return Some(target);
@@ -248,13 +240,19 @@ fn look_up6(slot: Slot, high: u64, low: u64) -> Option<u32> {
     let len = u32::try_from(block.ranges.get(position)?.start).ok()?;
     let first = header.wrapping_add(1);
     let known = Some((number, block));
-    Some(find!(
-        ranges,
-        RANGES6_LOW_PER_BLOCK,
-        first,
-        len,
-        low,
-        target,
-        known
-    ))
+    Some(find!(ranges, RANGES6_LOW_PER_BLOCK, first, len, low, known).target)
+}
+
+/// The lead for a value at the end of all forks, if the first one is at `index`.
+#[inline(always)]
+fn lead6(tops: &Table<Ranges6Top>, mut index: u32, value: u32) -> Option<Range6Top> {
+    for _ in 0..=MAX_FORKS {
+        let (number, position) = place(index, RANGES6_TOP_PER_BLOCK);
+        let lead = *tops.get(number)?.ranges.get(position)?;
+        match lead.branch(value) {
+            Some(branch) => index = branch,
+            None => return Some(lead),
+        }
+    }
+    None
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hep_common::{
     Direction, Family,
-    address::{TARGET_INDEX, TARGET_IS_PART, TARGET_IS_RUN},
+    address::{TARGET_INDEX, TARGET_IS_RUN},
     counter::Reason,
     endpoint::{Lists, MAX_PROBES},
     named_port::NamedPortKey,
@@ -15,7 +15,7 @@ use hep_common::{
     settings::FLAG_NO_IPV6,
 };
 
-use super::{Generation, RuleTables, ranges::mapped};
+use super::{Generation, RuleTables, address::target_of, ranges::mapped};
 
 /// What the tables are asked about a packet that belongs to no known flow.
 #[derive(Clone, Debug)]
@@ -197,19 +197,14 @@ pub(super) fn address_class(tables: &RuleTables, address: IpAddr) -> u32 {
                 target = range(at).target;
             }
             if target & TARGET_IS_RUN != 0 {
-                let range = |at: u32| tables.addresses.ranges6_mid[at as usize];
-                let part_of_run = |target: u32| {
-                    let header = target & TARGET_INDEX;
-                    let length = range(header).start;
-                    let at = last_at_or_before(header + 1, length, part(64, 32), |at| {
-                        range(at).start.into()
-                    });
-                    range(at).target
-                };
-                target = part_of_run(target);
-                if target & TARGET_IS_PART != 0 {
-                    target = part_of_run(target);
-                }
+                let value = u32::try_from(part(64, 32)).expect("32 bits");
+                let low = u64::try_from(part(0, 64)).expect("64 bits");
+                target = target_of(
+                    |at| tables.addresses.ranges6_top[at as usize],
+                    |at| tables.addresses.ranges6_mid[at as usize],
+                    target & TARGET_INDEX,
+                    (value, low),
+                );
             }
             if target & TARGET_IS_RUN != 0 {
                 let range = |at: u32| tables.addresses.ranges6_low[at as usize];

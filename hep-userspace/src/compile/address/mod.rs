@@ -1,5 +1,10 @@
 //! Address partitions in the shape of the maps: DXR tables (see `hep_common::address`).
 
+mod mid;
+mod patch;
+mod run;
+#[cfg(test)]
+mod shapes;
 mod stages;
 mod store;
 #[cfg(test)]
@@ -12,6 +17,7 @@ use std::{fmt::Debug, hash::Hash};
 use hep_common::address::{Range4, Range6Low, Range6Mid, Range6Top, Run};
 
 use super::pieces::Pieces;
+pub(super) use mid::target_of;
 pub(super) use v4::Layout4;
 pub(super) use v6::Layout6;
 

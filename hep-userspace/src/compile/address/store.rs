@@ -6,12 +6,36 @@
 
 use std::collections::BTreeMap;
 
-use super::{super::pieces::Pieces, index, stages::Sink};
+use super::{super::pieces::Pieces, index};
 
 /// A table has room for more ranges than it holds: one for this many,
 const SPARE_SHARE: usize = 16;
 /// or these, or twice its longest run, whichever is most.
-const SPARE: usize = 512;
+const SPARE: usize = 2048;
+
+/// What runs are put into.
+pub(super) trait Table<R: Clone + PartialEq> {
+    /// Makes room for a run; returns where. `None` if there is not enough.
+    fn reserve(&mut self, len: usize) -> Option<u32>;
+
+    /// Writes a run where room was made for it.
+    fn write(&mut self, first: u32, run: &[R]);
+
+    /// The range at a place.
+    fn get(&self, at: u32) -> R;
+
+    /// Puts a run; returns where it is now. `None` if there is no room.
+    fn put(&mut self, run: &[R]) -> Option<u32> {
+        let first = self.reserve(run.len())?;
+        self.write(first, run);
+        Some(first)
+    }
+
+    /// Whether this run is at `first`.
+    fn has(&self, first: u32, run: &[R]) -> bool {
+        (first..).zip(run).all(|(at, range)| self.get(at) == *range)
+    }
+}
 
 /// A table that is being made.
 #[derive(Clone, Debug)]
@@ -29,16 +53,20 @@ impl<R> Default for Growing<R> {
     }
 }
 
-impl<R: Clone> Sink<R> for Growing<R> {
-    fn put(&mut self, run: &[R]) -> Option<u32> {
-        let first = index(self.ranges.len());
-        self.ranges.extend_from_slice(run);
-        self.longest = self.longest.max(run.len());
-        Some(first)
+impl<R: Clone + Default + PartialEq> Table<R> for Growing<R> {
+    fn reserve(&mut self, len: usize) -> Option<u32> {
+        let first = self.ranges.len();
+        self.ranges.resize(first + len, R::default());
+        self.longest = self.longest.max(len);
+        Some(index(first))
     }
 
-    fn has(&self, _first: u32, _run: &[R]) -> bool {
-        false
+    fn write(&mut self, first: u32, run: &[R]) {
+        self.ranges[first as usize..][..run.len()].clone_from_slice(run);
+    }
+
+    fn get(&self, at: u32) -> R {
+        self.ranges[at as usize].clone()
     }
 }
 
@@ -104,25 +132,39 @@ impl<R: Copy + Default> Store<R> {
     }
 }
 
-impl<R: Copy + Default + PartialEq> Sink<R> for Store<R> {
-    /// Puts a run where the former generation has none.
-    fn put(&mut self, run: &[R]) -> Option<u32> {
-        let len = index(run.len());
+impl<R: Copy + Default + PartialEq> Table<R> for Store<R> {
+    /// Makes room for a run where the former generation has none.
+    fn reserve(&mut self, len: usize) -> Option<u32> {
+        let len = index(len);
         let (&first, &room) = self.free.iter().find(|(_, room)| **room >= len)?;
         self.free.remove(&first);
         if room > len {
             self.free.insert(first + len, room - len);
         }
-        self.ranges.write(first as usize, run);
         Some(first)
     }
 
-    fn has(&self, first: u32, run: &[R]) -> bool {
-        let there = (first as usize..).take(run.len());
-        there
-            .clone()
-            .last()
-            .is_none_or(|last| last < self.ranges.len())
-            && there.zip(run).all(|(at, range)| self.ranges[at] == *range)
+    fn write(&mut self, first: u32, run: &[R]) {
+        self.ranges.write(first as usize, run);
+    }
+
+    fn get(&self, at: u32) -> R {
+        self.ranges[at as usize]
+    }
+}
+
+#[cfg(test)]
+impl<R: Copy + Default + PartialEq> Store<R> {
+    /// How much was put into the table and not given up.
+    pub(super) fn held(&self) -> usize {
+        let free: u32 = self.free.values().sum();
+        self.ranges.len() - free as usize
+    }
+
+    /// How much is not as in the `former` table.
+    pub(super) fn written(&self, former: &Self) -> usize {
+        let places = 0..self.ranges.len().max(former.ranges.len());
+        let differs = |at: &usize| self.ranges[*at] != former.ranges[*at];
+        places.filter(differs).count()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use hep_common::address::{Range6Mid, Range6Top, TARGET_IS_HOST, TARGET_IS_RUN};
 use ipnetwork::IpNetwork;
 use proptest::prelude::*;
 
@@ -126,21 +127,31 @@ fn whole_roots_need_no_ranges_and_others_start_at_their_first_address() {
 }
 
 #[test]
-fn a_host_route_of_ipv6_takes_one_run_in_each_stage() {
+fn a_host_route_of_ipv6_takes_a_lead_and_a_range() {
     let host = 0x2001_0db8_0000_0001_0000_0000_0000_0007_u128;
     let six = Layout6::new(&[(0, 0), (host, 1), (host + 1, 0)]);
-    assert_eq!((six.roots[0x2001].first, six.roots[0x2001].len), (0, 3));
+    // Behind the lead.
+    assert_eq!((six.roots[0x2001].first, six.roots[0x2001].len), (1, 3));
     let stages = &six.stages;
-    let top: Vec<u32> = stages.top.run(0, 3).map(|range| range.start).collect();
-    assert_eq!(top, [0, 0x0db8, 0x0db9]);
-    let mid: Vec<u32> = stages.mid.run(0, 4).map(|range| range.start).collect();
-    assert_eq!(mid, [3, 0, 1, 2]);
-    let low: Vec<(u64, u32)> = stages
-        .low
-        .run(0, 4)
-        .map(|range| (range.start, range.target))
-        .collect();
-    assert_eq!(low, [(3, 0), (0, 0), (7, 1), (8, 0)]);
+    let top: Vec<_> = stages.top.run(0, 4).collect();
+    let range = |start, target| Range6Top { start, target };
+    assert_eq!(
+        top,
+        [
+            Range6Top::lead(0, 2),
+            range(0, 0),
+            range(0x0db8, TARGET_IS_RUN),
+            range(0x0db9, 0)
+        ]
+    );
+    let mid: Vec<_> = stages.mid.run(0, 2).collect();
+    let range = |start, target, more| Range6Mid {
+        start,
+        target,
+        more,
+    };
+    assert_eq!(mid, [range(0, 0, 0), range(1, 1 | TARGET_IS_HOST, 7)]);
+    assert_eq!(stages.low.held(), 0);
 }
 
 /// However many addresses the other /64s of its /32 hold.

@@ -5,8 +5,7 @@ use hep_common::address::{RANGES4_PER_BLOCK, ROOT_LEN, Range4, Run};
 use super::{
     super::pieces::Pieces,
     Boundary, Layout, Sweep, index,
-    stages::Sink as _,
-    store::{Growing, Store},
+    store::{Growing, Store, Table as _},
 };
 
 /// Most roots of a change that is not a load from nothing.

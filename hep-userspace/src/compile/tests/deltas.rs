@@ -273,10 +273,14 @@ fn one_address_changes_one_run_of_each_stage() {
         let roots = (0..65_536)
             .filter(|at| (old.roots4[*at], old.roots6[*at]) != (new.roots4[*at], new.roots6[*at]));
         assert_eq!(roots.count(), 1, "{net}");
+        let leads = (0..old.ranges6_top.len())
+            .filter(|at| old.ranges6_top[*at] != new.ranges6_top[*at])
+            .count();
+        assert!(leads <= 600, "{leads} leads for {net}");
         let ranges = (0..old.ranges6_mid.len())
             .filter(|at| old.ranges6_mid[*at] != new.ranges6_mid[*at])
             .count();
-        assert!(ranges <= 600, "{ranges} of the middle stage for {net}");
+        assert!(ranges <= 64, "{ranges} of the middle stage for {net}");
         assert_eq!(before.tables.index, after.tables.index);
         for family in [Family::V4, Family::V6] {
             assert!(
