@@ -6,7 +6,7 @@ use hep_common::{
 };
 
 use crate::{
-    classify,
+    classify, helpers,
     maps::{Flow, Slot, conns4, conns6, half4, half6, work4, work6},
     parse::{Packet, Parse},
     scene::{Trace, Work},
@@ -19,8 +19,8 @@ pub(crate) trait Address: Parse + Copy + 'static {
     /// Key of a flow.
     type Key: Copy;
 
-    /// The key of a flow, and whether its end `src` is `a`.
-    fn key(protocol: u8, src: (Self, u16), dst: (Self, u16)) -> (Self::Key, bool);
+    /// The key of a flow, and which end `src` is: 0 for `a`, 1 for `b`.
+    fn key(protocol: u8, src: (Self, u16), dst: (Self, u16)) -> (Self::Key, usize);
     /// Both ends of a flow, `a` first: address and port.
     fn ends(key: &Self::Key) -> [(Self, u16); 2];
     /// The established flow with this key.
@@ -62,8 +62,23 @@ impl Address for [u8; 4] {
     type Key = ConnKey4;
 
     #[inline(always)]
-    fn key(protocol: u8, src: (Self, u16), dst: (Self, u16)) -> (ConnKey4, bool) {
-        ConnKey4::of(protocol, src, dst)
+    fn key(protocol: u8, src: (Self, u16), dst: (Self, u16)) -> (ConnKey4, usize) {
+        // As `ConnKey4::of`, without a branch: which end is lower is random.
+        let whole = |(address, port): (Self, u16)| {
+            u64::from(u32::from_be_bytes(address)) << 16 | u64::from(port)
+        };
+        let (src, dst) = (whole(src), whole(dst));
+        let exchanged = helpers::sign(dst.wrapping_sub(src));
+        let differing = (src ^ dst) & exchanged;
+        let (a, b) = (src ^ differing, dst ^ differing);
+        let address = |end: u64| helpers::low(end >> 16).to_be_bytes();
+        let key = ConnKey4 {
+            addr_a: address(a),
+            addr_b: address(b),
+            ports: helpers::low((b & 0xffff) << 16 | a & 0xffff),
+            protocol: u32::from(protocol),
+        };
+        (key, exchanged as usize & 1)
     }
 
     #[inline(always)]
@@ -153,8 +168,9 @@ impl Address for [u8; 16] {
     type Key = ConnKey6;
 
     #[inline(always)]
-    fn key(protocol: u8, src: (Self, u16), dst: (Self, u16)) -> (ConnKey6, bool) {
-        ConnKey6::of(protocol, src, dst)
+    fn key(protocol: u8, src: (Self, u16), dst: (Self, u16)) -> (ConnKey6, usize) {
+        let (key, src_is_a) = ConnKey6::of(protocol, src, dst);
+        (key, usize::from(!src_is_a))
     }
 
     #[inline(always)]

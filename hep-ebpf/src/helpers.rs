@@ -33,6 +33,25 @@ pub(crate) fn opaque(mut value: usize) -> usize {
     value
 }
 
+/// All bits set if a number, as one with a sign, is negative, else none.
+#[inline(always)]
+#[expect(
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "only the sign matters"
+)]
+pub(crate) fn sign(number: u64) -> u64 {
+    // Opaque, or the compiler makes a branch of it.
+    opaque(((number as i64) >> 63) as usize) as u64
+}
+
+/// The lower half of a word.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "that is what is asked for")]
+pub(crate) const fn low(word: u64) -> u32 {
+    word as u32
+}
+
 /// Has the kernel forget what it knows about a number: it does not see that `any`, about which it knows
 /// nothing, cancels out.
 ///
@@ -59,8 +78,9 @@ pub(crate) fn forgotten(value: u32, any: u32) -> u32 {
 /// Zero, for fields of words side by side: as a constant, it is written by a loop over bytes (measured:
 /// 3.5 ns for four words).
 #[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "it is zero")]
 pub(crate) fn zero() -> u32 {
-    u32::try_from(opaque(0)).unwrap_or(0)
+    opaque(0) as u32
 }
 
 /// What a global function was handed: a reference, whose last kind it is, became a pointer for the

@@ -19,7 +19,7 @@ use crate::{
     fragment, helpers,
     maps::{self, Slot},
     next,
-    parse::{self, Direct, Fragment, Loader, Network, Plain},
+    parse::{self, Direct, Fragment, Loader, Network},
     report, route,
     scene::{Route, Scene, Work},
     stages,
@@ -53,7 +53,10 @@ pub(crate) fn hep_egress(ctx: TcContext) -> i32 {
 fn decide(ctx: &TcContext, direction: Direction) -> Verdict {
     let skb = ctx.skb.skb;
     let hook = direction as u32;
-    let next = hep_glance(skb, hook);
+    let next = match direction {
+        Direction::Ingress => hep_glance_in(skb),
+        Direction::Egress => hep_glance_out(skb),
+    };
     let number = if next & next::FAMILY_V4 != 0 {
         steps4(skb, hook, next & !next::FAMILY_V4)
     } else if next & next::FAMILY_V6 != 0 {
@@ -92,16 +95,29 @@ fn conclude(scene: &Scene<'_>, reason: Reason) -> u32 {
     if maps::records_decisions() {
         maps::decide_reason(reason);
     }
-    maps::count(scene.counters(), reason, u64::from(scene.bytes));
+    maps::count(scene.counters(), reason, u64::from(scene.bytes()));
     reason as u32
 }
 
-/// Finds out where the packet is, and judges it if that takes no more than finding its flow.
+/// As [`look`], for a packet towards the host.
 #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn hep_glance(skb: *mut __sk_buff, number: u32) -> u32 {
-    let ctx = TcContext::new(skb);
+extern "C" fn hep_glance_in(skb: *mut __sk_buff) -> u32 {
+    look(&TcContext::new(skb), Direction::Ingress)
+}
+
+/// As [`look`], for a packet away from the host.
+#[expect(unsafe_code, reason = "an exported symbol makes a function global")]
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn hep_glance_out(skb: *mut __sk_buff) -> u32 {
+    look(&TcContext::new(skb), Direction::Egress)
+}
+
+/// Finds out where the packet is, and judges it if that takes no more than finding its flow.
+#[inline(always)]
+fn look(ctx: &TcContext, direction: Direction) -> u32 {
     let generation = maps::generation();
     if maps::records_decisions() {
         maps::decide(Decision {
@@ -112,10 +128,10 @@ extern "C" fn hep_glance(skb: *mut __sk_buff, number: u32) -> u32 {
     if generation == 0 {
         return Reason::Unpoliced as u32;
     }
-    let Some(scene) = Scene::new(&ctx, direction(number), generation, 0) else {
+    let Some(scene) = Scene::new(ctx, direction, generation, 0) else {
         return Reason::Unpoliced as u32;
     };
-    match parse::network(&ctx, scene.interface.flags) {
+    match parse::network(ctx, scene.interface.flags) {
         Network::V4(offset) => glance::<[u8; 4]>(scene, offset),
         Network::V6(_) if scene.has(FLAG_NO_IPV6) => conclude(&scene, Reason::Unpoliced),
         Network::V6(offset) => glance::<[u8; 16]>(scene, offset),
@@ -124,46 +140,35 @@ extern "C" fn hep_glance(skb: *mut __sk_buff, number: u32) -> u32 {
     }
 }
 
-/// As [`hep_glance`], for an IP packet whose header is at `offset`.
+/// As [`look`], for an IP packet whose header is at `offset`.
 #[inline(always)]
 fn glance<A: Address>(mut scene: Scene<'_>, offset: u32) -> u32 {
-    let direct = Direct::new(scene.ctx);
-    let Some(mut plain) = A::plain(&direct, offset, scene.bytes) else {
-        return begin::<A>(&scene, Err(offset), false, next::LOAD);
-    };
     if scene.lists::<A>().untracked != 0 || stages::bears_mark(&scene) {
-        return begin(&scene, Ok(plain), false, next::STAGES);
+        return begin::<A>(&scene, offset, Some(next::STAGES), false);
     }
     let mut missed = false;
-    if conntrack::may_continue(&plain) {
-        scene.now_ns = helpers::now_ns();
-        match conntrack::glimpse(&scene, &plain) {
+    if let Some(plain) = A::plain(&Direct::new(scene.ctx), offset, scene.bytes())
+        && conntrack::may_continue(&plain)
+    {
+        match conntrack::glimpse(&mut scene, &plain) {
             Glimpse::Continues => return conclude(&scene, Reason::Established),
             Glimpse::Missing => missed = true,
             Glimpse::Unclear => {}
         }
-        // To read it once more is cheaper than to save all of it before every look-up.
-        match A::plain(&direct, offset, scene.bytes) {
-            Some(again) => plain = again,
-            None => return conclude(&scene, Reason::Internal),
-        }
     }
-    let next = after_stages(plain.protocol, plain.ports.tcp_flags);
-    begin(&scene, Ok(plain), missed, next)
+    begin::<A>(&scene, offset, None, missed)
 }
 
-/// Writes down a packet that takes steps, from `next` on: what is known about it, or where its IP
-/// header starts.
+/// Writes down a packet that takes steps, and with which one it begins: what is known about it, or
+/// where its IP header starts. `stages` is the step for a plain packet, unless what it is decides.
+///
+/// It is parsed here: to read it once more is cheaper than to save all of it before every look-up.
 #[inline(always)]
-fn begin<A: Address>(
-    scene: &Scene<'_>,
-    packet: Result<Plain<A>, u32>,
-    missed: bool,
-    mut next: u32,
-) -> u32 {
+fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed: bool) -> u32 {
     let Some(work) = A::work() else {
         return conclude(scene, Reason::Internal);
     };
+    let mut next = next::LOAD;
     work.generation = scene.generation;
     work.now_ns = scene.now_ns;
     work.counters = scene.counters();
@@ -171,15 +176,19 @@ fn begin<A: Address>(
     work.revalidated = 0;
     work.missed = u32::from(missed);
     work.trace.reset();
-    match packet {
-        Ok(plain) => {
+    match A::plain(&Direct::new(scene.ctx), offset, scene.bytes()) {
+        Some(plain) => {
             work.packet = plain.packet();
+            next = match stages {
+                Some(step) => step,
+                None => after_stages(plain.protocol, plain.ports.tcp_flags),
+            };
             if let Some(list) = only_list(scene, work, next) {
                 work.trace.list = list;
                 next = next::RULES;
             }
         }
-        Err(offset) => {
+        None => {
             // Where the loader starts; and nothing of the last packet is to be taken for this one's.
             work.packet.transport = offset;
             work.packet.fragment = Fragment::Whole;

@@ -88,7 +88,7 @@ fn record<A: Address>(
         src: packet.src.mapped(),
         dst: packet.dst.mapped(),
         ifindex: scene.interface.ifindex,
-        frame_bytes: scene.bytes,
+        frame_bytes: scene.bytes(),
         generation: scene.generation,
         slot: trace.slot,
         logged: trace.logged,

@@ -32,8 +32,6 @@ pub(crate) struct Scene<'a> {
     pub(crate) generation: u32,
     /// Its tables.
     pub(crate) slot: Slot,
-    /// Length of the frame.
-    pub(crate) bytes: u32,
     /// The hook.
     pub(crate) direction: Direction,
 }
@@ -57,9 +55,14 @@ impl<'a> Scene<'a> {
             now_ns,
             generation,
             slot,
-            bytes: ctx.len(),
             direction,
         })
+    }
+
+    /// Length of the frame.
+    #[inline(always)]
+    pub(crate) fn bytes(&self) -> u32 {
+        self.ctx.len()
     }
 
     /// Index of this interface's counters for this direction.
@@ -100,7 +103,7 @@ impl<'a> Scene<'a> {
     /// Counts an occasion.
     #[inline(always)]
     pub(crate) fn note(&self, note: Note) {
-        maps::note(self.counters(), note, u64::from(self.bytes));
+        maps::note(self.counters(), note, u64::from(self.bytes()));
     }
 }
 

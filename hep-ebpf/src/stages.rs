@@ -81,5 +81,5 @@ fn untracked<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, trace: &mut Trac
             Answer::Verdict(_) => return Answer::Continue,
         }
     }
-    classify(scene.slot, lists.untracked, packet, trace, scene.bytes)
+    classify(scene.slot, lists.untracked, packet, trace, scene.bytes())
 }

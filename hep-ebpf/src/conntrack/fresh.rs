@@ -162,7 +162,7 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, opener: Opener) {
     // Of a connection that is picked up, the handshake is taken for complete.
     let complete = if midstream { leg::SYN | leg::ACK } else { 0 };
     let says = said(&*packet) | complete;
-    let bytes = u64::from(scene.bytes);
+    let bytes = u64::from(scene.bytes());
     *conn = Conn {
         legs: if sender == 0 {
             [says, complete]

@@ -190,7 +190,7 @@ fn advance<A: Address>(
     if [a, b] != conn.legs || reset != conn.reset {
         flow.set_progress([a, b], reset);
     }
-    flow.touch(sender, now, u64::from(scene.bytes));
+    flow.touch(sender, now, u64::from(scene.bytes()));
     if home == Home::Half && a & b & leg::SEEN != 0 {
         *to_insert = flow.copied();
         if to_insert.is_established(sender) {

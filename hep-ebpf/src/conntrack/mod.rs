@@ -6,8 +6,9 @@ mod known;
 mod related;
 mod revalidate;
 
+use core::hint::cold_path;
+
 use hep_common::{
-    Direction,
     conntrack::{ANY_INTERFACE, Conn, FLAG_BLOCKED, FLAG_OPENED_BY_A, leg},
     counter::Reason,
     protocol,
@@ -22,6 +23,7 @@ pub(crate) use revalidate::revalidate;
 use crate::{
     address::Address,
     classify::{Answer, classify},
+    helpers,
     maps::Flow,
     parse::{Packet, Plain, tcp},
     route,
@@ -31,22 +33,19 @@ use crate::{
 /// The key of a packet's flow, and which end sent it: 0 for `a`, 1 for `b`.
 #[inline(always)]
 fn key<A: Address>(packet: &Packet<A>) -> (A::Key, usize) {
-    let (key, src_is_a) = A::key(
+    A::key(
         packet.protocol,
         (packet.src, packet.src_port),
         (packet.dst, packet.dst_port),
-    );
-    (key, usize::from(!src_is_a))
+    )
 }
 
 /// The end that opened a flow.
 #[inline(always)]
 const fn opener(conn: &Conn) -> usize {
-    if conn.flags & FLAG_OPENED_BY_A != 0 {
-        0
-    } else {
-        1
-    }
+    // As a number: which it is is random, and a branch would be mispredicted.
+    const { assert!(FLAG_OPENED_BY_A == 1) };
+    (conn.flags & FLAG_OPENED_BY_A ^ 1) as usize
 }
 
 /// One of a pair.
@@ -102,27 +101,21 @@ pub(crate) fn may_continue<A>(packet: &Plain<A>) -> bool {
 /// Looks for a packet that [`may_continue`] among the established flows: the path that most packets
 /// take.
 #[inline(always)]
-pub(crate) fn glimpse<A: Address>(scene: &Scene<'_>, packet: &Plain<A>) -> Glimpse {
+pub(crate) fn glimpse<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) -> Glimpse {
     let Plain {
         ports, protocol, ..
     } = *packet;
-    let (key, src_is_a) = A::key(protocol, (packet.src, ports.src), (packet.dst, ports.dst));
+    let (key, sender) = A::key(protocol, (packet.src, ports.src), (packet.dst, ports.dst));
     let Some(flow) = A::established(&key) else {
         return Glimpse::Missing;
     };
+    scene.now_ns = helpers::now_ns();
     let (conn, now) = (flow.copied(), Tick::at(scene.now_ns));
-    let from_opener = src_is_a == (conn.flags & FLAG_OPENED_BY_A != 0);
-    let [ingress, egress] = conn.approvals;
-    let (here, there) = match scene.direction {
-        Direction::Ingress => (ingress, egress),
-        Direction::Egress => (egress, ingress),
-    };
-    let approval = if from_opener { here } else { there };
-    let approved = if from_opener {
-        approval.ifindex == scene.interface.ifindex
-    } else {
-        approval.ifindex != 0 && approval.ifindex != ANY_INTERFACE
-    };
+    let answers = sender ^ opener(&conn);
+    let approval = flow.approval(scene.direction as usize ^ answers);
+    let approved = (approval.ifindex == scene.interface.ifindex || answers != 0)
+        && approval.ifindex != 0
+        && approval.ifindex != ANY_INTERFACE;
     // Both ends have said all that this packet says, and neither has ended the flow.
     let (said, idle_limit_ns) = if protocol == protocol::TCP {
         (
@@ -139,9 +132,10 @@ pub(crate) fn glimpse<A: Address>(scene: &Scene<'_>, packet: &Plain<A>) -> Glimp
         || !is_current(scene, approval.generation)
         || now.least_ns_since(conn.last_seen) > idle_limit_ns
     {
+        cold_path();
         return Glimpse::Unclear;
     }
-    flow.touch(usize::from(!src_is_a), now, u64::from(scene.bytes));
+    flow.touch(sender, now, u64::from(scene.bytes()));
     Glimpse::Continues
 }
 
@@ -234,7 +228,7 @@ pub(crate) fn list<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, trace: &mu
 fn by_rules<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Reason {
     let Work { packet, trace, .. } = work;
     let list = list(scene, packet, trace);
-    match classify(scene.slot, list, packet, trace, scene.bytes) {
+    match classify(scene.slot, list, packet, trace, scene.bytes()) {
         Answer::Verdict(reason) => reason,
         Answer::Continue => Reason::Internal,
     }

@@ -10,6 +10,7 @@ use hep_common::{
 };
 
 use super::Aligned;
+use crate::helpers::opaque;
 
 /// A flow in its table.
 ///
@@ -36,17 +37,24 @@ impl Flow {
         if conn.last_seen != now {
             conn.last_seen = now;
         }
-        if sender == 0 {
-            let [a, _] = &mut conn.bytes;
-            *a = a.wrapping_add(bytes);
-            let [a, _] = &mut conn.packets;
-            *a = a.wrapping_add(1);
-        } else {
-            let [_, b] = &mut conn.bytes;
-            *b = b.wrapping_add(bytes);
-            let [_, b] = &mut conn.packets;
-            *b = b.wrapping_add(1);
+        let sender = opaque(sender) & 1;
+        if let Some(sent) = conn.bytes.get_mut(sender) {
+            *sent = sent.wrapping_add(bytes);
         }
+        if let Some(sent) = conn.packets.get_mut(sender) {
+            *sent = sent.wrapping_add(1);
+        }
+    }
+
+    /// The approval of one hook: 0 for ingress, 1 for egress.
+    #[inline(always)]
+    pub(crate) fn approval(self, hook: usize) -> Approval {
+        // SAFETY: as in `copied`.
+        let conn = unsafe { self.0.as_ref() };
+        conn.approvals
+            .get(opaque(hook) & 1)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Restarts the idle timer.

@@ -7,6 +7,8 @@
 //! quicker: the kernel compiles them in place. Userspace fills arrays, and flips the control word with one store,
 //! through memory mappings.
 
+use core::hint::cold_path;
+
 use aya_ebpf::{
     bindings::{BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
     btf_maps::{Array, ArrayOfMaps, HashMap},
@@ -211,6 +213,7 @@ pub(crate) fn interface(slot: Slot, mask: u32, ifindex: u32) -> Option<&'static 
         if interface.ifindex == ifindex {
             return Some(interface);
         }
+        cold_path();
     }
     None
 }

@@ -24,12 +24,13 @@ impl Metadata for TcContext {
     #[inline(always)]
     fn vlan_control(&self) -> u32 {
         // SAFETY: the kernel passes a context that lives as long as the program runs, and rewrites
-        // reads of its fields.
+        // reads of its fields. Those before 6.2 may leave an old tag where there is none.
         unsafe {
-            if (*self.skb.skb).vlan_present == 0 {
+            let control = (*self.skb.skb).vlan_tci;
+            if control == 0 || (*self.skb.skb).vlan_present == 0 {
                 0
             } else {
-                (*self.skb.skb).vlan_tci
+                control
             }
         }
     }

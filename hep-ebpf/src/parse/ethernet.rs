@@ -1,5 +1,7 @@
 //! The link layer: Ethernet with VLAN tags, or none.
 
+use core::hint::cold_path;
+
 use aya_ebpf::programs::TcContext;
 use hep_common::{counter::Reason, endpoint::FLAG_NO_ETHERNET};
 
@@ -59,9 +61,11 @@ pub(crate) enum Network {
 #[inline(always)]
 pub(crate) fn network(ctx: &TcContext, interface_flags: u32) -> Network {
     if ctx.vlan_control() & VLAN_ID != 0 {
+        cold_path();
         return Network::Vlan;
     }
     if interface_flags & FLAG_NO_ETHERNET != 0 {
+        cold_path();
         return bare(ctx);
     }
     let offset = Ethernet::BYTES;
@@ -71,6 +75,7 @@ pub(crate) fn network(ctx: &TcContext, interface_flags: u32) -> Network {
             return network;
         }
     }
+    cold_path();
     match tagged(ctx) {
         0 => Network::Other,
         packed => {

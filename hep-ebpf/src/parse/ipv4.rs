@@ -69,13 +69,12 @@ impl Parse for [u8; 4] {
         let [protocol] = header.protocol;
         let [tos] = header.tos;
         let body = offset.wrapping_add(Ipv4::BYTES);
-        let available = total.saturating_sub(Ipv4::BYTES);
         Some(Plain {
             src: header.src,
             dst: header.dst,
             transport: body,
             tos,
-            ports: transport::plain(direct, protocol, body, available)?,
+            ports: transport::plain(direct, protocol, body, total, Ipv4::BYTES)?,
             protocol,
         })
     }

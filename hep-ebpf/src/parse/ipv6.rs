@@ -175,7 +175,7 @@ impl Parse for [u8; 16] {
             dst: header.dst,
             transport: body,
             tos: header.traffic_class(),
-            ports: transport::plain(direct, protocol, body, payload)?,
+            ports: transport::plain(direct, protocol, body, payload, 0)?,
             protocol,
         })
     }

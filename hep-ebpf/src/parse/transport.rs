@@ -131,19 +131,24 @@ pub(crate) struct Ports {
     pub(crate) tcp_flags: u8,
 }
 
-/// Reads the transport header of a packet that may be [`super::Plain`], whose payload is `available`
-/// bytes from `offset` on.
+/// Reads the transport header, at `offset`, of a packet that may be [`super::Plain`]; with what
+/// stands `before` it, it has `bytes`.
 #[inline(always)]
-pub(super) fn plain(direct: &Direct, protocol: u8, offset: u32, available: u32) -> Option<Ports> {
-    if available < minimum_bytes(protocol, Fragment::Whole) {
-        return None;
-    }
+pub(super) fn plain(
+    direct: &Direct,
+    protocol: u8,
+    offset: u32,
+    bytes: u32,
+    before: u32,
+) -> Option<Ports> {
+    let is_whole =
+        |protocol| bytes >= before.wrapping_add(minimum_bytes(protocol, Fragment::Whole));
     let (src, dst, [tcp_flags]) = match protocol {
-        protocol::TCP => {
+        protocol::TCP if is_whole(protocol::TCP) => {
             let header: Tcp = direct.read(offset)?;
             (header.src_port, header.dst_port, header.flags)
         }
-        protocol::UDP => {
+        protocol::UDP if is_whole(protocol::UDP) => {
             let header: PortPair = direct.read(offset)?;
             (header.src, header.dst, [0])
         }
