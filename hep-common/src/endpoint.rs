@@ -1,5 +1,16 @@
 //! What the programs know about an interface.
 
+/// Interfaces of a generation that are found without probing: see [`quick_place`].
+pub const QUICK_INTERFACES: u32 = 1024;
+
+/// The place of an interface in the `QUICK_IFACES` map, from the start of its generation's half. Of
+/// interfaces with the same place, one has it.
+#[must_use]
+#[inline(always)]
+pub const fn quick_place(ifindex: u32) -> u32 {
+    ifindex & (QUICK_INTERFACES - 1)
+}
+
 /// Slots of the interface table that a look-up may visit, from `ifindex & mask` on. Userspace
 /// chooses a table size at which this suffices.
 pub const MAX_PROBES: u32 = 4;
@@ -11,25 +22,29 @@ pub const FLAG_NO_ETHERNET: u32 = 1 << 1;
 /// The interface is a member port of a bridge, bond or team: its traffic counts as forwarded.
 pub const FLAG_MEMBER: u32 = 1 << 2;
 
-/// The lists that packets of one direction and family meet; 0 stands for none.
+/// Number of a list; 0 stands for none.
+pub type ListNumber = u16;
+
+/// The lists that packets of one direction and family meet.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lists {
     /// Untracked rules, before the connection table; often 0.
-    pub untracked: u32,
+    pub untracked: ListNumber,
     /// For packets of this host's own: failsafe, pre-DNAT (ingress), normal, profiles. Never 0.
-    pub local: u32,
+    pub local: ListNumber,
     /// For forwarded packets: pre-DNAT (ingress), forward. Never 0.
-    pub forward: u32,
+    pub forward: ListNumber,
     /// Untracked exemption: the failsafes of this direction and the reverse form of the other
     /// direction's; 0 if `untracked` is 0, or nothing is exempt.
-    pub exempt: u32,
+    pub exempt: ListNumber,
 }
 
-abi!(Lists, 16, [u32, u32, u32, u32]);
+abi!(Lists, 8, [u16, u16, u16, u16]);
 
-/// One slot of the interface table: open addressing by `ifindex`.
-#[repr(C)]
+/// One slot of the interface table: open addressing by `ifindex`. It is a cache line, with all that
+/// most packets need to know.
+#[repr(C, align(64))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Interface {
     /// Interface index, or 0 if the slot is free.
@@ -42,6 +57,17 @@ pub struct Interface {
     pub counters: u32,
     /// Lists by direction, then family: `lists[direction][family]`.
     pub lists: [[Lists; 2]; 2],
+    /// As [`Settings::flags`](crate::settings::Settings::flags).
+    pub behaviour: u32,
+    /// As [`Settings::bypass_mark`](crate::settings::Settings::bypass_mark).
+    pub bypass_mark: u32,
+    /// Ticks that an established flow may be idle for without anybody looking closer whether it has
+    /// expired: of UDP, of TCP.
+    pub surely_alive: [u32; 2],
 }
 
-abi!(Interface, 80, [u32, u32, u32, u32, [[Lists; 2]; 2]]);
+abi!(
+    Interface,
+    64,
+    [u32, u32, u32, u32, [[Lists; 2]; 2], u32, u32, [u32; 2]]
+);

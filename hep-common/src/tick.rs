@@ -46,6 +46,30 @@ impl Tick {
         self.0 == Self::NONE.0
     }
 
+    /// Ticks of which all are over once this time has passed, wherever in a tick it began; no more than
+    /// [`Tick::count_since`] tells from a moment still to come.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "less than half of what 32 bits hold"
+    )]
+    pub const fn whole_in(time_ns: u64) -> u32 {
+        let ticks = time_ns >> TICK_BITS;
+        if ticks < FURTHEST_BACK as u64 {
+            ticks as u32
+        } else {
+            FURTHEST_BACK - 1
+        }
+    }
+
+    /// How many ticks began since `earlier`; of a moment still to come, more than
+    /// [`Tick::whole_in`] any time.
+    #[must_use]
+    #[inline(always)]
+    pub const fn count_since(self, earlier: Self) -> u32 {
+        self.0.wrapping_sub(earlier.0)
+    }
+
     /// How long ago `earlier` was at least, nanoseconds: it may have been at the end of its tick, and
     /// this one may only have begun. 0 if it is still to come, which it is if another CPU has read the
     /// clock meanwhile.
@@ -85,6 +109,19 @@ mod tests {
     fn a_moment_still_to_come_is_no_time_ago() {
         for (now, later) in [(0, 1), (5, 9), (u32::MAX, 0), (u32::MAX - 3, 4)] {
             assert_eq!(Tick(now).least_ns_since(Tick(later)), 0);
+        }
+    }
+
+    /// Whatever part of a tick is over at its start and end, a time of so many ticks is not too long.
+    #[test]
+    fn whole_ticks_are_over_within_their_time() {
+        for time_ns in [0, 1, TICK_NS, 60 * 1_000_000_000, TICK_NS << 31, u64::MAX] {
+            let ticks = Tick::whole_in(time_ns);
+            let start = Tick(u32::MAX - 5);
+            let end = Tick(start.0.wrapping_add(ticks));
+            assert_eq!(end.count_since(start), ticks);
+            assert!(end.least_ns_since(start) <= time_ns, "{time_ns}");
+            assert!(start.count_since(Tick(start.0.wrapping_add(1))) > ticks);
         }
     }
 

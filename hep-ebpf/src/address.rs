@@ -78,7 +78,7 @@ impl Address for [u8; 4] {
             ports: helpers::low((b & 0xffff) << 16 | a & 0xffff),
             protocol: u32::from(protocol),
         };
-        (key, exchanged as usize & 1)
+        (key, helpers::low(exchanged) as usize & 1)
     }
 
     #[inline(always)]

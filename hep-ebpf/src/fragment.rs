@@ -24,9 +24,12 @@ fn key<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> FragmentKey {
 /// What the first fragment got, as long as it is not too long ago.
 #[inline(never)]
 fn recall<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> Reason {
+    let Some(settings) = scene.settings() else {
+        return Reason::Internal;
+    };
     maps::fragment(key(scene, packet))
         .filter(|verdict| {
-            scene.now_ns.saturating_sub(verdict.seen_ns) <= scene.settings.fragment_timeout_ns
+            scene.now_ns.saturating_sub(verdict.seen_ns) <= settings.fragment_timeout_ns
         })
         .and_then(|verdict| Reason::try_from(verdict.reason).ok())
         .unwrap_or(Reason::FragmentNoFirst)

@@ -36,13 +36,15 @@ pub(crate) fn opaque(mut value: usize) -> usize {
 /// All bits set if a number, as one with a sign, is negative, else none.
 #[inline(always)]
 #[expect(
+    clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
-    reason = "only the sign matters"
+    reason = "all these types have 64 bits here, and only the sign matters"
 )]
 pub(crate) fn sign(number: u64) -> u64 {
-    // Opaque, or the compiler makes a branch of it.
-    opaque(((number as i64) >> 63) as usize) as u64
+    // Opaque, before the shift and behind it, or the compiler makes a branch of it.
+    let number = opaque(number as usize) as i64;
+    opaque((number >> 63) as usize) as u64
 }
 
 /// The lower half of a word.

@@ -9,6 +9,7 @@ use hep_common::{
     Direction, Family,
     counter::Reason,
     decision::Decision,
+    endpoint::ListNumber,
     settings::{FLAG_DENY_EVENTS, FLAG_NO_IPV6},
 };
 
@@ -172,7 +173,7 @@ fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed
     work.generation = scene.generation;
     work.now_ns = scene.now_ns;
     work.counters = scene.counters();
-    work.flags = scene.settings.flags;
+    work.flags = scene.interface.behaviour;
     work.revalidated = 0;
     work.missed = u32::from(missed);
     work.trace.reset();
@@ -184,7 +185,7 @@ fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed
                 None => after_stages(plain.protocol, plain.ports.tcp_flags),
             };
             if let Some(list) = only_list(scene, work, next) {
-                work.trace.list = list;
+                work.trace.list = list.into();
                 next = next::RULES;
             }
         }
@@ -203,7 +204,7 @@ fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed
 /// The list that is all there is to ask about a plain packet, before anything else is, if it is seen
 /// at a glance where the packet goes.
 #[inline(always)]
-fn only_list<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> Option<u32> {
+fn only_list<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> Option<ListNumber> {
     let Work { packet, trace, .. } = work;
     let lists = scene.lists::<A>();
     match next {

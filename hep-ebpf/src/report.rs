@@ -41,13 +41,16 @@ pub(crate) fn report<A: Address>(
 /// off it. Whether any is left.
 #[inline(always)]
 fn is_affordable(scene: &Scene<'_>, trace: &mut Trace, reason: Reason) -> bool {
+    let Some(settings) = scene.settings() else {
+        return false;
+    };
     let take = |slot: u32| {
         maps::take_token(
             slot,
             scene.now_ns,
-            scene.settings.log_rate,
-            scene.settings.log_period_s,
-            scene.settings.log_burst,
+            settings.log_rate,
+            settings.log_period_s,
+            settings.log_burst,
         )
     };
     let mut affordable = false;

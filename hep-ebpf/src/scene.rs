@@ -24,8 +24,6 @@ pub(crate) struct Scene<'a> {
     pub(crate) ctx: &'a TcContext,
     /// The hook's interface.
     pub(crate) interface: &'static Interface,
-    /// Behaviour of the generation in force.
-    pub(crate) settings: &'static Settings,
     /// Coarse monotonic clock, nanoseconds; 0 as long as nothing asks for it.
     pub(crate) now_ns: u64,
     /// The generation in force.
@@ -46,12 +44,10 @@ impl<'a> Scene<'a> {
         now_ns: u64,
     ) -> Option<Self> {
         let slot = Slot::of(generation);
-        let settings = maps::settings(slot)?;
-        let interface = maps::interface(slot, settings.interface_mask, ctx.ifindex())?;
+        let interface = maps::interface(slot, ctx.ifindex())?;
         Some(Self {
             ctx,
             interface,
-            settings,
             now_ns,
             generation,
             slot,
@@ -97,7 +93,14 @@ impl<'a> Scene<'a> {
     /// Whether the generation has a behaviour.
     #[inline(always)]
     pub(crate) fn has(&self, flag: u32) -> bool {
-        self.settings.flags & flag != 0
+        self.interface.behaviour & flag != 0
+    }
+
+    /// Behaviour of the generation in force, if it is more than [`Interface`] says. The kernel does not
+    /// know that there always is one.
+    #[inline(always)]
+    pub(crate) fn settings(&self) -> Option<&'static Settings> {
+        maps::settings(self.slot)
     }
 
     /// Counts an occasion.
@@ -166,7 +169,7 @@ pub(crate) struct Work<A: Address> {
     pub(crate) missed: u32,
     /// As [`Scene::counters`].
     pub(crate) counters: u32,
-    /// As [`Settings::flags`].
+    /// As [`Interface::behaviour`].
     pub(crate) flags: u32,
     /// Always zero.
     pub(crate) reserved: u32,

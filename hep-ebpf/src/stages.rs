@@ -14,7 +14,7 @@ use crate::{
 /// Whether the packet bears the mark of forwarded packets that were accepted untracked.
 #[inline(always)]
 pub(crate) fn bears_mark(scene: &Scene<'_>) -> bool {
-    let mark = scene.settings.bypass_mark;
+    let mark = scene.interface.bypass_mark;
     mark != 0 && scene.ctx.mark() & mark != 0
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn before_tracking<A: Address>(scene: &Scene<'_>, work: &mut Work<A>)
     let marked = bears_mark(scene);
     if marked && matches!(scene.direction, Direction::Ingress) {
         // Only this hook says who may skip the rules of the next one.
-        let mark = scene.ctx.mark() & !scene.settings.bypass_mark;
+        let mark = scene.ctx.mark() & !scene.interface.bypass_mark;
         scene.ctx.set_mark(mark);
     }
     if packet.fragment == Fragment::Later {
@@ -59,10 +59,10 @@ pub(crate) fn before_tracking<A: Address>(scene: &Scene<'_>, work: &mut Work<A>)
 /// EV-080).
 #[inline(always)]
 fn let_pass(scene: &Scene<'_>) {
-    if matches!(scene.direction, Direction::Ingress) && scene.settings.bypass_mark != 0 {
+    if matches!(scene.direction, Direction::Ingress) && scene.interface.bypass_mark != 0 {
         scene
             .ctx
-            .set_mark(scene.ctx.mark() | scene.settings.bypass_mark);
+            .set_mark(scene.ctx.mark() | scene.interface.bypass_mark);
     }
 }
 

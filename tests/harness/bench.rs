@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use hep_common::{Direction, counter::Reason, settings};
+use hep_common::{Direction, counter::Reason, endpoint::QUICK_INTERFACES, settings};
 use hep_userspace::{
     compile::{self, Generation, Options, Slots},
     datapath::{Flow, Kernel, LoadOptions},
@@ -119,10 +119,14 @@ struct Loaded {
 impl Loaded {
     fn new(record_decisions: bool) -> Self {
         let site = Site::new();
-        site.host.ip("link add cali1 type veth peer name far1\n\
+        // The workload's interface shares the place of `eth0` in the programs' table.
+        let crowded = site.host.ifindex("eth0") + QUICK_INTERFACES;
+        site.host.ip(&format!(
+            "link add cali1 index {crowded} type veth peer name far1\n\
              link set cali1 up\nlink set far1 up\n\
              tuntap add dev tun0 mode tun\nlink set tun0 up\n\
-             route add blackhole 198.18.0.0/15\nroute add blackhole 2001:db8:dead::/48");
+             route add blackhole 198.18.0.0/15\nroute add blackhole 2001:db8:dead::/48"
+        ));
         let _entered = site.host.enter();
         let mut kernel = Kernel::open(&LoadOptions {
             pins: None,

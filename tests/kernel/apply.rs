@@ -2,11 +2,15 @@
 
 use std::io;
 
+use aya::maps::{Array, Map, MapData};
 use hep_common::{
     address::{ROOT_LEN, Run},
+    endpoint::{Interface, QUICK_INTERFACES, quick_place},
     named_port::NamedPortKey,
 };
-use hep_userspace::datapath::{Applied, Kernel, KernelError, Maps, Observer, Step};
+use hep_userspace::datapath::{
+    Applied, Kernel, KernelError, Maps, Observer, Step, version_directory,
+};
 
 use crate::ground::{Ground, generation, unpinned};
 
@@ -112,6 +116,7 @@ fn a_fault_at_any_step_leaves_the_former_generation_in_force() {
 
     let mut next = generation("next", 5);
     next.tables.settings.log_rate = 99;
+    next.tables.interfaces[0].flags = 4;
     let mut stop = 0;
     let steps = loop {
         let mut observer = StopAt {
@@ -136,23 +141,35 @@ fn a_fault_at_any_step_leaves_the_former_generation_in_force() {
             "step {stop}"
         );
         assert_eq!(next.description.generation, 0, "step {stop}");
+        assert_eq!(maps.filled_slots(1).expect("reads").len(), 9, "step {stop}");
         assert_eq!(
-            maps.filled_slots(1).expect("reads").len(),
-            13,
+            quick_interface(&ground, 1, 1),
+            former.tables.interfaces[0],
             "step {stop}"
         );
         stop += 1;
     };
     assert_eq!(
         steps.len(),
-        17,
-        "13 tables, counters, settings, check, flip"
+        18,
+        "9 tables, 5 halves, counters, settings, check, flip"
     );
     assert_eq!(steps.last(), Some(&Step::Flip(2)));
     assert_eq!(kernel.maps().control().expect("reads").generation, 2);
     for slot in [0, 1] {
-        assert_eq!(kernel.maps().filled_slots(slot).expect("reads").len(), 13);
+        assert_eq!(kernel.maps().filled_slots(slot).expect("reads").len(), 9);
+        // Behind the flip, the idle half is made the same for the next load.
+        assert_eq!(quick_interface(&ground, slot, 1), next.tables.interfaces[0]);
     }
+}
+
+/// The interface that a generation's half of `QUICK_IFACES` has at the place of `ifindex`.
+fn quick_interface(ground: &Ground, slot: u32, ifindex: u32) -> Interface {
+    let pin = version_directory(&ground.pins()).join("QUICK_IFACES");
+    let map = Map::Array(MapData::from_pin(pin).expect("opens"));
+    let array = Array::<_, Interface>::try_from(map).expect("is an array");
+    let place = slot * QUICK_INTERFACES + quick_place(ifindex);
+    array.get(&place, 0).expect("reads")
 }
 
 #[test]

@@ -164,7 +164,7 @@ extern "C" fn hep_class4(slot: u32, address: u32) -> u32 {
 /// As [`class4`].
 #[inline(always)]
 fn look_up4(slot: Slot, address: u32) -> Option<u32> {
-    let Run { first, len } = *maps::roots4(slot)?.get(address >> 16)?;
+    let Run { first, len } = *maps::root4(slot, address >> 16)?;
     if len == 0 {
         return Some(first);
     }
@@ -205,7 +205,7 @@ const fn halves(address: [u8; 16]) -> [u64; 2] {
 /// As [`class6`].
 #[inline(always)]
 fn look_up6(slot: Slot, high: u64, low: u64) -> Option<u32> {
-    let Run { first, len } = *maps::roots6(slot)?.get((high >> 48) as u32)?;
+    let Run { first, len } = *maps::root6(slot, (high >> 48) as u32)?;
     let tops = maps::ranges6_top(slot)?;
     let mut target = first;
     if len != 0 {

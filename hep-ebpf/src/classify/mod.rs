@@ -8,6 +8,7 @@ mod walk;
 
 use hep_common::{
     counter::Reason,
+    endpoint::ListNumber,
     rule::{DIMENSIONS, Dimension},
 };
 
@@ -64,12 +65,12 @@ impl Answer {
 #[inline(always)]
 pub(crate) fn classify<A: Address>(
     slot: Slot,
-    number: u32,
+    number: ListNumber,
     packet: &Packet<A>,
     trace: &mut Trace,
     count_bytes: u32,
 ) -> Answer {
-    trace.list = number;
+    trace.list = number.into();
     let found = A::ask(slot, packet, trace, count_bytes);
     to_end(found, slot, trace, count_bytes)
 }

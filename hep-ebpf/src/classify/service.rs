@@ -12,18 +12,19 @@ use hep_common::{
 
 use crate::{
     address::Address,
-    maps::{self, FullTable, Slot},
+    maps::{self, Slot},
     parse::Packet,
 };
 
-/// The class at `index`.
+/// The class at `index` of the table whose blocks `get` finds.
 #[inline(always)]
-fn class_at<const BLOCKS: usize>(
-    table: &FullTable<PortClasses, BLOCKS>,
+fn class_at(
+    slot: Slot,
     index: u32,
+    get: impl FnOnce(Slot, u32) -> Option<&'static PortClasses>,
 ) -> Option<u32> {
     let position = (index & PORTS_PER_BLOCK.wrapping_sub(1)) as usize;
-    let classes = table.get(index / PORTS_PER_BLOCK)?;
+    let classes = get(slot, index / PORTS_PER_BLOCK)?;
     classes.classes.get(position).map(|class| u32::from(*class))
 }
 
@@ -50,7 +51,7 @@ pub(super) fn service<A: Address>(slot: Slot, packet: &Packet<A>) -> Option<u32>
             None => PROTOCOL_BASE.wrapping_add(u32::from(protocol)),
         },
     };
-    class_at(maps::destination_ports(slot)?, index)
+    class_at(slot, index, maps::destination_ports)
 }
 
 /// The class of the source port; 0 without ports.
@@ -58,8 +59,9 @@ pub(super) fn service<A: Address>(slot: Slot, packet: &Packet<A>) -> Option<u32>
 pub(super) fn source_port<A: Address>(slot: Slot, packet: &Packet<A>) -> Option<u32> {
     match port_base(packet.protocol) {
         Some(base) => class_at(
-            maps::source_ports(slot)?,
+            slot,
             base.wrapping_add(u32::from(packet.src_port)),
+            maps::source_ports,
         ),
         None => Some(0),
     }

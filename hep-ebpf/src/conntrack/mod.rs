@@ -11,6 +11,7 @@ use core::hint::cold_path;
 use hep_common::{
     conntrack::{ANY_INTERFACE, Conn, FLAG_BLOCKED, FLAG_OPENED_BY_A, leg},
     counter::Reason,
+    endpoint::ListNumber,
     protocol,
     settings::FLAG_REVALIDATE,
     tick::Tick,
@@ -117,20 +118,18 @@ pub(crate) fn glimpse<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) -> G
         && approval.ifindex != 0
         && approval.ifindex != ANY_INTERFACE;
     // Both ends have said all that this packet says, and neither has ended the flow.
-    let (said, idle_limit_ns) = if protocol == protocol::TCP {
-        (
-            leg::SEEN | leg::SYN | leg::ACK,
-            scene.settings.timeouts.tcp_established_ns,
-        )
+    let [udp, tcp] = scene.interface.surely_alive;
+    let (said, surely_alive) = if protocol == protocol::TCP {
+        (leg::SEEN | leg::SYN | leg::ACK, tcp)
     } else {
-        (leg::SEEN, scene.settings.timeouts.udp_ns)
+        (leg::SEEN, udp)
     };
     if conn.legs != [said; 2]
         || conn.flags & FLAG_BLOCKED != 0
         || !conn.reset.is_none()
         || !approved
         || !is_current(scene, approval.generation)
-        || now.least_ns_since(conn.last_seen) > idle_limit_ns
+        || now.count_since(conn.last_seen) > surely_alive
     {
         cold_path();
         return Glimpse::Unclear;
@@ -195,7 +194,7 @@ struct Known {
 /// The flow with the key at hand, unless it was idle for too long (spec EV-154).
 #[inline(always)]
 fn find<A: Address>(scene: &Scene<'_>, work: &Work<A>) -> Option<(Flow, Home)> {
-    let timeouts = &scene.settings.timeouts;
+    let timeouts = &scene.settings()?.timeouts;
     let now = Tick::at(scene.now_ns);
     let is_expired = |flow: Flow| flow.copied().is_expired(now, timeouts);
     if work.missed == 0
@@ -214,7 +213,11 @@ fn find<A: Address>(scene: &Scene<'_>, work: &Work<A>) -> Option<(Flow, Home)> {
 
 /// The list that a packet meets as the first of a flow.
 #[inline(always)]
-pub(crate) fn list<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, trace: &mut Trace) -> u32 {
+pub(crate) fn list<A: Address>(
+    scene: &Scene<'_>,
+    packet: &Packet<A>,
+    trace: &mut Trace,
+) -> ListNumber {
     let lists = scene.lists::<A>();
     if route::is_forwarded(scene, packet, trace) {
         lists.forward

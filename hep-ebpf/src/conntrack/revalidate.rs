@@ -76,7 +76,7 @@ fn judge_at<A: Address>(
     hook: Direction,
     forwarded: bool,
 ) -> Option<Reason> {
-    let interface = maps::interface(scene.slot, scene.settings.interface_mask, ifindex)?;
+    let interface = maps::interface(scene.slot, ifindex)?;
     let lists = Scene::lists_at::<A>(interface, hook);
     let list = if forwarded {
         lists.forward

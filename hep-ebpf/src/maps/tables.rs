@@ -3,11 +3,9 @@
 //! Each table is an array of two inner maps. A packet reads [`control`] once and looks everything up
 //! in one [`Slot`], so that it never meets a mixture of generations. Most inner arrays differ in
 //! length from generation to generation, which the kernel allows with `BPF_F_INNER_MAP`; their lengths
-//! here are those of the templates. Look-ups in the others, whose length is given, are a nanosecond
-//! quicker: the kernel compiles them in place. Userspace fills arrays, and flips the control word with one store,
+//! here are those of the templates. Those whose length is given are the halves of one array each: the
+//! kernel compiles a look-up there in place, and it touches nothing but the entry. Userspace fills arrays, and flips the control word with one store,
 //! through memory mappings.
-
-use core::hint::cold_path;
 
 use aya_ebpf::{
     bindings::{BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
@@ -16,10 +14,10 @@ use aya_ebpf::{
 };
 use hep_common::{
     address::{ROOT_LEN, Ranges4, Ranges6Low, Ranges6Mid, Ranges6Top, Run},
-    endpoint::{Interface, MAX_PROBES},
+    endpoint::{Interface, MAX_PROBES, QUICK_INTERFACES, quick_place},
     local::{Local, LocalAddress, MAX_LOCAL, QUICK_LEN, QuickLocal},
     named_port::{NamedPortClass, NamedPortKey},
-    port::{DESTINATION_LEN, PORTS_PER_BLOCK, PortClasses, SOURCE_LEN},
+    port::{DESTINATION_BLOCKS, PortClasses, SOURCE_BLOCKS},
     rule::{List, Page, Row, WORDS_PER_LIST, WORDS_PER_PAGE},
     settings::{Control, Settings},
 };
@@ -34,16 +32,6 @@ const TEMPLATE_LEN: usize = 1;
 
 /// A table of one generation, as long as it takes.
 pub(crate) type Table<T> = Array<T, TEMPLATE_LEN, { (BPF_F_INNER_MAP | BPF_F_MMAPABLE) as usize }>;
-
-/// A table of one generation with an entry for each value of an index.
-pub(crate) type FullTable<T, const LEN: usize> = Array<T, LEN, { BPF_F_MMAPABLE as usize }>;
-
-/// Number of root entries.
-const ROOTS: usize = ROOT_LEN as usize;
-/// Blocks of the destination side's port classes.
-pub(crate) const DESTINATION_BLOCKS: usize = (DESTINATION_LEN / PORTS_PER_BLOCK) as usize;
-/// Blocks of the source side's port classes.
-pub(crate) const SOURCE_BLOCKS: usize = (SOURCE_LEN / PORTS_PER_BLOCK) as usize;
 
 /// Which of the two generations a packet is judged by.
 #[derive(Clone, Copy)]
@@ -86,22 +74,45 @@ tables! {
     POLICY: Table<Page>, policy;
     /// Rows of long lists.
     ROWS: Table<Row>, rows;
-    /// Runs by the top 16 bits of an IPv4 address.
-    ROOTS4: FullTable<Run, { ROOTS }>, roots4;
     /// IPv4 ranges.
     RANGES4: Table<Ranges4>, ranges4;
-    /// Runs by the top 16 bits of an IPv6 address.
-    ROOTS6: FullTable<Run, { ROOTS }>, roots6;
     /// IPv6 ranges of bits 16–31.
     RANGES6_TOP: Table<Ranges6Top>, ranges6_top;
     /// IPv6 ranges of bits 32–63.
     RANGES6_MID: Table<Ranges6Mid>, ranges6_mid;
     /// IPv6 ranges of bits 64–127.
     RANGES6_LOW: Table<Ranges6Low>, ranges6_low;
-    /// Classes of destination ports, ICMP types and protocols.
-    DPORTS: FullTable<PortClasses, { DESTINATION_BLOCKS }>, destination_ports;
-    /// Classes of source ports.
-    SPORTS: FullTable<PortClasses, { SOURCE_BLOCKS }>, source_ports;
+}
+
+/// Declares arrays of fixed length whose halves are the generations', and for each a function that
+/// finds the entry of a generation.
+macro_rules! halves {
+    ($($(#[doc = $doc:literal])+ $name:ident: $value:ty, $len:expr, $get:ident;)+) => {
+        $(
+            #[btf_map]
+            static $name: Array<$value, { 2 * $len as usize }, { BPF_F_MMAPABLE as usize }> =
+                Array::new();
+
+            $(#[doc = $doc])+
+            #[inline(always)]
+            pub(crate) fn $get(slot: Slot, place: u32) -> Option<&'static $value> {
+                $name.get(slot.0.wrapping_mul($len).wrapping_add(place))
+            }
+        )+
+    };
+}
+
+halves! {
+    /// The interface that has a place.
+    QUICK_IFACES: Interface, QUICK_INTERFACES, quick_interface;
+    /// The run of an IPv4 address with these top 16 bits.
+    ROOTS4: Run, ROOT_LEN, root4;
+    /// The run of an IPv6 address with these top 16 bits.
+    ROOTS6: Run, ROOT_LEN, root6;
+    /// Classes of a block of destination ports, ICMP types and protocols.
+    DPORTS: PortClasses, DESTINATION_BLOCKS, destination_ports;
+    /// Classes of a block of source ports.
+    SPORTS: PortClasses, SOURCE_BLOCKS, source_ports;
 }
 
 /// A list in the `POLICY` table.
@@ -206,14 +217,25 @@ pub(crate) fn settings(slot: Slot) -> Option<&'static Settings> {
 ///
 /// `None` if it does not mention the interface.
 #[inline(always)]
-pub(crate) fn interface(slot: Slot, mask: u32, ifindex: u32) -> Option<&'static Interface> {
+pub(crate) fn interface(slot: Slot, ifindex: u32) -> Option<&'static Interface> {
+    let quick = quick_interface(slot, quick_place(ifindex))?;
+    if quick.ifindex == ifindex {
+        return Some(quick);
+    }
+    crowded_interface(slot, ifindex)
+}
+
+/// As [`interface`], of one that shares its place with another. (Not marked as cold: the compiler would
+/// put it into a section of its own, where the loader looks for no functions.)
+#[inline(never)]
+fn crowded_interface(slot: Slot, ifindex: u32) -> Option<&'static Interface> {
+    let mask = settings(slot)?.interface_mask;
     let interfaces = interfaces(slot)?;
     for probe in 0..MAX_PROBES {
         let interface = interfaces.get(ifindex.wrapping_add(probe) & mask)?;
         if interface.ifindex == ifindex {
             return Some(interface);
         }
-        cold_path();
     }
     None
 }

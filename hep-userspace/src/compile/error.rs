@@ -59,6 +59,14 @@ pub enum CompileError {
         /// Its members.
         largest_members: usize,
     },
+    /// The interfaces need too many different lists.
+    #[error("the interfaces would need {lists} different lists of rules; the limit is {limit}")]
+    TooManyLists {
+        /// Lists needed, as far as they were counted.
+        lists: usize,
+        /// Lists possible.
+        limit: usize,
+    },
     /// A table outgrows its limit.
     #[error("table {table} would have {entries} entries; the limit is {limit}")]
     TableTooLarge {

@@ -9,6 +9,7 @@ use hep_common::{
         FLAG_ALLOW_INVALID, FLAG_DENY_EVENTS, FLAG_NAMED_PORTS, FLAG_ND_EXEMPT, FLAG_NO_IPV6,
         FLAG_REVALIDATE, FLAG_RPF_LOOSE, FLAG_RPF_STRICT, Settings, Timeouts,
     },
+    tick::Tick,
 };
 
 use super::{
@@ -139,8 +140,10 @@ fn compile_from(
         list_entries.push(classes.list(list, &slot_of, &mut rows, &mut rule_entries)?);
     }
     let (index, rows) = rows.finish();
-    let entries = interface_entries(&binding, &lists, &slots);
+    let mut settings = settings(&snapshot.felix, options, matcher.named_ports.is_used());
+    let entries = interface_entries(&binding, &lists, &slots, &settings);
     let interface_slots = interface_table(&entries)?;
+    settings.interface_mask = u32::try_from(interface_slots.len() - 1).expect("at most 2^20 slots");
 
     let description = Description {
         generation: 0,
@@ -161,12 +164,6 @@ fn compile_from(
         classes: classes.counts(),
         slots,
     };
-    let settings = settings(
-        &snapshot.felix,
-        options,
-        interface_slots.len(),
-        matcher.named_ports.is_used(),
-    );
     Ok(Generation {
         tables: RuleTables {
             interfaces: interface_slots,
@@ -190,6 +187,7 @@ fn interface_entries(
     binding: &Binding<'_>,
     lists: &ListTable,
     slots: &Slots,
+    settings: &Settings,
 ) -> Vec<endpoint::Interface> {
     binding
         .bound
@@ -217,17 +215,20 @@ fn interface_entries(
                 flags,
                 counters: 2 * slots.interfaces.taken[&*bound.interface.name],
                 lists: *lists,
+                behaviour: settings.flags,
+                bypass_mark: settings.bypass_mark,
+                surely_alive: [
+                    settings.timeouts.udp_ns,
+                    settings.timeouts.tcp_established_ns,
+                ]
+                .map(Tick::whole_in),
             }
         })
         .collect()
 }
 
-fn settings(
-    felix: &FelixConfiguration,
-    options: &Options,
-    interface_slots: usize,
-    named_ports: bool,
-) -> Settings {
+/// The settings, but for the size of the interface table.
+fn settings(felix: &FelixConfiguration, options: &Options, named_ports: bool) -> Settings {
     let flags = [
         (options.nd_exempt, FLAG_ND_EXEMPT),
         (options.revalidate, FLAG_REVALIDATE),
@@ -244,7 +245,7 @@ fn settings(
             .iter()
             .filter(|(on, _)| *on)
             .fold(0, |flags, (_, flag)| flags | flag),
-        interface_mask: u32::try_from(interface_slots - 1).expect("at most 2^20 slots"),
+        interface_mask: 0,
         bypass_mark: options.bypass_mark,
         log_rate: log_rate.records,
         log_burst,

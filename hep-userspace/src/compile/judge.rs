@@ -7,7 +7,7 @@ use hep_common::{
     Direction, Family,
     address::{TARGET_INDEX, TARGET_IS_RUN},
     counter::Reason,
-    endpoint::{Lists, MAX_PROBES},
+    endpoint::{ListNumber, Lists, MAX_PROBES},
     named_port::NamedPortKey,
     port::{ICMP_BASE, ICMPV6_BASE, PROTOCOL_BASE, SCTP_BASE, TCP_BASE, UDP_BASE},
     protocol,
@@ -243,7 +243,7 @@ fn last_at_or_before(
 /// Walks a list; `None` if it gives no verdict.
 fn walk(
     tables: &RuleTables,
-    list: u32,
+    list: ListNumber,
     classes: &[u32; DIMENSIONS],
     outcome: &mut Outcome,
 ) -> Option<(Reason, u32)> {
@@ -276,7 +276,7 @@ fn walk(
 
 fn first_match(
     tables: &RuleTables,
-    list: u32,
+    list: ListNumber,
     classes: &[u32; DIMENSIONS],
     from: u32,
 ) -> Option<u32> {

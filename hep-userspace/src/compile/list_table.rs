@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use hep_common::{Direction, Family, endpoint::Lists, rule::MAX_RULES_PER_LIST};
+use hep_common::{
+    Direction, Family,
+    endpoint::{ListNumber, Lists},
+    rule::MAX_RULES_PER_LIST,
+};
 use rustc_hash::FxHashMap;
 
 use super::{
@@ -72,13 +76,13 @@ impl ListTable {
     ///
     /// # Errors
     ///
-    /// [`CompileError::ListTooLong`].
+    /// [`CompileError::ListTooLong`], [`CompileError::TooManyLists`].
     pub(super) fn new<'s>(
         flattener: &mut Flattener<'s>,
         binding: &Binding<'s>,
         endpoints: &[LocalEndpoint<'s>],
     ) -> Result<Self, CompileError> {
-        let mut numbers: FxHashMap<FlatList, u32> = FxHashMap::default();
+        let mut numbers: FxHashMap<FlatList, ListNumber> = FxHashMap::default();
         let mut known: BTreeMap<(&str, bool), [[Lists; 2]; 2]> = BTreeMap::new();
         let mut table = Self {
             lists: Vec::new(),
@@ -105,7 +109,7 @@ impl ListTable {
     /// The lists of one interface, by direction, then family.
     fn lists_of<'s>(
         &mut self,
-        numbers: &mut FxHashMap<FlatList, u32>,
+        numbers: &mut FxHashMap<FlatList, ListNumber>,
         flattener: &mut Flattener<'s>,
         local: &LocalEndpoint<'s>,
         bound: &Bound<'_>,
@@ -132,10 +136,10 @@ impl ListTable {
     /// The number of a list; equal lists are one.
     fn number(
         &mut self,
-        numbers: &mut FxHashMap<FlatList, u32>,
+        numbers: &mut FxHashMap<FlatList, ListNumber>,
         list: FlatList,
         bound: &Bound<'_>,
-    ) -> Result<u32, CompileError> {
+    ) -> Result<ListNumber, CompileError> {
         if let Some(&known) = numbers.get(&list) {
             return Ok(known);
         }
@@ -154,7 +158,7 @@ impl ListTable {
             });
         }
         self.lists.push(list.clone());
-        let number = u32::try_from(self.lists.len()).expect("sixteen lists per endpoint at most");
+        let number = last_number(self.lists.len())?;
         numbers.insert(list, number);
         Ok(number)
     }
@@ -227,4 +231,27 @@ fn flatten<'s>(
         Some(flattener.forward(tiers, direction, family)),
         exempt,
     ]
+}
+
+/// The number of the last of so many lists.
+fn last_number(lists: usize) -> Result<ListNumber, CompileError> {
+    ListNumber::try_from(lists).map_err(|_overflow| CompileError::TooManyLists {
+        lists,
+        limit: ListNumber::MAX.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_may_be_so_many_lists() {
+        assert_eq!(last_number(65_535), Ok(65_535));
+        let error = last_number(65_536).expect_err("past the limit");
+        assert_eq!(
+            error.to_string(),
+            "the interfaces would need 65536 different lists of rules; the limit is 65535"
+        );
+    }
 }

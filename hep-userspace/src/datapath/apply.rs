@@ -5,7 +5,8 @@
 //! force. Changing a slot takes long, because the kernel ends it with a wait for the packets in
 //! flight, so a load prepares the next one: behind it, the idle slots hold either a spare array, of
 //! which the next load writes what differs, or the very map in force. Ranges of addresses that are new
-//! go where the generation in force has none.
+//! go where the generation in force has none. Arrays of fixed length have a half for each generation
+//! instead of slots.
 
 use std::{
     fmt, io,
@@ -225,9 +226,12 @@ impl Kernel {
 
         allow(observer, Step::Check)?;
         for (table, filled) in tables.iter().zip(&filled) {
+            let Some(map) = &filled.map else {
+                continue;
+            };
             let found = self.maps.inner(table.map, slot)?;
             let found = found.map(|map| fill::id(&map, table.map)).transpose()?;
-            if found != Some(fill::id(&filled.map, table.map)?) {
+            if found != Some(fill::id(map, table.map)?) {
                 return Err(KernelError::Disturbed { map: table.map });
             }
         }
@@ -263,14 +267,25 @@ impl Kernel {
                 // the caller settles the slots.
                 allow(observer, Step::Table(table.map))?;
                 workers.push(scope.spawn(move || {
+                    if names::HALVES.contains(&table.map) {
+                        let written = fill::half(maps.data(table.map)?, slot, table)?;
+                        return Ok(Filled {
+                            map: None,
+                            shared: has_former && written == 0,
+                            is_there: true,
+                            written,
+                        });
+                    }
                     let present = if has_former {
                         present(maps, table.map, slot ^ 1)?
                     } else {
                         Present::default()
                     };
                     let filled = fill::fill(table, present, btf)?;
-                    if !filled.is_there {
-                        fill::put(&filled.map, maps.slots(table.map)?, slot, table.map)?;
+                    if let Some(map) = &filled.map
+                        && !filled.is_there
+                    {
+                        fill::put(map, maps.slots(table.map)?, slot, table.map)?;
                     }
                     Ok(filled)
                 }));
@@ -309,6 +324,9 @@ impl Kernel {
             // For the wait alone.
             let slots = self.maps.slots(names::DESCRIPTION)?;
             fill::put(&same, slots, idle, names::DESCRIPTION)?;
+        }
+        for map in names::HALVES {
+            fill::even_out(self.maps.data(map)?, in_force, map)?;
         }
         self.is_settled = true;
         Ok(())

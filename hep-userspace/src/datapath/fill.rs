@@ -1,9 +1,10 @@
 //! Inner maps: changed where no packet looks, shared with the generation in force where nothing changed,
-//! or made anew.
+//! or made anew; and the halves of arrays that have one for each generation.
 
 use std::{
     borrow::Cow,
     io,
+    ops::Range,
     os::fd::{AsFd as _, BorrowedFd},
 };
 
@@ -20,9 +21,10 @@ use super::{
 /// Entries of a hash read at a time.
 const SLICE: u32 = 4096;
 
-/// An inner map that holds a table.
+/// A table in its place.
 pub(super) struct Filled {
-    pub(super) map: MapData,
+    /// The inner map that holds it; `None` if a half of an array does.
+    pub(super) map: Option<MapData>,
     /// The generation in force has the same table.
     pub(super) shared: bool,
     /// The map is in the idle slot already.
@@ -60,12 +62,12 @@ pub(super) fn fill(
         && let Some(map) = &present.in_force
         && info(map, table.map)?.max_entries() as usize == table.content.entries()
     {
-        let written = rewrite(map, table)?;
+        let written = rewrite(map, whole(map, table)?, table)?;
         return Ok(Filled {
             shared: written == 0,
             is_there: is_one,
             written,
-            map: present.in_force.expect("looked at right before"),
+            map: present.in_force,
         });
     }
     let shared = match &present.in_force {
@@ -76,17 +78,17 @@ pub(super) fn fill(
         && let Some(map) = present.idle
         && fits(&info(&map, table.map)?, table)
     {
-        let written = rewrite(&map, table)?;
+        let written = rewrite(&map, whole(&map, table)?, table)?;
         return Ok(Filled {
-            map,
+            map: Some(map),
             shared,
             is_there: true,
             written,
         });
     }
-    if shared && let Some(map) = present.in_force {
+    if shared {
         return Ok(Filled {
-            map,
+            map: present.in_force,
             shared,
             is_there: is_one,
             written: 0,
@@ -95,7 +97,7 @@ pub(super) fn fill(
     let map = create(table.map, table.content.entries(), btf)?;
     write_all(&map, table)?;
     Ok(Filled {
-        map,
+        map: Some(map),
         shared: false,
         is_there: false,
         written: table.content.entries(),
@@ -115,18 +117,61 @@ fn fits(info: &MapInfo, table: &Table<'_>) -> bool {
     is_enough && info.value_size() as usize == *value_bytes
 }
 
-/// Writes what is not known to be there already, where it differs; returns how many entries did.
-fn rewrite(map: &MapData, table: &Table<'_>) -> Result<usize, KernelError> {
+/// Puts a table into a generation's half of an array, into which no packet looks; returns how many
+/// entries differed.
+pub(super) fn half(map: &MapData, slot: u32, table: &Table<'_>) -> Result<usize, KernelError> {
+    let area = half_of(map, slot, table.map)?;
+    if table.content.bytes() > area.len() {
+        return Err(KernelError::Contradiction(
+            "a table of fixed length is longer than its half",
+        ));
+    }
+    rewrite(map, area, table)
+}
+
+/// Makes the half into which no packet looks the same as that of the generation in force, so that the
+/// next load writes only what it changes.
+pub(super) fn even_out(
+    map: &MapData,
+    in_force: u32,
+    name: &'static str,
+) -> Result<(), KernelError> {
+    let [from, to] = [in_force, in_force ^ 1].map(|slot| half_of(map, slot, name));
+    let (from, to) = (from?, to?);
+    Mapping::part(map, from.start, from.len())
+        .and_then(|from| {
+            Mapping::part(map, to.start, to.len())?.rewrite(from.as_bytes());
+            Ok(())
+        })
+        .map_err(KernelError::io(name, "copy"))
+}
+
+/// Where in an array's memory a generation's half is.
+fn half_of(map: &MapData, slot: u32, name: &'static str) -> Result<Range<usize>, KernelError> {
+    let about = info(map, name)?;
+    let entries = about.max_entries() as usize / 2;
+    let bytes = entries * sys_mmap::stride(about.value_size() as usize);
+    let start = slot as usize * bytes;
+    Ok(start..start + bytes)
+}
+
+/// All of an array's memory.
+fn whole(map: &MapData, table: &Table<'_>) -> Result<Range<usize>, KernelError> {
+    let about = info(map, table.map)?;
+    let stride = sys_mmap::stride(about.value_size() as usize);
+    Ok(0..about.max_entries() as usize * stride)
+}
+
+/// Writes what is not known to be there already into an area of an array, where it differs; returns
+/// how many entries did.
+fn rewrite(map: &MapData, area: Range<usize>, table: &Table<'_>) -> Result<usize, KernelError> {
     // A table in one part may leave room behind it, which is emptied.
     let is_one_part = matches!(&table.content, Content::Array { parts, .. } if parts.len() == 1);
     let mut written = 0;
     each_part(table, |start, bytes, part| {
         if !(table.in_place && part.is_known) {
-            let mapping = if is_one_part {
-                Mapping::writable(map)?
-            } else {
-                Mapping::part(map, start, bytes)?
-            };
+            let bytes = if is_one_part { area.len() } else { bytes };
+            let mapping = Mapping::part(map, area.start + start, bytes)?;
             written += mapping.rewrite(&part.values);
         }
         Ok(true)

@@ -6,6 +6,8 @@ pub(super) const CONTROL: &str = "CONTROL";
 pub(super) const SETTINGS: &str = "SETTINGS";
 /// Interface table.
 pub(super) const IFACES: &str = "IFACES";
+/// Most interfaces, by place.
+pub(super) const QUICK_IFACES: &str = "QUICK_IFACES";
 /// Rule lists, their rules, and rows or their numbers by class.
 pub(super) const POLICY: &str = "POLICY";
 /// Rows of long lists.
@@ -58,18 +60,14 @@ pub(super) const DECISION: &str = "DECISION";
 pub(super) const AYA_LOGS: &str = "AYA_LOGS";
 
 /// Maps that have a slot for each of the two generations.
-pub(super) const OUTER: [&str; 13] = [
+pub(super) const OUTER: [&str; 9] = [
     IFACES,
     POLICY,
     ROWS,
-    ROOTS4,
     RANGES4,
-    ROOTS6,
     RANGES6_TOP,
     RANGES6_MID,
     RANGES6_LOW,
-    DPORTS,
-    SPORTS,
     NAMED_PORTS,
     DESCRIPTION,
 ];
@@ -77,10 +75,18 @@ pub(super) const OUTER: [&str; 13] = [
 /// Outer maps of which both slots have one map, as long as a load adds to what is there.
 pub(super) const IN_PLACE: [&str; 4] = [RANGES4, RANGES6_TOP, RANGES6_MID, RANGES6_LOW];
 
+/// Arrays of which each of the two generations has a half.
+pub(super) const HALVES: [&str; 5] = [QUICK_IFACES, ROOTS4, ROOTS6, DPORTS, SPORTS];
+
 /// The other maps that userspace uses and the object declares.
-pub(super) const PLAIN: [&str; 12] = [
+pub(super) const PLAIN: [&str; 17] = [
     CONTROL,
     SETTINGS,
+    QUICK_IFACES,
+    ROOTS4,
+    ROOTS6,
+    DPORTS,
+    SPORTS,
     CONNS4,
     CONNS6,
     HALF4,

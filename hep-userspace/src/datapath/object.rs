@@ -56,36 +56,31 @@ fn description_page() -> aya_obj::Map {
 
 #[cfg(test)]
 mod tests {
-    use hep_common::{
-        address::ROOT_LEN,
-        port::{DESTINATION_LEN, PORTS_PER_BLOCK, SOURCE_LEN},
-    };
-
     use super::*;
-    use crate::datapath::names;
+    use crate::datapath::{names, sys_mmap};
 
-    /// Every outer map's template is a map that `fill` can map into memory, and create in any size
-    /// or in the one size that its tables have.
+    /// Every outer map's template is a map that `fill` can map into memory, and create in any size.
     #[test]
-    fn inner_arrays_are_mappable_and_resizable_or_of_fixed_length() {
-        let fixed = [
-            (names::ROOTS4, ROOT_LEN),
-            (names::ROOTS6, ROOT_LEN),
-            (names::DPORTS, DESTINATION_LEN / PORTS_PER_BLOCK),
-            (names::SPORTS, SOURCE_LEN / PORTS_PER_BLOCK),
-        ];
+    fn inner_arrays_are_mappable_and_resizable() {
         for map in names::OUTER {
             let inner = inner(map).expect("has a template");
             if inner.map_type() != bpf_map_type::BPF_MAP_TYPE_ARRAY as u32 {
                 continue;
             }
-            match fixed.iter().find(|(name, _)| *name == map) {
-                Some((_, length)) => {
-                    assert_eq!(inner.map_flags(), 0x400, "flags of {map}");
-                    assert_eq!(inner.max_entries(), *length, "length of {map}");
-                }
-                None => assert_eq!(inner.map_flags(), 0x1400, "flags of {map}"),
-            }
+            assert_eq!(inner.map_flags(), 0x1400, "flags of {map}");
+        }
+    }
+
+    /// A generation's half is memory that `fill` can map without the other.
+    #[test]
+    fn halves_are_mappable_and_whole_pages() {
+        let definitions = definitions().expect("parses");
+        for map in names::HALVES {
+            let array = &definitions[map];
+            assert_eq!(array.map_flags(), 0x400, "flags of {map}");
+            let stride = sys_mmap::stride(array.value_size() as usize);
+            let half = array.max_entries() as usize / 2 * stride;
+            assert_eq!(half % 4096, 0, "half of {map}");
         }
     }
 

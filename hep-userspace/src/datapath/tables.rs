@@ -6,6 +6,7 @@ use aya::Pod;
 use hep_common::{
     Family,
     address::{Ranges4, Ranges6Low, Ranges6Mid, Ranges6Top, Run},
+    endpoint::{Interface, QUICK_INTERFACES, quick_place},
     named_port::{NamedPortClass, NamedPortKey},
     rule::{List, Page, Rule, WORDS_PER_LIST, WORDS_PER_PAGE},
 };
@@ -92,6 +93,26 @@ fn array<'a, T: Pod>(map: &'static str, values: &'a [T]) -> Table<'a> {
         },
         in_place: false,
     }
+}
+
+/// The interfaces by place; of those with the same place, the one with the lowest index has it.
+fn quick_interfaces(all: &[Interface]) -> Table<'static> {
+    let mut quick = vec![Interface::default(); QUICK_INTERFACES as usize];
+    for interface in all {
+        let place = &mut quick[quick_place(interface.ifindex) as usize];
+        if interface.ifindex != 0 && (place.ifindex == 0 || interface.ifindex < place.ifindex) {
+            *place = *interface;
+        }
+    }
+    let mut table = array(names::QUICK_IFACES, &[] as &[Interface]);
+    table.content = Content::Array {
+        parts: vec![Part {
+            values: Cow::Owned(bytes_of(&quick).to_vec()),
+            is_known: false,
+        }],
+        value_bytes: size_of::<Interface>(),
+    };
+    table
 }
 
 /// Lists, rules and index in one table: see [`hep_common::rule`].
@@ -182,6 +203,7 @@ pub(super) fn of<'a>(tables: &'a RuleTables, in_force: Option<&InForce>) -> Vec<
     let [v4, v6] = [former(Family::V4), former(Family::V6)];
     let mut all = vec![
         array(names::IFACES, &tables.interfaces),
+        quick_interfaces(&tables.interfaces),
         policy(tables),
         array(names::ROWS, &tables.rows),
         pieces::<Run, _>(names::ROOTS4, &addresses.roots4, None),
