@@ -108,13 +108,34 @@ fn is_at_most(start: u64, value: u64, wide: bool) -> usize {
     helpers::opaque(borrow as usize).wrapping_sub(1)
 }
 
-/// Finds a value in a run of a table: its range. `known` is a block of the table that was looked up
-/// before, with its number.
+/// A block of a table that was looked up, and its number.
+struct Known<B: 'static> {
+    number: u32,
+    block: &'static B,
+}
+
+impl<B> Known<B> {
+    /// Looks a block up.
+    #[inline(always)]
+    fn of(table: &'static Table<B>, number: u32) -> Option<Self> {
+        let block = table.get(number)?;
+        Some(Self { number, block })
+    }
+
+    /// As [`Known::of`], unless it is this one.
+    #[inline(always)]
+    fn or(self, table: &'static Table<B>, number: u32) -> Option<Self> {
+        if self.number == number {
+            return Some(self);
+        }
+        Self::of(table, number)
+    }
+}
+
+/// Finds a value in a run of a table: its range, and the block that it is in. `known` is a block that
+/// was looked up before.
 macro_rules! find {
-    ($ranges:expr, $per_block:expr, $first:expr, $len:expr, $value:expr) => {
-        find!($ranges, $per_block, $first, $len, $value, None::<(u32, &_)>)
-    };
-    ($ranges:expr, $per_block:expr, $first:expr, $len:expr, $value:expr, $known:expr) => {{
+    ($ranges:expr, $per_block:expr, $first:expr, $len:expr, $value:expr $(, $known:expr)?) => {{
         let ranges = $ranges;
         let search = Search {
             first: $first,
@@ -127,15 +148,18 @@ macro_rules! find {
             let range = block.ranges.first()?;
             Some(u64::from(range.start))
         })?;
-        let block = match $known {
-            Some((known, block)) if known == number => block,
-            _ => ranges.get(number)?,
-        };
-        let place = search.place(number, &block.ranges, value, wide, |range| {
+        let known = find!(@look_up ranges, number $(, $known)?)?;
+        let place = search.place(number, &known.block.ranges, value, wide, |range| {
             u64::from(range.start)
         });
-        block.ranges.get(place)?
+        (known.block.ranges.get(place)?, known)
     }};
+    (@look_up $ranges:expr, $number:expr) => {
+        Known::of($ranges, $number)
+    };
+    (@look_up $ranges:expr, $number:expr, $known:expr) => {
+        $known.or($ranges, $number)
+    };
 }
 
 /// Where a range is in blocks of `per_block`, a power of two: the block, and the place in it.
@@ -170,11 +194,8 @@ fn look_up4(slot: Slot, address: u32) -> Option<u32> {
     }
     let ranges = maps::ranges4(slot)?;
     let low = address & 0xffff;
-    Some(
-        find!(ranges, RANGES4_PER_BLOCK, first, len, low)
-            .class
-            .into(),
-    )
+    let (range, _) = find!(ranges, RANGES4_PER_BLOCK, first, len, low);
+    Some(range.class.into())
 }
 
 /// The class of an IPv6 address, or [`FAULT`].
@@ -206,27 +227,36 @@ const fn halves(address: [u8; 16]) -> [u64; 2] {
 #[inline(always)]
 fn look_up6(slot: Slot, high: u64, low: u64) -> Option<u32> {
     let Run { first, len } = *maps::root6(slot, (high >> 48) as u32)?;
-    let tops = maps::ranges6_top(slot)?;
-    let mut target = first;
-    if len != 0 {
-        let bits = (high >> 32) as u32 & 0xffff;
-        target = find!(tops, RANGES6_TOP_PER_BLOCK, first, len, bits).target;
+    if len == 0 && first & TARGET_IS_RUN == 0 {
+        return Some(first);
     }
+    let tops = maps::ranges6_top(slot)?;
+    let (target, known) = if len == 0 {
+        let (number, _) = place(first & TARGET_INDEX, RANGES6_TOP_PER_BLOCK);
+        (first, Known::of(tops, number)?)
+    } else {
+        let bits = (high >> 32) as u32 & 0xffff;
+        let (range, known) = find!(tops, RANGES6_TOP_PER_BLOCK, first, len, bits);
+        (range.target, known)
+    };
     if target & TARGET_IS_RUN == 0 {
         return Some(target);
     }
     let bits = (high & 0xffff_ffff) as u32;
-    let lead = lead6(tops, target & TARGET_INDEX, bits)?;
-    target = lead.target;
+    let (number, position) = place(target & TARGET_INDEX, RANGES6_TOP_PER_BLOCK);
+    let Known { block, .. } = known.or(tops, number)?;
+    let lead = lead6(tops, *block.ranges.get(position)?, bits)?;
+    let mut target = lead.target;
     if lead.start != 0 {
         let ranges = maps::ranges6_mid(slot)?;
         let (first, len) = (lead.target, lead.start);
-        let range = find!(ranges, RANGES6_MID_PER_BLOCK, first, len, bits);
+        let (range, known) = find!(ranges, RANGES6_MID_PER_BLOCK, first, len, bits);
         target = match range.target(bits, low) {
             Some(target) => target,
             None => {
                 let (number, position) = place(first, RANGES6_MID_PER_BLOCK);
-                ranges.get(number)?.ranges.get(position)?.target
+                let Known { block, .. } = known.or(ranges, number)?;
+                block.ranges.get(position)?.target
             }
         };
     }
@@ -236,23 +266,22 @@ fn look_up6(slot: Slot, high: u64, low: u64) -> Option<u32> {
     let ranges = maps::ranges6_low(slot)?;
     let header = target & TARGET_INDEX;
     let (number, position) = place(header, RANGES6_LOW_PER_BLOCK);
-    let block = ranges.get(number)?;
-    let len = u32::try_from(block.ranges.get(position)?.start).ok()?;
+    let known = Known::of(ranges, number)?;
+    let len = u32::try_from(known.block.ranges.get(position)?.start).ok()?;
     let first = header.wrapping_add(1);
-    let known = Some((number, block));
-    Some(find!(ranges, RANGES6_LOW_PER_BLOCK, first, len, low, known).target)
+    let (range, _) = find!(ranges, RANGES6_LOW_PER_BLOCK, first, len, low, known);
+    Some(range.target)
 }
 
-/// The lead for a value at the end of all forks, if the first one is at `index`.
+/// The lead for a value at the end of all forks that `lead` leads to.
 #[inline(always)]
-fn lead6(tops: &Table<Ranges6Top>, mut index: u32, value: u32) -> Option<Range6Top> {
-    for _ in 0..=MAX_FORKS {
-        let (number, position) = place(index, RANGES6_TOP_PER_BLOCK);
-        let lead = *tops.get(number)?.ranges.get(position)?;
-        match lead.branch(value) {
-            Some(branch) => index = branch,
-            None => return Some(lead),
-        }
+fn lead6(tops: &'static Table<Ranges6Top>, mut lead: Range6Top, value: u32) -> Option<Range6Top> {
+    for _ in 0..MAX_FORKS {
+        let Some(branch) = lead.branch(value) else {
+            return Some(lead);
+        };
+        let (number, position) = place(branch, RANGES6_TOP_PER_BLOCK);
+        lead = *tops.get(number)?.ranges.get(position)?;
     }
-    None
+    lead.branch(value).is_none().then_some(lead)
 }
