@@ -17,9 +17,12 @@ pub(crate) struct KernelMap {
     /// Bytes of memory.
     pub(crate) bytes: u64,
     pub(crate) entries: u64,
-    /// Part of a generation.
-    pub(crate) is_outer: bool,
+    /// Holds tables of generations.
+    pub(crate) is_table: bool,
 }
+
+/// Arrays of which each generation has a half.
+const HALVES: [&str; 5] = ["QUICK_IFACES", "ROOTS4", "ROOTS6", "DPORTS", "SPORTS"];
 
 /// All pinned maps of a daemon, by name.
 pub(crate) fn of(daemon: &Daemon) -> Result<BTreeMap<String, KernelMap>> {
@@ -30,6 +33,7 @@ pub(crate) fn of(daemon: &Daemon) -> Result<BTreeMap<String, KernelMap>> {
         if entry.file_type()?.is_dir() {
             continue;
         }
+        let name = entry.file_name().to_string_lossy().into_owned();
         let path = entry.path();
         let path = path.to_str().context("pins have plain names")?;
         let shown = bpftool(&["map", "show", "pinned", path])?;
@@ -39,10 +43,10 @@ pub(crate) fn of(daemon: &Daemon) -> Result<BTreeMap<String, KernelMap>> {
             KernelMap {
                 bytes: number(&shown, "bytes_memlock")?,
                 entries: number(&shown, "max_entries")?,
-                is_outer: false,
+                is_table: HALVES.contains(&&*name),
             }
         };
-        maps.insert(entry.file_name().to_string_lossy().into_owned(), map);
+        maps.insert(name, map);
     }
     Ok(maps)
 }
@@ -55,7 +59,7 @@ fn inner(path: &str) -> Result<KernelMap> {
         .map(|slot| little_endian(&slot["value"]).context("a slot holds the number of a map"))
         .collect::<Result<BTreeSet<u64>>>()?;
     let mut sum = KernelMap {
-        is_outer: true,
+        is_table: true,
         ..KernelMap::default()
     };
     for id in maps {

@@ -48,7 +48,7 @@ fn weigh(name: &str, policy: Policy, figures: &mut Figures) -> Result<()> {
     let daemon = Daemon::start(&host, &policy.resources());
     let maps = kernel_maps::of(&daemon)?;
 
-    let mut tables: Vec<_> = maps.iter().filter(|(_, map)| map.is_outer).collect();
+    let mut tables: Vec<_> = maps.iter().filter(|(_, map)| map.is_table).collect();
     tables.sort_by_key(|(_, map)| std::cmp::Reverse(map.bytes));
     let all: u64 = tables.iter().map(|(_, map)| map.bytes).sum();
     let largest: Vec<String> = tables

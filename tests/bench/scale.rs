@@ -89,7 +89,7 @@ fn measure(count: usize, hook: Hook, figures: &mut Figures) -> Result<f64> {
     let description = Maps::open(daemon.bpffs())?.description()?;
     // The first is a placeholder.
     let lists = description.lists.len().saturating_sub(1);
-    let tables = maps.values().filter(|map| map.is_outer);
+    let tables = maps.values().filter(|map| map.is_table);
     println!(
         "{:<24}{start_ms:>12.0}{in_force_ms:>12.0}{attach_ms:>14.0}{:>12.0}{lists:>12}{:>12}{:>10.1}",
         format!("{count}, {hook:?}"),
