@@ -129,7 +129,7 @@ fn look(ctx: &TcContext, direction: Direction) -> u32 {
     if generation == 0 {
         return Reason::Unpoliced as u32;
     }
-    let Some(scene) = Scene::new(ctx, direction, generation, 0) else {
+    let Some(scene) = Scene::at_a_glance(ctx, direction, generation) else {
         return Reason::Unpoliced as u32;
     };
     match parse::network(ctx, scene.interface.flags) {
@@ -346,7 +346,7 @@ fn step<A: Address>(
         work.now_ns = helpers::now_ns();
     }
     let ctx = TcContext::new(skb);
-    match Scene::new(&ctx, direction(hook), work.generation, work.now_ns) {
+    match Scene::of_step(&ctx, direction(hook), work.generation, work.now_ns) {
         Some(scene) => run(&scene, work),
         None => Reason::Internal as u32,
     }

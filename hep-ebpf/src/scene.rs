@@ -35,24 +35,45 @@ pub(crate) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// The surroundings of a packet; `None` if its interface is not policed.
+    /// The surroundings of a packet that has just come; `None` if its interface is not policed.
     #[inline(always)]
-    pub(crate) fn new(
+    pub(crate) fn at_a_glance(
+        ctx: &'a TcContext,
+        direction: Direction,
+        generation: u32,
+    ) -> Option<Self> {
+        let interface = maps::interface_quickly(Slot::of(generation), ctx.ifindex())?;
+        Some(Self::of(ctx, direction, generation, 0, interface))
+    }
+
+    /// The surroundings of a packet that takes a step.
+    #[inline(always)]
+    pub(crate) fn of_step(
         ctx: &'a TcContext,
         direction: Direction,
         generation: u32,
         now_ns: u64,
     ) -> Option<Self> {
-        let slot = Slot::of(generation);
-        let interface = maps::interface(slot, ctx.ifindex())?;
-        Some(Self {
+        let interface = maps::interface(Slot::of(generation), ctx.ifindex())?;
+        Some(Self::of(ctx, direction, generation, now_ns, interface))
+    }
+
+    #[inline(always)]
+    const fn of(
+        ctx: &'a TcContext,
+        direction: Direction,
+        generation: u32,
+        now_ns: u64,
+        interface: &'static Interface,
+    ) -> Self {
+        Self {
             ctx,
             interface,
             now_ns,
             generation,
-            slot,
+            slot: Slot::of(generation),
             direction,
-        })
+        }
     }
 
     /// Length of the frame.

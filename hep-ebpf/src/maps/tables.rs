@@ -218,6 +218,21 @@ pub(crate) fn settings(slot: Slot) -> Option<&'static Settings> {
 /// `None` if it does not mention the interface.
 #[inline(always)]
 pub(crate) fn interface(slot: Slot, ifindex: u32) -> Option<&'static Interface> {
+    let mask = settings(slot)?.interface_mask;
+    let interfaces = interfaces(slot)?;
+    for probe in 0..MAX_PROBES {
+        let interface = interfaces.get(ifindex.wrapping_add(probe) & mask)?;
+        if interface.ifindex == ifindex {
+            return Some(interface);
+        }
+    }
+    None
+}
+
+/// As [`interface`], and quicker for most. The kernel verifies what follows twice, once for each map that
+/// the answer may be in.
+#[inline(always)]
+pub(crate) fn interface_quickly(slot: Slot, ifindex: u32) -> Option<&'static Interface> {
     let quick = quick_interface(slot, quick_place(ifindex))?;
     if quick.ifindex == ifindex {
         return Some(quick);
@@ -229,15 +244,7 @@ pub(crate) fn interface(slot: Slot, ifindex: u32) -> Option<&'static Interface> 
 /// put it into a section of its own, where the loader looks for no functions.)
 #[inline(never)]
 fn crowded_interface(slot: Slot, ifindex: u32) -> Option<&'static Interface> {
-    let mask = settings(slot)?.interface_mask;
-    let interfaces = interfaces(slot)?;
-    for probe in 0..MAX_PROBES {
-        let interface = interfaces.get(ifindex.wrapping_add(probe) & mask)?;
-        if interface.ifindex == ifindex {
-            return Some(interface);
-        }
-    }
-    None
+    interface(slot, ifindex)
 }
 
 /// The class of a named port; 0 if it is in none. `None` if the generation has no table.
