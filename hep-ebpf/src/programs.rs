@@ -9,7 +9,7 @@ use hep_common::{
     Direction, Family,
     counter::Reason,
     decision::Decision,
-    endpoint::ListNumber,
+    endpoint::{Interface, ListNumber},
     settings::{FLAG_DENY_EVENTS, FLAG_NO_IPV6},
 };
 
@@ -20,7 +20,7 @@ use crate::{
     fragment, helpers,
     maps::{self, Slot},
     next,
-    parse::{self, Direct, Fragment, Loader, Network},
+    parse::{self, Direct, Fragment, Loader, Metadata as _, Network},
     report, route,
     scene::{Route, Scene, Work},
     stages,
@@ -129,9 +129,10 @@ fn look(ctx: &TcContext, direction: Direction) -> u32 {
     if generation == 0 {
         return Reason::Unpoliced as u32;
     }
-    let Some(scene) = Scene::at_a_glance(ctx, direction, generation) else {
+    let Some(interface) = maps::interface_quickly(Slot::of(generation), ctx.ifindex()) else {
         return Reason::Unpoliced as u32;
     };
+    let scene = Scene::new(ctx, direction, generation, 0, interface);
     match parse::network(ctx, scene.interface.flags) {
         Network::V4(offset) => glance::<[u8; 4]>(scene, offset),
         Network::V6(_) if scene.has(FLAG_NO_IPV6) => conclude(&scene, Reason::Unpoliced),
@@ -304,7 +305,7 @@ macro_rules! steps {
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $keep(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
-            step::<$address>(skb, hook, |scene, work| keep(scene, work, next))
+            step_quickly::<$address>(skb, hook, |scene, work| keep(scene, work, next))
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
@@ -339,6 +340,27 @@ fn step<A: Address>(
     hook: u32,
     run: impl FnOnce(&Scene<'_>, &mut Work<A>) -> u32,
 ) -> u32 {
+    step_at(skb, hook, maps::interface, run)
+}
+
+/// As [`step`], for a step that every new flow takes.
+#[inline(always)]
+fn step_quickly<A: Address>(
+    skb: *mut __sk_buff,
+    hook: u32,
+    run: impl FnOnce(&Scene<'_>, &mut Work<A>) -> u32,
+) -> u32 {
+    step_at(skb, hook, maps::interface_quickly, run)
+}
+
+/// As [`step`], at the interface that `find` finds.
+#[inline(always)]
+fn step_at<A: Address>(
+    skb: *mut __sk_buff,
+    hook: u32,
+    find: impl FnOnce(Slot, u32) -> Option<&'static Interface>,
+    run: impl FnOnce(&Scene<'_>, &mut Work<A>) -> u32,
+) -> u32 {
     let Some(work) = A::work() else {
         return Reason::Internal as u32;
     };
@@ -346,10 +368,12 @@ fn step<A: Address>(
         work.now_ns = helpers::now_ns();
     }
     let ctx = TcContext::new(skb);
-    match Scene::of_step(&ctx, direction(hook), work.generation, work.now_ns) {
-        Some(scene) => run(&scene, work),
-        None => Reason::Internal as u32,
-    }
+    let Some(interface) = find(Slot::of(work.generation), ctx.ifindex()) else {
+        return Reason::Internal as u32;
+    };
+    let hook = direction(hook);
+    let scene = Scene::new(&ctx, hook, work.generation, work.now_ns, interface);
+    run(&scene, work)
 }
 
 /// Asks the stages before the connection table (spec EV-001 and EV-002).

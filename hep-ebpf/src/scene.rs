@@ -15,7 +15,7 @@ use crate::{
     address::Address,
     helpers,
     maps::{self, Slot},
-    parse::{Metadata as _, Packet},
+    parse::Packet,
 };
 
 /// A packet's surroundings.
@@ -35,31 +35,9 @@ pub(crate) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// The surroundings of a packet that has just come; `None` if its interface is not policed.
+    /// The surroundings of a packet.
     #[inline(always)]
-    pub(crate) fn at_a_glance(
-        ctx: &'a TcContext,
-        direction: Direction,
-        generation: u32,
-    ) -> Option<Self> {
-        let interface = maps::interface_quickly(Slot::of(generation), ctx.ifindex())?;
-        Some(Self::of(ctx, direction, generation, 0, interface))
-    }
-
-    /// The surroundings of a packet that takes a step.
-    #[inline(always)]
-    pub(crate) fn of_step(
-        ctx: &'a TcContext,
-        direction: Direction,
-        generation: u32,
-        now_ns: u64,
-    ) -> Option<Self> {
-        let interface = maps::interface(Slot::of(generation), ctx.ifindex())?;
-        Some(Self::of(ctx, direction, generation, now_ns, interface))
-    }
-
-    #[inline(always)]
-    const fn of(
+    pub(crate) const fn new(
         ctx: &'a TcContext,
         direction: Direction,
         generation: u32,
