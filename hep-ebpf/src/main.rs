@@ -17,6 +17,8 @@ mod essential;
 #[cfg(target_arch = "bpf")]
 mod fragment;
 #[cfg(target_arch = "bpf")]
+mod glance;
+#[cfg(target_arch = "bpf")]
 mod helpers;
 #[cfg(target_arch = "bpf")]
 mod maps;

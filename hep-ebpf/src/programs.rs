@@ -6,22 +6,18 @@ use aya_log_ebpf::{
     macro_support::{Level, level_enabled},
 };
 use hep_common::{
-    Direction, Family,
-    counter::Reason,
-    decision::Decision,
-    endpoint::{Interface, ListNumber},
-    settings::{FLAG_DENY_EVENTS, FLAG_NO_IPV6},
+    Direction, counter::Reason, decision::Decision, endpoint::Interface, settings::FLAG_DENY_EVENTS,
 };
 
 use crate::{
     address::Address,
     classify::{Answer, classify_here},
-    conntrack::{self, Glimpse, Opening, Todo},
-    fragment, helpers,
+    conntrack::{self, Opening, Todo},
+    fragment, glance, helpers,
     maps::{self, Slot},
     next,
-    parse::{self, Direct, Fragment, Loader, Metadata as _, Network},
-    report, route,
+    parse::{Fragment, Loader, Metadata as _},
+    report,
     scene::{Route, Scene, Work},
     stages,
     verdict::Verdict,
@@ -55,8 +51,8 @@ fn decide(ctx: &TcContext, direction: Direction) -> Verdict {
     let skb = ctx.skb.skb;
     let hook = direction as u32;
     let next = match direction {
-        Direction::Ingress => hep_glance_in(skb),
-        Direction::Egress => hep_glance_out(skb),
+        Direction::Ingress => glance::hep_glance_in(skb),
+        Direction::Egress => glance::hep_glance_out(skb),
     };
     let number = if next & next::FAMILY_V4 != 0 {
         steps4(skb, hook, next & !next::FAMILY_V4)
@@ -92,136 +88,12 @@ const fn direction(number: u32) -> Direction {
 
 /// Counts a verdict, and notes it if anybody wants to know.
 #[inline(always)]
-fn conclude(scene: &Scene<'_>, reason: Reason) -> u32 {
+pub(crate) fn conclude(scene: &Scene<'_>, reason: Reason) -> u32 {
     if maps::records_decisions() {
         maps::decide_reason(reason);
     }
     maps::count(scene.counters(), reason, u64::from(scene.bytes()));
     reason as u32
-}
-
-/// As [`look`], for a packet towards the host.
-#[expect(unsafe_code, reason = "an exported symbol makes a function global")]
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn hep_glance_in(skb: *mut __sk_buff) -> u32 {
-    look(&TcContext::new(skb), Direction::Ingress)
-}
-
-/// As [`look`], for a packet away from the host.
-#[expect(unsafe_code, reason = "an exported symbol makes a function global")]
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn hep_glance_out(skb: *mut __sk_buff) -> u32 {
-    look(&TcContext::new(skb), Direction::Egress)
-}
-
-/// Finds out where the packet is, and judges it if that takes no more than finding its flow.
-#[inline(always)]
-fn look(ctx: &TcContext, direction: Direction) -> u32 {
-    let generation = maps::generation();
-    if maps::records_decisions() {
-        maps::decide(Decision {
-            reason: Reason::Unpoliced as u8,
-            ..Decision::default()
-        });
-    }
-    if generation == 0 {
-        return Reason::Unpoliced as u32;
-    }
-    let Some(interface) = maps::interface_quickly(Slot::of(generation), ctx.ifindex()) else {
-        return Reason::Unpoliced as u32;
-    };
-    let scene = Scene::new(ctx, direction, generation, 0, interface);
-    match parse::network(ctx, scene.interface.flags) {
-        Network::V4(offset) => glance::<[u8; 4]>(scene, offset),
-        Network::V6(_) if scene.has(FLAG_NO_IPV6) => conclude(&scene, Reason::Unpoliced),
-        Network::V6(offset) => glance::<[u8; 16]>(scene, offset),
-        Network::Vlan => conclude(&scene, Reason::Vlan),
-        Network::Other => conclude(&scene, Reason::NonIp),
-    }
-}
-
-/// As [`look`], for an IP packet whose header is at `offset`.
-#[inline(always)]
-fn glance<A: Address>(mut scene: Scene<'_>, offset: u32) -> u32 {
-    if scene.lists::<A>().untracked != 0 || stages::bears_mark(&scene) {
-        return begin::<A>(&scene, offset, Some(next::STAGES), false);
-    }
-    let mut missed = false;
-    if let Some(plain) = A::plain(&Direct::new(scene.ctx), offset, scene.bytes())
-        && conntrack::may_continue(&plain)
-    {
-        match conntrack::glimpse(&mut scene, &plain) {
-            Glimpse::Continues => return conclude(&scene, Reason::Established),
-            Glimpse::Missing => missed = true,
-            Glimpse::Unclear => {}
-        }
-    }
-    begin::<A>(&scene, offset, None, missed)
-}
-
-/// Writes down a packet that takes steps, and with which one it begins: what is known about it, or
-/// where its IP header starts. `stages` is the step for a plain packet, unless what it is decides.
-///
-/// It is parsed here: to read it once more is cheaper than to save all of it before every look-up.
-#[inline(always)]
-fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed: bool) -> u32 {
-    let Some(work) = A::work() else {
-        return conclude(scene, Reason::Internal);
-    };
-    let mut next = next::LOAD;
-    work.generation = scene.generation;
-    work.now_ns = scene.now_ns;
-    work.counters = scene.counters();
-    work.flags = scene.interface.behaviour;
-    work.revalidated = 0;
-    work.missed = u32::from(missed);
-    work.trace.reset();
-    match A::plain(&Direct::new(scene.ctx), offset, scene.bytes()) {
-        Some(plain) => {
-            work.packet = plain.packet();
-            next = match stages {
-                Some(step) => step,
-                None => after_stages(plain.protocol, plain.ports.tcp_flags),
-            };
-            if let Some(list) = only_list(scene, work, next) {
-                work.trace.list = list.into();
-                next = next::RULES;
-            }
-        }
-        None => {
-            // Where the loader starts; and nothing of the last packet is to be taken for this one's.
-            work.packet.transport = offset;
-            work.packet.fragment = Fragment::Whole;
-        }
-    }
-    next | match A::FAMILY {
-        Family::V4 => next::FAMILY_V4,
-        Family::V6 => next::FAMILY_V6,
-    }
-}
-
-/// The list that is all there is to ask about a plain packet, before anything else is, if it is seen
-/// at a glance where the packet goes.
-#[inline(always)]
-fn only_list<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> Option<ListNumber> {
-    let Work { packet, trace, .. } = work;
-    let lists = scene.lists::<A>();
-    match next {
-        next::OPEN if !route::checks_reverse_path(scene) => {
-            match route::at_a_glance(scene, packet, trace) {
-                Route::Local => Some(lists.local),
-                Route::Forwarded => Some(lists.forward),
-                Route::Unknown => None,
-            }
-        }
-        next::STAGES if lists.exempt == 0 && !stages::bears_mark(scene) => {
-            let route = route::at_a_glance(scene, packet, trace);
-            (route == Route::Local).then_some(lists.untracked)
-        }
-        _ => None,
-    }
 }
 
 /// Declares the steps of one family.
@@ -270,28 +142,30 @@ macro_rules! steps {
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $stages(skb: *mut __sk_buff, hook: u32) -> u32 {
-            step::<$address>(skb, hook, before_tracking)
+            step::<$address>(skb, hook, maps::interface, before_tracking)
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $track(skb: *mut __sk_buff, hook: u32) -> u32 {
-            step::<$address>(skb, hook, track)
+            step::<$address>(skb, hook, maps::interface, track)
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $revalidate(skb: *mut __sk_buff, hook: u32) -> u32 {
-            step::<$address>(skb, hook, revalidate)
+            step::<$address>(skb, hook, maps::interface, revalidate)
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $open(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
-            step::<$address>(skb, hook, |scene, work| open(scene, work, next))
+            step::<$address>(skb, hook, maps::interface, |scene, work| {
+                open(scene, work, next)
+            })
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
@@ -305,14 +179,18 @@ macro_rules! steps {
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $keep(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
-            step_quickly::<$address>(skb, hook, |scene, work| keep(scene, work, next))
+            step::<$address>(skb, hook, maps::interface_quickly, |scene, work| {
+                keep(scene, work, next)
+            })
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $finish(skb: *mut __sk_buff, hook: u32, number: u32) -> u32 {
-            step::<$address>(skb, hook, |scene, work| finish(scene, work, reason(number)))
+            step::<$address>(skb, hook, maps::interface, |scene, work| {
+                finish(scene, work, reason(number))
+            })
         }
     };
 }
@@ -333,29 +211,9 @@ fn load<A: Address>(ctx: &TcContext) -> u32 {
     }
 }
 
-/// Calls a step with the packet's surroundings.
+/// Calls a step with the packet's surroundings, at the interface that `find` finds.
 #[inline(always)]
 fn step<A: Address>(
-    skb: *mut __sk_buff,
-    hook: u32,
-    run: impl FnOnce(&Scene<'_>, &mut Work<A>) -> u32,
-) -> u32 {
-    step_at(skb, hook, maps::interface, run)
-}
-
-/// As [`step`], for a step that every new flow takes.
-#[inline(always)]
-fn step_quickly<A: Address>(
-    skb: *mut __sk_buff,
-    hook: u32,
-    run: impl FnOnce(&Scene<'_>, &mut Work<A>) -> u32,
-) -> u32 {
-    step_at(skb, hook, maps::interface_quickly, run)
-}
-
-/// As [`step`], at the interface that `find` finds.
-#[inline(always)]
-fn step_at<A: Address>(
     skb: *mut __sk_buff,
     hook: u32,
     find: impl FnOnce(Slot, u32) -> Option<&'static Interface>,
@@ -387,7 +245,7 @@ fn before_tracking<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
 
 /// What is next for a packet that nothing before the connection table has decided about.
 #[inline(always)]
-fn after_stages(protocol: u8, tcp_flags: u8) -> u32 {
+pub(crate) fn after_stages(protocol: u8, tcp_flags: u8) -> u32 {
     if conntrack::is_opening(protocol, tcp_flags) {
         next::OPEN
     } else {

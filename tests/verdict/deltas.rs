@@ -17,6 +17,11 @@ fn resources(more: &[&str]) -> Vec<String> {
         .chain(v6)
         .chain(more.iter().map(|net| (*net).to_owned()))
         .collect();
+    members_pass(&nets)
+}
+
+/// A set of these networks, and a policy that lets its members in by TCP.
+pub(crate) fn members_pass(nets: &[String]) -> Vec<String> {
     vec![
         eth0(),
         no_failsafe(),
@@ -25,7 +30,7 @@ fn resources(more: &[&str]) -> Vec<String> {
             "types: [Ingress], ingress: [{action: Allow, protocol: TCP, \
              source: {selector: \"set == 'long'\"}}]",
         ),
-        network_set("long", "set: long", &nets),
+        network_set("long", "set: long", nets),
     ]
 }
 

@@ -7,8 +7,10 @@ use hep_common::counter::Reason;
 use hep_tests::{
     bench::{Bench, INGRESS},
     packet,
-    policy::{eth0, network_set, no_failsafe, policy},
+    policy::eth0,
 };
+
+use crate::deltas::members_pass;
 
 /// Members of a set.
 const MEMBERS: u128 = 1000;
@@ -82,16 +84,7 @@ fn resources(nets: &[Network]) -> Vec<String> {
             format!("{}/{bits}", Ipv6Addr::from_bits(first))
         })
         .collect();
-    vec![
-        eth0(),
-        no_failsafe(),
-        policy(
-            "members",
-            "types: [Ingress], ingress: [{action: Allow, protocol: TCP, \
-             source: {selector: \"set == 'long'\"}}]",
-        ),
-        network_set("long", "set: long", &nets),
-    ]
+    members_pass(&nets)
 }
 
 /// The edges of a network and their neighbours.

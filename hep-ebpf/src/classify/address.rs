@@ -16,8 +16,7 @@ use crate::{
 /// first one if none does.
 ///
 /// Bisection goes from block to block first, and then within a block, where a step is a few
-/// instructions without a branch: addresses are random, so that every second branch would be
-/// mispredicted.
+/// instructions.
 struct Search {
     first: u32,
     len: u32,
@@ -95,7 +94,8 @@ impl Search {
 }
 
 /// All bits set if `start <= value`, else none. Numbers that are not `wide` have 32 bits at most, and
-/// are compared in fewer instructions.
+/// are compared in fewer instructions, among them a branch: without it (measured), addresses in a set
+/// of 100 000 cost 8 % less of IPv4 but 4 % more of IPv6, and those of a few rules up to 20 ns more.
 #[inline(always)]
 fn is_at_most(start: u64, value: u64, wide: bool) -> usize {
     let difference = value.wrapping_sub(start);
@@ -104,7 +104,7 @@ fn is_at_most(start: u64, value: u64, wide: bool) -> usize {
     } else {
         difference
     } >> 63;
-    // Opaque, or the compiler makes a branch of it.
+    // Opaque, or the compiler makes a branch of what is done with it.
     helpers::opaque(borrow as usize).wrapping_sub(1)
 }
 

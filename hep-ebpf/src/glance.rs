@@ -1,0 +1,143 @@
+//! What is seen of a packet at a glance: all that most packets need.
+
+use aya_ebpf::{bindings::__sk_buff, programs::TcContext};
+use hep_common::{
+    Direction, Family, counter::Reason, decision::Decision, endpoint::ListNumber,
+    settings::FLAG_NO_IPV6,
+};
+
+use crate::{
+    address::Address,
+    conntrack::{self, Glimpse},
+    maps::{self, Slot},
+    next,
+    parse::{self, Direct, Fragment, Metadata as _, Network},
+    programs::{after_stages, conclude},
+    route,
+    scene::{Route, Scene, Work},
+    stages,
+};
+
+/// As [`look`], for a packet towards the host.
+#[expect(unsafe_code, reason = "an exported symbol makes a function global")]
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn hep_glance_in(skb: *mut __sk_buff) -> u32 {
+    look(&TcContext::new(skb), Direction::Ingress)
+}
+
+/// As [`look`], for a packet away from the host.
+#[expect(unsafe_code, reason = "an exported symbol makes a function global")]
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn hep_glance_out(skb: *mut __sk_buff) -> u32 {
+    look(&TcContext::new(skb), Direction::Egress)
+}
+
+/// Finds out where the packet is, and judges it if that takes no more than finding its flow.
+#[inline(always)]
+fn look(ctx: &TcContext, direction: Direction) -> u32 {
+    let generation = maps::generation();
+    if maps::records_decisions() {
+        maps::decide(Decision {
+            reason: Reason::Unpoliced as u8,
+            ..Decision::default()
+        });
+    }
+    if generation == 0 {
+        return Reason::Unpoliced as u32;
+    }
+    let Some(interface) = maps::interface_quickly(Slot::of(generation), ctx.ifindex()) else {
+        return Reason::Unpoliced as u32;
+    };
+    let scene = Scene::new(ctx, direction, generation, 0, interface);
+    match parse::network(ctx, scene.interface.flags) {
+        Network::V4(offset) => glance::<[u8; 4]>(scene, offset),
+        Network::V6(_) if scene.has(FLAG_NO_IPV6) => conclude(&scene, Reason::Unpoliced),
+        Network::V6(offset) => glance::<[u8; 16]>(scene, offset),
+        Network::Vlan => conclude(&scene, Reason::Vlan),
+        Network::Other => conclude(&scene, Reason::NonIp),
+    }
+}
+
+/// As [`look`], for an IP packet whose header is at `offset`.
+#[inline(always)]
+fn glance<A: Address>(mut scene: Scene<'_>, offset: u32) -> u32 {
+    if scene.lists::<A>().untracked != 0 || stages::bears_mark(&scene) {
+        return begin::<A>(&scene, offset, Some(next::STAGES), false);
+    }
+    let mut missed = false;
+    if let Some(plain) = A::plain(&Direct::new(scene.ctx), offset, scene.bytes())
+        && conntrack::may_continue(&plain)
+    {
+        match conntrack::glimpse(&mut scene, &plain) {
+            Glimpse::Continues => return conclude(&scene, Reason::Established),
+            Glimpse::Missing => missed = true,
+            Glimpse::Unclear => {}
+        }
+    }
+    begin::<A>(&scene, offset, None, missed)
+}
+
+/// Writes down a packet that takes steps, and with which one it begins: what is known about it, or
+/// where its IP header starts. `stages` is the step for a plain packet, unless what it is decides.
+///
+/// It is parsed here: to read it once more is cheaper than to save all of it before every look-up.
+#[inline(always)]
+fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed: bool) -> u32 {
+    let Some(work) = A::work() else {
+        return conclude(scene, Reason::Internal);
+    };
+    let mut next = next::LOAD;
+    work.generation = scene.generation;
+    work.now_ns = scene.now_ns;
+    work.counters = scene.counters();
+    work.flags = scene.interface.behaviour;
+    work.revalidated = 0;
+    work.missed = u32::from(missed);
+    work.trace.reset();
+    match A::plain(&Direct::new(scene.ctx), offset, scene.bytes()) {
+        Some(plain) => {
+            work.packet = plain.packet();
+            next = match stages {
+                Some(step) => step,
+                None => after_stages(plain.protocol, plain.ports.tcp_flags),
+            };
+            if let Some(list) = only_list(scene, work, next) {
+                work.trace.list = list.into();
+                next = next::RULES;
+            }
+        }
+        None => {
+            // Where the loader starts; and nothing of the last packet is to be taken for this one's.
+            work.packet.transport = offset;
+            work.packet.fragment = Fragment::Whole;
+        }
+    }
+    next | match A::FAMILY {
+        Family::V4 => next::FAMILY_V4,
+        Family::V6 => next::FAMILY_V6,
+    }
+}
+
+/// The list that is all there is to ask about a plain packet, before anything else is, if it is seen
+/// at a glance where the packet goes.
+#[inline(always)]
+fn only_list<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> Option<ListNumber> {
+    let Work { packet, trace, .. } = work;
+    let lists = scene.lists::<A>();
+    match next {
+        next::OPEN if !route::checks_reverse_path(scene) => {
+            match route::at_a_glance(scene, packet, trace) {
+                Route::Local => Some(lists.local),
+                Route::Forwarded => Some(lists.forward),
+                Route::Unknown => None,
+            }
+        }
+        next::STAGES if lists.exempt == 0 && !stages::bears_mark(scene) => {
+            let route = route::at_a_glance(scene, packet, trace);
+            (route == Route::Local).then_some(lists.untracked)
+        }
+        _ => None,
+    }
+}
