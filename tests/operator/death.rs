@@ -11,19 +11,24 @@ use hep_tests::{
 };
 use hep_userspace::daemon::state::StateDirectory;
 
-use crate::{client::Client, directory, expect_only, only, wait_for_end};
+use crate::{
+    client::{Client, left},
+    directory, expect_only, only, wait_for_end,
+};
 
 /// Longer than a busy machine takes to load the programs anew.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// How late the policy before may be back.
-const GRACE: Duration = Duration::from_secs(2);
+/// What is waited for at most beyond that. How late the policy before is back on a machine with
+/// nothing else to do is a figure of the soak `try`.
+const LIMIT: Duration = Duration::from_secs(60);
 
-/// A daemon with a policy on trial since a moment ago.
+/// A daemon with a policy on trial.
 struct Scene {
     site: Site,
     daemon: Daemon,
     client: Client,
-    begun: Instant,
+    /// The trial is not over before.
+    due: Instant,
     _new: Directory,
 }
 
@@ -45,32 +50,33 @@ impl Scene {
             Client::start
         };
         let client = begin(&site, &daemon, &new, timeout);
-        let begun = Instant::now();
+        let asked = Instant::now();
+        let due = asked + left(&daemon);
         expect_only(&site, "on trial", 81);
         Self {
             site,
             daemon,
             client,
-            begun,
+            due,
             _new: new,
         }
     }
 
-    /// Asserts that the policy before is back, in time and not long before.
+    /// Asserts that the policy before comes back, and not before the trial is over.
     #[track_caller]
     fn comes_back(&self, what: &str) {
         let net = &Net::both()[0];
         let is_open = || time_until(&self.site, net.client, net.host, 80, true) < PATIENCE;
-        while !is_open() && self.begun.elapsed() < TIMEOUT + GRACE {}
-        let took = self.begun.elapsed();
+        while !is_open() && Instant::now() < self.due + LIMIT {}
+        let back = Instant::now();
         println!(
-            "{what}: back after {:.1} s of {} s",
-            took.as_secs_f64(),
-            TIMEOUT.as_secs()
+            "{what}: back {:.1} s after its time",
+            back.saturating_duration_since(self.due).as_secs_f64()
         );
         assert!(
-            took < TIMEOUT + GRACE && took + GRACE > TIMEOUT,
-            "{what}: {took:?}\n{}",
+            back >= self.due && back < self.due + LIMIT,
+            "{what}: {:?} too early\n{}",
+            self.due.saturating_duration_since(back),
             self.daemon.log()
         );
         wait_for_end(&self.daemon);
@@ -112,7 +118,8 @@ fn a_daemon_that_starts_too_late_brings_the_policy_before_back_first() {
     let mut scene = Scene::new(false);
     scene.client.kill_session();
     scene.daemon.crash();
-    std::thread::sleep((TIMEOUT + GRACE).saturating_sub(scene.begun.elapsed()));
+    let over = scene.due + Duration::from_secs(1);
+    std::thread::sleep(over.saturating_duration_since(Instant::now()));
     expect_only(&scene.site, "nobody is there", 81);
     scene.daemon.spawn();
     scene.daemon.wait_for(3);
@@ -139,7 +146,7 @@ fn the_policy_before_comes_back_when_the_namespace_dies() {
         site,
         mut daemon,
         mut client,
-        begun,
+        due,
         _new,
     } = Scene::new(false);
     client.kill_session();
@@ -153,7 +160,7 @@ fn the_policy_before_comes_back_when_the_namespace_dies() {
         site,
         daemon,
         client,
-        begun,
+        due,
         _new,
     };
     scene.comes_back("namespace killed");

@@ -251,7 +251,12 @@ fn a_policy_directory_that_turns_empty_is_held() {
         .map(|net| (tcp(net.client, net.host, 82), Nothing))
         .into();
     daemon.directory().remove("all.yaml");
-    std::thread::sleep(2 * EDIT_LIMIT);
+    let is_held = eventually(PATIENCE, || {
+        let held = &daemon.status()["daemon"]["holding"];
+        held.as_str()
+            .is_some_and(|text| text.contains("turned empty"))
+    });
+    assert!(is_held, "{}\n{}", daemon.status(), daemon.log());
     site.expect("emptied", &probes);
     daemon.replace(&[eth0(), both(80, 82)]);
     site.expect_all(

@@ -1,11 +1,18 @@
 //! Events as they happen.
 
-use std::{collections::BTreeMap, thread};
+use std::{
+    collections::BTreeMap,
+    io::{BufRead as _, BufReader, Read as _},
+    process::{Child, Stdio},
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
 
 use hep_tests::{
     address::Net,
     daemon::Daemon,
-    hep::Said,
+    eventually,
     policy::{eth0, felix, policy},
     probe::{
         Heard::{Answer, Nothing},
@@ -13,24 +20,86 @@ use hep_tests::{
     },
     site::Site,
 };
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use serde_json::Value;
 
-/// Runs `hep monitor` while `traffic` is repeated, until it has told of `count` events.
-fn monitor(daemon: &Daemon, count: usize, options: &[&str], traffic: impl Fn()) -> Said {
-    let count = count.to_string();
-    let mut arguments = vec!["monitor", "--count", &count];
-    arguments.extend(options);
-    thread::scope(|scope| {
-        let heard = scope.spawn(|| daemon.hep(&arguments));
-        while !heard.is_finished() {
+/// How long events are waited for on a machine that has much else to do.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A running `hep monitor`, and what it has printed; killed on drop.
+struct Monitor {
+    child: Child,
+    printed: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Monitor {
+    fn start(daemon: &Daemon, options: &[&str]) -> Self {
+        let mut command = daemon.command(&["monitor"]);
+        command.args(options).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = daemon.namespace().run(|| command.spawn());
+        let mut child = child.expect("run hep monitor");
+        let output = child.stdout.take().expect("it is a pipe");
+        let printed = Arc::new(Mutex::new(Vec::new()));
+        let lines = Arc::clone(&printed);
+        let reader = thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                lines.lock().expect("nobody panics with it").push(line);
+            }
+        });
+        Self {
+            child,
+            printed,
+            reader: Some(reader),
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.printed.lock().expect("nobody panics with it").clone()
+    }
+
+    /// Repeats `traffic` until what was printed is enough. Events of earlier traffic come first: a
+    /// sender that heard nothing sends again. So the number of events says nothing.
+    #[track_caller]
+    fn until(&self, is_enough: impl Fn(&[String]) -> bool, traffic: impl Fn()) -> Vec<String> {
+        let start = Instant::now();
+        while !is_enough(&self.lines()) {
+            assert!(start.elapsed() < LIMIT, "{:#?}", self.lines());
             traffic();
         }
-        heard.join().expect("hep monitor runs")
-    })
+        self.lines()
+    }
+
+    /// Its exit code once it ends by itself, all that it printed, and its standard error.
+    #[track_caller]
+    fn end(mut self) -> (Option<i32>, Vec<String>, String) {
+        let mut code = None;
+        let ended = eventually(LIMIT, || {
+            let status = self.child.try_wait().expect("ask for its status");
+            code = status.and_then(|status| status.code());
+            status.is_some()
+        });
+        assert!(ended, "it goes on: {:#?}", self.lines());
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("reading does not panic");
+        }
+        let mut said = String::new();
+        let errors = self.child.stderr.as_mut().expect("it is a pipe");
+        errors.read_to_string(&mut said).expect("it is text");
+        (code, self.lines(), said)
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        // It may have ended.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn parse(line: &str) -> Value {
+    serde_json::from_str(line).expect("one object in each line")
 }
 
 /// EV-135: Log rules and, if asked for, denials are told with verdict, tier, policy, rule, file and
@@ -54,14 +123,21 @@ fn logged_and_denied_packets_are_told_with_the_rule() {
             );
         }
     };
-    let said = monitor(&daemon, 12, &["-o", "json"], traffic).exits(0);
-    let mut told: BTreeMap<(String, u64), Value> = BTreeMap::new();
-    for line in said.stdout.lines() {
-        let event: Value = serde_json::from_str(line).expect("one object in each line");
-        let source = event["src"].as_str().unwrap_or_default().to_owned();
-        let port = event["dstPort"].as_u64().unwrap_or_default();
-        told.insert((source, port), event);
-    }
+    let by_target = |lines: &[String]| {
+        let events = lines.iter().map(|line| parse(line));
+        let told = events.filter_map(|event| {
+            let source = event["src"].as_str()?.to_owned();
+            Some(((source, event["dstPort"].as_u64()?), event))
+        });
+        told.collect::<BTreeMap<(String, u64), Value>>()
+    };
+    let is_told = |lines: &[String]| {
+        let told = by_target(lines);
+        let wanted = Net::each(|net| [80, 81, 82].map(|port| (net.client.to_string(), port)));
+        wanted.iter().all(|target| told.contains_key(target))
+    };
+    let json = Monitor::start(&daemon, &["-o", "json"]);
+    let told = by_target(&json.until(is_told, traffic));
     for net in Net::both() {
         let of = |port| &told[&(net.client.to_string(), port)];
         let logged = of(80);
@@ -82,17 +158,36 @@ fn logged_and_denied_packets_are_told_with_the_rule() {
         assert_eq!(by_default["interface"], "eth0");
         assert_eq!(by_default["direction"], "ingress");
     }
+    let is_logged = eventually(LIMIT, || {
+        daemon
+            .log()
+            .contains("log=default/GlobalNetworkPolicy/web/ingress[0]")
+    });
     let log = daemon.log();
-    assert!(log.contains("log=default/GlobalNetworkPolicy/web/ingress[0]"));
+    assert!(is_logged, "{log}");
     assert!(
         !log.contains("policy_deny"),
         "denials are for listeners: {log}"
     );
-    let said = monitor(&daemon, 1, &[], traffic).exits(0);
-    assert!(
-        said.stdout.contains("Z ") && said.stdout.contains(" at="),
-        "{said:#?}"
+    let text = Monitor::start(&daemon, &[]);
+    let is_placed = |line: &String| line.contains("Z ") && line.contains(" at=");
+    let _lines = text.until(|lines| lines.iter().any(is_placed), traffic);
+}
+
+/// `--count` ends it after so many events, whichever.
+#[test]
+fn a_monitor_ends_after_as_many_events_as_asked_for() {
+    let site = Site::new();
+    let rule = policy("web", "types: [Ingress], ingress: [{action: Log}]");
+    let daemon = Daemon::start(&site.host, &[eth0(), rule]);
+    let net = Net::both()[0];
+    let counting = Monitor::start(&daemon, &["--count", "2"]);
+    let _lines = counting.until(
+        |lines| lines.len() >= 2,
+        || site.expect("policy", &[(tcp(net.client, net.host, 80), Nothing)]),
     );
+    let (code, lines, said) = counting.end();
+    assert_eq!((code, lines.len()), (Some(0), 2), "{lines:#?} {said}");
 }
 
 /// RS-197, RS-198: without `--deny-events` a denial is no event; a rule's budget limits its events
@@ -117,12 +212,15 @@ fn events_are_limited_in_the_kernel() {
     let cpus = thread::available_parallelism()
         .expect("there are CPUs")
         .get();
-    let said = monitor(&daemon, 3 * cpus + 1, &["-o", "json"], traffic).says("--deny-events");
-    let times: Vec<u64> = said
-        .stdout
-        .lines()
+    let count = 3 * cpus + 1;
+    let limited = Monitor::start(&daemon, &["-o", "json", "--count", &count.to_string()]);
+    let _lines = limited.until(|lines| lines.len() >= count, traffic);
+    let (_, lines, said) = limited.end();
+    assert!(said.contains("--deny-events"), "{said}");
+    let times: Vec<u64> = lines
+        .iter()
         .map(|line| {
-            let event: Value = serde_json::from_str(line).expect("one object in each line");
+            let event = parse(line);
             assert_eq!(event["dstPort"], 80, "{event:#}");
             event["unixMs"].as_u64().expect("a time")
         })
@@ -136,15 +234,16 @@ fn monitor_ends_with_the_daemon() {
     let site = Site::new();
     let rule = policy("web", "types: [Ingress], ingress: [{action: Log}]");
     let mut daemon = Daemon::start(&site.host, &[eth0(), rule]);
-    let pid = daemon.status()["daemon"]["pid"].as_i64().expect("it runs");
-    let pid = i32::try_from(pid).expect("process ids fit");
     let net = Net::both()[1];
-    let said = monitor(&daemon, 1000, &[], || {
-        site.expect("policy", &[(tcp(net.client, net.host, 80), Nothing)]);
-        let told = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        assert!(told.is_ok(), "not waited for, so still there: {told:?}");
-    });
-    drop(said.exits(4).says("the daemon has stopped"));
+    let listening = Monitor::start(&daemon, &[]);
+    // It listens once it has told of something.
+    let _lines = listening.until(
+        |lines| !lines.is_empty(),
+        || site.expect("policy", &[(tcp(net.client, net.host, 80), Nothing)]),
+    );
     daemon.stop();
+    let (code, _, said) = listening.end();
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("the daemon has stopped"), "{said}");
     drop(daemon.hep(&["monitor"]).exits(4).says("no daemon listens"));
 }
