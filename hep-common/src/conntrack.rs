@@ -143,6 +143,23 @@ pub const FLAG_BLOCKED: u8 = 1 << 2;
 /// the local list. Shifted left by the number of the direction.
 pub const JUDGED_FORWARD: u8 = 1 << 0;
 
+/// Ticks after which flows are classified again though nothing is known to have changed, as a power of
+/// two: 34 s. It bounds how long a flow is judged wrongly while no daemon follows the host's addresses.
+const CLASSIFIED_BITS: u32 = 11;
+
+/// Stamp of what was last known about which flows are local and which forwarded (spec EV-259); another
+/// one means that a flow is to be classified again. `changes` is
+/// [`Control::classification`](crate::settings::Control::classification).
+#[must_use]
+#[inline(always)]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "stamps wrap after 2.4 hours"
+)]
+pub const fn classification(changes: u32, now: Tick) -> u8 {
+    changes.wrapping_add(now.0 >> CLASSIFIED_BITS) as u8
+}
+
 /// TCP flags and, for other protocols, "a packet was seen", of one end of a flow.
 pub mod leg {
     /// Sent a SYN.
@@ -175,8 +192,9 @@ pub struct Conn {
     pub icmp_type: u8,
     /// The IANA protocol number again: [`Conn::state`] needs no key.
     pub protocol: u8,
-    /// Always zero.
-    pub reserved: [u8; 2],
+    /// By direction of the hook whose approval it is: [`classification`] when the flow was last found to
+    /// be local or forwarded, as [`Self::judged`] has it.
+    pub classified: [u8; 2],
     /// The last RST; [`Tick::NONE`]: none, or outlived. Traffic after the RST clears the ends'
     /// [`leg::RST`] at once, but this only after [`RESET_GRACE_NS`].
     pub reset: Tick,
@@ -385,6 +403,16 @@ mod tests {
             let flow = flow(protocol::UDP, Tick(now.0.wrapping_add(1)));
             assert!(!flow.is_expired(now, &TIMEOUTS));
         }
+    }
+
+    /// EV-259: a change shows in the stamp at once, and so does time, if nothing else changes.
+    #[test]
+    fn the_stamp_of_a_classification_changes_with_the_host_and_with_time() {
+        let now = Tick(u32::MAX - 5);
+        assert_eq!(classification(7, now), classification(7, Tick(now.0 + 1)));
+        assert_ne!(classification(7, now), classification(8, now));
+        let later = Tick::at(TICK_NS * u64::from(now.0) + 35 * SECOND_NS);
+        assert_ne!(classification(7, now), classification(7, later));
     }
 
     /// EV-156: also if the RST came in the very first tick.

@@ -7,8 +7,9 @@ pub struct Control {
     /// The generation in force; tables and [`Settings`] are read from slot `generation & 1`. 0: none
     /// was ever loaded, and every packet passes unpoliced.
     pub generation: u32,
-    /// Always zero.
-    pub reserved: u32,
+    /// How often this host's own addresses, or what it forwards, have changed; wraps. Flows that were
+    /// classified before the last change are classified again (spec EV-259).
+    pub classification: u32,
 }
 
 abi!(Control, 8, [u32, u32]);

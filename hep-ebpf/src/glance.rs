@@ -37,7 +37,7 @@ pub(crate) extern "C" fn hep_glance_out(skb: *mut __sk_buff) -> u32 {
 /// Finds out where the packet is, and judges it if that takes no more than finding its flow.
 #[inline(always)]
 fn look(ctx: &TcContext, direction: Direction) -> u32 {
-    let generation = maps::generation();
+    let control @ (generation, _) = maps::control();
     if maps::records_decisions() {
         maps::decide(Decision {
             reason: Reason::Unpoliced as u8,
@@ -50,7 +50,7 @@ fn look(ctx: &TcContext, direction: Direction) -> u32 {
     let Some(interface) = maps::interface_quickly(Slot::of(generation), ctx.ifindex()) else {
         return Reason::Unpoliced as u32;
     };
-    let scene = Scene::new(ctx, direction, generation, 0, interface);
+    let scene = Scene::new(ctx, direction, control, 0, interface);
     match parse::network(ctx, scene.interface.flags) {
         Network::V4(offset) => glance::<[u8; 4]>(scene, offset),
         Network::V6(_) if scene.has(FLAG_NO_IPV6) => conclude(&scene, Reason::Unpoliced),
@@ -90,6 +90,7 @@ fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed
     };
     let mut next = next::LOAD;
     work.generation = scene.generation;
+    work.changes = scene.changes;
     work.now_ns = scene.now_ns;
     work.counters = scene.counters();
     work.flags = scene.interface.behaviour;

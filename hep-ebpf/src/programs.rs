@@ -230,7 +230,8 @@ fn step<A: Address>(
         return Reason::Internal as u32;
     };
     let hook = direction(hook);
-    let scene = Scene::new(&ctx, hook, work.generation, work.now_ns, interface);
+    let control = (work.generation, work.changes);
+    let scene = Scene::new(&ctx, hook, control, work.now_ns, interface);
     run(&scene, work)
 }
 

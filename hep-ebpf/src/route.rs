@@ -8,7 +8,7 @@ use aya_ebpf::bindings::{
 };
 use hep_common::{
     Direction, Family,
-    endpoint::FLAG_MEMBER,
+    endpoint::{FLAG_MEMBER, Interface},
     local::LocalAddress,
     protocol,
     settings::{FLAG_RPF_LOOSE, FLAG_RPF_STRICT},
@@ -62,10 +62,10 @@ pub(crate) fn at_a_glance<A: Address>(
 }
 
 /// Whether this host made the packet or is where it goes.
-#[inline(never)]
+#[inline(always)]
 fn is_own<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
     match scene.direction {
-        Direction::Ingress => is_for_host(scene, packet),
+        Direction::Ingress => is_for_host(scene, packet, scene.interface),
         Direction::Egress => scene.ctx.ingress_ifindex() == 0,
     }
 }
@@ -78,20 +78,24 @@ fn destination<A: Address>(packet: &Packet<A>) -> LocalAddress {
     }
 }
 
-/// Whether a packet that arrives is for this host.
-#[inline(always)]
-fn is_for_host<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
+/// Whether a packet that arrives at an interface is for this host.
+#[inline(never)]
+pub(crate) fn is_for_host<A: Address>(
+    scene: &Scene<'_>,
+    packet: &Packet<A>,
+    interface: &Interface,
+) -> bool {
     let destination = destination(packet);
     if maps::is_quickly_own(&destination) || maps::is_own_address(&destination) {
         return true;
     }
     // What a bridge or bond takes from its member is not routed there.
-    if scene.interface.flags & FLAG_MEMBER != 0 {
+    if interface.flags & FLAG_MEMBER != 0 {
         return false;
     }
     packet.dst.is_for_everyone()
         || is_for_dhcp_client(packet)
-        || match ask(scene, packet, Leg::Onward) {
+        || match ask(scene, packet, interface.ifindex, Leg::Onward) {
             Way::Through(_) => false,
             Way::None | Way::Unknown => true,
         }
@@ -122,7 +126,7 @@ pub(crate) fn fails_reverse_path<A: Address>(scene: &Scene<'_>, packet: &Packet<
         return false;
     }
     let ifindex = scene.interface.ifindex;
-    match ask(scene, packet, Leg::Back) {
+    match ask(scene, packet, ifindex, Leg::Back) {
         Way::Through(way_back) => scene.has(FLAG_RPF_STRICT) && way_back != ifindex,
         Way::None => true,
         // The kernel does not tell a host that forwards nothing.
@@ -149,10 +153,10 @@ enum Leg {
     Back,
 }
 
-/// Asks the routing tables.
+/// Asks the routing tables about a packet at the interface with index `at`.
 #[inline(always)]
-fn ask<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, leg: Leg) -> Way {
-    match fib(scene, packet, leg) {
+fn ask<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, at: u32, leg: Leg) -> Way {
+    match fib(scene, packet, at, leg) {
         0 => Way::None,
         u32::MAX => Way::Unknown,
         ifindex => Way::Through(ifindex),
@@ -161,7 +165,7 @@ fn ask<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, leg: Leg) -> Way {
 
 /// As [`ask`]: 0 for [`Way::None`], `u32::MAX` for [`Way::Unknown`].
 #[inline(never)]
-fn fib<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, leg: Leg) -> u32 {
+fn fib<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, at: u32, leg: Leg) -> u32 {
     let ports = match packet.protocol {
         protocol::ICMP | protocol::ICMPV6 => (0, 0),
         _ => (packet.src_port, packet.dst_port),
@@ -183,7 +187,7 @@ fn fib<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, leg: Leg) -> u32 {
         sport: sport.to_be(),
         dport: dport.to_be(),
         __bindgen_anon_1: bpf_fib_lookup__bindgen_ty_1 { tot_len: 0 },
-        ifindex: scene.interface.ifindex,
+        ifindex: at,
         __bindgen_anon_2: bpf_fib_lookup__bindgen_ty_2 {
             flowinfo: match A::FAMILY {
                 Family::V4 => u32::from(packet.tos),

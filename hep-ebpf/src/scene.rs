@@ -3,12 +3,13 @@
 use aya_ebpf::programs::TcContext;
 use hep_common::{
     Direction,
-    conntrack::Conn,
+    conntrack::{Conn, classification},
     counter::Note,
     endpoint::{Interface, Lists},
     event::MAX_LOGGED_RULES,
     rule::DIMENSIONS,
     settings::Settings,
+    tick::Tick,
 };
 
 use crate::{
@@ -28,6 +29,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) now_ns: u64,
     /// The generation in force.
     pub(crate) generation: u32,
+    /// As [`Control::classification`](hep_common::settings::Control::classification).
+    pub(crate) changes: u32,
     /// Its tables.
     pub(crate) slot: Slot,
     /// The hook.
@@ -40,7 +43,7 @@ impl<'a> Scene<'a> {
     pub(crate) const fn new(
         ctx: &'a TcContext,
         direction: Direction,
-        generation: u32,
+        (generation, changes): (u32, u32),
         now_ns: u64,
         interface: &'static Interface,
     ) -> Self {
@@ -49,9 +52,16 @@ impl<'a> Scene<'a> {
             interface,
             now_ns,
             generation,
+            changes,
             slot: Slot::of(generation),
             direction,
         }
+    }
+
+    /// Stamp of flows that are classified now.
+    #[inline(always)]
+    pub(crate) const fn classification(&self) -> u8 {
+        classification(self.changes, Tick::at(self.now_ns))
     }
 
     /// Length of the frame.
@@ -170,8 +180,8 @@ pub(crate) struct Work<A: Address> {
     pub(crate) counters: u32,
     /// As [`Interface::behaviour`].
     pub(crate) flags: u32,
-    /// Always zero.
-    pub(crate) reserved: u32,
+    /// As [`Scene::changes`].
+    pub(crate) changes: u32,
     /// The packet.
     pub(crate) packet: Packet<A>,
     /// Another one that is judged in its place: the one an ICMP error quotes, the one it answers, the

@@ -253,6 +253,7 @@ impl Bench {
             is_loopback: name == "lo",
             is_member: false,
             vlan_of: None,
+            conf: hep_userspace::model::Conf::default(),
         };
         let nets = Net::both();
         vec![

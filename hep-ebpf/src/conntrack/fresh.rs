@@ -173,7 +173,7 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, opener: Opener) {
         judged,
         icmp_type: packet.icmp_type,
         protocol: packet.protocol,
-        reserved: [0; 2],
+        classified: [scene.classification(); 2],
         reset: if says & leg::RST != 0 {
             Tick::some_at(scene.now_ns)
         } else {

@@ -8,7 +8,10 @@ use hep_common::{
     tick::Tick,
 };
 
-use super::{Home, Known, Stale, approving_hook, by_rules, find, icmp, is_current, opener, pick};
+use super::{
+    Home, Known, Stale, approving_hook, by_rules, find, icmp, is_classified, is_current, opener,
+    pick,
+};
 use crate::{
     address::Address,
     maps::Flow,
@@ -20,7 +23,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`Stale`] if the rules in force have not judged the flow yet.
+/// [`Stale`] if the rules in force have not judged the flow yet, or it may be local now and was
+/// forwarded, or the other way round.
 #[inline(always)]
 pub(super) fn judge<A: Address>(
     scene: &Scene<'_>,
@@ -41,7 +45,8 @@ pub(super) fn judge<A: Address>(
     }
 
     let (hook, approval) = approval_here(scene, *flow, &conn, *sender);
-    if !is_current(scene, approval.generation) && work.revalidated == 0 {
+    let is_sound = is_current(scene, approval.generation) && is_classified(scene, &conn, hook);
+    if !is_sound && work.revalidated == 0 {
         return Err(Stale);
     }
     if conn.flags & FLAG_BLOCKED != 0 {
@@ -142,6 +147,7 @@ fn approve(scene: &Scene<'_>, trace: &Trace, flow: Flow, hook: usize) {
     } else {
         JUDGED_FORWARD << 1
     };
+    flow.set_classified(hook, scene.classification());
     let judged = flow.copied().judged;
     flow.set_judged(if forwarded {
         judged | bit

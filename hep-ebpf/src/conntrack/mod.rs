@@ -80,6 +80,15 @@ fn is_current(scene: &Scene<'_>, generation: u32) -> bool {
     generation == scene.generation || !scene.has(FLAG_REVALIDATE)
 }
 
+/// Whether a flow was classified as local or forwarded, for one hook's approval, since that last
+/// changed (spec EV-259).
+#[inline(always)]
+fn is_classified(scene: &Scene<'_>, conn: &Conn, hook: usize) -> bool {
+    // Of the pair as a number: a branch would be mispredicted.
+    let pair = u16::from_le_bytes(conn.classified) >> ((hook & 1) << 3);
+    pair & 0xff == u16::from(scene.classification())
+}
+
 /// What a look at the established flows says about a packet.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Glimpse {
@@ -129,6 +138,7 @@ pub(crate) fn glimpse<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) -> G
         || !conn.reset.is_none()
         || !approved
         || !is_current(scene, approval.generation)
+        || !is_classified(scene, &conn, scene.direction as usize ^ answers)
         || now.count_since(conn.last_seen) > surely_alive
     {
         cold_path();

@@ -1,22 +1,25 @@
-//! A flow that older rules approved is judged by those in force (spec EV-160).
+//! A flow that older rules approved, or that was classified before the host's addresses changed, is
+//! judged by what is in force (spec EV-160, EV-259).
 
 use hep_common::{
     Direction,
-    conntrack::{ANY_INTERFACE, Conn, FLAG_BLOCKED, JUDGED_FORWARD},
+    conntrack::{ANY_INTERFACE, Approval, Conn, FLAG_BLOCKED, JUDGED_FORWARD},
     counter::{Note, Reason},
 };
 
-use super::{find, opener, pick};
+use super::{find, is_classified, is_current, is_error, key, opener, pick};
 use crate::{
     address::Address,
     classify::{Answer, classify},
-    maps,
+    maps::{self, Flow},
     parse::Packet,
+    route,
     scene::{Scene, Work},
 };
 
-/// Judges the opener's tuple of the flow with the key at hand again wherever it was approved. The flow then counts as judged by
-/// the generation in force: it goes on, or it is blocked.
+/// Looks whether the flow with the key at hand is still what it was judged as, local or forwarded, and
+/// judges its opener's tuple again wherever it was approved, if not, or if other rules are in force
+/// since. The flow then counts as judged by the generation in force: it goes on, or it is blocked.
 #[inline(always)]
 pub(crate) fn revalidate<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) {
     let found = find(scene, work);
@@ -24,14 +27,17 @@ pub(crate) fn revalidate<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) {
         return;
     };
     set_tuple(work, &flow.copied());
+    if !classify_again(scene, work, flow) {
+        return;
+    }
     let mut denied = false;
     for hook in [Direction::Ingress, Direction::Egress] {
         let conn = flow.copied();
         let mut approval = pick(conn.approvals, hook as usize);
-        if approval.ifindex == 0 || approval.ifindex == ANY_INTERFACE {
+        if !is_given(approval) {
             continue;
         }
-        let forwarded = conn.judged & (JUDGED_FORWARD << hook as u8) != 0;
+        let forwarded = conn.judged & forward_bit(hook) != 0;
         match judge_at(scene, work, approval.ifindex, hook, forwarded) {
             Some(reason) if reason.allows() => approval.slot = work.other_trace.slot,
             Some(_) => denied = true,
@@ -48,6 +54,91 @@ pub(crate) fn revalidate<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) {
         flow.set_flags(flags | FLAG_BLOCKED);
     } else if !denied && was_blocked {
         flow.set_flags(flags & !FLAG_BLOCKED);
+    }
+}
+
+/// Whether a hook has approved the flow, at an interface that is known.
+#[inline(always)]
+const fn is_given(approval: Approval) -> bool {
+    approval.ifindex != 0 && approval.ifindex != ANY_INTERFACE
+}
+
+/// The bit of [`Conn::judged`] for a hook.
+#[inline(always)]
+const fn forward_bit(hook: Direction) -> u8 {
+    JUDGED_FORWARD << hook as u8
+}
+
+/// Writes down whether the flow is local or forwarded now, for each approval (spec EV-259); whether the
+/// rules are to be asked again.
+#[inline(always)]
+fn classify_again<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, flow: Flow) -> bool {
+    let conn = flow.copied();
+    let mut judged = conn.judged;
+    let mut is_due = false;
+    for hook in [Direction::Ingress, Direction::Egress] {
+        let approval = pick(conn.approvals, hook as usize);
+        if !is_given(approval) {
+            continue;
+        }
+        is_due |= !is_current(scene, approval.generation);
+        if is_classified(scene, &conn, hook as usize) {
+            continue;
+        }
+        let bit = forward_bit(hook);
+        let forwarded = match hook {
+            Direction::Ingress => is_forwarded_in(scene, work, approval.ifindex),
+            Direction::Egress => is_forwarded_out(scene, work, &conn),
+        };
+        let Some(forwarded) = forwarded else {
+            continue;
+        };
+        flow.set_classified(hook as usize, scene.classification());
+        judged = if forwarded {
+            judged | bit
+        } else {
+            judged & !bit
+        };
+    }
+    if judged != conn.judged {
+        flow.set_judged(judged);
+        is_due = true;
+    }
+    is_due
+}
+
+/// Whether the opener's packets that arrive at an interface are forwarded; `None` if that is not
+/// policed any more.
+#[inline(always)]
+fn is_forwarded_in<A: Address>(scene: &Scene<'_>, work: &Work<A>, ifindex: u32) -> Option<bool> {
+    let interface = maps::interface(scene.slot, ifindex)?;
+    Some(!route::is_for_host(scene, &work.other, interface))
+}
+
+/// Whether the opener's packets that leave are forwarded; `None` if the packet at hand does not show
+/// it.
+#[inline(always)]
+fn is_forwarded_out<A: Address>(
+    scene: &Scene<'_>,
+    work: &mut Work<A>,
+    conn: &Conn,
+) -> Option<bool> {
+    let Work { packet, trace, .. } = work;
+    if is_error(&*packet) {
+        return None;
+    }
+    let (_, sender) = key(&*packet);
+    let is_from_opener = sender == opener(conn);
+    let forwarded = route::is_forwarded(scene, packet, trace);
+    match (scene.direction, is_from_opener) {
+        (Direction::Egress, true) => Some(forwarded),
+        // An answer to an address of this host may be one to a flow whose source is translated.
+        (Direction::Ingress, false)
+            if forwarded || conn.judged & forward_bit(Direction::Egress) == 0 =>
+        {
+            Some(forwarded)
+        }
+        (Direction::Ingress | Direction::Egress, _) => None,
     }
 }
 

@@ -92,6 +92,18 @@ impl Flow {
         unsafe { self.0.as_mut() }.judged = judged;
     }
 
+    /// Stores when the flow was last classified, for one hook: 0 for ingress, 1 for egress.
+    #[inline(always)]
+    pub(crate) fn set_classified(mut self, hook: usize, stamp: u8) {
+        // SAFETY: as in `touch`.
+        let [ingress, egress] = &mut unsafe { self.0.as_mut() }.classified;
+        if hook == 0 {
+            *ingress = stamp;
+        } else {
+            *egress = stamp;
+        }
+    }
+
     /// Stores the entry's flags.
     #[inline(always)]
     pub(crate) fn set_flags(mut self, flags: u8) {

@@ -11,7 +11,7 @@ pub(crate) use events::{decide, decide_reason, records_decisions, submit, take_t
 pub(crate) use flows::{Flow, conns4, conns6, fragment, half4, half6, remember_fragment};
 pub(crate) use scratch::{work4, work6};
 pub(crate) use tables::{
-    Near, Policy, Slot, Table, destination_ports, generation, interface, interface_quickly,
+    Near, Policy, Slot, Table, control, destination_ports, interface, interface_quickly,
     is_own_address, is_quickly_own, named_port, ranges4, ranges6_low, ranges6_mid, ranges6_top,
     root4, root6, rows, settings, source_ports,
 };

@@ -195,15 +195,20 @@ static LOCAL: HashMap<LocalAddress, Local, { MAX_LOCAL as usize }, { BPF_F_NO_PR
 #[btf_map]
 static QUICK_LOCAL: Array<QuickLocal, 1> = Array::new();
 
-/// The generation in force; 0: none yet.
+/// The generation in force, 0: none yet; and how often what is local has changed.
 #[inline(always)]
 #[expect(unsafe_code, reason = "userspace writes the word while it is read")]
-pub(crate) fn generation() -> u32 {
+pub(crate) fn control() -> (u32, u32) {
     match CONTROL.get_ptr(0) {
         // SAFETY: the kernel returned the value of index 0, which is aligned and lives as long as
-        // the program; the word is read once, and userspace stores it whole.
-        Some(control) => unsafe { (&raw const (*control).generation).read_volatile() },
-        None => 0,
+        // the program; each word is read once, and userspace stores it whole.
+        Some(control) => unsafe {
+            (
+                (&raw const (*control).generation).read_volatile(),
+                (&raw const (*control).classification).read_volatile(),
+            )
+        },
+        None => (0, 0),
     }
 }
 

@@ -6,6 +6,7 @@
 //! status ◀── what became of it ───────────────────────────────────────────────┘
 //! ```
 
+mod conf;
 pub mod control;
 pub mod events;
 pub mod feed;

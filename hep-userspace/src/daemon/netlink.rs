@@ -23,7 +23,8 @@ use rtnetlink::{
     },
 };
 
-use crate::model::{Interface, LinkLayer};
+use super::conf;
+use crate::model::{Conf, Interface, LinkLayer};
 
 /// The routing table of this host's own addresses.
 const TABLE_LOCAL: u8 = 255;
@@ -147,6 +148,7 @@ impl NetworkWatch {
                 source: Box::new(source),
             }
         };
+        let all = conf::of_all();
         let links: Vec<LinkMessage> = self
             .requests
             .link()
@@ -179,7 +181,7 @@ impl NetworkWatch {
             routes.extend(found);
         }
         Ok(HostNetwork {
-            interfaces: interfaces(&links, &addresses),
+            interfaces: interfaces(&links, &addresses, all),
             local: local_addresses(&routes),
         })
     }
@@ -192,6 +194,8 @@ fn subscribe() -> Result<Notifications, NetworkError> {
         MulticastGroup::Ipv6Ifaddr,
         MulticastGroup::Ipv4Route,
         MulticastGroup::Ipv6Route,
+        MulticastGroup::Ipv4Netconf,
+        MulticastGroup::Ipv6Netconf,
     ];
     let (connection, _, notifications) =
         rtnetlink::new_multicast_connection(&groups).map_err(NetworkError::Socket)?;
@@ -211,7 +215,7 @@ fn is_relevant(message: &NetlinkMessage<RouteNetlinkMessage>) -> bool {
     true
 }
 
-fn interfaces(links: &[LinkMessage], addresses: &[AddressMessage]) -> Vec<Interface> {
+fn interfaces(links: &[LinkMessage], addresses: &[AddressMessage], all: Conf) -> Vec<Interface> {
     let mut by_index: BTreeMap<u32, Vec<IpAddr>> = BTreeMap::new();
     for message in addresses {
         by_index
@@ -235,6 +239,7 @@ fn interfaces(links: &[LinkMessage], addresses: &[AddressMessage]) -> Vec<Interf
                 is_loopback: link.header.flags.contains(LinkFlags::Loopback),
                 is_member: controller(link).is_some_and(|index| !is_vrf.contains(&index)),
                 vlan_of: vlan_of(link),
+                conf: conf::of(link, all),
             })
         })
         .collect();
@@ -397,7 +402,7 @@ mod tests {
             link(6, "eth6", None, 8),
             link(5, "eth5", Some(InfoKind::Veth), 0),
         ];
-        let found: Vec<(u32, bool)> = interfaces(&links, &[])
+        let found: Vec<(u32, bool)> = interfaces(&links, &[], Conf::default())
             .iter()
             .map(|interface| (interface.ifindex, interface.is_member))
             .collect();
@@ -414,7 +419,7 @@ mod tests {
             let mut link = link(7, "eth0.7", Some(kind), 0);
             link.attributes.push(LinkAttribute::Link(2));
             link.attributes.extend_from_slice(others);
-            interfaces(&[link], &[])[0].vlan_of
+            interfaces(&[link], &[], Conf::default())[0].vlan_of
         };
         assert_eq!(of(InfoKind::Vlan, &[]), Some(2));
         assert_eq!(of(InfoKind::Vlan, &[LinkAttribute::LinkNetNsId(1)]), None);
@@ -450,7 +455,7 @@ mod tests {
             address(5, vec![AddressAttribute::Address(ip("2001:db8::1"))]),
             address(4, vec![AddressAttribute::Address(ip("2001:db8::2"))]),
         ];
-        let found = interfaces(&links, &addresses);
+        let found = interfaces(&links, &addresses, Conf::default());
         assert_eq!(found[0].addresses, [ip("192.0.2.1"), ip("2001:db8::1")]);
     }
 

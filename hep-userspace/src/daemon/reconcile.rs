@@ -11,14 +11,16 @@ use std::{
 
 use hep_common::Direction;
 
-use super::{Options, host_endpoint, netlink::HostNetwork, panic_mode, sockets, sysctl};
+use super::{
+    Options, host_endpoint, netlink::HostNetwork, panic_mode, sockets, summary::chain, sysctl,
+};
 use crate::{
     compile::{self, CompileError, Description, Generation, Slots, compile, compile_after},
     datapath::{
         self, Kernel, KernelError, LoadOptions, Observer, SeedFlow, Step,
         attach::{AttachError, Attachments, Target},
     },
-    model::{AttachType, Snapshot},
+    model::{AttachType, Interface, Snapshot},
     validate::{self, Problem},
 };
 
@@ -107,8 +109,9 @@ pub struct Reconciler {
     attachments: Attachments,
     kernel: Option<Kernel>,
     network: HostNetwork,
-    /// The local addresses in the kernel, once they were put there.
-    local: Option<BTreeSet<IpAddr>>,
+    /// By what the programs classify packets, once they were told: local addresses, and which
+    /// interfaces forward.
+    classified: Option<(BTreeSet<IpAddr>, Forwarding)>,
     /// The generation in force, if this daemon compiled it.
     last: Option<Generation>,
     /// Counter slots that a former daemon gave out.
@@ -133,7 +136,7 @@ impl Reconciler {
             attachments,
             kernel: None,
             network: HostNetwork::default(),
-            local: None,
+            classified: None,
             last: None,
             slots,
             unseeded: Vec::new(),
@@ -159,7 +162,28 @@ impl Reconciler {
     pub fn set_network(&mut self, network: HostNetwork) -> bool {
         let is_different = self.network != network;
         self.network = network;
+        if is_different && self.kernel.is_some() {
+            // Before anything is compiled, which may take long; what fails is tried again with that.
+            if let Err(error) = self.tell_addresses() {
+                log::error!("{}", chain(&error));
+            }
+        }
         is_different
+    }
+
+    /// Tells the programs of this host's own addresses, and to classify flows by them (spec EV-259).
+    fn tell_addresses(&mut self) -> Result<(), KernelError> {
+        let Some(kernel) = &mut self.kernel else {
+            return Ok(());
+        };
+        let now = (self.network.local.clone(), forwarding(&self.network));
+        if self.classified.as_ref() == Some(&now) {
+            return Ok(());
+        }
+        kernel.set_local(&now.0)?;
+        kernel.reclassify()?;
+        self.classified = Some(now);
+        Ok(())
     }
 
     /// The kernel's side, once something was in force.
@@ -276,20 +300,19 @@ impl Reconciler {
         is_new: bool,
         purpose: &mut Purpose<'_>,
     ) -> Result<[usize; 2], KernelError> {
-        let kernel = match &mut self.kernel {
-            Some(kernel) => kernel,
-            None => self.kernel.insert(Kernel::open(&LoadOptions {
+        if self.kernel.is_none() {
+            self.kernel = Some(Kernel::open(&LoadOptions {
                 pins: Some(self.options.bpffs.clone()),
                 flows: snapshot.felix.conntrack_size,
                 interfaces: snapshot.felix.max_interfaces,
                 log_level: snapshot.felix.bpf_log_level,
                 record_decisions: false,
-            })?),
-        };
-        if self.local.as_ref() != Some(&self.network.local) {
-            kernel.set_local(&self.network.local)?;
-            self.local = Some(self.network.local.clone());
+            })?);
         }
+        self.tell_addresses()?;
+        let Some(kernel) = &mut self.kernel else {
+            return Ok([0; 2]);
+        };
         let mut entries = [0; 2];
         if is_new {
             let is_cold = kernel.is_cold()?;
@@ -390,6 +413,18 @@ async fn attach_both(
             .await?;
     }
     Ok(is_changed)
+}
+
+/// Which interfaces forward: by index, IPv4 and IPv6.
+type Forwarding = BTreeMap<u32, (bool, bool)>;
+
+/// Which interfaces of the network forward.
+fn forwarding(network: &HostNetwork) -> Forwarding {
+    let forwards = |interface: &Interface| (interface.conf.forwards_v4, interface.conf.forwards_v6);
+    let interfaces = network.interfaces.iter();
+    interfaces
+        .map(|interface| (interface.ifindex, forwards(interface)))
+        .collect()
 }
 
 /// The host's connections over interfaces that are policed now and were not before.

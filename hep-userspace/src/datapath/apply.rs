@@ -200,6 +200,16 @@ impl Kernel {
         })
     }
 
+    /// Has the programs find out again which flows are local and which forwarded: this host's own
+    /// addresses, or what it forwards, have changed.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Map`] and [`KernelError::Io`] with what the kernel said.
+    pub fn reclassify(&mut self) -> Result<(), KernelError> {
+        reclassify(&self.maps)
+    }
+
     /// Fills the idle slots and reads them back.
     fn prepare(
         &mut self,
@@ -383,10 +393,29 @@ fn unix_ms() -> u64 {
 
 /// Makes the programs read the other slots.
 fn flip(maps: &Maps, generation: u32) -> Result<(), KernelError> {
-    let control = Control {
-        generation,
-        reserved: 0,
-    };
+    store(
+        maps,
+        Control {
+            generation,
+            ..maps.control()?
+        },
+    )
+}
+
+/// Has flows be classified again, local or forwarded, when their next packet comes (spec EV-259).
+fn reclassify(maps: &Maps) -> Result<(), KernelError> {
+    let control = maps.control()?;
+    store(
+        maps,
+        Control {
+            classification: control.classification.wrapping_add(1),
+            ..control
+        },
+    )
+}
+
+/// Replaces the word that every packet reads.
+fn store(maps: &Maps, control: Control) -> Result<(), KernelError> {
     let word = value_of(super::sys::bytes_of(&[control]))
         .ok_or(KernelError::Contradiction("the control word has 64 bits"))?;
     Mapping::writable(maps.data(names::CONTROL)?)

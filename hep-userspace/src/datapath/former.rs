@@ -146,7 +146,7 @@ pub(super) const fn from_first(words: FirstConn) -> Conn {
         judged,
         icmp_type,
         protocol,
-        reserved: [0; 2],
+        classified: [0; 2],
         reset: if reset_ns == 0 {
             Tick::NONE
         } else {

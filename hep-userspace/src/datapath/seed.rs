@@ -95,7 +95,7 @@ const fn conn(number: u8, by_a: bool, generation: u32, now: Tick) -> Conn {
         judged: 0,
         icmp_type: 0,
         protocol: number,
-        reserved: [0; 2],
+        classified: [0; 2],
         reset: Tick::NONE,
         last_seen: now,
         approvals: [approval; 2],

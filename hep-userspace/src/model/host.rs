@@ -11,6 +11,19 @@ pub enum LinkLayer {
     None,
 }
 
+/// How the kernel is set to treat what arrives at an interface; what is set for all of them included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Conf {
+    /// Forwards IPv4 packets (`forwarding`).
+    pub forwards_v4: bool,
+    /// Forwards IPv6 packets (`all.forwarding`, or `force_forwarding` here).
+    pub forwards_v6: bool,
+    /// Takes IPv4 packets whose source is one of this host's own addresses (`accept_local`).
+    pub accepts_local: bool,
+    /// Takes IPv4 packets from and to loopback addresses (`route_localnet`).
+    pub routes_localnet: bool,
+}
+
 /// A network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
@@ -28,4 +41,6 @@ pub struct Interface {
     pub is_member: bool,
     /// It is a VLAN's: the index of the interface that carries its frames, tagged.
     pub vlan_of: Option<u32>,
+    /// How the kernel treats what arrives here.
+    pub conf: Conf,
 }

@@ -22,7 +22,7 @@ pub use felix::{
     AttachType, EndpointToHostAction, FailsafePort, FelixConfiguration, LogLevel, LogRate,
     ReversePath, TimeoutSetting, Timeouts,
 };
-pub use host::{Interface, LinkLayer};
+pub use host::{Conf, Interface, LinkLayer};
 pub use members::{Bounds, Members, NetList, Nets};
 pub use metadata::{Metadata, Position};
 pub use network_set::GlobalNetworkSet;

@@ -223,6 +223,7 @@ fn interfaces(arguments: &Arguments) -> Result<Vec<Interface>> {
             is_loopback: name == "lo",
             is_member: false,
             vlan_of: None,
+            conf: crate::model::Conf::default(),
         }),
     }
     Ok(interfaces)
