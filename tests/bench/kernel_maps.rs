@@ -3,12 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    process::Command,
 };
 
 use anyhow::{Context as _, Result, bail};
 use hep_common::ABI_VERSION;
-use hep_tests::daemon::Daemon;
+use hep_tests::{daemon::Daemon, program::program};
 use serde_json::Value;
 
 /// What the kernel says of a map; of an outer map, what those inside come to.
@@ -72,7 +71,7 @@ fn inner(path: &str) -> Result<KernelMap> {
 
 /// Asks `bpftool`.
 fn bpftool(arguments: &[&str]) -> Result<Value> {
-    let output = Command::new("bpftool")
+    let output = program("bpftool")
         .arg("--json")
         .args(arguments)
         .output()

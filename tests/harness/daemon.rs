@@ -24,6 +24,7 @@ use crate::{
     hep::{Said, binary},
     namespace::Namespace,
     policy::{Directory, NODE},
+    program::program,
 };
 
 /// How long a generation may take to come into force in a debug build on a busy machine, which may
@@ -410,7 +411,7 @@ fn mount_bpffs() {
             .lines()
             .any(|line| line.split(' ').nth(1) == Some(BPFFS))
         {
-            let said = Said::by(Command::new("mount").args(["-t", "bpf", "bpf", BPFFS]));
+            let said = Said::by(program("mount").args(["-t", "bpf", "bpf", BPFFS]));
             assert_eq!(
                 said.code, 0,
                 "mount the BPF file system (needs root): {said:#?}"

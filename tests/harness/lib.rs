@@ -14,6 +14,7 @@ pub mod namespace;
 pub mod packet;
 pub mod policy;
 pub mod probe;
+pub mod program;
 pub mod receiver;
 pub mod site;
 pub mod tun;

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     io::{self, ErrorKind, Write as _},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
     sync::{
         Arc, Once,
         atomic::{AtomicU32, Ordering},
@@ -14,6 +14,8 @@ use std::{
 };
 
 use nix::sched::{CloneFlags, setns};
+
+use crate::program::program;
 
 /// Names of all namespaces of this harness start so; the process id and a number follow.
 const PREFIX: &str = "heptest-";
@@ -95,7 +97,7 @@ impl Namespace {
     ///
     /// If a command fails.
     pub fn ip(&self, commands: &str) {
-        let mut child = Command::new("ip")
+        let mut child = program("ip")
             .args(["-netns", &self.0.name, "-batch", "-"])
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
@@ -116,18 +118,18 @@ impl Namespace {
         );
     }
 
-    /// Runs a command here to its end and returns what it printed.
+    /// Runs a program of [`program`] here to its end and returns what it printed.
     ///
     /// # Panics
     ///
     /// If it cannot be run or fails.
-    pub fn command(&self, program: &str, arguments: &[&str]) -> String {
+    pub fn command(&self, name: &str, arguments: &[&str]) -> String {
         let output = self
-            .run(|| Command::new(program).args(arguments).output())
-            .unwrap_or_else(|error| panic!("run {program}: {error}"));
+            .run(|| program(name).args(arguments).output())
+            .unwrap_or_else(|error| panic!("run {name}: {error}"));
         assert!(
             output.status.success(),
-            "{program} {arguments:?}: {}",
+            "{name} {arguments:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
         String::from_utf8_lossy(&output.stdout).into_owned()
@@ -223,7 +225,7 @@ pub(crate) fn once_free<T>(mut open: impl FnMut() -> io::Result<T>) -> io::Resul
 }
 
 fn ip(arguments: &[&str]) {
-    let output = Command::new("ip")
+    let output = program("ip")
         .args(arguments)
         .output()
         .expect("run ip (package iproute2)");
@@ -236,7 +238,7 @@ fn ip(arguments: &[&str]) {
 
 /// Removes a namespace by name; one that is gone already is fine.
 fn remove(name: &str) {
-    let removed = Command::new("ip").args(["netns", "del", name]).output();
+    let removed = program("ip").args(["netns", "del", name]).output();
     if let Err(error) = removed {
         eprintln!("namespace {name} stays behind: {error}");
     }

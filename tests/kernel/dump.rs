@@ -1,14 +1,13 @@
 //! What an operator sees with bpftool.
 
-use std::process::Command;
-
+use hep_tests::program::program;
 use hep_userspace::datapath::version_directory;
 use serde_json::Value;
 
 use crate::ground::{Ground, generation};
 
 fn bpftool(arguments: &[&str]) -> Value {
-    let output = Command::new("bpftool")
+    let output = program("bpftool")
         .arg("--json")
         .args(arguments)
         .output()

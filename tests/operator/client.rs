@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use hep_tests::{daemon::Daemon, eventually, policy::Directory, probe::PATIENCE, site::Site};
+use hep_tests::{
+    daemon::Daemon, eventually, policy::Directory, probe::PATIENCE, program::program, site::Site,
+};
 use nix::{
     sys::signal::{Signal, kill, killpg},
     unistd::Pid,
@@ -48,7 +50,7 @@ impl Client {
             let command = command(daemon, directory, timeout);
             let words = std::iter::once(command.get_program()).chain(command.get_args());
             let line: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
-            let mut script = Command::new("script");
+            let mut script = program("script");
             script.args(["-q", "-e", "-c", &line.join(" "), "/dev/null"]);
             script
         });

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hep_tests::{daemon::Daemon, eventually, site::Site};
+use hep_tests::{daemon::Daemon, eventually, program::program, site::Site};
 use tempfile::TempDir;
 
 use crate::{
@@ -189,7 +189,7 @@ fn begin(daemon: &Daemon, victim: Victim, tries: &TempDir, timeout: Duration) ->
             .chain(command.get_args())
             .map(|word| word.to_string_lossy().into_owned())
             .collect();
-        command = std::process::Command::new("script");
+        command = program("script");
         command.args([
             "--quiet",
             "--return",

@@ -1,6 +1,6 @@
 //! Policy that changes while traffic runs (section 15; EV-160, EV-248), and the daemon's own life.
 
-use std::{fs, process::Command, time::Duration};
+use std::{fs, time::Duration};
 
 use hep_tests::{
     address::Net,
@@ -13,6 +13,7 @@ use hep_tests::{
         Heard::{Answer, Nothing},
         PATIENCE, SILENCE, tcp, time_until,
     },
+    program::program,
     site::Site,
 };
 
@@ -326,7 +327,7 @@ fn program_ids(daemon: &Daemon) -> Vec<u64> {
                 continue;
             }
             let said = Said::by(
-                Command::new("bpftool")
+                program("bpftool")
                     .args(["-j", "link", "show", "pinned"])
                     .arg(path),
             );

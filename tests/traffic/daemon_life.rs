@@ -1,7 +1,5 @@
 //! The daemon's own life: one per instance, the generated endpoint, records of `Log` rules.
 
-use std::process::Command;
-
 use hep_tests::{
     address::Net,
     daemon::Daemon,
@@ -13,6 +11,7 @@ use hep_tests::{
         Heard::{Answer, Nothing},
         PATIENCE, tcp,
     },
+    program::program,
     site::Site,
 };
 use serde_json::Value;
@@ -148,7 +147,7 @@ fn down_unmounts_the_file_system_that_hep_mounted() {
     "#;
     let directory = tempfile::tempdir().expect("make a directory");
     let namespace = Namespace::new("bpffs");
-    let mut command = Command::new("unshare");
+    let mut command = program("unshare");
     command
         .args(["--mount", "--propagation", "private", "sh", "-c", script])
         .env("HEP", binary())

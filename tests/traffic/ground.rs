@@ -1,12 +1,13 @@
 //! The ground that the other tests stand on: without a daemon, everything gets through.
 
-use std::{process::Command, thread};
+use std::thread;
 
 use hep_tests::{
     address::Net,
     link::Link,
     packet,
     probe::{Connection, Heard, PATIENCE, ping, tcp, udp},
+    program::program,
     receiver::Receiver,
     site::{HOST_MAC, OUTSIDE_MAC, Site},
     tun::{self, Tun},
@@ -64,7 +65,7 @@ fn an_address_is_free_again_while_processes_are_started() {
     thread::scope(|scope| {
         let starting = scope.spawn(|| {
             for _ in 0..100 {
-                let status = Command::new("true").current_dir("/").status();
+                let status = program("true").current_dir("/").status();
                 assert!(status.expect("run true").success());
             }
         });

@@ -28,8 +28,8 @@ struct Package {
     mark: &'static str,
 }
 
-/// Needed to build anything, to make namespaces, and to look at what was loaded.
-const TOOLS: [Package; 4] = [
+/// Needed to build anything.
+const COMPILERS: [Package; 2] = [
     Package {
         name: "gcc",
         mark: "cc",
@@ -37,14 +37,6 @@ const TOOLS: [Package; 4] = [
     Package {
         name: "libc6-dev",
         mark: "/usr/include/stdio.h",
-    },
-    Package {
-        name: "iproute2",
-        mark: "ip",
-    },
-    Package {
-        name: "bpftool",
-        mark: "bpftool",
     },
 ];
 
@@ -104,25 +96,31 @@ const VIRTUAL_MACHINES: [Package; 5] = [
     },
 ];
 
-/// Needed to compare hep with other firewalls, and to set up the interfaces for it.
-const PEERS: [Package; 4] = [
-    Package {
-        name: "nftables",
-        mark: "nft",
-    },
-    Package {
-        name: "iptables",
-        mark: "iptables-legacy",
-    },
-    Package {
-        name: "ipset",
-        mark: "ipset",
-    },
-    Package {
-        name: "ethtool",
-        mark: "ethtool",
-    },
-];
+/// The programs that suites and benches run, with their packages: a line each, of a program, its
+/// package, and `tests` or `bench`.
+const PROGRAMS: &str = include_str!("../../tests/programs.txt");
+
+/// Who runs a program of [`PROGRAMS`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum User {
+    Tests,
+    Bench,
+}
+
+/// The programs of one user.
+fn programs(user: User) -> Vec<Package> {
+    let lines = PROGRAMS.lines().filter(|line| !line.starts_with('#'));
+    let listed = lines.filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let (mark, name) = (words.next()?, words.next()?);
+        let listed_for = match words.next()? {
+            "bench" => User::Bench,
+            _ => User::Tests,
+        };
+        (listed_for == user).then_some(Package { name, mark })
+    });
+    listed.collect()
+}
 
 /// What the commands that build hep have to be given.
 #[derive(Default)]
@@ -168,7 +166,8 @@ impl Environment {
 pub(crate) fn run() -> Result<Environment> {
     let has_linker = linker_version().is_some_and(|version| version >= LINKER_VERSION);
     let linker_build: &[Package] = if has_linker { &[] } else { &LINKER_BUILD };
-    install(TOOLS.iter().chain(linker_build))?;
+    let programs = programs(User::Tests);
+    install(COMPILERS.iter().chain(linker_build).chain(&programs))?;
     let environment = library_source()?;
     if !has_linker {
         build_linker()?;
@@ -191,7 +190,7 @@ pub(crate) fn virtual_machines() -> Result<()> {
 ///
 /// As [`run`].
 pub(crate) fn peers() -> Result<()> {
-    install(&PEERS)
+    install(&programs(User::Bench))
 }
 
 /// Says what only root can do, before anything else is tried.
@@ -288,7 +287,12 @@ fn missing<'a>(packages: impl IntoIterator<Item = &'a Package>) -> Vec<&'static 
         .into_iter()
         .filter(|package| !is_present(package.mark))
         .map(|package| package.name)
-        .collect()
+        .fold(Vec::new(), |mut names, name| {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+            names
+        })
 }
 
 /// Whether a path exists or a program is on the `PATH`.
@@ -347,4 +351,45 @@ fn apt<A: AsRef<OsStr>>(step: &str, arguments: impl IntoIterator<Item = A>) -> R
             .args(arguments)
             .env("DEBIAN_FRONTEND", "noninteractive"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::{PROGRAMS, User, programs};
+
+    #[test]
+    fn every_listed_program_is_installed_for_somebody() {
+        let listed = PROGRAMS.lines().filter(|line| !line.starts_with('#'));
+        let known = programs(User::Tests).len() + programs(User::Bench).len();
+        assert_eq!(known, listed.count());
+        for line in PROGRAMS.lines().filter(|line| !line.starts_with('#')) {
+            let last = line.split_whitespace().nth(2);
+            assert!(matches!(last, Some("tests" | "bench")), "{line}");
+        }
+    }
+
+    /// A program that a suite runs by its bare name is one that no set-up knows of.
+    #[test]
+    fn suites_run_programs_by_the_list_only() {
+        let mut folders = vec![crate::workspace().join("tests")];
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).expect("the folder of tests") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension() == Some("rs".as_ref()) && runs_by_name(&path) {
+                    found.push(path);
+                }
+            }
+        }
+        assert!(found.is_empty(), "use harness::program in {found:?}");
+    }
+
+    fn runs_by_name(path: &Path) -> bool {
+        let text = fs::read_to_string(path).expect("readable");
+        text.contains("Command::new(\"")
+    }
 }

@@ -1,14 +1,10 @@
 //! Who is compared, and how each is put in the way.
 
-use std::{
-    io::Write as _,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{io::Write as _, path::Path, process::Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use aya::programs::{TcAttachType, tc::SchedClassifierLink};
-use hep_tests::daemon::Daemon;
+use hep_tests::{daemon::Daemon, program::program};
 
 use super::{
     policy::{Form, Policy},
@@ -145,7 +141,7 @@ fn feed_nft(road: &Road, table: &str) -> Result<()> {
 /// Runs a tool in the host with this input.
 fn feed(road: &Road, tool: &str, arguments: &[&str], input: &str) -> Result<()> {
     let output = road.host().run(|| {
-        let mut child = Command::new(tool)
+        let mut child = program(tool)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
