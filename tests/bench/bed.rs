@@ -91,8 +91,13 @@ pub(crate) fn empty() -> Result<Kernel> {
 
 /// A file of the policy directory.
 pub(crate) fn file(text: String) -> File {
+    file_of("bench.yaml", text)
+}
+
+/// As [`file`], of this name.
+pub(crate) fn file_of(name: &str, text: String) -> File {
     File {
-        path: Arc::from(Path::new("bench.yaml")),
+        path: Arc::from(Path::new(name)),
         text: text.into(),
     }
 }
@@ -109,17 +114,17 @@ pub(crate) fn host(role: &str) -> Namespace {
 
 /// Parses and validates one file.
 pub(crate) fn snapshot(file: File) -> Result<Snapshot> {
-    snapshot_by(&mut Loader::default(), file)
+    snapshot_by(&mut Loader::default(), &[file])
 }
 
-/// As [`snapshot`], by a loader that may know a former text of the file.
-pub(crate) fn snapshot_by(loader: &mut Loader, file: File) -> Result<Snapshot> {
+/// As [`snapshot`], of several files, by a loader that may know former texts of them.
+pub(crate) fn snapshot_by(loader: &mut Loader, files: &[File]) -> Result<Snapshot> {
     let node = Node {
         name: policy::NODE.to_owned(),
         labels: BTreeMap::new(),
         cpus: 1,
     };
-    let loaded = loader.load(&[file], &node, Scope::Directory);
+    let loaded = loader.load(files, &node, Scope::Directory);
     match loaded.snapshot {
         Some(snapshot) => Ok(snapshot),
         None => bail!(

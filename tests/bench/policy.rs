@@ -140,6 +140,28 @@ pub(crate) fn with_newcomer(text: &str, number: usize, v6: bool) -> String {
     }
 }
 
+/// A resource of one address that joins the set of [`set_of`]: a GlobalNetworkSet, or a HostEndpoint of
+/// another host.
+pub(crate) fn newcomer(is_endpoint: bool, v6: bool) -> String {
+    let address = if v6 {
+        "2001:db8:7fff::77"
+    } else {
+        "100.77.0.77"
+    };
+    let (kind, spec) = if is_endpoint {
+        (
+            "HostEndpoint",
+            format!("node: other, expectedIPs: ['{address}']"),
+        )
+    } else {
+        ("GlobalNetworkSet", format!("nets: ['{address}']"))
+    };
+    format!(
+        "apiVersion: projectcalico.org/v3\nkind: {kind}\n\
+         metadata: {{name: newcomer, labels: {{set: big}}}}\nspec: {{{spec}}}\n"
+    )
+}
+
 /// Member `number` of [`set_of`]: a third are networks, the rest hosts.
 pub(crate) fn member(number: usize, v6: bool) -> String {
     // An odd multiplier permutes the 32-bit numbers, so that no member repeats.

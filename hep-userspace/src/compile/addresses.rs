@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     address::{Boundary, Layout},
@@ -63,6 +63,60 @@ impl Signatures {
         this.class_of.insert(signature.into(), class);
         Some(class)
     }
+
+    /// Has the set `copy`, whose number is above all others, hold what the set `original` holds.
+    fn duplicate(&mut self, original: u32, copy: u32) {
+        for signature in &mut self.of_class {
+            if signature.binary_search(&original).is_ok() {
+                *signature = signature.iter().copied().chain([copy]).collect();
+            }
+        }
+        self.class_of = self.of_class.iter().cloned().zip(0..).collect();
+    }
+}
+
+/// Gives the sets of a generation their numbers in signatures.
+struct Numbering<'a, L: Layout> {
+    former: &'a Addresses<L>,
+    /// Numbers that sets have.
+    taken: FxHashSet<u32>,
+    next: u32,
+    signatures: Arc<Signatures>,
+}
+
+impl<'a, L: Layout> Numbering<'a, L> {
+    /// Sets that the former generation has, too, keep their numbers, whatever the order of `sets`.
+    fn new(former: &'a Addresses<L>, sets: &[PositionSet<L::Address>]) -> Self {
+        let kept = sets.iter().filter_map(|set| former.sets.get(&set.identity));
+        Self {
+            former,
+            taken: kept.map(|(number, _)| *number).collect(),
+            next: former.numbers,
+            signatures: Arc::clone(&former.signatures),
+        }
+    }
+
+    /// The number of a set, and the former set that the signatures with this number are about: the
+    /// same set, or the one that it was made from. If that one goes on beside it, it is duplicated.
+    fn of(&mut self, set: &PositionSet<L::Address>) -> (u32, Option<&'a PositionSet<L::Address>>) {
+        let sets = &self.former.sets;
+        if let Some((number, former)) = sets.get(&set.identity) {
+            return (*number, Some(former));
+        }
+        let origin = set.former.as_ref().and_then(|origin| sets.get(origin));
+        if let Some((number, former)) = origin
+            && self.taken.insert(*number)
+        {
+            return (*number, Some(former));
+        }
+        let number = self.next;
+        self.next += 1;
+        let former = origin.map(|(original, former)| {
+            Arc::make_mut(&mut self.signatures).duplicate(*original, number);
+            former
+        });
+        (number, former)
+    }
 }
 
 impl<L> Addresses<L>
@@ -113,32 +167,30 @@ where
 
     /// These addresses with what changed; `None` if they are better made from nothing.
     fn next(&self, space: &Space<L::Address>) -> Option<Self> {
-        let mut numbers = self.numbers;
+        let mut numbers = Numbering::new(self, space.sets());
         let mut sets = FxHashMap::default();
         let mut numbered = Vec::with_capacity(space.sets().len());
         let mut changed = Vec::new();
         for set in space.sets() {
             let limit = MAX_CHANGED.checked_sub(changed.len())?;
-            let number = match self.sets.get(&set.identity) {
-                Some((number, former)) => {
-                    changed.extend(set.changed(former, limit)?);
-                    *number
-                }
-                None => {
-                    changed.extend(set.few(limit)?);
-                    numbers += 1;
-                    numbers - 1
-                }
-            };
+            let (number, former) = numbers.of(set);
+            changed.extend(match former {
+                Some(former) => set.changed(former, limit)?,
+                None => set.few(limit)?,
+            });
             sets.insert(set.identity.clone(), (number, set.clone()));
             numbered.push((number, set));
         }
-        let left_over = (numbers as usize).saturating_sub(2 * numbered.len());
+        let Numbering {
+            next,
+            mut signatures,
+            ..
+        } = numbers;
+        let left_over = (next as usize).saturating_sub(2 * numbered.len());
         if left_over > MAX_LEFT_OVER || changed.len() * numbered.len() > MAX_LOOKUPS {
             return None;
         }
         let changed = super::ranges::RangeSet::new(changed);
-        let mut signatures = Arc::clone(&self.signatures);
         let layout = self
             .layout
             .changed(changed.as_slice(), &mut |first, last| {
@@ -150,7 +202,7 @@ where
         Some(Self {
             layout,
             sets,
-            numbers,
+            numbers: next,
             signatures,
             base: self.base,
             is_continued: true,

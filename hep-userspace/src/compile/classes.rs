@@ -9,6 +9,7 @@ use hep_common::{
 
 use super::{
     CompileError,
+    address::{Layout4, Layout6},
     addresses::Addresses,
     expand::{Match, Matcher},
     lineage::Memory,
@@ -28,7 +29,8 @@ pub(super) struct Classes {
     services: Classified,
     source_ports: Classified,
     named_ports: Classified,
-    pub(super) memory: Memory,
+    pub(super) v4: Addresses<Layout4>,
+    pub(super) v6: Addresses<Layout6>,
     pub(super) destination_table: Vec<PortClasses>,
     pub(super) source_table: Vec<PortClasses>,
     pub(super) named_port_table: Vec<(NamedPortKey, NamedPortClass)>,
@@ -59,7 +61,8 @@ impl Classes {
             services: service_classes,
             source_ports: source_classes,
             named_ports,
-            memory: Memory { v4, v6 },
+            v4,
+            v6,
             destination_table: services::destination_table(&services),
             source_table: services::source_table(&source_ports),
             named_port_table,

@@ -10,7 +10,7 @@ use super::{
     predicates::{ANY, PredicateId, Space, Term},
     ranges::{Position, RangeSet, family_of},
     services::{LAST_PORT, LAST_SERVICE, Ports, Service},
-    sets::{Objects, SideSelector},
+    sets::{AllUnions, Objects, SideSelector},
 };
 use crate::model::{EntityRule, FailsafePort, IpFamily, PortMatch, PortRange, Rule, Snapshot};
 
@@ -41,9 +41,10 @@ pub(super) struct Matcher<'s> {
 }
 
 impl<'s> Matcher<'s> {
-    pub(super) fn new(snapshot: &'s Snapshot) -> Self {
+    /// Nothing is matched yet; `former` are the unions of the generation before.
+    pub(super) fn new(snapshot: &'s Snapshot, former: Option<&'s AllUnions>) -> Self {
         Self {
-            objects: Objects::new(snapshot),
+            objects: Objects::new(snapshot, former),
             addresses4: Space::up_to(u32::MAX),
             addresses6: Space::up_to(u128::MAX),
             services: Space::up_to(LAST_SERVICE),
@@ -268,15 +269,11 @@ fn side_predicate<T: Position>(
     match SideSelector::of(side) {
         SideSelector::None => {}
         SideSelector::Within(selector) => {
-            let set = objects.set(&selector, family, |names, members| {
-                space.set_of_objects(names, members)
-            });
+            let set = objects.set(&selector, family, |union| space.set_of_objects(union));
             terms.extend(space.within(set));
         }
         SideSelector::Outside(selector) => {
-            let set = objects.set(&selector, family, |names, members| {
-                space.set_of_objects(names, members)
-            });
+            let set = objects.set(&selector, family, |union| space.set_of_objects(union));
             terms.push(Term { set, negated: true });
         }
         SideSelector::Nothing => {

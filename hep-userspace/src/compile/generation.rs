@@ -18,6 +18,7 @@ use super::{
     classes::Classes,
     description::Description,
     interfaces::interface_table,
+    lineage::Memory,
     list_table::{ListTable, endpoints_of},
     lists::Flattener,
     rows::Rows,
@@ -113,7 +114,8 @@ fn compile_from(
     }
 
     let endpoints = endpoints_of(snapshot, &binding);
-    let mut flattener = Flattener::new(snapshot);
+    let memory = former.and_then(Lineage::memory);
+    let mut flattener = Flattener::new(snapshot, memory.map(|memory| &memory.unions));
     let lists = ListTable::new(&mut flattener, &binding, &endpoints)?;
     let Flattener { matcher, rules, .. } = flattener;
     matcher
@@ -132,7 +134,7 @@ fn compile_from(
         .map(|identity| slots.rules.taken[*identity])
         .collect();
 
-    let classes = Classes::new(&matcher, former.and_then(Lineage::memory))?;
+    let classes = Classes::new(&matcher, memory)?;
     let mut rows = Rows::default();
     let mut list_entries = vec![List::default()];
     let mut rule_entries = Vec::new();
@@ -171,8 +173,15 @@ fn compile_from(
             rules: rule_entries,
             index,
             rows,
-            addresses: AddressTables::of(&classes.memory.v4.layout, &classes.memory.v6.layout),
-            lineage: Lineage::after(former, classes.memory),
+            addresses: AddressTables::of(&classes.v4.layout, &classes.v6.layout),
+            lineage: Lineage::after(
+                former,
+                Memory {
+                    v4: classes.v4,
+                    v6: classes.v6,
+                    unions: matcher.objects.unions,
+                },
+            ),
             destination_ports: classes.destination_table,
             source_ports: classes.source_table,
             named_ports: classes.named_port_table,

@@ -10,6 +10,7 @@ use hep_common::Family;
 use super::{
     address::{Layout4, Layout6},
     addresses::Addresses,
+    sets::AllUnions,
 };
 
 /// What the next generation's address tables can be made from.
@@ -17,6 +18,7 @@ use super::{
 pub(super) struct Memory {
     pub(super) v4: Addresses<Layout4>,
     pub(super) v6: Addresses<Layout6>,
+    pub(super) unions: AllUnions,
 }
 
 /// How a generation's address tables came about. The default stands for tables made by hand.

@@ -10,6 +10,7 @@ use super::{
     list_builder::{Builder, FlatList, Template},
     order::{Phase, TierPart},
     rules::{RuleId, Rules},
+    sets::AllUnions,
     text,
 };
 use crate::model::{
@@ -50,9 +51,10 @@ struct Source<'a> {
 }
 
 impl<'s> Flattener<'s> {
-    pub(super) fn new(snapshot: &'s Snapshot) -> Self {
+    /// No list yet; `former` are the unions of the generation before.
+    pub(super) fn new(snapshot: &'s Snapshot, former: Option<&'s AllUnions>) -> Self {
         Self {
-            matcher: Matcher::new(snapshot),
+            matcher: Matcher::new(snapshot, former),
             rules: Rules::default(),
             felix: &snapshot.felix,
             profiles: snapshot

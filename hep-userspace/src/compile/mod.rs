@@ -37,6 +37,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod text;
+mod union;
 mod warnings;
 
 pub use address::AddressTables;

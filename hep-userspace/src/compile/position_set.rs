@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::ranges::{Position, RangeSet};
+use super::{
+    ranges::{Position, RangeSet},
+    union::Union,
+};
 use crate::model::Members;
 
 /// What makes two sets the same, in one generation and from generation to generation.
@@ -18,22 +21,27 @@ pub(super) enum Identity<T> {
 #[derive(Clone, Debug)]
 pub(super) struct PositionSet<T> {
     pub(super) identity: Identity<T>,
+    /// Identity of the set of the generation before that a set of objects was made from, if it is
+    /// another one.
+    pub(super) former: Option<Identity<T>>,
     /// What a set of objects holds.
-    members: Vec<Members<T>>,
+    members: Members<T>,
 }
 
 impl<T: Position> PositionSet<T> {
     pub(super) fn of_ranges(ranges: RangeSet<T>) -> Self {
         Self {
             identity: Identity::Ranges(Arc::new(ranges)),
-            members: Vec::new(),
+            former: None,
+            members: Members::default(),
         }
     }
 
-    pub(super) const fn of_objects(names: Arc<str>, members: Vec<Members<T>>) -> Self {
+    pub(super) fn of_objects(union: &Union<T>) -> Self {
         Self {
-            identity: Identity::Objects(names),
-            members,
+            identity: Identity::Objects(Arc::clone(&union.names)),
+            former: union.former.clone().map(Identity::Objects),
+            members: union.members.clone(),
         }
     }
 
@@ -42,10 +50,7 @@ impl<T: Position> PositionSet<T> {
         if let Identity::Ranges(ranges) = &self.identity {
             return Cow::Borrowed(ranges);
         }
-        Cow::Owned(match &*self.members {
-            [only] => RangeSet::of_sorted(only.len(), only.iter()),
-            several => RangeSet::new(several.iter().flat_map(Members::iter).collect()),
-        })
+        Cow::Owned(RangeSet::of_sorted(self.members.len(), self.members.iter()))
     }
 
     /// As [`Self::ranges`], from `first` to `last`.
@@ -53,14 +58,12 @@ impl<T: Position> PositionSet<T> {
         if let Identity::Ranges(ranges) = &self.identity {
             return RangeSet::new(ranges.between(first, last).collect());
         }
-        let mut found = Vec::new();
-        for members in &self.members {
-            found.extend(members.reaching(first).map(|end| (first, end.min(last))));
-            let inside = members.starting_at(first);
-            let inside = inside.take_while(|member| member.0 <= last);
-            found.extend(inside.map(|member| (member.0, member.1.min(last))));
-        }
-        RangeSet::new(found)
+        let reaching = self.members.reaching(first);
+        let inside = self.members.starting_at(first);
+        let inside = inside.take_while(|member| member.0 <= last);
+        let inside = inside.map(|member| (member.0, member.1.min(last)));
+        let reaching = reaching.map(|end| (first, end.min(last)));
+        RangeSet::new(reaching.into_iter().chain(inside).collect())
     }
 
     /// Whether it holds every position up to `last`.
@@ -68,32 +71,24 @@ impl<T: Position> PositionSet<T> {
         match &self.identity {
             Identity::Ranges(ranges) => ranges.covers(T::MIN, last),
             Identity::Objects(_) => {
-                let starts_low = |members: &Members<T>| {
-                    members.iter().next().is_some_and(|first| first.0 == T::MIN)
-                };
-                self.members.iter().any(starts_low) && self.ranges().covers(T::MIN, last)
+                let starts_low = self.members.iter().next();
+                starts_low.is_some_and(|first| first.0 == T::MIN)
+                    && self.ranges().covers(T::MIN, last)
             }
         }
     }
 
-    /// Where it may hold something else than a former set of the same identity; `None` if that is
+    /// Where it may hold something else than the `former` set that it continues; `None` if that is
     /// more than `limit` ranges.
     pub(super) fn changed(&self, former: &Self, limit: usize) -> Option<Vec<(T, T)>> {
-        if self.members.len() != former.members.len() {
-            return None;
-        }
-        let mut changed = Vec::new();
-        for (members, before) in self.members.iter().zip(&former.members) {
-            changed.extend(members.difference(before, limit)?);
-        }
-        (changed.len() <= limit).then_some(changed)
+        self.members.difference(&former.members, limit)
     }
 
     /// All that it holds; `None` if that is more than `limit` ranges.
     pub(super) fn few(&self, limit: usize) -> Option<Vec<(T, T)>> {
         let count = match &self.identity {
             Identity::Ranges(ranges) => ranges.as_slice().len(),
-            Identity::Objects(_) => self.members.iter().map(Members::len).sum(),
+            Identity::Objects(_) => self.members.len(),
         };
         (count <= limit).then(|| self.ranges().as_slice().to_vec())
     }

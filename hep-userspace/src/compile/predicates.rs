@@ -1,15 +1,13 @@
 //! What rules ask of one header field: conditions on sets, and the classes that satisfy them.
 
-use std::sync::Arc;
-
 use rustc_hash::FxHashMap;
 
 use super::{
     partition::{Partition, partition},
     position_set::{Identity, PositionSet},
     ranges::{Position, RangeSet},
+    union::Union,
 };
-use crate::model::Members;
 
 /// Number of a predicate within its space.
 pub(super) type PredicateId = u32;
@@ -132,9 +130,9 @@ impl<T: Position> Space<T> {
         self.add(PositionSet::of_ranges(set))
     }
 
-    /// The number of the set of all addresses of some objects, of which `names` are the names.
-    pub(super) fn set_of_objects(&mut self, names: Arc<str>, members: Vec<Members<T>>) -> u32 {
-        self.add(PositionSet::of_objects(names, members))
+    /// The number of the set of all addresses of some objects.
+    pub(super) fn set_of_objects(&mut self, union: &Union<T>) -> u32 {
+        self.add(PositionSet::of_objects(union))
     }
 
     fn add(&mut self, set: PositionSet<T>) -> u32 {

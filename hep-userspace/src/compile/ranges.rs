@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
+use super::{sets::AllUnions, union::Unions};
 use crate::model::{AddressBits, IpFamily, Members, Nets};
 
 /// A value on a line: an address as a number, a port, an index of a table.
@@ -13,6 +14,12 @@ pub(super) trait Position: AddressBits {
 
     /// The first and last address of `net`, if it is of the family whose addresses these are.
     fn bounds(net: &IpNetwork) -> Option<(Self, Self)>;
+
+    /// Those of `unions` that are of the family whose addresses these are.
+    fn unions(unions: &AllUnions) -> &Unions<Self>;
+
+    /// As [`Self::unions`], to add to them.
+    fn unions_mut(unions: &mut AllUnions) -> &mut Unions<Self>;
 }
 
 impl Position for u32 {
@@ -26,6 +33,14 @@ impl Position for u32 {
             IpNetwork::V6(_) => None,
         }
     }
+
+    fn unions(unions: &AllUnions) -> &Unions<Self> {
+        &unions.v4
+    }
+
+    fn unions_mut(unions: &mut AllUnions) -> &mut Unions<Self> {
+        &mut unions.v4
+    }
 }
 
 impl Position for u128 {
@@ -38,6 +53,14 @@ impl Position for u128 {
             IpNetwork::V4(_) => None,
             IpNetwork::V6(net) => Some(net.ip().to_bits().around(net.prefix())),
         }
+    }
+
+    fn unions(unions: &AllUnions) -> &Unions<Self> {
+        &unions.v6
+    }
+
+    fn unions_mut(unions: &mut AllUnions) -> &mut Unions<Self> {
+        &mut unions.v6
     }
 }
 

@@ -8,21 +8,22 @@ use std::{
 use ipnetwork::IpNetwork;
 
 use super::{
-    CompileError, description::SetDescription, labels::effective_labels, ranges::Position,
+    CompileError,
+    description::SetDescription,
+    labels::effective_labels,
+    ranges::Position,
+    union::{Union, Unions},
 };
 use crate::{
-    model::{EntityRule, HostEndpoint, IpFamily, Members, NamespaceScope, Nets, Snapshot},
+    model::{EntityRule, HostEndpoint, IpFamily, NamespaceScope, Nets, Snapshot},
     selector::Selector,
 };
-
-/// Objects with more members than this are not copied together.
-const SMALL: usize = 1024;
 
 /// Something that rule selectors can select.
 #[derive(Debug)]
 struct Object<'s> {
     /// `Kind/name`.
-    name: String,
+    name: Arc<str>,
     labels: BTreeMap<String, String>,
     nets: Nets,
     endpoint: Option<&'s HostEndpoint>,
@@ -75,19 +76,30 @@ struct Selected {
     set: [Option<u32>; 2],
 }
 
+/// The unions of objects of both families.
+#[derive(Debug, Default)]
+pub(super) struct AllUnions {
+    pub(super) v4: Unions<u32>,
+    pub(super) v6: Unions<u128>,
+}
+
 /// Every object of the snapshot, and what each selector that was asked for selects.
 #[derive(Debug)]
 pub(super) struct Objects<'s> {
     objects: Vec<Object<'s>>,
     /// By canonical text (SL-039).
     selected: BTreeMap<String, Selected>,
+    pub(super) unions: AllUnions,
+    /// Those of the generation before.
+    former: Option<&'s AllUnions>,
 }
 
 impl<'s> Objects<'s> {
-    /// HostEndpoints of all nodes (EV-020) and GlobalNetworkSets (SL-049, SL-055).
-    pub(super) fn new(snapshot: &'s Snapshot) -> Self {
+    /// HostEndpoints of all nodes (EV-020) and GlobalNetworkSets (SL-049, SL-055); `former` are the
+    /// unions of the generation before.
+    pub(super) fn new(snapshot: &'s Snapshot, former: Option<&'s AllUnions>) -> Self {
         let endpoints = snapshot.endpoints.iter().map(|endpoint| Object {
-            name: format!("HostEndpoint/{}", endpoint.metadata.name),
+            name: format!("HostEndpoint/{}", endpoint.metadata.name).into(),
             labels: effective_labels(endpoint, &snapshot.profiles),
             nets: endpoint
                 .expected_ips
@@ -97,7 +109,7 @@ impl<'s> Objects<'s> {
             endpoint: Some(endpoint),
         });
         let sets = snapshot.sets.iter().map(|set| Object {
-            name: format!("GlobalNetworkSet/{}", set.metadata.name),
+            name: format!("GlobalNetworkSet/{}", set.metadata.name).into(),
             labels: set.metadata.labels.clone(),
             nets: set.nets.clone(),
             endpoint: None,
@@ -105,6 +117,8 @@ impl<'s> Objects<'s> {
         Self {
             objects: endpoints.chain(sets).collect(),
             selected: BTreeMap::new(),
+            unions: AllUnions::default(),
+            former,
         }
     }
 
@@ -114,34 +128,35 @@ impl<'s> Objects<'s> {
         &mut self,
         selector: &Selector,
         family: IpFamily,
-        register: impl FnOnce(Arc<str>, Vec<Members<T>>) -> u32,
+        register: impl FnOnce(&Union<T>) -> u32,
     ) -> u32 {
-        let Self { objects, selected } = self;
+        let Self {
+            objects,
+            selected,
+            unions,
+            former,
+        } = self;
         let entry = select(selected, objects, selector);
         if let Some(set) = entry.set[family as usize] {
             return set;
         }
         let selected = entry.objects.iter().map(|object| &objects[*object]);
-        let with_members = selected.filter(|object| !T::members(&object.nets).is_empty());
-        let (mut names, mut small, mut members) = (String::new(), Vec::new(), Vec::new());
-        for object in with_members {
-            names.push_str(&object.name);
-            names.push('\n');
-            match T::members(&object.nets) {
-                few if few.len() <= SMALL => small.extend(few.iter()),
-                many => members.push(many.clone()),
-            }
-        }
-        members.push(Members::new(small));
-        entry.members[family as usize] = distinct(&members);
-        let set = register(names.into(), members);
+        let parts = selected
+            .map(|object| (Arc::clone(&object.name), T::members(&object.nets).clone()))
+            .filter(|(_, members)| !members.is_empty());
+        let union =
+            T::unions_mut(unions).of(selector.canonical(), parts.collect(), former.map(T::unions));
+        entry.members[family as usize] = union.members.len();
+        let set = register(&union);
         entry.set[family as usize] = Some(set);
         set
     }
 
     /// The HostEndpoints that `selector` selects; every one without a selector.
     pub(super) fn endpoints(&mut self, selector: Option<&Selector>) -> Vec<&'s HostEndpoint> {
-        let Self { objects, selected } = self;
+        let Self {
+            objects, selected, ..
+        } = self;
         match selector {
             None => objects
                 .iter()
@@ -189,7 +204,7 @@ impl<'s> Objects<'s> {
                 objects: selected
                     .objects
                     .iter()
-                    .map(|object| self.objects[*object].name.clone())
+                    .map(|object| self.objects[*object].name.to_string())
                     .collect(),
                 prefixes: selected.members,
             })
@@ -200,7 +215,7 @@ impl<'s> Objects<'s> {
 /// The addresses that each of `selectors` stands for in a rule.
 #[must_use]
 pub fn members(snapshot: &Snapshot, selectors: &[Selector]) -> Vec<BTreeSet<IpNetwork>> {
-    let objects = Objects::new(snapshot).objects;
+    let objects = Objects::new(snapshot, None).objects;
     selectors
         .iter()
         .map(|selector| {
@@ -211,18 +226,6 @@ pub fn members(snapshot: &Snapshot, selectors: &[Selector]) -> Vec<BTreeSet<IpNe
                 .collect()
         })
         .collect()
-}
-
-/// How many networks there are, each once.
-fn distinct<T: Position>(members: &[Members<T>]) -> usize {
-    let new = members.iter().enumerate().map(|(number, some)| {
-        let is_new = |network: &(T, T)| !members[..number].iter().any(|other| other.has(*network));
-        match number {
-            0 => some.len(),
-            _ => some.iter().filter(is_new).count(),
-        }
-    });
-    new.sum()
 }
 
 fn select<'m>(

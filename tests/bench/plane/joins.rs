@@ -1,9 +1,14 @@
-//! Addresses that join a set in force, by the library alone.
+//! Addresses that join a set in force, and resources that join a selector, by the library alone.
 
 use std::time::Instant;
 
 use anyhow::Result;
-use hep_userspace::{compile::Slots, validate::Loader};
+use hep_userspace::{
+    compile::{Generation, Slots},
+    datapath::Kernel,
+    source::File,
+    validate::Loader,
+};
 
 use super::{median, members};
 use crate::{bed, expectation::Figures, interrupt, policy};
@@ -11,7 +16,7 @@ use crate::{bed, expectation::Figures, interrupt, policy};
 /// Addresses that join a set, one after the other.
 const JOINS: usize = 9;
 
-/// Times addresses that join sets of growing size, prints it, and adds it to `figures`.
+/// Times what joins sets of growing size, prints it, and adds it to `figures`.
 pub(super) fn run(quick: bool, figures: &mut Figures) -> Result<()> {
     println!(
         "\nControl plane, one address joins a set, milliseconds; medians of {JOINS}\n\
@@ -24,46 +29,119 @@ pub(super) fn run(quick: bool, figures: &mut Figures) -> Result<()> {
             join(*members, v6, figures)?;
         }
     }
+    println!("\nThe same, one resource of one address joins a selector, or leaves it");
+    for is_endpoint in [false, true] {
+        for v6 in [false, true] {
+            resources(quick, is_endpoint, v6, figures)?;
+        }
+    }
     Ok(())
 }
 
-/// Times how addresses join one set: `in force` is from the valid snapshot on.
-fn join(members: usize, v6: bool, figures: &mut Figures) -> Result<()> {
-    let mut kernel = bed::empty()?;
-    let mut loader = Loader::default();
-    let text = policy::set_of(members, v6);
-    let snapshot = bed::snapshot_by(&mut loader, bed::file(text.clone()))?;
-    let mut former = bed::compile_for(&snapshot, bed::IFINDEX, &Slots::default())?;
-    kernel.apply(&mut former)?;
-    let mut phases = [const { Vec::new() }; 4];
-    let mut entries = [0; 2];
-    for number in 0..JOINS {
-        // What joined before leaves.
-        let longer = policy::with_newcomer(&text, number, v6);
+/// A host whose policy changes.
+struct Host {
+    kernel: Kernel,
+    loader: Loader,
+    former: Generation,
+    phases: [Vec<f64>; 4],
+    entries: [usize; 2],
+}
+
+impl Host {
+    fn new(files: &[File]) -> Result<Self> {
+        let mut kernel = bed::empty()?;
+        let mut loader = Loader::default();
+        let snapshot = bed::snapshot_by(&mut loader, files)?;
+        let mut former = bed::compile_for(&snapshot, bed::IFINDEX, &Slots::default())?;
+        kernel.apply(&mut former)?;
+        Ok(Self {
+            kernel,
+            loader,
+            former,
+            phases: [const { Vec::new() }; 4],
+            entries: [0; 2],
+        })
+    }
+
+    /// Times how other files come into force.
+    fn change(&mut self, files: &[File]) -> Result<()> {
         let started = Instant::now();
-        let snapshot = bed::snapshot_by(&mut loader, bed::file(longer))?;
+        let snapshot = bed::snapshot_by(&mut self.loader, files)?;
         let validated = Instant::now();
-        let mut next = bed::compile_after(&snapshot, &former)?;
+        let mut next = bed::compile_after(&snapshot, &self.former)?;
         let compiled = Instant::now();
-        let applied = kernel.apply(&mut next)?;
-        entries = applied.entries_written();
+        let applied = self.kernel.apply(&mut next)?;
+        self.entries = applied.entries_written();
         let ms = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e3;
         let compile = ms(validated, compiled);
         let apply = applied.in_force.as_secs_f64() * 1e3;
         let took = [ms(started, validated), compile, apply, compile + apply];
-        for (phase, took) in phases.iter_mut().zip(took) {
+        for (phase, took) in self.phases.iter_mut().zip(took) {
             phase.push(took);
         }
-        former = next;
+        self.former = next;
+        Ok(())
     }
-    let [validate, compile, apply, in_force] = phases.map(median);
-    let family = if v6 { "IPv6" } else { "IPv4" };
-    let name = format!("set of {members}, {family}");
-    let written = format!("{} of {}", entries[1], entries[0]);
-    println!("{name:<40}{validate:>10.1}{compile:>10.1}{apply:>10.1}{in_force:>12.1}{written:>20}");
+
+    /// Prints what changes took; returns the time from the valid snapshot on.
+    fn tell(self, name: &str) -> f64 {
+        let [validate, compile, apply, in_force] = self.phases.map(median);
+        let written = format!("{} of {}", self.entries[1], self.entries[0]);
+        println!(
+            "{name:<40}{validate:>10.1}{compile:>10.1}{apply:>10.1}{in_force:>12.1}{written:>20}"
+        );
+        in_force
+    }
+}
+
+/// Times how addresses join one set.
+fn join(members: usize, v6: bool, figures: &mut Figures) -> Result<()> {
+    let text = policy::set_of(members, v6);
+    let mut host = Host::new(&[bed::file(text.clone())])?;
+    for number in 0..JOINS {
+        // What joined before leaves.
+        host.change(&[bed::file(policy::with_newcomer(&text, number, v6))])?;
+    }
+    let name = format!("set of {members}, {}", family(v6));
+    let in_force = host.tell(&name);
     figures.insert(
         format!("{name}, one joins, snapshot to in force, ms"),
         in_force,
     );
     Ok(())
+}
+
+/// Times how one resource joins and leaves the selector of sets of growing size; the figure is what that
+/// takes more than beside the smallest.
+fn resources(quick: bool, is_endpoint: bool, v6: bool, figures: &mut Figures) -> Result<()> {
+    let kind = if is_endpoint {
+        "HostEndpoint"
+    } else {
+        "GlobalNetworkSet"
+    };
+    let newcomer = bed::file_of("newcomer.yaml", policy::newcomer(is_endpoint, v6));
+    let mut smallest = None;
+    for members in members(quick) {
+        interrupt::check()?;
+        let set = bed::file(policy::set_of(*members, v6));
+        let mut host = Host::new(std::slice::from_ref(&set))?;
+        for _join in 0..JOINS {
+            host.change(&[set.clone(), newcomer.clone()])?;
+            host.change(std::slice::from_ref(&set))?;
+        }
+        let in_force = host.tell(&format!("{kind}, {members}, {}", family(v6)));
+        let more = in_force - *smallest.get_or_insert(in_force);
+        figures.insert(
+            format!(
+                "set of {members}, {}, one {kind} joins or leaves, ms more than beside 1000",
+                family(v6)
+            ),
+            more,
+        );
+    }
+    Ok(())
+}
+
+const fn family(v6: bool) -> &'static str {
+    if v6 { "IPv6" } else { "IPv4" }
 }

@@ -12,8 +12,8 @@ use proptest::{prelude::*, sample::select};
 
 use super::{
     fixture::{
-        ETH0, RuleExt, SideExt, allow, allow_tcp, deny, endpoint, ingress, interfaces, options,
-        set, side, snapshot,
+        ETH0, EndpointExt, RuleExt, SideExt, allow, allow_tcp, deny, endpoint, ingress, interfaces,
+        networks, options, set, side, snapshot,
     },
     walker::{self, Packet, address_class},
 };
@@ -21,6 +21,24 @@ use crate::{
     compile::{Generation, RuleDescription, Slots, compile, compile_after},
     model::Snapshot,
 };
+
+/// Resources of few addresses that come and go: some addresses are those of others, or in their
+/// networks. The odd ones are HostEndpoints of another node.
+const RESOURCES: [&[&str]; 6] = [
+    &["10.0.0.37/32", "2001:db8:0:1::1/128"],
+    &["10.0.0.37", "2001:db8:0:1::1"],
+    &[
+        "10.9.9.9/32",
+        "10.0.0.0/16",
+        "2001:db8:0:1::1/128",
+        "2001:db8:0:300::/56",
+    ],
+    &["10.9.9.9", "2001:db8:0:100::7"],
+    &["2001:db8:0:100::7/128"],
+    &["10.3.3.3"],
+];
+
+const LABELS: [&str; 3] = ["a", "b", "c"];
 
 /// Members of the long set in each family: more than a run of the middle stage has uncut.
 const LONG: u32 = 1300;
@@ -33,6 +51,8 @@ enum Change {
     Leave(usize),
     /// A rule comes, or goes if it is there.
     Rule(usize),
+    /// A small resource gets the label of this set, or goes if there is none.
+    Resource { resource: usize, label: usize },
 }
 
 fn some_net() -> impl Strategy<Value = IpNetwork> {
@@ -65,7 +85,9 @@ fn some_change() -> impl Strategy<Value = Change> {
     prop_oneof![
         6 => (0..3_usize, some_net()).prop_map(|(set, net)| Change::Toggle { set, net }),
         2 => (0..2 * LONG as usize).prop_map(Change::Leave),
-        1 => (0..3_usize).prop_map(Change::Rule),
+        1 => (0..4_usize).prop_map(Change::Rule),
+        4 => (0..RESOURCES.len(), 0..4_usize)
+            .prop_map(|(resource, label)| Change::Resource { resource, label }),
     ]
 }
 
@@ -73,7 +95,9 @@ fn some_change() -> impl Strategy<Value = Change> {
 #[derive(Clone)]
 struct State {
     sets: [BTreeSet<IpNetwork>; 3],
-    rules: [bool; 3],
+    rules: [bool; 4],
+    /// Which label each small resource has; `None` if it is not there.
+    resources: [Option<&'static str>; RESOURCES.len()],
 }
 
 impl State {
@@ -89,28 +113,36 @@ impl State {
         let long = v4.chain(v6).map(|net| masked(net.expect("a prefix")));
         Self {
             sets: [long.collect(), BTreeSet::new(), BTreeSet::new()],
-            rules: [false; 3],
+            rules: [false; 4],
+            resources: [None; RESOURCES.len()],
         }
     }
 
-    /// Makes the change; returns the network it is about.
-    fn change(&mut self, change: &Change) -> Option<IpNetwork> {
+    /// Makes the change; returns the networks it is about.
+    fn change(&mut self, change: &Change) -> Vec<IpNetwork> {
         match change {
             Change::Toggle { set, net } => {
                 let net = masked(*net);
                 if !self.sets[*set].remove(&net) {
                     self.sets[*set].insert(net);
                 }
-                Some(net)
+                vec![net]
             }
             Change::Leave(at) => {
-                let net = *self.sets[0].iter().nth(*at % self.sets[0].len().max(1))?;
+                let net = self.sets[0].iter().nth(*at % self.sets[0].len().max(1));
+                let Some(net) = net.copied() else {
+                    return Vec::new();
+                };
                 self.sets[0].remove(&net);
-                Some(net)
+                vec![net]
             }
             Change::Rule(at) => {
                 self.rules[*at] ^= true;
-                None
+                Vec::new()
+            }
+            Change::Resource { resource, label } => {
+                self.resources[*resource] = LABELS.get(*label).copied();
+                networks(RESOURCES[*resource])
             }
         }
     }
@@ -128,6 +160,8 @@ impl State {
             deny().from(side().nets(&["10.1.0.0/16"])),
             deny().from(side().nets(&["2001:db8::/36"])),
             deny().from(side().selector("set == 'c'")),
+            // While nothing has label c this selects what another rule selects.
+            deny().from(side().selector("set in {'a', 'c'}")),
         ];
         for (is_there, rule) in self.rules.iter().zip(others) {
             if *is_there {
@@ -135,7 +169,7 @@ impl State {
             }
         }
         snapshot.policies = vec![ingress("p", rules)];
-        snapshot.sets = ["a", "b", "c"]
+        snapshot.sets = LABELS
             .iter()
             .zip(&self.sets)
             .map(|(name, nets)| {
@@ -144,6 +178,16 @@ impl State {
                 made
             })
             .collect();
+        for (number, label) in self.resources.iter().enumerate() {
+            let Some(label) = label else { continue };
+            let (name, addresses) = (format!("x{number}"), RESOURCES[number]);
+            if number % 2 == 0 {
+                snapshot.sets.push(set(&name, ("set", label), addresses));
+            } else {
+                let other = endpoint(&name, "").on("h2").label("set", label);
+                snapshot.endpoints.push(other.ips(addresses));
+            }
+        }
         snapshot
     }
 }
@@ -189,29 +233,14 @@ fn judged(generation: &Generation, source: IpAddr) -> (Reason, RuleDescription) 
 fn check(steps: &[Vec<Change>]) -> Result<(), TestCaseError> {
     let mut state = State::new();
     let mut probes: Vec<IpAddr> = state.sets[0].iter().step_by(211).flat_map(edges).collect();
-    let mut generation = compile(
-        &state.snapshot(),
-        "h1",
-        &interfaces(),
-        &options(),
-        &Slots::default(),
-    )
-    .expect("within limits");
+    let mut generation = fresh(&state);
     for changes in steps {
         for change in changes {
             probes.extend(state.change(change).iter().flat_map(edges));
         }
-        let snapshot = state.snapshot();
-        let next = compile_after(&snapshot, "h1", &interfaces(), &options(), &generation)
-            .expect("within limits");
-        let fresh = compile(
-            &snapshot,
-            "h1",
-            &interfaces(),
-            &options(),
-            &Slots::default(),
-        )
-        .expect("within limits");
+        probes.sort_unstable();
+        probes.dedup();
+        let (next, fresh) = (after(&state, &generation), fresh(&state));
         // What a packet of the former generation sees while the new one is written beside it.
         let mut meanwhile = generation.tables.clone();
         let lineage = &next.tables.lineage;
@@ -248,6 +277,42 @@ proptest! {
     }
 }
 
+/// What is there from nothing.
+fn fresh(state: &State) -> Generation {
+    let (snapshot, slots) = (state.snapshot(), Slots::default());
+    compile(&snapshot, "h1", &interfaces(), &options(), &slots).expect("within limits")
+}
+
+/// What is there after `before`.
+fn after(state: &State, before: &Generation) -> Generation {
+    let snapshot = state.snapshot();
+    compile_after(&snapshot, "h1", &interfaces(), &options(), before).expect("within limits")
+}
+
+/// Fails unless the tables differ as little as for one address, and may be written in place.
+fn check_changes_little(before: &Generation, after: &Generation, what: &str) {
+    let [old, new] = [before, after].map(|generation| &generation.tables.addresses);
+    let roots = (0..65_536)
+        .filter(|at| (old.roots4[*at], old.roots6[*at]) != (new.roots4[*at], new.roots6[*at]));
+    let roots = roots.count();
+    assert!(roots <= 2, "{roots} roots for {what}");
+    let leads = (0..old.ranges6_top.len())
+        .filter(|at| old.ranges6_top[*at] != new.ranges6_top[*at])
+        .count();
+    assert!(leads <= 600, "{leads} leads for {what}");
+    let ranges = (0..old.ranges6_mid.len())
+        .filter(|at| old.ranges6_mid[*at] != new.ranges6_mid[*at])
+        .count();
+    assert!(ranges <= 64, "{ranges} of the middle stage for {what}");
+    for family in [Family::V4, Family::V6] {
+        let lineage = &after.tables.lineage;
+        assert!(
+            lineage.continues(&before.tables.lineage, family),
+            "{what}, {family:?}"
+        );
+    }
+}
+
 /// One address more or less changes next to nothing, in either family.
 #[test]
 fn one_address_changes_one_run_of_each_stage() {
@@ -257,38 +322,29 @@ fn one_address_changes_one_run_of_each_stage() {
         "2001:db8:0:2fff::/64",
     ] {
         let mut state = State::new();
-        let before = compile(
-            &state.snapshot(),
-            "h1",
-            &interfaces(),
-            &options(),
-            &Slots::default(),
-        )
-        .expect("within limits");
+        let before = fresh(&state);
         state.sets[0].insert(net.parse().expect("a network"));
-        let after = compile_after(&state.snapshot(), "h1", &interfaces(), &options(), &before)
-            .expect("within limits");
-
-        let [old, new] = [&before, &after].map(|generation| &generation.tables.addresses);
-        let roots = (0..65_536)
-            .filter(|at| (old.roots4[*at], old.roots6[*at]) != (new.roots4[*at], new.roots6[*at]));
-        assert_eq!(roots.count(), 1, "{net}");
-        let leads = (0..old.ranges6_top.len())
-            .filter(|at| old.ranges6_top[*at] != new.ranges6_top[*at])
-            .count();
-        assert!(leads <= 600, "{leads} leads for {net}");
-        let ranges = (0..old.ranges6_mid.len())
-            .filter(|at| old.ranges6_mid[*at] != new.ranges6_mid[*at])
-            .count();
-        assert!(ranges <= 64, "{ranges} of the middle stage for {net}");
+        let after = after(&state, &before);
+        check_changes_little(&before, &after, net);
         assert_eq!(before.tables.index, after.tables.index);
-        for family in [Family::V4, Family::V6] {
-            assert!(
-                after
-                    .tables
-                    .lineage
-                    .continues(&before.tables.lineage, family)
-            );
+    }
+}
+
+/// A resource that joins a selector, or leaves it, changes as little as an address of its set, also if
+/// other selectors select the same but for it.
+#[test]
+fn one_resource_changes_one_run_of_each_stage() {
+    for resource in [3, 4, 5] {
+        let mut state = State::new();
+        state.rules[3] = true;
+        let mut before = fresh(&state);
+        let steps = [("joins", 0), ("changes", 2), ("returns", 0), ("leaves", 3)];
+        for (step, label) in steps.into_iter().cycle().take(8) {
+            state.change(&Change::Resource { resource, label });
+            let after = after(&state, &before);
+            let what = format!("resource {resource} {step}");
+            check_changes_little(&before, &after, &what);
+            before = after;
         }
     }
 }
