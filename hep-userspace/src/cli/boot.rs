@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use super::{Exit, Instance, order, runtime};
+use super::{Exit, Instance, order, output::complain, runtime};
 use crate::daemon;
 
 /// Enforce the policy that was in force last, until the daemon takes over
@@ -19,10 +19,10 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let Some(mut options) = order::last_options(&arguments.instance)? else {
-        eprintln!(
-            "hep: {} holds no policy; `hep run` keeps it there",
+        complain(format_args!(
+            "{} holds no policy; `hep run` keeps it there",
             arguments.instance.state_dir.display()
-        );
+        ));
         return Ok(Exit::Negative);
     };
     options.policy_dir = None;

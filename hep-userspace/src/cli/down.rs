@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     Exit, Format, Instance,
-    output::{print, print_json},
+    output::{complain, print, print_json},
     runtime,
 };
 use crate::{
@@ -37,10 +37,10 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let instance = &arguments.instance;
     if let Ok(report) = control::ask(&instance.socket) {
-        eprintln!(
-            "hep: the daemon is running (pid {}); stop it first",
+        complain(format_args!(
+            "the daemon is running (pid {}); stop it first",
             report.pid
-        );
+        ));
         return Ok(Exit::Refused);
     }
     let runtime = runtime::of_command()?;
@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     match datapath::remove(&instance.bpffs) {
         Ok(()) => {}
         Err(error @ KernelError::Busy(_)) => {
-            eprintln!("hep: {error}; stop it first");
+            complain(format_args!("{error}; stop it first"));
             return Ok(Exit::Refused);
         }
         Err(error) => return Err(error.into()),
@@ -62,9 +62,9 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     }
     match format {
         Format::Json => print_json(&json!({ "interfaces": detached }))?,
-        Format::Text if detached == 0 => print(&"nothing was attached")?,
-        Format::Text if detached == 1 => print(&"1 interface is no longer policed")?,
-        Format::Text => print(&format!("{detached} interfaces are no longer policed"))?,
+        Format::Text if detached == 0 => print("nothing was attached")?,
+        Format::Text if detached == 1 => print("1 interface is no longer policed")?,
+        Format::Text => print(format!("{detached} interfaces are no longer policed"))?,
     }
     Ok(Exit::Ok)
 }
@@ -89,7 +89,9 @@ async fn detach(instance: &Instance) -> Result<usize> {
     }
     let limit = UNLOAD_LIMIT + DETACH_LIMIT * u32::try_from(detached).unwrap_or(u32::MAX);
     if !wait_until_unloaded(&programs, limit) {
-        eprintln!("hep: programs {programs:?} are still loaded; something else holds them");
+        complain(format_args!(
+            "programs {programs:?} are still loaded; something else holds them"
+        ));
     }
     Ok(detached)
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Exit, Format, Instance,
-    output::{print, print_json},
+    output::{print, print_json, print_text},
     table::{Table, duration},
 };
 use crate::daemon::{
@@ -52,8 +52,8 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     }
     match format {
         Format::Json => print_json(&rows)?,
-        Format::Text if rows.is_empty() => print(&"no policy was in force yet")?,
-        Format::Text => print(&table(&rows))?,
+        Format::Text if rows.is_empty() => print("no policy was in force yet")?,
+        Format::Text => print_text(table(&rows))?,
     }
     Ok(if rows.is_empty() {
         Exit::Negative

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use hep_common::settings::{FLAG_DENY_EVENTS, FLAG_ND_EXEMPT, FLAG_REVALIDATE, Settings};
 
-use super::Instance;
+use super::{Instance, output::complain};
 use crate::{
     compile::{Description, EndpointDescription},
     daemon::{panic_mode, state},
@@ -79,7 +79,7 @@ impl Live {
     pub(super) fn complete(&self, mut snapshot: Snapshot) -> Snapshot {
         let node = &self.description.node;
         if self.is_panic {
-            eprintln!("hep: panic: only failsafes and established flows pass until `hep resume`");
+            complain("panic: only failsafes and established flows pass until `hep resume`");
             return panic_mode::restrict(snapshot, node);
         }
         for endpoint in (self.description.endpoints.iter()).filter(|endpoint| endpoint.generated) {

@@ -33,6 +33,7 @@ use clap::{Parser, Subcommand};
 
 pub use instance::Instance;
 pub use output::Format;
+use output::complain;
 use selector::parse_label;
 
 /// What the exit code says. Scripts rely on the numbers.
@@ -135,7 +136,7 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) if is_closed_pipe(&error) => Exit::Ok.into(),
         Err(error) => {
-            eprintln!("hep: {error:#}");
+            complain(format_args!("{error:#}"));
             Exit::Negative.into()
         }
     }

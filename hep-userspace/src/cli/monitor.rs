@@ -3,7 +3,10 @@
 use anyhow::Result;
 use clap::Args;
 
-use super::{Exit, Format, Instance, output::print};
+use super::{
+    Exit, Format, Instance,
+    output::{complain, print, print_json_line},
+};
 use crate::daemon::{
     control::AskError,
     events::Record,
@@ -33,32 +36,34 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let listener = match Listener::open(&arguments.instance.socket) {
         Ok(listener) => listener,
         Err(error @ AskError::NotRunning(_)) => {
-            eprintln!("hep: {error}");
+            complain(error);
             return Ok(Exit::Unreachable);
         }
         Err(error) => return Err(error.into()),
     };
     if !listener.monitoring.deny_events {
-        eprintln!("hep: only Log rules make events; start the daemon with --deny-events for more");
+        complain("only Log rules make events; start the daemon with --deny-events for more");
     }
     let mut left = arguments.count.unwrap_or(u64::MAX);
     for item in listener {
         match (item?, format) {
             (Item::Event(record), format) => {
                 match format {
-                    Format::Json => print(&serde_json::to_string(&record)?)?,
-                    Format::Text => print(&text(&record))?,
+                    Format::Json => print_json_line(&record)?,
+                    Format::Text => print(text(&record))?,
                 }
                 left -= 1;
             }
-            (lost @ Item::Lost(_), Format::Json) => print(&serde_json::to_string(&lost)?)?,
-            (Item::Lost(lost), Format::Text) => eprintln!("hep: {lost} events were left out"),
+            (lost @ Item::Lost(_), Format::Json) => print_json_line(&lost)?,
+            (Item::Lost(lost), Format::Text) => {
+                complain(format_args!("{lost} events were left out"))
+            }
         }
         if left == 0 {
             return Ok(Exit::Ok);
         }
     }
-    eprintln!("hep: the daemon has stopped");
+    complain("the daemon has stopped");
     Ok(Exit::Unreachable)
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     Exit, Format, Instance,
-    output::{print, print_json},
+    output::{complain, print, print_json},
     runtime,
 };
 use crate::daemon::{
@@ -69,10 +69,10 @@ pub(super) fn give(instance: &Instance, request: &Request, format: Format) -> Re
 
 /// Says that no daemon runs.
 pub(super) fn unreachable(instance: &Instance) -> Result<Exit> {
-    eprintln!(
-        "hep: no daemon listens at {}; start it, or name --socket",
+    complain(format_args!(
+        "no daemon listens at {}; start it, or name --socket",
         instance.socket.display()
-    );
+    ));
     Ok(Exit::Unreachable)
 }
 
@@ -149,7 +149,7 @@ pub(super) fn tell(answer: &Answer, format: Format) -> Result<Exit> {
                         print(&problem.text)?;
                     }
                     let errors = problems.iter().filter(|it| it.severity == "error").count();
-                    print(&format!(
+                    print(format!(
                         "invalid: {errors} errors; the policy in force stays"
                     ))?;
                 }
@@ -161,7 +161,7 @@ pub(super) fn tell(answer: &Answer, format: Format) -> Result<Exit> {
                 print_json(&json!({ "refused": reasons }))?;
             }
             for reason in reasons {
-                eprintln!("hep: refused: {reason}");
+                complain(format_args!("refused: {reason}"));
             }
             Ok(Exit::Refused)
         }
@@ -169,7 +169,7 @@ pub(super) fn tell(answer: &Answer, format: Format) -> Result<Exit> {
             if format == Format::Json {
                 print_json(&json!({ "failed": reason }))?;
             }
-            eprintln!("hep: {reason}");
+            complain(reason);
             Ok(Exit::Negative)
         }
         Answer::Status(_) | Answer::Monitoring(_) => Err(AskError::Unexpected.into()),
@@ -179,7 +179,7 @@ pub(super) fn tell(answer: &Answer, format: Format) -> Result<Exit> {
 /// Tells what was not asked.
 pub(super) fn warn(warnings: &[String]) {
     for warning in warnings {
-        eprintln!("hep: warning: {warning}");
+        complain(format_args!("warning: {warning}"));
     }
 }
 

@@ -5,7 +5,13 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
-use super::{Exit, Format, Instance, auto::AutoHostEndpoint, host, output::print_json, runtime};
+use super::{
+    Exit, Format, Instance,
+    auto::AutoHostEndpoint,
+    host,
+    output::{complain, print_json},
+    runtime,
+};
 use crate::daemon::{self, DaemonError, EnforceError, Options, metrics::Address};
 
 /// Enforce a policy directory until stopped
@@ -129,7 +135,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
             if format == Format::Json {
                 print_json(&problems)?;
             }
-            eprintln!("hep: the policy is invalid; nothing was attached");
+            complain("the policy is invalid; nothing was attached");
             Ok(Exit::Invalid)
         }
         Err(
@@ -137,7 +143,10 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
             | DaemonError::Held(_)
             | DaemonError::Enforce(EnforceError::Compile(_))),
         ) => {
-            eprintln!("hep: {:#}; nothing was attached", anyhow::Error::new(error));
+            complain(format_args!(
+                "{:#}; nothing was attached",
+                anyhow::Error::new(error)
+            ));
             Ok(Exit::Invalid)
         }
         Err(error) => Err(error.into()),

@@ -8,9 +8,12 @@ use serde_json::json;
 
 use super::{
     Exit, Format,
-    output::{print, print_json},
+    output::{complain, print, print_json},
 };
-use crate::selector::{Selector, SelectorError};
+use crate::{
+    printable::Printable,
+    selector::{Selector, SelectorError},
+};
 
 /// Parse a label selector, or ask whether it matches labels
 ///
@@ -53,8 +56,8 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
             "match": matches,
         }))?,
         (Format::Text, None) => print(&selector)?,
-        (Format::Text, Some(true)) => print(&"match")?,
-        (Format::Text, Some(false)) => print(&"no match")?,
+        (Format::Text, Some(true)) => print("match")?,
+        (Format::Text, Some(false)) => print("no match")?,
     }
     Ok(match matches {
         Some(false) => Exit::Negative,
@@ -72,10 +75,10 @@ fn report(error: &SelectorError, text: &str, format: Format) -> Result<Exit> {
         }))?;
     } else {
         let before = text.get(..error.column() - 1).unwrap_or_default();
-        if text.len() <= 200 && !text.contains(char::is_control) {
+        if text.len() <= 200 && Printable(text).to_string() == text {
             eprintln!("  {text}\n  {}^", " ".repeat(before.chars().count()));
         }
-        eprintln!("hep: selector: {error}");
+        complain(format_args!("selector: {error}"));
     }
     Ok(Exit::Invalid)
 }

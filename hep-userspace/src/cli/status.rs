@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Exit, Format, Instance,
-    output::{print, print_json},
+    output::{complain, print_json, print_text},
     table::{Table, duration},
 };
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
         attach::{Hooks, hooks},
         links_directory,
     },
+    printable,
 };
 
 /// Tell what is in force, and what the daemon knows
@@ -112,7 +113,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let status = merge(description, tables, report, decided, instance);
     match format {
         Format::Json => print_json(&status)?,
-        Format::Text => print(&text(&status))?,
+        Format::Text => print_text(text(&status))?,
     }
     Ok(if status.generation == 0 {
         Exit::Negative
@@ -124,10 +125,10 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
 /// What was decided, as far as that can be read: what is in force is told all the same.
 fn journal(instance: &Instance) -> Journal {
     state::read_journal(&instance.state_dir).unwrap_or_else(|error| {
-        eprintln!(
-            "hep: what was decided is not known: {:#}",
+        complain(format_args!(
+            "what was decided is not known: {:#}",
             anyhow::Error::new(error)
-        );
+        ));
         Journal::default()
     })
 }
@@ -239,30 +240,27 @@ fn text(status: &Status) -> String {
     lines.extend(decisions(status));
     let pressing = status.tables.iter().filter(|table| table.pressing);
     lines.extend(pressing.map(|table| format!("warning: {}", table.occupancy.warning())));
+    let mut text = printable::lines(lines);
     for table in [endpoints(status), interfaces(status), tables(status)] {
         if !table.is_empty() {
-            lines.push(String::new());
-            lines.push(table.to_string());
+            text.push_str(&format!("\n\n{table}"));
         }
     }
     if !status.problems.is_empty() {
-        lines.push(String::new());
         let last_load = status
             .daemon
             .as_ref()
             .map_or(0, |daemon| daemon.last_load_unix_ms);
-        lines.push(format!(
-            "problems of the last load, {} ago:",
+        text.push_str(&format!(
+            "\n\nproblems of the last load, {} ago:\n",
             ago(last_load)
         ));
-        lines.extend(
-            status
-                .problems
-                .iter()
-                .map(|problem| format!("  {}", problem.text)),
-        );
+        let problems = status.problems.iter();
+        text.push_str(&printable::lines(
+            problems.map(|problem| format!("  {}", problem.text)),
+        ));
     }
-    lines.join("\n")
+    text
 }
 
 /// What is in force for another reason than that the policy directory says so.

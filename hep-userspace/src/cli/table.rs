@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::printable::Printable;
+
 /// Rows of text below a head; numbers are set to the right.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -20,7 +22,8 @@ impl Table {
 
     /// Adds a row; an empty cell shows as `-`.
     pub(super) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        let cells = cells.iter().map(|cell| Printable(cell).to_string());
+        self.rows.push(cells.collect());
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -101,6 +104,13 @@ mod tests {
              allow-ssh        7  tcp\n\
              é          1234567  -"
         );
+    }
+
+    #[test]
+    fn a_cell_is_one_line_without_controls() {
+        let mut table = Table::new(&["NAME"]);
+        table.row(vec!["a\nb\u{1b}[2J".into()]);
+        assert_eq!(table.to_string(), "NAME\na\\nb\\u{1b}[2J");
     }
 
     #[test]

@@ -17,12 +17,15 @@ use tokio::{
 
 use super::{
     Exit, Format, Instance, order,
-    output::{print, print_json},
+    output::{complain, print, print_json},
     runtime, validate,
 };
-use crate::daemon::{
-    control::{self, Answer, AskError, Done, Request},
-    status::Report,
+use crate::{
+    daemon::{
+        control::{self, Answer, AskError, Done, Request},
+        status::Report,
+    },
+    printable::Printable,
 };
 
 /// How often the daemon is asked how the trial goes.
@@ -118,7 +121,7 @@ async fn attend(arguments: &Arguments, policy_dir: PathBuf, format: Format) -> R
         Ok(Answer::Done(done)) => done,
         Ok(answer @ Answer::Refused(_)) => {
             let exit = order::tell(&answer, format)?;
-            eprintln!("hep: nothing was changed");
+            complain("nothing was changed");
             return Ok(exit);
         }
         Ok(answer) => return order::tell(&answer, format),
@@ -222,7 +225,7 @@ impl<'a> Watch<'a> {
     }
 
     fn greet(&self, done: &Done) {
-        eprintln!("{}", done.text);
+        eprintln!("{}", Printable(&done.text));
         if self.is_terminal {
             eprintln!("Enter keeps it; q and Enter, or Ctrl-C, go back at once");
         }
@@ -244,11 +247,11 @@ impl<'a> Watch<'a> {
             Ok(Answer::Done(_)) => {}
             Ok(Answer::Refused(reasons)) => {
                 self.clear();
-                reasons.iter().for_each(|reason| eprintln!("hep: {reason}"));
+                reasons.iter().for_each(complain);
             }
             Ok(Answer::Failed(reason)) => {
                 self.clear();
-                eprintln!("hep: {reason}");
+                complain(reason);
             }
             Ok(Answer::Invalid(_) | Answer::Status(_) | Answer::Monitoring(_)) => {}
             Err(AskError::NotRunning(_)) => self.tell_of_absence(),
@@ -317,7 +320,7 @@ impl<'a> Watch<'a> {
     fn tell_of_absence(&mut self) {
         if !self.told_of_absence {
             self.clear();
-            eprintln!("hep: no daemon runs; the policy before comes back when it is started");
+            complain("no daemon runs; the policy before comes back when it is started");
             self.told_of_absence = true;
         }
     }
@@ -330,16 +333,16 @@ impl<'a> Watch<'a> {
                 print_json(&json!({ "generation": generation, "confirmed": confirmed }))?;
             }
             Format::Text if confirmed => {
-                print(&format!(
+                print(format!(
                     "generation {} is confirmed",
                     generation.unwrap_or(0)
                 ))?;
             }
             Format::Text => match generation {
-                Some(generation) => print(&format!(
+                Some(generation) => print(format!(
                     "generation {generation} is rolled back; the policy before is in force"
                 ))?,
-                None => print(&"the daemon died over it; the policy before is in force")?,
+                None => print("the daemon died over it; the policy before is in force")?,
             },
         }
         Ok(if confirmed {

@@ -12,7 +12,7 @@ use super::{
     Exit, Format,
     auto::AutoHostEndpoint,
     host,
-    output::{print, print_json},
+    output::{complain, print, print_json},
 };
 use crate::{
     compile::{self, Slots},
@@ -122,7 +122,7 @@ impl Judged {
                 for problem in &self.problems {
                     print(problem)?;
                 }
-                print(&summary(&self.problems, is_valid, self.resources))
+                print(summary(&self.problems, is_valid, self.resources))
             }
         }
     }
@@ -133,7 +133,7 @@ impl Judged {
 fn as_loaded(auto: &AutoHostEndpoint, snapshot: &Snapshot, node: &str) -> Vec<Problem> {
     let interfaces = if node == host::host_name() {
         host::interfaces()
-            .inspect_err(|error| eprintln!("hep: judged without interfaces: {error:#}"))
+            .inspect_err(|error| complain(format_args!("judged without interfaces: {error:#}")))
             .ok()
     } else {
         None

@@ -20,7 +20,7 @@ use crate::{
 
 /// An event in words.
 ///
-/// As text it is one line: the prefix of the `Log` rule, the final verdict with the rule that
+/// As text it is one printable line: the prefix of the `Log` rule, the final verdict with the rule that
 /// decided, and the packet (spec EV-135).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

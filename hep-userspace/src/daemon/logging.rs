@@ -4,6 +4,8 @@ use std::io::{self, Write as _};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use crate::printable::Printable;
+
 /// Writes `level: message` lines, or, where the journal reads along, lines with its level prefix.
 struct Lines {
     is_journal: bool,
@@ -25,12 +27,14 @@ impl Log for Lines {
             Level::Debug => (7, "debug"),
             Level::Trace => (7, "trace"),
         };
+        // One line, whatever names and paths it holds: another would be another record.
+        let message = Printable(record.args());
         let mut stderr = io::stderr().lock();
         // Nobody is left to tell if standard error is gone.
         drop(if self.is_journal {
-            writeln!(stderr, "<{number}>{}", record.args())
+            writeln!(stderr, "<{number}>{message}")
         } else {
-            writeln!(stderr, "{name}: {}", record.args())
+            writeln!(stderr, "{name}: {message}")
         });
     }
 

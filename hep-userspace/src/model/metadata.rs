@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 
+use crate::printable::Printable;
+
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
@@ -29,9 +31,10 @@ impl Position {
 impl fmt::Display for Position {
     /// `file:line`, or the file alone if there is no line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = Printable(self.file.display());
         match self.line {
-            0 => write!(f, "{}", self.file.display()),
-            line => write!(f, "{}:{line}", self.file.display()),
+            0 => write!(f, "{file}"),
+            line => write!(f, "{file}:{line}"),
         }
     }
 }

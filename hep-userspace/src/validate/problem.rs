@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-use crate::model::Position;
+use crate::{model::Position, printable::Printable};
 
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,12 +79,12 @@ impl fmt::Display for Problem {
             write!(f, ": {}", self.severity.name())?;
         }
         if !self.kind.is_empty() {
-            write!(f, ": {}/{}", self.kind, self.name)?;
+            write!(f, ": {}/{}", Printable(&self.kind), Printable(&self.name))?;
         }
         if !self.field.is_empty() {
-            write!(f, ": {}", self.field)?;
+            write!(f, ": {}", Printable(&self.field))?;
         }
-        write!(f, ": {}", self.text())
+        write!(f, ": {}", Printable(self.text()))
     }
 }
 

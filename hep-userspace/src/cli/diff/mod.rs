@@ -16,7 +16,7 @@ use super::{
     auto::AutoHostEndpoint,
     host,
     live::Live,
-    output::{print, print_json},
+    output::{complain, print_json, print_text},
 };
 use crate::{
     model::{Interface, LinkLayer},
@@ -117,7 +117,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
             match format {
                 Format::Json => print_json(&difference)?,
                 Format::Text if difference.is_empty() => {}
-                Format::Text => print(&text::Text(&difference))?,
+                Format::Text => print_text(text::Text(&difference))?,
             }
             let exit = if difference.is_empty() {
                 Exit::Ok
@@ -134,7 +134,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
             Ok(Exit::Invalid)
         }
         Err(Failure::Unreachable(error)) => {
-            eprintln!("hep: {error:#}");
+            complain(format_args!("{error:#}"));
             Ok(Exit::Unreachable)
         }
     }

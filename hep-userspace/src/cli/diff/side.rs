@@ -7,6 +7,7 @@ use crate::{
     compile::{self, Description, Generation, Slots, compile},
     daemon::sysctl,
     model::{Interface, Snapshot},
+    printable::Printable,
     source::File,
     validate::{self, Problem, Scope, Severity},
 };
@@ -38,7 +39,7 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)?;
+        write!(f, "{}", Printable(&self.text))?;
         self.found
             .iter()
             .try_for_each(|problem| write!(f, "\n{problem}"))

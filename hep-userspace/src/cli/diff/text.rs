@@ -7,6 +7,7 @@ use crate::{
     cli::show::place,
     compile::{ListKind, RuleDescription},
     preview::{Change, Cut, FieldChange, Hunk, LineChange, ListChange, ResourceChange, SetChange},
+    printable::Printable,
 };
 
 /// Values of one field that are told; JSON has them all.
@@ -26,7 +27,7 @@ impl fmt::Display for Text<'_> {
             sets,
             flows,
         } = self.0;
-        write!(f, "--- {from}\n+++ {to}")?;
+        write!(f, "--- {}\n+++ {}", Printable(from), Printable(to))?;
         for change in resources {
             resource(f, change)?;
         }
@@ -36,7 +37,9 @@ impl fmt::Display for Text<'_> {
                 None => "not policed".to_owned(),
             };
             let (before, after) = (owner(&change.before), owner(&change.after));
-            write!(f, "\n\ninterface {}\n- {before}\n+ {after}", change.name)?;
+            line(f, "\n", format_args!("interface {}", change.name))?;
+            line(f, "- ", before)?;
+            line(f, "+ ", after)?;
         }
         for change in rules {
             list(f, change)?;
@@ -51,6 +54,11 @@ impl fmt::Display for Text<'_> {
     }
 }
 
+/// Begins a line, behind a sign or a blank line; what stands in it is foreign.
+fn line(f: &mut fmt::Formatter<'_>, before: &str, text: impl fmt::Display) -> fmt::Result {
+    write!(f, "\n{before}{}", Printable(text))
+}
+
 fn resource(f: &mut fmt::Formatter<'_>, change: &ResourceChange) -> fmt::Result {
     let word = match change.change {
         Change::Added => "added",
@@ -58,7 +66,8 @@ fn resource(f: &mut fmt::Formatter<'_>, change: &ResourceChange) -> fmt::Result 
         Change::Changed => "changed",
     };
     let place = place(&change.file, change.line);
-    write!(f, "\n\n{word} {}/{} ({place})", change.kind, change.name)?;
+    let text = format!("{word} {}/{} ({place})", change.kind, change.name);
+    line(f, "\n", text)?;
     for FieldChange {
         field,
         before,
@@ -73,11 +82,15 @@ fn resource(f: &mut fmt::Formatter<'_>, change: &ResourceChange) -> fmt::Result 
 
 fn values(f: &mut fmt::Formatter<'_>, sign: char, name: &str, values: &[String]) -> fmt::Result {
     for value in values.iter().take(SHOWN) {
-        write!(f, "\n{sign} {name}{value}")?;
+        line(f, &format!("{sign} "), format_args!("{name}{value}"))?;
     }
     match values.len().saturating_sub(SHOWN) {
         0 => Ok(()),
-        more => write!(f, "\n{sign} {name}… and {more} more"),
+        more => line(
+            f,
+            &format!("{sign} "),
+            format_args!("{name}… and {more} more"),
+        ),
     }
 }
 
@@ -93,13 +106,13 @@ fn list(f: &mut fmt::Formatter<'_>, change: &ListChange) -> fmt::Result {
         .iter()
         .map(|family| format!("IPv{family}"))
         .collect();
-    write!(
-        f,
-        "\n\n{} {}, {}, {traffic}",
+    let text = format!(
+        "{} {}, {}, {traffic}",
         change.interfaces.join(","),
         change.direction,
         families.join(" and ")
-    )?;
+    );
+    line(f, "\n", text)?;
     for Hunk {
         before,
         after,
@@ -111,13 +124,13 @@ fn list(f: &mut fmt::Formatter<'_>, change: &ListChange) -> fmt::Result {
             "\n@@ -{},{} +{},{} @@",
             before.0, before.1, after.0, after.1
         )?;
-        for line in lines {
-            let sign = match line.change {
+        for listed in lines {
+            let sign = match listed.change {
                 LineChange::Same => ' ',
                 LineChange::Removed => '-',
                 LineChange::Added => '+',
             };
-            write!(f, "\n{sign} {}", rule_line(&line.rule))?;
+            line(f, &format!("{sign} "), rule_line(&listed.rule))?;
         }
     }
     Ok(())
@@ -150,7 +163,11 @@ fn rule_line(rule: &RuleDescription) -> String {
 }
 
 fn set(f: &mut fmt::Formatter<'_>, change: &SetChange) -> fmt::Result {
-    write!(f, "\n\naddresses of selector {}", change.selector)?;
+    line(
+        f,
+        "\n",
+        format_args!("addresses of selector {}", change.selector),
+    )?;
     values(f, '-', "", &change.removed)?;
     values(f, '+', "", &change.added)
 }
@@ -168,7 +185,7 @@ fn cut_flows(f: &mut fmt::Formatter<'_>, flows: &Flows) -> fmt::Result {
         ..
     } in &flows.cut
     {
-        write!(f, "\n- {packet}: {reason}, {place}")?;
+        line(f, "- ", format_args!("{packet}: {reason}, {place}"))?;
     }
     Ok(())
 }

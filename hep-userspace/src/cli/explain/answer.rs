@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::{
     cases::Expect,
+    printable,
     reference::{Decider, Judgement, Packet, Place, Role, RuleRef},
 };
 
@@ -102,7 +103,7 @@ impl Answer<'_> {
         lines.push("path".to_owned());
         let trace = self.judgement.trace_lines();
         lines.extend(trace.iter().map(|line| format!("  {line}")));
-        lines.join("\n")
+        printable::lines(lines)
     }
 }
 

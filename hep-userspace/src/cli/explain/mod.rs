@@ -18,11 +18,12 @@ use super::{
     auto::AutoHostEndpoint,
     host,
     live::Live,
-    output::{print, print_json},
+    output::{complain, print_json, print_text},
 };
 use crate::{
     cases::{Case, CaseOptions, DirectionText, Expect, PacketCase, ProtocolText},
     model::{Interface, LinkLayer, Snapshot},
+    printable::Printable,
     reference::{Options, Packet, Reference},
     source::{self, File},
     validate::{self, Scope, Severity},
@@ -138,7 +139,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         None => match Live::read(&arguments.instance) {
             Ok(live) => Some(live),
             Err(error) => {
-                eprintln!("hep: {error:#}");
+                complain(format_args!("{error:#}"));
                 return Ok(Exit::Unreachable);
             }
         },
@@ -182,7 +183,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     };
     match format {
         Format::Json => print_json(&answer.json())?,
-        Format::Text => print(&answer.text())?,
+        Format::Text => print_text(answer.text())?,
     }
     Ok(Exit::Ok)
 }
@@ -195,7 +196,9 @@ fn load(files: &[File], node: &str, format: Format) -> Result<Option<Snapshot>> 
         let errors: Vec<_> = loaded.problems.iter().filter(is_error).collect();
         match format {
             Format::Json => print_json(&json!({ "errors": errors }))?,
-            Format::Text => errors.iter().for_each(|error| eprintln!("{error}")),
+            Format::Text => errors
+                .iter()
+                .for_each(|error| eprintln!("{}", Printable(error))),
         }
     }
     Ok(loaded.snapshot)

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{
     Exit, Format, Instance,
-    output::{print, print_json},
+    output::{complain, print, print_json, print_text},
     table::Table,
 };
 use crate::datapath::{KernelError, Maps, links_directory};
@@ -81,9 +81,9 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     };
     let Some((maps, description)) = maps else {
         if format == Format::Json {
-            print(&"[]")?;
+            print("[]")?;
         }
-        eprintln!("hep: no policy is in force");
+        complain("no policy is in force");
         return Ok(Exit::Negative);
     };
     let shown = match arguments.what {
@@ -98,7 +98,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     }?;
     match format {
         Format::Json => print_json(&shown.json)?,
-        Format::Text => print(&shown.text)?,
+        Format::Text => print_text(&shown.text)?,
     }
     Ok(Exit::Ok)
 }

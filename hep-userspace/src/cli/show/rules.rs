@@ -11,6 +11,7 @@ use crate::{
     cli::table::Table,
     compile::{Description, ListDescription, ListKind, RuleDescription},
     datapath::Maps,
+    printable::Printable,
 };
 
 /// A rule of one list, as packets meet it.
@@ -133,7 +134,7 @@ fn list_text(list: &ShownList<'_>) -> String {
     }
     format!(
         "{} {}, IPv{}, {traffic}:\n{table}",
-        list.interfaces.join(","),
+        Printable(list.interfaces.join(",")),
         list.direction,
         list.family
     )

@@ -16,9 +16,12 @@ use serde_json::json;
 
 use super::{
     Exit, Format,
-    output::{print, print_json},
+    output::{complain, print, print_json, print_text},
 };
-use crate::cases::{self, Case, CaseReport, EngineReport, Engines, KernelEngine};
+use crate::{
+    cases::{self, Case, CaseReport, EngineReport, Engines, KernelEngine},
+    printable,
+};
 
 /// Cases for which one more engine pays: loading the programs takes as long as some dozens of cases.
 const CASES_PER_ENGINE: usize = 128;
@@ -83,7 +86,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         match cases::read(path) {
             Ok(cases) => files.push((path.clone(), cases)),
             Err(error) => {
-                eprintln!("hep: {:#}", anyhow!(error));
+                complain(format_args!("{:#}", anyhow!(error)));
                 return Ok(Exit::Invalid);
             }
         }
@@ -179,9 +182,9 @@ fn report(files: &[FileReport], engine: Engine, format: Format) -> Result<Exit> 
         }))?,
         Format::Text => {
             for case in cases().filter(|case| !case.passed()) {
-                print(&failure_text(case))?;
+                print_text(failure_text(case))?;
             }
-            print(&format!("{passed} passed, {failed} failed"))?;
+            print(format!("{passed} passed, {failed} failed"))?;
         }
     }
     Ok(if failed == 0 {
@@ -208,7 +211,7 @@ fn failure_text(case: &CaseReport) -> String {
         lines.extend(failure.got.iter().flat_map(engine_lines));
     }
     lines.push(String::new());
-    lines.join("\n")
+    printable::lines(lines)
 }
 
 fn engine_lines(report: &EngineReport) -> impl Iterator<Item = String> {

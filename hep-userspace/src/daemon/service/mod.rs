@@ -36,6 +36,7 @@ use crate::{
     compile::{Description, Slots},
     datapath::{Events, KernelError, Maps, attach::Attachments, links_directory},
     model::Snapshot,
+    printable::Printable,
     validate::{Loader, Node, Problem},
 };
 
@@ -413,7 +414,8 @@ impl Daemon {
         let state = report.degraded.as_deref().or(report.holding.as_deref());
         let text = state.map_or_else(
             || "enforcing".to_owned(),
-            |state| format!("degraded: {state}"),
+            // A line feed would begin another assignment.
+            |state| Printable(format!("degraded: {state}")).to_string(),
         );
         drop(report);
         if text != self.told {
