@@ -148,8 +148,7 @@ fn as_loaded(auto: &AutoHostEndpoint, snapshot: &Snapshot, node: &str) -> Vec<Pr
             problems.extend(daemon::failsafe_warnings(&snapshot.felix));
         }
     }
-    problems.sort_by(|a, b| a.position.cmp(&b.position));
-    problems
+    validate::bounded(problems)
 }
 
 /// The limit that a valid policy exceeds on these interfaces, if it does.

@@ -30,6 +30,11 @@ pub const MAX_NESTING: usize = 64;
 /// Most bytes that the aliases of a file may add to it; an aliased value counts [`ALIAS_NODE_COST`]
 /// and the length of its text.
 pub const MAX_ALIAS_COST: usize = 4 << 20;
+/// Most bytes that the values with anchors may come to, each with those inside of it, beyond
+/// [`MAX_ALIAS_COST`], in multiples of the file's length. They are counted as aliased values are.
+pub const MAX_ANCHOR_RATIO: usize = 8;
+/// Most mistakes of a file that do not end its reading.
+pub const MAX_SYNTAX_ERRORS: usize = 1000;
 /// What an aliased value costs beyond its text.
 pub const ALIAS_NODE_COST: usize = 64;
 

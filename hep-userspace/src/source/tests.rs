@@ -127,6 +127,39 @@ fn documents_before_a_mistake_are_kept() {
     assert_eq!((parsed.documents.len(), parsed.errors.len()), (1, 1));
 }
 
+/// Anchors inside of each other, around `items` empty mappings.
+fn nested_anchors(levels: usize, items: usize) -> String {
+    let open: String = (0..levels).map(|level| format!("&a{level} [")).collect();
+    let items = vec!["{}"; items].join(",");
+    format!("a: {open}{items}{}\n", "]".repeat(levels))
+}
+
+#[test]
+fn anchors_cost_a_multiple_of_their_file() {
+    let start = Instant::now();
+    for (levels, items) in [(60, 50_000), (60, 10_000), (2, 400_000)] {
+        let message = error(nested_anchors(levels, items)).message;
+        assert!(
+            message.contains("with anchors"),
+            "{levels} {items}: {message}"
+        );
+    }
+    for anchored in [nested_anchors(60, 100), nested_anchors(1, 30_000)] {
+        assert_eq!(parse(anchored.as_bytes()).errors, []);
+    }
+    let nets: String = (0..200_000)
+        .map(|n| format!("  - 10.{n}.0.0/16\n"))
+        .collect();
+    assert_eq!(parse(format!("nets: &all\n{nets}").as_bytes()).errors, []);
+    assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn repeated_keys_are_told_up_to_a_number() {
+    let errors = parse("a: 1\n".repeat(20_000).as_bytes()).errors;
+    assert_eq!(errors.len(), MAX_SYNTAX_ERRORS);
+}
+
 #[test]
 fn deep_nesting_and_alias_bombs_end_early() {
     let start = Instant::now();

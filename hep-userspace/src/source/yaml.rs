@@ -5,7 +5,8 @@ use std::{borrow::Cow, collections::HashMap};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::{
-    Entry, LONG_LISTS, MAX_ALIAS_COST, MAX_NESTING, Scalar, Sequence, Value, YamlNode,
+    Entry, LONG_LISTS, MAX_ALIAS_COST, MAX_ANCHOR_RATIO, MAX_NESTING, MAX_SYNTAX_ERRORS, Scalar,
+    Sequence, Value, YamlNode,
     lines::{Abridged, Lines, Outline},
 };
 
@@ -82,6 +83,7 @@ pub(super) fn build<'a, 't>(source: &'a Abridged<'t>) -> Builder<'a, 't> {
         open: Vec::new(),
         anchors: HashMap::new(),
         alias_cost: 0,
+        anchor_cost: 0,
         parsed: Parsed::default(),
     };
     for event in Parser::new_from_str(&source.text) {
@@ -210,6 +212,7 @@ pub(super) struct Builder<'a, 't> {
     open: Vec<Open<'t>>,
     anchors: HashMap<usize, YamlNode<'t>>,
     alias_cost: usize,
+    anchor_cost: usize,
     pub(super) parsed: Parsed<'t>,
 }
 
@@ -262,7 +265,7 @@ impl<'t> Builder<'_, 't> {
     /// Puts a finished node where it belongs.
     fn close(&mut self, node: YamlNode<'t>, anchor: usize) -> Result<(), SyntaxError> {
         if anchor != 0 {
-            self.anchors.insert(anchor, node.clone());
+            self.remember(&node, anchor)?;
         }
         let Some(parent) = self.open.last_mut() else {
             if !matches!(&node.value, Value::Scalar(scalar) if scalar.is_null()) {
@@ -281,6 +284,27 @@ impl<'t> Builder<'_, 't> {
             (Value::Mapping(_), None) => parent.key = Some(key_of(node)?),
             (Value::Scalar(_), _) => {}
         }
+        Ok(())
+    }
+
+    /// Keeps a copy for the aliases of an anchor. Anchors inside of others have copies of their own,
+    /// so that together they may be many times the file.
+    fn remember(&mut self, node: &YamlNode<'t>, anchor: usize) -> Result<(), SyntaxError> {
+        let (_, cost) = node.measure();
+        self.anchor_cost = self.anchor_cost.saturating_add(cost);
+        let length = self.source.text.len();
+        if self.anchor_cost > MAX_ALIAS_COST + MAX_ANCHOR_RATIO * length {
+            return Err(SyntaxError {
+                line: node.line,
+                column: node.column,
+                message: format!(
+                    "the values with anchors in this file come to more than {} MiB",
+                    (MAX_ALIAS_COST + MAX_ANCHOR_RATIO * length) >> 20
+                ),
+                advice: "remove the anchors ('&' before a value) that no alias names",
+            });
+        }
+        self.anchors.insert(anchor, node.clone());
         Ok(())
     }
 
@@ -320,6 +344,7 @@ impl<'t> Builder<'_, 't> {
         for pair in sorted.windows(2) {
             if let [first, second] = pair
                 && first.key == second.key
+                && self.parsed.errors.len() < MAX_SYNTAX_ERRORS
             {
                 self.parsed.errors.push(SyntaxError {
                     line: second.line,

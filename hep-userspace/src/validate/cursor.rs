@@ -97,12 +97,16 @@ impl<'n> Value<'n> {
     }
 
     fn report(&self, severity: Severity, code: &'static str, message: String, advice: String) {
-        let mut problem = self.place().problem(severity, code, message, advice);
-        problem.got = match &self.node.value {
-            Yaml::Scalar(scalar) => Some(shown(scalar)),
-            Yaml::Sequence(_) | Yaml::Mapping(_) => None,
+        let problem = || {
+            let mut problem = self.place().problem(severity, code, message, advice);
+            problem.got = match &self.node.value {
+                Yaml::Scalar(scalar) => Some(shown(scalar)),
+                Yaml::Sequence(_) | Yaml::Mapping(_) => None,
+            };
+            problem
         };
-        self.context.reading.problems.borrow_mut().push(problem);
+        let mut problems = self.context.reading.problems.borrow_mut();
+        problems.push_with(severity, || self.position(), problem);
     }
 
     fn wrong_type<T>(&self, wanted: &str, advice: &str) -> Option<T> {
@@ -433,6 +437,10 @@ impl<'n> Object<'n> {
 
 /// The known word that was probably meant.
 pub(super) fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
+    // The distance costs the product of the lengths.
+    if word.len() > MAX_SHOWN {
+        return None;
+    }
     let distance = |known: &str| {
         strsim::damerau_levenshtein(&word.to_ascii_lowercase(), &known.to_ascii_lowercase())
     };

@@ -5,7 +5,9 @@ use std::{cell::RefCell, collections::HashMap, path::Path, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    Loaded, Node, Problem, Scope, Severity, references,
+    Loaded, Node, Problem, Scope, Severity,
+    problems::Problems,
+    references,
     resources::{self, Collected, Reading},
     snapshot,
 };
@@ -26,7 +28,7 @@ struct Decoded {
     text: Bytes,
     outline: Outline,
     collected: Collected,
-    problems: Vec<Problem>,
+    problems: Problems,
 }
 
 impl Loader {
@@ -35,39 +37,41 @@ impl Loader {
     pub fn load(&mut self, files: &[File], node: &Node, scope: Scope) -> Loaded {
         let mut former = std::mem::take(&mut self.former);
         let mut collected = Collected::default();
-        let mut problems = Vec::new();
+        let mut problems = Problems::new();
         for file in files {
             let known = former.remove(&file.path);
             let decoded = match known {
                 Some(known) if is_same(&known.text, &file.text) => known,
-                known => decode(file, known),
+                known => decode(file, known, problems.within()),
             };
             collected.add(decoded.collected.clone());
-            problems.extend(decoded.problems.iter().cloned());
-            self.former.insert(Arc::clone(&file.path), decoded);
+            problems.add(&decoded.problems);
+            // What was only counted may be wanted when there is room.
+            if decoded.problems.is_whole() {
+                self.former.insert(Arc::clone(&file.path), decoded);
+            }
         }
         references::check(&collected, scope, &mut problems);
         let snapshot = snapshot(collected, node);
-        let is_valid = !has_errors(&problems);
-        problems.sort_by(|a, b| a.position.cmp(&b.position));
+        let is_valid = !problems.has_errors();
         Loaded {
             snapshot: is_valid.then_some(snapshot),
-            problems,
+            problems: problems.into_sorted(),
         }
     }
 }
 
-/// Decodes a file, with the help of what it said before.
-fn decode(file: &File, former: Option<Decoded>) -> Decoded {
+/// Decodes a file, with the help of what it said before; takes its problems into an empty list.
+fn decode(file: &File, former: Option<Decoded>, problems: Problems) -> Decoded {
     // What is wrong in a list would have to be told again.
     let tells =
         |problem: &Problem| problem.severity == Severity::Error || problem.code == "W-REPEATED";
-    let former = former.filter(|former| !former.problems.iter().any(tells));
+    let former = former.filter(|former| !former.problems.found().iter().any(tells));
     let parsed = match &former {
         Some(former) => source::parse_again(&file.text, &former.text, &former.outline),
         None => source::parse(&file.text),
     };
-    let problems = RefCell::new(Vec::new());
+    let problems = RefCell::new(problems);
     for error in parsed.errors {
         problems.borrow_mut().push(syntax(error, &file.path));
     }
@@ -90,12 +94,6 @@ fn decode(file: &File, former: Option<Decoded>) -> Decoded {
 
 fn is_same(one: &Bytes, two: &Bytes) -> bool {
     (one.as_ptr(), one.len()) == (two.as_ptr(), two.len()) || one == two
-}
-
-fn has_errors(problems: &[Problem]) -> bool {
-    problems
-        .iter()
-        .any(|problem| problem.severity == Severity::Error)
 }
 
 fn syntax(error: SyntaxError, path: &Arc<Path>) -> Problem {

@@ -12,6 +12,7 @@ mod names;
 mod place;
 mod policy;
 mod problem;
+mod problems;
 mod references;
 mod resources;
 mod rule;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 pub use advice::advice;
 pub use loader::Loader;
 pub use problem::{Problem, Severity};
+pub use problems::{MAX_PROBLEMS, bounded};
 use resources::Collected;
 
 use crate::{model::Snapshot, source::File};
@@ -55,7 +57,7 @@ pub struct Loaded {
     /// What was loaded; `None` if there is any error. With [`Scope::Files`] it may name tiers and
     /// profiles that it does not hold.
     pub snapshot: Option<Snapshot>,
-    /// All problems, by place.
+    /// Its problems, by place; of more than [`MAX_PROBLEMS`] the last one tells the number.
     pub problems: Vec<Problem>,
 }
 

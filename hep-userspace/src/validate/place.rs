@@ -50,6 +50,9 @@ impl Place {
     }
 }
 
+/// Most characters of a key that a path repeats; no valid label has more.
+const MAX_KEY: usize = 320;
+
 /// The way from the document to a value.
 #[derive(Clone, Default)]
 pub(super) struct Steps(Option<Rc<(Steps, Step)>>);
@@ -74,8 +77,8 @@ impl Display for Steps {
         let (before, step) = &**link;
         write!(f, "{before}")?;
         match step {
-            Step::Key(key) if before.0.is_none() => f.write_str(key),
-            Step::Key(key) => write!(f, ".{key}"),
+            Step::Key(key) if before.0.is_none() => write!(f, "{key:.MAX_KEY$}"),
+            Step::Key(key) => write!(f, ".{key:.MAX_KEY$}"),
             Step::Index(index) => write!(f, "[{index}]"),
         }
     }

@@ -7,9 +7,10 @@ use std::{
 };
 
 use super::{
-    Problem, Scope, Severity,
+    Scope, Severity,
     cursor::nearest,
     place::Place,
+    problems::Problems,
     resources::{Collected, Reference},
     simple::BUILT_IN_TIERS,
 };
@@ -17,8 +18,11 @@ use crate::model::{
     Action, DEFAULT_ALLOW_PROFILE, Metadata, Position, Profile, Rule, Snapshot, Tier,
 };
 
+/// Problems of a load beyond which no missing name is compared with those that are there.
+const MAX_GUESSES: usize = 50;
+
 /// Reports names that are given twice, and names that nothing has.
-pub(super) fn check(collected: &Collected, scope: Scope, problems: &mut Vec<Problem>) {
+pub(super) fn check(collected: &Collected, scope: Scope, problems: &mut Problems) {
     let mut first: HashMap<(&str, &str), &Place> = HashMap::new();
     for (kind, name, place) in &collected.names {
         if let Some(other) = first.get(&(*kind, name.as_str())) {
@@ -52,7 +56,9 @@ pub(super) fn check(collected: &Collected, scope: Scope, problems: &mut Vec<Prob
             Scope::Files => Severity::Warning,
         };
         let known: Vec<&str> = known.iter().copied().collect();
-        let advice = match nearest(name, &known) {
+        // Comparing thousands with thousands would take long.
+        let near = (problems.found().len() < MAX_GUESSES).then(|| nearest(name, &known));
+        let advice = match near.flatten() {
             Some(near) => format!("did you mean {near}?"),
             None => format!("add a {what} of that name"),
         };

@@ -7,7 +7,9 @@ use super::{
     endpoint, felix, names,
     names::NameRule,
     place::{Context, Place},
-    policy, simple,
+    policy,
+    problems::{Problems, shorten},
+    simple,
 };
 use crate::{
     model::{GlobalNetworkSet, HostEndpoint, Metadata, Policy, Profile, Tier},
@@ -89,6 +91,9 @@ const SERVER_METADATA: [&str; 9] = [
     "selfLink",
 ];
 
+/// Most characters of a kind or name that a problem repeats; no valid name is longer.
+const MAX_NAME: usize = 256;
+
 /// What a resource can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reference {
@@ -133,7 +138,7 @@ pub(super) struct Reading<'r> {
     /// Its path.
     pub(super) path: &'r Arc<Path>,
     /// Takes the problems.
-    pub(super) problems: &'r RefCell<Vec<super::Problem>>,
+    pub(super) problems: &'r RefCell<Problems>,
     /// The sets that it held at the former reading.
     pub(super) former: &'r [GlobalNetworkSet],
 }
@@ -176,10 +181,14 @@ pub(super) fn document(node: &YamlNode<'_>, reading: Reading<'_>, collected: &mu
             .unwrap_or_default(),
         _ => String::new(),
     };
+    let shown = |mut text: String| {
+        shorten(&mut text, MAX_NAME);
+        text
+    };
     let context = Context {
         reading,
-        kind: kind.clone(),
-        name,
+        kind: shown(kind.clone()),
+        name: shown(name),
     };
     let value = Value::root(&context, node);
     if let Yaml::Sequence(list) = &node.value {

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     model::Snapshot,
     source::File,
-    validate::{Problem, Severity},
+    validate::{Problem, Severity, bounded},
 };
 
 /// Problems of one load that are logged.
@@ -320,7 +320,7 @@ impl Daemon {
         if self.is_policing() {
             problems.extend(ssh::failsafe_warnings(&snapshot.felix));
         }
-        self.tell_problems(&problems);
+        self.tell_problems(&bounded(problems));
     }
 
     /// Looks again for SSH servers that no failsafe lets in: they come and go.
@@ -357,7 +357,7 @@ impl Daemon {
         }
         if fresh.len() > MAX_LOGGED {
             let more = fresh.len() - MAX_LOGGED;
-            log::warn!("{more} more problems; `hep status` has them all");
+            log::warn!("{more} more problems; see `hep status`");
         }
     }
 

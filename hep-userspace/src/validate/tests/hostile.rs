@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
+use crate::validate::MAX_PROBLEMS;
 
 #[test]
 fn hostile_files_are_errors_in_bounded_time() {
@@ -32,6 +33,43 @@ fn hostile_files_are_errors_in_bounded_time() {
         assert!(!loaded.problems.is_empty());
     }
     assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+/// However many mistakes a directory has, and however long its names, what is told of them is short.
+#[test]
+fn problems_are_bounded_in_number_and_length() {
+    let many = "- {}\n".repeat(20_000);
+    let named = format!(
+        "apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata: {{name: {}}}\nspec:\n{}",
+        "n".repeat(1 << 18),
+        (0..2000)
+            .map(|key| format!("  {}{key}: 1\n", "k".repeat(100)))
+            .collect::<String>()
+    );
+    let files = [
+        file("a.yaml", many.clone()),
+        file("b.yaml", named),
+        file("c.yaml", many),
+    ];
+    let mut loader = crate::validate::Loader::default();
+    for _again in 0..2 {
+        let start = Instant::now();
+        let loaded = loader.load(&files, &node(), Scope::Directory);
+        assert!(start.elapsed() < Duration::from_secs(20));
+        assert!(loaded.snapshot.is_none());
+        assert_eq!(loaded.problems.len(), MAX_PROBLEMS + 1);
+        let last = loaded.problems.last().expect("there are some");
+        assert!(last.message.contains("more errors"), "{last}");
+        let length: usize = loaded.problems.iter().map(|it| it.to_string().len()).sum();
+        assert!(length < 2 << 20, "{length}");
+    }
+    // What was only counted is told once there is room.
+    let loaded = loader.load(&files[1..2], &node(), Scope::Directory);
+    let first = loaded.problems.first().expect("there are some").to_string();
+    assert!(
+        first.starts_with("b.yaml:") && first.len() < 4000,
+        "{first}"
+    );
 }
 
 #[test]

@@ -1,0 +1,232 @@
+//! Lists of problems, which are as long as they are useful: a file of a megabyte can have hundreds
+//! of thousands, and whoever mends it needs the first ones and the number.
+
+use super::{Problem, Severity};
+use crate::model::Position;
+
+/// Most errors of a list, and most warnings and notes together.
+pub const MAX_PROBLEMS: usize = 500;
+/// Most characters of a problem's field, message or advice.
+const MAX_TEXT: usize = 1000;
+
+/// Problems as they are found; those beyond [`MAX_PROBLEMS`] are only counted.
+#[derive(Clone, Debug)]
+pub(super) struct Problems {
+    found: Vec<Problem>,
+    /// How many more errors, and how many more of the others, are taken.
+    room: [usize; 2],
+    left_out: LeftOut,
+}
+
+/// Problems that were only counted.
+#[derive(Clone, Debug, Default)]
+struct LeftOut {
+    errors: usize,
+    others: usize,
+    /// The place of the first.
+    first: Option<Position>,
+}
+
+impl Problems {
+    /// None so far.
+    pub(super) const fn new() -> Self {
+        Self {
+            found: Vec::new(),
+            room: [MAX_PROBLEMS; 2],
+            left_out: LeftOut {
+                errors: 0,
+                others: 0,
+                first: None,
+            },
+        }
+    }
+
+    /// None so far, and no more than these still take.
+    pub(super) fn within(&self) -> Self {
+        Self {
+            room: self.room,
+            ..Self::new()
+        }
+    }
+
+    /// Takes a problem that is made only if there is room for it.
+    pub(super) fn push_with(
+        &mut self,
+        severity: Severity,
+        position: impl FnOnce() -> Position,
+        problem: impl FnOnce() -> Problem,
+    ) {
+        let class = usize::from(severity != Severity::Error);
+        if self.room[class] > 0 {
+            self.room[class] -= 1;
+            self.found.push(shortened(problem()));
+            return;
+        }
+        let counts = [&mut self.left_out.errors, &mut self.left_out.others];
+        *counts[class] += 1;
+        self.left_out.first.get_or_insert_with(position);
+    }
+
+    /// Takes a problem.
+    pub(super) fn push(&mut self, problem: Problem) {
+        let position = problem.position.clone();
+        self.push_with(problem.severity, || position, || problem);
+    }
+
+    /// Takes what another list holds.
+    pub(super) fn add(&mut self, other: &Self) {
+        for problem in &other.found {
+            self.push(problem.clone());
+        }
+        self.left_out.errors += other.left_out.errors;
+        self.left_out.others += other.left_out.others;
+        if let (None, Some(first)) = (&self.left_out.first, &other.left_out.first) {
+            self.left_out.first = Some(first.clone());
+        }
+    }
+
+    /// Those that were taken.
+    pub(super) fn found(&self) -> &[Problem] {
+        &self.found
+    }
+
+    /// Whether each problem that was found was taken.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.left_out.errors == 0 && self.left_out.others == 0
+    }
+
+    /// Whether there is any error, taken or counted.
+    pub(super) fn has_errors(&self) -> bool {
+        let is_error = |problem: &Problem| problem.severity == Severity::Error;
+        self.left_out.errors > 0 || self.found.iter().any(is_error)
+    }
+
+    /// All by place, and, if some were only counted, one more that says how many.
+    pub(super) fn into_sorted(mut self) -> Vec<Problem> {
+        self.found.sort_by(|a, b| a.position.cmp(&b.position));
+        self.found.extend(self.left_out.problem());
+        self.found
+    }
+}
+
+/// The same problems, by place, as many as a list holds.
+#[must_use]
+pub fn bounded(problems: Vec<Problem>) -> Vec<Problem> {
+    let mut bounded = Problems::new();
+    for problem in problems {
+        bounded.push(problem);
+    }
+    bounded.into_sorted()
+}
+
+impl LeftOut {
+    fn problem(self) -> Option<Problem> {
+        let first = self.first?;
+        let (severity, code) = match self.errors {
+            0 => (Severity::Warning, "W-MORE"),
+            _ => (Severity::Error, "E-MORE"),
+        };
+        let count = |count: usize, what: &str| match count {
+            0 => None,
+            1 => Some(format!("1 more {what}")),
+            _ => Some(format!("{count} more {what}s")),
+        };
+        let counts = [count(self.errors, "error"), count(self.others, "warning")];
+        let counts: Vec<String> = counts.into_iter().flatten().collect();
+        Some(Problem {
+            severity,
+            code,
+            position: Position {
+                line: 0,
+                column: 0,
+                ..first
+            },
+            kind: String::new(),
+            name: String::new(),
+            field: String::new(),
+            message: format!("and {}, from here on", counts.join(" and ")),
+            got: None,
+            advice: "mend those above first".to_owned(),
+        })
+    }
+}
+
+fn shortened(mut problem: Problem) -> Problem {
+    for text in [
+        &mut problem.field,
+        &mut problem.message,
+        &mut problem.advice,
+    ] {
+        shorten(text, MAX_TEXT);
+    }
+    problem
+}
+
+/// Cuts a text that is longer than `characters`.
+pub(super) fn shorten(text: &mut String, characters: usize) {
+    if let Some((end, _)) = text.char_indices().nth(characters) {
+        text.truncate(end);
+        text.push('…');
+        text.shrink_to_fit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, sync::Arc};
+
+    use super::*;
+
+    fn problem(severity: Severity, line: u32) -> Problem {
+        Problem {
+            severity,
+            code: "E-ENUM",
+            position: Position {
+                file: Arc::from(Path::new("a.yaml")),
+                line,
+                column: 1,
+            },
+            kind: String::new(),
+            name: String::new(),
+            field: String::new(),
+            message: "é".repeat(5000),
+            got: None,
+            advice: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_long_list_ends_with_a_number_and_warnings_push_out_no_error() {
+        let warnings = (1..=1500).map(|line| problem(Severity::Warning, line));
+        let errors = (1501..=1502).map(|line| problem(Severity::Error, line));
+        let bounded = bounded(warnings.chain(errors).collect());
+        assert_eq!(bounded.len(), MAX_PROBLEMS + 3);
+        let last = bounded.last().expect("there are some").to_string();
+        assert_eq!(
+            last,
+            "a.yaml: warning: and 1000 more warnings, from here on; mend those above first"
+        );
+        let first = bounded.first().expect("there are some");
+        assert_eq!(first.message.chars().count(), MAX_TEXT + 1);
+        let errors = bounded.iter().filter(|it| it.severity == Severity::Error);
+        assert_eq!(errors.count(), 2);
+    }
+
+    #[test]
+    fn errors_that_are_only_counted_still_refuse() {
+        let mut problems = Problems::new();
+        for line in 1..=501 {
+            problems.push(problem(Severity::Error, line));
+        }
+        let more = problems.within();
+        assert!(problems.has_errors() && !problems.is_whole());
+        assert!(!more.has_errors() && more.is_whole());
+        let mut full = more.clone();
+        full.push(problem(Severity::Error, 1));
+        assert!(full.has_errors() && full.found().is_empty());
+        problems.add(&full);
+        let last = problems.into_sorted().pop().expect("there are some");
+        assert_eq!((last.code, last.severity), ("E-MORE", Severity::Error));
+        assert!(last.message.contains("2 more errors"), "{last}");
+    }
+}
