@@ -98,6 +98,8 @@ reasons! {
     InvalidIcmp = "invalid_icmp", false;
     /// The reverse-path check failed.
     ReversePath = "reverse_path", false;
+    /// More VLAN tags than are read, one that is cut off, or a link layer that hides an IP header.
+    LinkHeader = "link_header", false;
     /// The packet ends before a header that it must have.
     Truncated = "truncated", false;
     /// An IP header that contradicts itself or the frame.

@@ -17,10 +17,33 @@ pub const MAX_PROBES: u32 = 4;
 
 /// The interface is a workload's: a `*` endpoint guards the host from it.
 pub const FLAG_WORKLOAD: u32 = 1 << 0;
-/// Frames have no Ethernet header (tun, WireGuard, ipip, gre, sit).
+/// Frames have no Ethernet header (tun, WireGuard, ipip, gre, sit); see [`link_header_bytes`].
 pub const FLAG_NO_ETHERNET: u32 = 1 << 1;
 /// The interface is a member port of a bridge, bond or team: its traffic counts as forwarded.
 pub const FLAG_MEMBER: u32 = 1 << 2;
+
+/// Frames have a link-layer header of which nothing is known; set with [`FLAG_NO_ETHERNET`].
+pub const FLAG_UNKNOWN_LINK: u32 = 1 << 3;
+
+/// Where [`link_header_bytes`] are in an interface's flags.
+pub const LINK_HEADER_SHIFT: u32 = 8;
+/// Where [`own_vlan`] is in an interface's flags.
+pub const OWN_VLAN_SHIFT: u32 = 16;
+
+/// Bytes in front of the IP header, of an interface with [`FLAG_NO_ETHERNET`].
+#[must_use]
+#[inline(always)]
+pub const fn link_header_bytes(flags: u32) -> u32 {
+    flags >> LINK_HEADER_SHIFT & 0xff
+}
+
+/// The VLAN id that counts as no tag at an interface: its own, or that of untagged frames of a port
+/// that filters VLANs; 0 if there is none.
+#[must_use]
+#[inline(always)]
+pub const fn own_vlan(flags: u32) -> u32 {
+    flags >> OWN_VLAN_SHIFT & 0xfff
+}
 
 /// Number of a list; 0 stands for none.
 pub type ListNumber = u16;
@@ -51,7 +74,7 @@ pub struct Interface {
     pub ifindex: u32,
     /// Number of the owning endpoint in the generation's description.
     pub endpoint: u32,
-    /// `FLAG_…` bits.
+    /// `FLAG_…` bits, [`link_header_bytes`] and [`own_vlan`].
     pub flags: u32,
     /// Index in the `COUNTERS` map of this interface's ingress counters; egress is the next one.
     pub counters: u32,

@@ -51,12 +51,13 @@ fn look(ctx: &TcContext, direction: Direction) -> u32 {
         return Reason::Unpoliced as u32;
     };
     let scene = Scene::new(ctx, direction, control, 0, interface);
-    match parse::network(ctx, scene.interface.flags) {
+    match parse::network(ctx, scene.interface.flags, direction) {
         Network::V4(offset) => glance::<[u8; 4]>(scene, offset),
         Network::V6(_) if scene.has(FLAG_NO_IPV6) => conclude(&scene, Reason::Unpoliced),
         Network::V6(offset) => glance::<[u8; 16]>(scene, offset),
         Network::Vlan => conclude(&scene, Reason::Vlan),
         Network::Other => conclude(&scene, Reason::NonIp),
+        Network::Unreadable => conclude(&scene, Reason::LinkHeader),
     }
 }
 

@@ -168,7 +168,7 @@ fn interface(ifindex: u32) -> Interface {
         is_loopback: false,
         is_member: false,
         vlan_of: None,
-        conf: hep_userspace::model::Conf::default(),
+        ..Interface::default()
     }
 }
 

@@ -30,7 +30,9 @@ use crate::{
 };
 
 /// The interfaces of the host.
-const INTERFACES: [&str; 5] = ["lo", "eth0", "eth1", "cali1", "tun0"];
+const INTERFACES: [&str; 8] = [
+    "lo", "eth0", "eth1", "cali1", "tun0", "vlan5", "ib0", "odd0",
+];
 
 /// Where a packet is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +96,8 @@ impl Hook {
 pub type Row<'a> = (&'a str, Hook, Packet, Reason);
 
 /// The programs, loaded for the network of the worked cases plus `cali1`, a workload's interface,
-/// and `tun0`, a link without Ethernet headers.
+/// `tun0`, a link without Ethernet headers, and what stands for VLAN 5, IP over InfiniBand and a link
+/// of unknown type.
 ///
 /// Loading takes seconds, so tests of one process that overlap in time take turns with one set of
 /// programs; each starts without flows.
@@ -124,6 +127,7 @@ impl Loaded {
         site.host.ip(&format!(
             "link add cali1 index {crowded} type veth peer name far1\n\
              link set cali1 up\nlink set far1 up\n\
+             link add vlan5 type veth peer name ib0\nlink add odd0 type veth peer name far2\n\
              tuntap add dev tun0 mode tun\nlink set tun0 up\n\
              route add blackhole 198.18.0.0/15\nroute add blackhole 2001:db8:dead::/48"
         ));
@@ -253,7 +257,7 @@ impl Bench {
             is_loopback: name == "lo",
             is_member: false,
             vlan_of: None,
-            conf: hep_userspace::model::Conf::default(),
+            ..Interface::default()
         };
         let nets = Net::both();
         vec![
@@ -266,6 +270,12 @@ impl Bench {
             ),
             interface("cali1", Vec::new(), LinkLayer::Ethernet),
             interface("tun0", Vec::new(), LinkLayer::None),
+            Interface {
+                own_vlan: Some(5),
+                ..interface("vlan5", Vec::new(), LinkLayer::Ethernet)
+            },
+            interface("ib0", Vec::new(), LinkLayer::Infiniband),
+            interface("odd0", Vec::new(), LinkLayer::Unknown),
         ]
     }
 
@@ -325,9 +335,20 @@ impl Bench {
             "tun0" => packet.datagram(),
             _ => packet.frame(),
         };
+        self.judge_frame(hook, &frame)
+    }
+
+    /// As [`Bench::judge`], for the bytes of a frame as they are.
+    ///
+    /// # Panics
+    ///
+    /// As [`Bench::judge`].
+    #[track_caller]
+    #[must_use]
+    pub fn judge_frame(&self, hook: Hook, frame: &[u8]) -> Reason {
         let name = hook.label();
         let (accepted, reason) = self
-            .run(hook, &frame)
+            .run(hook, frame)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         // A program that finds no endpoint ends before it records anything.
         let reason = reason.unwrap_or(Reason::Unpoliced);

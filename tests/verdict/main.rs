@@ -4,6 +4,7 @@ mod deltas;
 mod essentials;
 mod flow_state;
 mod icmp_errors;
+mod link_layer;
 mod long_sets;
 mod parse;
 mod policy_change;

@@ -1,13 +1,11 @@
 //! What frames are, and what is wrong with them (section 14).
 
-use std::net::IpAddr;
-
 use hep_common::counter::Reason;
 use hep_tests::{
     address::Net,
     bench::{Bench, EGRESS, Hook, INGRESS, Row},
     packet::{self, ACK, ETHERTYPE_ARP},
-    policy::{endpoint, eth0, policy},
+    policy::{eth0, policy},
 };
 
 /// Everything that is not UDP to port 5000 or TCP to port 80 is dropped, with a reason of its own.
@@ -16,7 +14,6 @@ fn bench() -> Bench {
                  {action: Allow, protocol: TCP, destination: {ports: [80]}}";
     Bench::with(&[
         eth0(),
-        endpoint("tun0", "interfaceName: tun0"),
         policy(
             "some",
             &format!("types: [Ingress, Egress], ingress: [{rules}], egress: [{rules}]"),
@@ -410,26 +407,6 @@ fn overlapping_and_atomic_fragments() {
         ),
         ("atomic, denied", INGRESS, atomic(5001), Reason::TierDefault),
     ]);
-}
-
-/// EV-017: on a link without Ethernet headers the packet starts the frame.
-///
-/// The test-run call takes bytes 12 and 13 for the protocol of the frame, wherever its link layer
-/// ends; these source addresses have it there, as a driver has it beside the frame.
-#[test]
-fn links_without_ethernet_headers_are_read_from_the_ip_header() {
-    let mut bench = bench();
-    for (source, net) in ["8.0.2.7", "2001:db8:86dd::7"].into_iter().zip(Net::both()) {
-        let source: IpAddr = source.parse().expect("a literal address");
-        let udp = |port: u16| packet::udp(source, net.host).dport(port);
-        let (ingress, egress) = (Hook::ingress("tun0"), Hook::egress("tun0"));
-        bench.expect(&[
-            ("allowed", ingress, udp(5000), Reason::PolicyAllow),
-            ("denied", ingress, udp(5001), Reason::TierDefault),
-            ("out, allowed", egress, udp(5000), Reason::PolicyAllow),
-            ("out, denied", egress, udp(5001), Reason::TierDefault),
-        ]);
-    }
 }
 
 /// EV-004, EV-061: an interface without an endpoint is not policed.

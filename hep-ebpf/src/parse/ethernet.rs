@@ -3,7 +3,11 @@
 use core::hint::cold_path;
 
 use aya_ebpf::programs::TcContext;
-use hep_common::{counter::Reason, endpoint::FLAG_NO_ETHERNET};
+use hep_common::{
+    Direction,
+    counter::Reason,
+    endpoint::{FLAG_NO_ETHERNET, FLAG_UNKNOWN_LINK, link_header_bytes, own_vlan},
+};
 
 use super::cursor::{Direct, Loader, Metadata, Wire as _, wire};
 
@@ -17,8 +21,8 @@ const VLAN: [u16; 2] = [0x8100, 0x88a8];
 const MPLS: [u16; 2] = [0x8847, 0x8848];
 /// The bits of a tag that hold the VLAN's number.
 const VLAN_ID: u32 = 0xfff;
-/// Tags that are followed: a priority tag inside a priority tag.
-const MAX_TAGS: u32 = 2;
+/// Most tags of a frame, beside one in its metadata; a frame with more is dropped (spec EV-184).
+const MAX_TAGS: u32 = 8;
 
 wire! {
     /// An Ethernet header.
@@ -55,57 +59,86 @@ pub(crate) enum Network {
     Vlan,
     /// Something else.
     Other,
+    /// Something that the kernel may take for IP, but where is not known (spec EV-258).
+    Unreadable,
 }
 
-/// Finds the network header (spec EV-017, EV-163, EV-184).
+/// Finds the network header (spec EV-017, EV-163, EV-184, EV-258, EV-270).
 #[inline(always)]
-pub(crate) fn network(ctx: &TcContext, interface_flags: u32) -> Network {
-    if ctx.vlan_control() & VLAN_ID != 0 {
+pub(crate) fn network(ctx: &TcContext, interface_flags: u32, direction: Direction) -> Network {
+    let id = ctx.vlan_control() & VLAN_ID;
+    if id != 0 && id != own_vlan(interface_flags) {
         cold_path();
         return Network::Vlan;
     }
     if interface_flags & FLAG_NO_ETHERNET != 0 {
         cold_path();
-        return bare(ctx);
+        return bare(ctx, interface_flags);
     }
-    let offset = Ethernet::BYTES;
     if let Some(header) = Direct::new(ctx).read::<Ethernet>(0) {
-        let network = of(u16::from_be_bytes(header.ether_type), offset);
+        let network = of(u16::from_be_bytes(header.ether_type), Ethernet::BYTES);
         if !matches!(network, Network::Other) {
             return network;
         }
     }
     cold_path();
-    match tagged(ctx) {
-        0 => Network::Other,
-        packed => {
-            let offset = packed >> 16;
-            if offset == 0 {
-                Network::Vlan
-            } else if packed & 0xffff == u32::from(IPV4) {
-                Network::V4(offset)
-            } else {
-                Network::V6(offset)
-            }
-        }
+    let Ok(header): Result<Ethernet, Reason> = Loader::new(ctx).read(0) else {
+        return Network::Unreadable;
+    };
+    // What the kernel has found behind all link layer headers of a received frame, it delivers as
+    // such. Of a frame that is sent only the bytes count.
+    let is_sure = direction == Direction::Ingress && is_ip(ctx.ether_type());
+    let ether_type = u16::from_be_bytes(header.ether_type);
+    let packed = tagged(
+        ctx,
+        Ethernet::BYTES << 16 | u32::from(ether_type),
+        interface_flags,
+        u32::from(is_sure),
+    );
+    match unpacked(packed) {
+        Network::Other if is_sure => Network::Unreadable,
+        network => network,
     }
 }
 
-/// What a frame without a link layer carries: the IP header says so itself.
+/// What a frame without an Ethernet header carries: the IP header says so itself, but tags are where
+/// the kernel says.
 #[inline(always)]
-fn bare(ctx: &TcContext) -> Network {
-    if MPLS.contains(&ctx.ether_type()) {
+fn bare(ctx: &TcContext, interface_flags: u32) -> Network {
+    let ether_type = ctx.ether_type();
+    let offset = link_header_bytes(interface_flags);
+    let is_ip_to_kernel = is_ip(ether_type);
+    if VLAN.contains(&ether_type) {
+        let start = offset << 16 | u32::from(ether_type);
+        return unpacked(tagged(ctx, start, interface_flags, 0));
+    }
+    if MPLS.contains(&ether_type) {
         return Network::Other;
     }
-    let direct = Direct::new(ctx).read(0);
-    let Some(First { version_and_more }) = direct.or_else(|| Loader::new(ctx).read(0).ok()) else {
-        return Network::Other;
+    let unknown = if is_ip_to_kernel {
+        Network::Unreadable
+    } else {
+        Network::Other
+    };
+    if interface_flags & FLAG_UNKNOWN_LINK != 0 {
+        return unknown;
+    }
+    let direct = Direct::new(ctx).read(offset);
+    let Some(First { version_and_more }) = direct.or_else(|| Loader::new(ctx).read(offset).ok())
+    else {
+        return unknown;
     };
     match u32::from_be_bytes(version_and_more) >> 28 {
-        4 => Network::V4(0),
-        6 => Network::V6(0),
-        _ => Network::Other,
+        4 => Network::V4(offset),
+        6 => Network::V6(offset),
+        _ => unknown,
     }
+}
+
+/// Whether an EtherType is that of IPv4 or IPv6.
+#[inline(always)]
+const fn is_ip(ether_type: u16) -> bool {
+    matches!(ether_type, IPV4 | IPV6)
 }
 
 /// The network header of an EtherType.
@@ -118,31 +151,51 @@ const fn of(ether_type: u16, offset: u32) -> Network {
     }
 }
 
-/// Follows VLAN tags in the frame. 0: no IP header; 1: for a VLAN; else the offset of the IP header
-/// in the upper half, its EtherType in the lower one.
+/// As an answer of [`tagged`]: no IP header.
+const OTHER: u32 = 0;
+/// As an answer of [`tagged`]: for a VLAN.
+const FOR_VLAN: u32 = 1;
+/// As an answer of [`tagged`]: more tags than are followed, or one that is cut off.
+const UNREADABLE: u32 = 2;
+
+/// What an answer of [`tagged`] means.
+#[inline(always)]
+const fn unpacked(packed: u32) -> Network {
+    match packed {
+        OTHER => Network::Other,
+        FOR_VLAN => Network::Vlan,
+        UNREADABLE => Network::Unreadable,
+        _ if packed & 0xffff == IPV4 as u32 => Network::V4(packed >> 16),
+        _ => Network::V6(packed >> 16),
+    }
+}
+
+/// Follows VLAN tags in the frame, from an offset (upper half of `start`) whose EtherType is given
+/// (lower half). Tags of other VLANs end the walk, unless the kernel has taken off all tags.
+///
+/// Returns the offset of the IP header in the upper half and its EtherType in the lower one, or
+/// [`OTHER`], [`FOR_VLAN`] or [`UNREADABLE`].
 #[inline(never)]
-fn tagged(ctx: &TcContext) -> u32 {
+fn tagged(ctx: &TcContext, start: u32, interface_flags: u32, all_taken_off: u32) -> u32 {
     let loader = Loader::new(ctx);
-    let Ok(header) = loader.read::<Ethernet>(0) else {
-        return 0;
-    };
-    let mut ether_type = u16::from_be_bytes(header.ether_type);
-    let mut offset = Ethernet::BYTES;
+    let mut offset = start >> 16;
+    let mut ether_type = (start & 0xffff) as u16;
     for _ in 0..=MAX_TAGS {
-        if ether_type == IPV4 || ether_type == IPV6 {
+        if is_ip(ether_type) {
             return offset << 16 | u32::from(ether_type);
         }
         if !VLAN.contains(&ether_type) {
-            return 0;
+            return OTHER;
         }
         let Ok(tag): Result<Tag, Reason> = loader.read(offset) else {
-            return 0;
+            return UNREADABLE;
         };
-        if u32::from(u16::from_be_bytes(tag.control)) & VLAN_ID != 0 {
-            return 1;
+        let id = u32::from(u16::from_be_bytes(tag.control)) & VLAN_ID;
+        if id != 0 && id != own_vlan(interface_flags) && all_taken_off == 0 {
+            return FOR_VLAN;
         }
         ether_type = u16::from_be_bytes(tag.ether_type);
         offset = offset.wrapping_add(Tag::BYTES);
     }
-    0
+    UNREADABLE
 }

@@ -131,7 +131,7 @@ fn interfaces(case: &Case, devices: &[u32]) -> Result<Vec<Interface>, LoadError>
             is_loopback: name == "lo",
             is_member: false,
             vlan_of: None,
-            conf: crate::model::Conf::default(),
+            ..Interface::default()
         })
         .collect())
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use hep_common::{
-    endpoint::{self, FLAG_MEMBER, FLAG_NO_ETHERNET, FLAG_WORKLOAD},
+    endpoint::{
+        self, FLAG_MEMBER, FLAG_NO_ETHERNET, FLAG_UNKNOWN_LINK, FLAG_WORKLOAD, LINK_HEADER_SHIFT,
+        OWN_VLAN_SHIFT,
+    },
     rule::List,
     settings::{
         FLAG_ALLOW_INVALID, FLAG_DENY_EVENTS, FLAG_NAMED_PORTS, FLAG_ND_EXEMPT, FLAG_NO_IPV6,
@@ -53,6 +56,8 @@ pub struct Options {
     pub timeouts: Timeouts,
 }
 
+/// Link-layer header of IP over InfiniBand: 20 bytes of address, the EtherType, and two that are unused.
+const INFINIBAND_BYTES: u32 = 24;
 /// Rate and burst of `Log` rules when none is configured (EV-135).
 const DEFAULT_LOG_RATE: (LogRate, u32) = (
     LogRate {
@@ -212,9 +217,7 @@ fn interface_entries(
             if bound.workload {
                 flags |= FLAG_WORKLOAD;
             }
-            if bound.interface.link_layer == LinkLayer::None {
-                flags |= FLAG_NO_ETHERNET;
-            }
+            flags |= link_flags(bound.interface);
             if bound.interface.is_member {
                 flags |= FLAG_MEMBER;
             }
@@ -234,6 +237,18 @@ fn interface_entries(
             }
         })
         .collect()
+}
+
+/// What the flags of an interface say about its link layer.
+fn link_flags(interface: &Interface) -> u32 {
+    let own_vlan = u32::from(interface.own_vlan.unwrap_or_default()) << OWN_VLAN_SHIFT;
+    let link_layer = match interface.link_layer {
+        LinkLayer::Ethernet => 0,
+        LinkLayer::None => FLAG_NO_ETHERNET,
+        LinkLayer::Infiniband => FLAG_NO_ETHERNET | INFINIBAND_BYTES << LINK_HEADER_SHIFT,
+        LinkLayer::Unknown => FLAG_NO_ETHERNET | FLAG_UNKNOWN_LINK,
+    };
+    own_vlan | link_layer
 }
 
 /// The settings, but for the size of the interface table.

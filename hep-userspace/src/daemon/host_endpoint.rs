@@ -104,7 +104,7 @@ mod tests {
             is_loopback: name == "lo",
             is_member: false,
             vlan_of: None,
-            conf: crate::model::Conf::default(),
+            ..Interface::default()
         }
     }
 

@@ -18,7 +18,10 @@ use rtnetlink::{
     packet_route::{
         AddressFamily, RouteNetlinkMessage,
         address::{AddressAttribute, AddressMessage},
-        link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage},
+        link::{
+            InfoData, InfoKind, InfoVlan, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType,
+            LinkMessage,
+        },
         route::{RouteAddress, RouteAttribute, RouteMessage, RouteType},
     },
 };
@@ -240,6 +243,7 @@ fn interfaces(links: &[LinkMessage], addresses: &[AddressMessage], all: Conf) ->
                 is_member: controller(link).is_some_and(|index| !is_vrf.contains(&index)),
                 vlan_of: vlan_of(link),
                 conf: conf::of(link, all),
+                own_vlan: vlan_id(link),
             })
         })
         .collect();
@@ -301,9 +305,36 @@ fn vlan_of(link: &LinkMessage) -> Option<u32> {
     parent
 }
 
-/// The types for which the kernel's own `dev_is_mac_header_xmit` says that packets start with the IP
-/// header.
+/// The id of a VLAN: its own frames may bear it, where the VLAN was made with `reorder_hdr off`.
+fn vlan_id(link: &LinkMessage) -> Option<u16> {
+    let entries = link.attributes.iter().find_map(|attribute| {
+        if let LinkAttribute::LinkInfo(info) = attribute {
+            return info.iter().find_map(|entry| {
+                if let LinkInfo::Data(InfoData::Vlan(entries)) = entry {
+                    return Some(entries);
+                }
+                None
+            });
+        }
+        None
+    })?;
+    entries.iter().find_map(|entry| {
+        if let InfoVlan::Id(id) = entry {
+            return Some(*id);
+        }
+        None
+    })
+}
+
+/// What packets start with. Those of the types named first start with the IP header; of types that
+/// are not named nothing is known (EV-258).
 const fn link_layer(link_type: LinkLayerType) -> LinkLayer {
+    if matches!(link_type, LinkLayerType::Ether | LinkLayerType::Loopback) {
+        return LinkLayer::Ethernet;
+    }
+    if matches!(link_type, LinkLayerType::Infiniband) {
+        return LinkLayer::Infiniband;
+    }
     if matches!(
         link_type,
         LinkLayerType::Tunnel
@@ -315,10 +346,19 @@ const fn link_layer(link_type: LinkLayerType) -> LinkLayer {
             | LinkLayerType::None
             | LinkLayerType::Rawip
             | LinkLayerType::Ppp
+            | LinkLayerType::Slip
+            | LinkLayerType::Cslip
+            | LinkLayerType::Slip6
+            | LinkLayerType::Cslip6
+            | LinkLayerType::Rawhdlc
+            | LinkLayerType::Pimreg
+            | LinkLayerType::PhonetPipe
+            | LinkLayerType::Caif
+            | LinkLayerType::Sixlowpan
     ) {
         LinkLayer::None
     } else {
-        LinkLayer::Ethernet
+        LinkLayer::Unknown
     }
 }
 
@@ -412,18 +452,25 @@ mod tests {
         );
     }
 
-    /// EV-184: a VLAN knows its parent; what other links call theirs is something else.
+    /// EV-184: a VLAN knows its parent and its id; what other links call theirs is something else.
     #[test]
     fn ev_184_a_vlan_knows_its_parent() {
         let of = |kind, others: &[LinkAttribute]| {
             let mut link = link(7, "eth0.7", Some(kind), 0);
             link.attributes.push(LinkAttribute::Link(2));
             link.attributes.extend_from_slice(others);
-            interfaces(&[link], &[], Conf::default())[0].vlan_of
+            let [found] = &interfaces(&[link], &[], Conf::default())[..] else {
+                panic!("one link");
+            };
+            (found.vlan_of, found.own_vlan)
         };
-        assert_eq!(of(InfoKind::Vlan, &[]), Some(2));
-        assert_eq!(of(InfoKind::Vlan, &[LinkAttribute::LinkNetNsId(1)]), None);
-        assert_eq!(of(InfoKind::Veth, &[]), None);
+        let data = LinkInfo::Data(InfoData::Vlan(vec![InfoVlan::Id(7)]));
+        let id = LinkAttribute::LinkInfo(vec![data]);
+        assert_eq!(of(InfoKind::Vlan, &[]), (Some(2), None));
+        let elsewhere = LinkAttribute::LinkNetNsId(1);
+        assert_eq!(of(InfoKind::Vlan, &[elsewhere]), (None, None));
+        assert_eq!(of(InfoKind::Veth, &[]), (None, None));
+        assert_eq!(of(InfoKind::Vlan, &[id]), (Some(2), Some(7)));
     }
 
     /// EV-017: which links have no Ethernet header follows from their type, not from their name.
@@ -440,6 +487,9 @@ mod tests {
             (LinkLayerType::Ipgre, LinkLayer::None),
             (LinkLayerType::Ip6gre, LinkLayer::None),
             (LinkLayerType::Ppp, LinkLayer::None),
+            (LinkLayerType::Pimreg, LinkLayer::None),
+            (LinkLayerType::Infiniband, LinkLayer::Infiniband),
+            (LinkLayerType::Ieee1394, LinkLayer::Unknown),
         ] {
             assert_eq!(link_layer(link_type), expected, "{link_type:?}");
         }

@@ -3,12 +3,17 @@
 use std::{net::IpAddr, sync::Arc};
 
 /// What a frame starts with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LinkLayer {
     /// An Ethernet header.
+    #[default]
     Ethernet,
     /// The IP header.
     None,
+    /// 24 bytes of IP over InfiniBand, then the IP header.
+    Infiniband,
+    /// A header of which hep knows nothing: IP packets behind it are dropped (EV-258).
+    Unknown,
 }
 
 /// How the kernel is set to treat what arrives at an interface; what is set for all of them included.
@@ -25,7 +30,7 @@ pub struct Conf {
 }
 
 /// A network interface.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interface {
     /// Name.
     pub name: Arc<str>,
@@ -43,4 +48,7 @@ pub struct Interface {
     pub vlan_of: Option<u32>,
     /// How the kernel treats what arrives here.
     pub conf: Conf,
+    /// The VLAN id that counts as no tag here (EV-184): of a VLAN its own, of a port that filters
+    /// VLANs that of its untagged frames.
+    pub own_vlan: Option<u16>,
 }

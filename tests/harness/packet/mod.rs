@@ -44,7 +44,7 @@ struct Fragment {
 pub struct Packet {
     source_mac: Mac,
     destination_mac: Mac,
-    tags: Vec<u16>,
+    tags: Vec<(u16, u16)>,
     ethertype: Option<u16>,
     source: IpAddr,
     destination: IpAddr,
@@ -177,8 +177,14 @@ impl Packet {
 
     /// Adds a VLAN tag to the frame, outermost first.
     #[must_use]
-    pub fn vlan(mut self, id: u16) -> Self {
-        self.tags.push(id);
+    pub fn vlan(self, control: u16) -> Self {
+        self.tag(ETHERTYPE_VLAN, control)
+    }
+
+    /// Adds a tag of this EtherType (802.1Q or 802.1ad) to the frame, outermost first.
+    #[must_use]
+    pub fn tag(mut self, ethertype: u16, control: u16) -> Self {
+        self.tags.push((ethertype, control));
         self
     }
 
@@ -266,9 +272,9 @@ impl Packet {
         let mut frame = Vec::new();
         frame.extend(self.destination_mac);
         frame.extend(self.source_mac);
-        for id in &self.tags {
-            frame.extend(ETHERTYPE_VLAN.to_be_bytes());
-            frame.extend(id.to_be_bytes());
+        for (ethertype, control) in &self.tags {
+            frame.extend(ethertype.to_be_bytes());
+            frame.extend(control.to_be_bytes());
         }
         let ethertype = self.ethertype.unwrap_or(if self.source.is_ipv4() {
             ETHERTYPE_IPV4

@@ -228,7 +228,7 @@ fn made_up(interfaces: &[(String, Vec<IpAddr>)]) -> Vec<Interface> {
             is_loopback: name == "lo",
             is_member: false,
             vlan_of: None,
-            conf: crate::model::Conf::default(),
+            ..Interface::default()
         })
         .collect()
 }

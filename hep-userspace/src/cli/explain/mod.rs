@@ -226,7 +226,7 @@ fn interfaces(arguments: &Arguments) -> Result<Vec<Interface>> {
             is_loopback: name == "lo",
             is_member: false,
             vlan_of: None,
-            conf: crate::model::Conf::default(),
+            ..Interface::default()
         }),
     }
     Ok(interfaces)

@@ -43,7 +43,7 @@ pub(in crate::compile) fn interface(name: &str, ifindex: u32, addresses: &[&str]
         is_loopback: name == "lo",
         is_member: false,
         vlan_of: None,
-        conf: crate::model::Conf::default(),
+        ..Interface::default()
     }
 }
 
