@@ -1,4 +1,6 @@
-//! Fuzzing the kernel against the reference evaluator, for as long as asked.
+//! Fuzzing the kernel against the reference evaluator, or against nftables, for as long as asked.
+
+mod oracle;
 
 use std::{
     env, fs,
@@ -14,6 +16,7 @@ use hep_tests::differential::{Hunt, Outcome, PACKETS_PER_SET, Tally, run_seed, s
 use hep_userspace::cases::KernelEngine;
 
 const USAGE: &str = "usage: hep-fuzz [--minutes N] [--sets N] [--packets N] [--seed N] [--threads N] [--directory DIR] [--hunt FAMILY]
+       hep-fuzz --oracle nftables [--minutes N] [--frames N] [--seed N] [--link KIND]
 
 Judges random packets under random resources by the kernel and by the reference
 evaluator until the time is over or so many resource sets are done. On a
@@ -21,7 +24,12 @@ disagreement, writes a case file that `hep test` runs, and exits with 1.
 
 With --hunt (ipv4, ipv6 or both) one thread looks for a disagreement in each family
 asked for, and prints as JSON how many resource sets and packets it took; exits with
-1 if one is not found.";
+1 if one is not found.
+
+With --oracle nftables it sends random frames over every kind of link (or those with
+KIND in their name) at a host that hep polices, with nftables behind it as the judge;
+prints those that get past although policy denies them, and exits with 1 if there are
+any.";
 
 /// What was asked for.
 struct Plan {
@@ -32,6 +40,9 @@ struct Plan {
     threads: usize,
     directory: PathBuf,
     hunt: Option<[bool; 2]>,
+    oracle: bool,
+    frames: u64,
+    link: Option<String>,
 }
 
 impl Plan {
@@ -44,6 +55,9 @@ impl Plan {
             threads: thread::available_parallelism().map_or(1, usize::from),
             directory: PathBuf::from("target/fuzz"),
             hunt: None,
+            oracle: false,
+            frames: u64::MAX,
+            link: None,
         };
         let mut arguments = env::args().skip(1);
         while let Some(name) = arguments.next() {
@@ -62,11 +76,14 @@ impl Plan {
                         _ => bail!(USAGE),
                     }
                 }
+                "--oracle" if value == "nftables" => plan.oracle = true,
+                "--frames" => plan.frames = value.parse()?,
+                "--link" => plan.link = Some(value),
                 "--directory" => plan.directory = value.into(),
                 _ => bail!(USAGE),
             }
         }
-        if plan.minutes.is_infinite() && plan.sets == u64::MAX {
+        if plan.minutes.is_infinite() && plan.sets == u64::MAX && plan.frames == u64::MAX {
             plan.minutes = 1.0;
         }
         Ok(plan)
@@ -75,6 +92,7 @@ impl Plan {
 
 fn main() -> ExitCode {
     let outcome = Plan::from_arguments().and_then(|plan| match plan.hunt {
+        _ if plan.oracle => oracle::run(&plan),
         Some(families) => hunt(&plan, families),
         None => run(&plan),
     });

@@ -11,6 +11,7 @@ pub mod differential;
 pub mod hep;
 pub mod link;
 pub mod namespace;
+pub mod oracle;
 pub mod packet;
 pub mod policy;
 pub mod probe;

@@ -20,6 +20,7 @@ mod interfaces;
 mod large;
 mod matching;
 mod monitor;
+mod oracle;
 mod order;
 mod preview;
 mod scale;

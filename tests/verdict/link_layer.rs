@@ -143,7 +143,7 @@ fn ev_270_bare_packets_are_what_the_kernel_calls_them() {
     for hook in [Hook::ingress("tun0"), Hook::egress("tun0")] {
         for nibble in (0..16_u8).filter(|nibble| ![4, 6].contains(nibble)) {
             let mut frame = vec![0; 60];
-            frame[0] = nibble << 4 | 5;
+            frame[0] = (nibble << 4) | 5;
             for (ether_type, reason) in [
                 (0x0800, Reason::LinkHeader),
                 (0x86dd, Reason::LinkHeader),

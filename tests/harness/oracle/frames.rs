@@ -1,0 +1,218 @@
+//! Random frames, as a hostile neighbour could send them.
+//!
+//! Most of each is well formed, so that it gets far; what is odd about it is drawn anew every time:
+//! tags, EtherTypes, addresses, options, extension headers, fragments, lengths, and bytes that are
+//! overwritten in the end.
+//!
+//! Policy accepts UDP to [`UDP_PORT`], TCP to [`TCP_PORT`] and echo requests. Fragments tell by their
+//! identification whether they are of such a packet: see [`FIRST_DENIED_ID`].
+
+use fastrand::Rng;
+
+use super::datagrams::Datagrams;
+use crate::site::{HOST_MAC, INSIDE_MAC};
+
+/// The UDP port that policy allows.
+pub(super) const UDP_PORT: u16 = 5000;
+/// The TCP port that policy allows.
+pub(super) const TCP_PORT: u16 = 80;
+/// Identifications of fragments from here on are of packets that policy denies; of IPv6, these are the
+/// upper 16 of 32 bits.
+pub(super) const FIRST_DENIED_ID: u16 = 0x8000;
+
+/// Tags have one of these EtherTypes; Linux does not know the last one.
+const TAG_TYPES: [u16; 5] = [0x8100, 0x8100, 0x88a8, 0x88a8, 0x9100];
+/// Most tags of a frame.
+const MOST_TAGS: usize = 12;
+
+/// A frame.
+#[derive(Clone, Debug, Default)]
+pub struct Frame {
+    /// EtherType, as a driver hands it over beside a frame that does not say it itself.
+    pub ether_type: u16,
+    /// The bytes, with an Ethernet header or without any.
+    pub bytes: Vec<u8>,
+}
+
+/// Makes frames.
+#[derive(Debug)]
+pub(super) struct Maker {
+    rng: Rng,
+    ethernet: bool,
+    datagrams: Datagrams,
+}
+
+impl Maker {
+    /// Makes frames with an Ethernet header, or without.
+    #[must_use]
+    pub(super) fn new(seed: u64, ethernet: bool) -> Self {
+        Self {
+            rng: Rng::with_seed(seed),
+            ethernet,
+            datagrams: Datagrams::default(),
+        }
+    }
+
+    /// Another one.
+    pub(super) fn frame(&mut self, frame: &mut Frame) {
+        let rng = &mut self.rng;
+        frame.bytes.clear();
+        if self.ethernet {
+            frame.bytes.extend(destination(rng));
+            frame.bytes.extend([2, 0, 0, 0, 0, rng.u8(..)]);
+        }
+        let tags = match rng.u8(0..10) {
+            0..5 => 0,
+            5..7 => rng.usize(1..4),
+            _ => rng.usize(1..=MOST_TAGS),
+        };
+        let mut types = Vec::with_capacity(tags + 1);
+        for _ in 0..tags {
+            let known = if rng.u8(0..20) == 0 { 5 } else { 4 };
+            types.push(TAG_TYPES[rng.usize(..known)]);
+        }
+        let mut body = Vec::with_capacity(256);
+        types.push(network(rng, &mut self.datagrams, &mut body));
+        frame.ether_type = types[0];
+        if self.ethernet {
+            frame.bytes.extend(types[0].to_be_bytes());
+        }
+        for next in &types[1..] {
+            frame.bytes.extend(control(rng).to_be_bytes());
+            frame.bytes.extend(next.to_be_bytes());
+        }
+        let network_at = frame.bytes.len();
+        frame.bytes.extend(&body);
+        if rng.u8(0..4) == 0 {
+            damage(rng, frame, if self.ethernet { 14 } else { 0 });
+            if rng.u8(0..10) < 7 {
+                mend_checksum(&mut frame.bytes, network_at);
+            }
+        }
+        if self.ethernet && frame.bytes.len() < 14 {
+            frame.bytes.resize(14, 0);
+        }
+    }
+}
+
+/// Where a frame goes: mostly to the interface under test.
+fn destination(rng: &mut Rng) -> [u8; 6] {
+    match rng.u8(0..40) {
+        0..34 => HOST_MAC,
+        34..37 => INSIDE_MAC,
+        37 => [0xff; 6],
+        38 => [0x01, 0x00, 0x5e, 0, 0, 1],
+        _ => [0x33, 0x33, 0, 0, 0, 1],
+    }
+}
+
+/// What a tag holds: mostly VLAN 0, of any priority.
+fn control(rng: &mut Rng) -> u16 {
+    let priority = u16::from(rng.u8(0..16)) << 12;
+    let id = match rng.u8(0..16) {
+        0 => 5,
+        1 => rng.u16(0..4096),
+        _ => 0,
+    };
+    priority | id
+}
+
+/// Writes what a frame carries; its EtherType.
+fn network(rng: &mut Rng, datagrams: &mut Datagrams, to: &mut Vec<u8>) -> u16 {
+    let mut ip = |rng: &mut Rng, to: &mut Vec<u8>| datagrams.next(rng, to);
+    match rng.u8(0..32) {
+        // LLC/SNAP, as IEEE 802.2 wraps it: a length in place of the EtherType.
+        0 => {
+            to.extend([0xaa, 0xaa, 3, 0, 0, 0]);
+            let at = to.len();
+            to.extend([0, 0]);
+            let inner = ip(rng, to);
+            to[at..at + 2].copy_from_slice(&inner.to_be_bytes());
+            u16::try_from(to.len().min(1500)).unwrap_or(1500)
+        }
+        1 => {
+            to.extend([0, 0, 0x01 | (rng.u8(..) << 4), 64]);
+            ip(rng, to);
+            0x8847 + u16::from(rng.bool())
+        }
+        // A PPPoE session.
+        2 => {
+            let mut inner = Vec::new();
+            let kind = ip(rng, &mut inner);
+            let ppp: u16 = if kind == 0x0800 { 0x0021 } else { 0x0057 };
+            let length = u16::try_from(inner.len() + 2).unwrap_or(u16::MAX);
+            to.extend([0x11, 0, 0, 1]);
+            to.extend(length.to_be_bytes());
+            to.extend(ppp.to_be_bytes());
+            to.extend(inner);
+            0x8864
+        }
+        // Ethernet in Ethernet.
+        3 => {
+            to.extend(HOST_MAC);
+            to.extend([2, 0, 0, 0, 0, 9]);
+            let at = to.len();
+            to.extend([0, 0]);
+            let inner = ip(rng, to);
+            to[at..at + 2].copy_from_slice(&inner.to_be_bytes());
+            0x6558
+        }
+        4 => {
+            to.extend([0, 1, 8, 0, 6, 4, 0, rng.u8(1..4)]);
+            to.extend([0; 20]);
+            0x0806
+        }
+        // IP under the EtherType of something else, or of the other family.
+        5 => {
+            let of = ip(rng, to);
+            match rng.u8(0..4) {
+                0 => rng.u16(..),
+                1 => rng.u16(0..0x600),
+                _ => of ^ 0x0800 ^ 0x86dd,
+            }
+        }
+        _ => ip(rng, to),
+    }
+}
+
+/// Overwrites, cuts or lengthens a frame behind its first `from` bytes.
+fn damage(rng: &mut Rng, frame: &mut Frame, from: usize) {
+    let bytes = &mut frame.bytes;
+    if bytes.len() <= from + 1 {
+        return;
+    }
+    match rng.u8(0..8) {
+        0 => bytes.truncate(rng.usize(from..bytes.len())),
+        1 => bytes.resize(bytes.len() + rng.usize(1..64), 0),
+        2 => {
+            let at = rng.usize(from..bytes.len());
+            bytes.remove(at);
+        }
+        3 => {
+            let at = rng.usize(from..bytes.len());
+            bytes.insert(at, rng.u8(..));
+        }
+        _ => {
+            for _ in 0..rng.usize(1..4) {
+                let at = rng.usize(from..bytes.len().min(from + 72));
+                bytes[at] = match rng.u8(0..3) {
+                    0 => bytes[at] ^ (1 << rng.u8(0..8)),
+                    1 => 0,
+                    _ => rng.u8(..),
+                };
+            }
+        }
+    }
+}
+
+/// Makes the checksum of an IPv4 header right, so that its damage is not all that the kernel sees.
+fn mend_checksum(bytes: &mut [u8], at: usize) {
+    let Some(first) = bytes.get(at) else { return };
+    let length = usize::from(first & 15) * 4;
+    if first >> 4 == 4
+        && length >= 20
+        && let Some(header) = bytes.get_mut(at..at + length)
+    {
+        super::datagrams::set_checksum(header);
+    }
+}

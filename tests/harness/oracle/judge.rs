@@ -1,0 +1,129 @@
+//! The other judge: nftables behind hep, with the same policy in its own words.
+
+use std::io::Write as _;
+
+use serde_json::Value;
+
+use super::frames::{FIRST_DENIED_ID, TCP_PORT, UDP_PORT};
+use crate::{
+    namespace::Namespace,
+    policy::{endpoint, no_failsafe, policy},
+};
+
+/// The interface under test, in every namespace that has it.
+pub(super) const INTERFACE: &str = "test0";
+
+/// What hep is told: it accepts this of what comes in, local or forwarded, and denies all else.
+pub(super) fn resources() -> Vec<String> {
+    vec![
+        no_failsafe(),
+        endpoint("under-test", &format!("interfaceName: {INTERFACE}")),
+        policy(
+            "some",
+            &format!(
+                "applyOnForward: true, types: [Ingress, Egress], egress: [], ingress: [\
+                 {{action: Allow, protocol: UDP, destination: {{ports: [{UDP_PORT}]}}}}, \
+                 {{action: Allow, protocol: TCP, destination: {{ports: [{TCP_PORT}]}}}}, \
+                 {{action: Allow, protocol: ICMP, icmp: {{type: 8}}}}, \
+                 {{action: Allow, protocol: ICMPv6, icmp: {{type: 128}}}}]"
+            ),
+        ),
+    ]
+}
+
+/// The same for nftables: what returns from `judge` is allowed by the policy, or needs none (EV-172,
+/// EV-179); the rest has got past.
+fn rules(interface: &str) -> String {
+    let (v4_id, v6_id) = (FIRST_DENIED_ID, u32::from(FIRST_DENIED_ID) << 16);
+    format!(
+        "table inet oracle {{
+  counter past {{ }}
+  counter seen {{ }}
+  chain judge {{
+    counter name seen
+    meta l4proto udp udp dport {UDP_PORT} return
+    meta l4proto tcp tcp dport {TCP_PORT} return
+    meta nfproto ipv4 meta l4proto icmp icmp type 8 return
+    meta nfproto ipv6 meta l4proto ipv6-icmp icmpv6 type 128 return
+    ip frag-off & 0x1fff != 0 ip id < {v4_id} return
+    exthdr frag exists frag frag-off != 0 frag id < {v6_id} return
+    icmpv6 type {{ 133, 135, 136 }} icmpv6 code 0 ip6 hoplimit 255 return
+    icmpv6 type 134 icmpv6 code 0 ip6 hoplimit 255 ip6 saddr fe80::/10 return
+    icmpv6 type {{ 130, 131, 132, 143 }} ip6 hoplimit 1 ip6 saddr fe80::/10 return
+    icmpv6 type {{ 130, 131, 132, 143 }} ip6 hoplimit 1 ip6 saddr :: return
+    counter name past
+  }}
+  chain prerouting {{
+    type filter hook prerouting priority -450
+    iifname {interface} jump judge
+  }}
+  chain input {{
+    type filter hook input priority 0
+    iifname {interface} jump judge
+    iifname {interface} drop
+  }}
+  chain forward {{
+    type filter hook forward priority 0
+    iifname {interface} jump judge
+  }}
+}}
+"
+    )
+}
+
+/// A judge in one namespace.
+pub(super) struct Judge {
+    namespace: Namespace,
+}
+
+/// What a judge has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Count {
+    /// Packets, once at each hook that they came to.
+    pub(super) seen: u64,
+    /// Those that policy denies.
+    pub(super) past: u64,
+}
+
+impl Judge {
+    /// Judges what comes in by an interface.
+    ///
+    /// # Panics
+    ///
+    /// If nftables refuses.
+    pub(super) fn new(namespace: &Namespace, interface: &str) -> Self {
+        let mut file = tempfile::NamedTempFile::new().expect("make a file of rules");
+        file.write_all(rules(interface).as_bytes())
+            .expect("write the rules");
+        let path = file.path().to_string_lossy().into_owned();
+        namespace.command("nft", &["-f", &path]);
+        Self {
+            namespace: namespace.clone(),
+        }
+    }
+
+    /// Everything counted since the last call.
+    ///
+    /// # Panics
+    ///
+    /// If nftables says something else than counters.
+    pub(super) fn take(&self) -> Count {
+        let text = self.namespace.command(
+            "nft",
+            &["-j", "reset", "counters", "table", "inet", "oracle"],
+        );
+        let answer: Value = serde_json::from_str(&text).expect("nft -j prints JSON");
+        let packets = |name: &str| {
+            let entries = answer["nftables"].as_array()?;
+            let counter = entries
+                .iter()
+                .map(|entry| &entry["counter"])
+                .find(|counter| counter["name"] == name)?;
+            counter["packets"].as_u64()
+        };
+        Count {
+            seen: packets("seen").expect("the counter of what was seen"),
+            past: packets("past").expect("the counter of what got past"),
+        }
+    }
+}

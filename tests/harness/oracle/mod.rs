@@ -1,0 +1,229 @@
+//! An oracle that nobody here wrote: nftables judges what gets past hep.
+//!
+//! Random frames, link layer included, are sent at a host whose interface hep polices, over every kind
+//! of link that the kernel has. Behind hep, nftables counts what arrives at the host's own hooks or is
+//! forwarded and that the same policy, in nftables' words, denies. There must be none.
+
+mod datagrams;
+mod frames;
+mod ground;
+mod judge;
+mod send;
+mod text;
+mod upper;
+
+use std::{
+    collections::BTreeMap,
+    thread,
+    time::{Duration, Instant},
+};
+
+pub use frames::Frame;
+use frames::Maker;
+use ground::{Ground, KINDS};
+use judge::{Count, INTERFACE};
+
+/// Frames that are sent before the judges are asked.
+const ROUND: usize = 1 << 14;
+/// How long the last of a few frames may take to its end.
+const SETTLE: Duration = Duration::from_millis(40);
+/// Rounds whose frames are kept: what was late is counted in the next one.
+const KEPT: usize = 2;
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Frames over all kinds of links.
+    pub frames: u64,
+    /// Ends the search before all were sent.
+    pub limit: Duration,
+    /// What frames are drawn from.
+    pub seed: u64,
+    /// Only kinds of links with this in their name.
+    pub only: Option<String>,
+}
+
+/// What became of the frames over one kind of link.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The kind.
+    pub link: &'static str,
+    /// Frames sent.
+    pub sent: u64,
+    /// Packets that hep judged: by reason.
+    pub judged: BTreeMap<String, u64>,
+    /// Times that the judges behind it saw a packet.
+    pub seen: u64,
+    /// How long it took.
+    pub time: Duration,
+    /// Frames that make a packet pass that policy denies; none if nothing was found.
+    pub culprits: Vec<Frame>,
+}
+
+impl Outcome {
+    /// Packets that hep judged.
+    #[must_use]
+    pub fn judged(&self) -> u64 {
+        self.judged.values().sum()
+    }
+
+    /// The culprits in words and bytes.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let frames = self.culprits.iter();
+        frames
+            .map(|frame| text::describe(frame, is_ethernet(self.link)))
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
+
+fn is_ethernet(link: &str) -> bool {
+    KINDS.iter().any(|kind| kind.name == link && kind.ethernet)
+}
+
+/// Sends frames over one kind of link after the other, until all are sent, the time is over, or one
+/// gets past. Kinds that the kernel does not have are named to `missing`.
+///
+/// # Panics
+///
+/// If a namespace, the daemon or nftables does not do what it should.
+pub fn run(
+    plan: &Plan,
+    mut missing: impl FnMut(&'static str),
+    mut done: impl FnMut(&Outcome),
+) -> Vec<Outcome> {
+    let mut grounds = Vec::new();
+    for kind in KINDS {
+        if plan
+            .only
+            .as_ref()
+            .is_some_and(|only| !kind.name.contains(only))
+        {
+            continue;
+        }
+        match Ground::new(kind) {
+            Some(ground) => grounds.push((kind, ground)),
+            None => missing(kind.name),
+        }
+    }
+    let mut outcomes = Vec::new();
+    let count = u32::try_from(grounds.len().max(1)).unwrap_or(1);
+    let share = plan.frames.div_ceil(u64::from(count));
+    for (number, (kind, ground)) in grounds.into_iter().enumerate() {
+        let seed = plan.seed.wrapping_add(number as u64);
+        let mut maker = Maker::new(seed, kind.ethernet);
+        let outcome = hunt(kind.name, &ground, &mut maker, share, plan.limit / count);
+        done(&outcome);
+        let is_over = !outcome.culprits.is_empty();
+        outcomes.push(outcome);
+        if is_over {
+            break;
+        }
+    }
+    outcomes
+}
+
+/// Sends so many frames over one link, or until the time is over or something gets past.
+fn hunt(
+    link: &'static str,
+    ground: &Ground,
+    maker: &mut Maker,
+    frames: u64,
+    limit: Duration,
+) -> Outcome {
+    let start = Instant::now();
+    let mut outcome = Outcome {
+        link,
+        sent: 0,
+        judged: BTreeMap::new(),
+        seen: 0,
+        time: Duration::ZERO,
+        culprits: Vec::new(),
+    };
+    take(ground);
+    let mut rounds: Vec<Vec<Frame>> = Vec::new();
+    while outcome.sent < frames && start.elapsed() < limit {
+        let mut round = if rounds.len() < KEPT {
+            vec![Frame::default(); ROUND]
+        } else {
+            rounds.remove(0)
+        };
+        round.iter_mut().for_each(|frame| maker.frame(frame));
+        ground.injector.send(&round);
+        outcome.sent += ROUND as u64;
+        rounds.push(round);
+        let count = take(ground);
+        outcome.seen += count.seen;
+        if count.past > 0 {
+            outcome.culprits = culprits(ground, rounds.concat());
+            break;
+        }
+    }
+    outcome.time = start.elapsed();
+    thread::sleep(SETTLE);
+    let last = take(ground);
+    outcome.seen += last.seen;
+    if last.past > 0 && outcome.culprits.is_empty() {
+        outcome.culprits = culprits(ground, rounds.concat());
+    }
+    outcome.judged = judged(ground);
+    outcome
+}
+
+/// What all judges have counted since the last call.
+fn take(ground: &Ground) -> Count {
+    let counts = ground.judges.iter().map(judge::Judge::take);
+    counts.fold(Count::default(), |sum, count| Count {
+        seen: sum.seen + count.seen,
+        past: sum.past + count.past,
+    })
+}
+
+/// What hep judged of all that came in, by reason.
+fn judged(ground: &Ground) -> BTreeMap<String, u64> {
+    let shown = ground.daemon.show("counters");
+    let counts = shown.as_array().into_iter().flatten();
+    counts
+        .filter(|count| {
+            count["interface"] == INTERFACE
+                && count["direction"] == "ingress"
+                && count["verdict"] != "note"
+        })
+        .map(|count| {
+            let reason = count["reason"].as_str().unwrap_or_default().to_owned();
+            (reason, count["packets"].as_u64().unwrap_or_default())
+        })
+        .collect()
+}
+
+/// The fewest frames that still make one get past; all of them if it does not happen again.
+fn culprits(ground: &Ground, frames: Vec<Frame>) -> Vec<Frame> {
+    let gets_past = |frames: &[Frame]| {
+        ground.injector.send(frames);
+        thread::sleep(SETTLE);
+        take(ground).past > 0
+    };
+    let mut best = frames;
+    let mut length = best.len().div_ceil(2);
+    while length > 0 {
+        let mut begin = 0;
+        while begin < best.len() && best.len() > 1 {
+            let end = (begin + length).min(best.len());
+            // Most often one half alone is enough.
+            let part = best[begin..end].to_vec();
+            let without = [&best[..begin], &best[end..]].concat();
+            if length > 1 && part.len() < best.len() && gets_past(&part) {
+                best = part;
+                begin = 0;
+                length = best.len().div_ceil(2);
+            } else if !without.is_empty() && gets_past(&without) {
+                best = without;
+            } else {
+                begin = end;
+            }
+        }
+        length /= 2;
+    }
+    best
+}
