@@ -132,9 +132,13 @@ abi!(Approval, 12, [u32, u32, u32]);
 /// were found on the host at a cold start are.
 pub const ANY_INTERFACE: u32 = u32::MAX;
 
+/// In place of [`Approval::slot`]: no rule approved, the flow is from before the interface came under
+/// policy.
+pub const TAKEN_OVER: u32 = u32::MAX;
+
 /// Set in [`Conn::flags`] if end `a` opened the flow; else `b` did.
 pub const FLAG_OPENED_BY_A: u8 = 1 << 0;
-/// Set if the flow was found on the host at a cold start, not judged.
+/// Set if the flow is from before the interface came under policy, and was not judged.
 pub const FLAG_SEEDED: u8 = 1 << 1;
 /// Set if a change of policy has cut the flow.
 pub const FLAG_BLOCKED: u8 = 1 << 2;

@@ -15,6 +15,7 @@ pub mod decision;
 pub mod endpoint;
 pub mod event;
 pub mod fragment;
+pub mod grace;
 pub mod local;
 pub mod named_port;
 pub mod port;

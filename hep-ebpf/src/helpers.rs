@@ -147,11 +147,6 @@ const fn bytes_of<T>() -> i32 {
     size_of::<T>() as i32
 }
 
-/// State of a listening TCP socket.
-const TCP_LISTEN: u32 = 10;
-/// State of a closed TCP socket.
-const TCP_CLOSE: u32 = 7;
-
 /// Ports and addresses of a connection, network byte order: the remote end first.
 pub(crate) enum Tuple {
     /// Of IPv4.
@@ -160,13 +155,14 @@ pub(crate) enum Tuple {
     V6(bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2),
 }
 
-/// Whether this host has a connected TCP socket for `tuple`.
+/// The number of the state of the TCP socket that this host would hand a segment of `tuple` to: a
+/// connection's own, or else one that listens. 0 if there is none.
 #[inline(always)]
 #[expect(
     unsafe_code,
     reason = "helpers are called, and a socket's field is read"
 )]
-pub(crate) fn has_connected_socket(ctx: &TcContext, mut tuple: Tuple) -> bool {
+pub(crate) fn tcp_socket_state(ctx: &TcContext, mut tuple: Tuple) -> u32 {
     let (tuple, bytes) = match &mut tuple {
         Tuple::V4(tuple) => (
             core::ptr::from_mut(tuple).cast(),
@@ -188,12 +184,12 @@ pub(crate) fn has_connected_socket(ctx: &TcContext, mut tuple: Tuple) -> bool {
         )
     };
     if socket.is_null() {
-        return false;
+        return 0;
     }
     // SAFETY: the socket is not null and held until it is released below, once.
     unsafe {
         let state = (*socket).state;
         helpers::generated::bpf_sk_release(socket.cast());
-        state != TCP_LISTEN && state != TCP_CLOSE
+        state
     }
 }

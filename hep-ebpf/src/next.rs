@@ -12,6 +12,10 @@ pub(crate) const REVALIDATE: u32 = 0x103;
 pub(crate) const OPEN: u32 = 0x104;
 /// As [`OPEN`]; the new flow takes an established one's place.
 pub(crate) const REPLACE: u32 = 0x105;
+/// Judge it as a TCP segment of a connection whose start was not seen.
+pub(crate) const MIDSTREAM: u32 = 0x107;
+/// As [`MIDSTREAM`]; its flow is known, but not approved at this kind of hook.
+pub(crate) const APPROVE: u32 = 0x108;
 /// Ask the rules of the list in its trace, and nothing else: those for the first packet of a flow,
 /// or the untracked ones.
 pub(crate) const RULES: u32 = 0x106;
@@ -21,6 +25,8 @@ pub(crate) const KEEP: u32 = 0x400;
 pub(crate) const REPLACES: u32 = 0x800;
 /// Added to [`KEEP`]: the packet is a reply, so that the other end has opened the flow.
 pub(crate) const REPLIES: u32 = 0x1000;
+/// Added to [`KEEP`]: the flow is established.
+pub(crate) const ASSURED: u32 = 0x2000;
 /// Added to the number of a reason: leave a record.
 pub(crate) const FINISH: u32 = 0x200;
 /// The bits of the number of a reason.

@@ -12,7 +12,7 @@ use hep_common::{
 use crate::{
     address::Address,
     classify::{Answer, classify_here},
-    conntrack::{self, Opening, Todo},
+    conntrack::{self, Keep, Opening, Todo},
     fragment, glance, helpers,
     maps::{self, Slot},
     next,
@@ -99,7 +99,7 @@ pub(crate) fn conclude(scene: &Scene<'_>, reason: Reason) -> u32 {
 /// Declares the steps of one family.
 macro_rules! steps {
     ($address:ty, $steps:ident: $load:ident, $stages:ident, $track:ident, $revalidate:ident,
-     $open:ident, $rules:ident, $keep:ident, $finish:ident) => {
+     $midstream:ident, $open:ident, $rules:ident, $keep:ident, $finish:ident) => {
         /// Takes the steps that a packet needs, from `next` on.
         #[inline(always)]
         fn $steps(skb: *mut __sk_buff, hook: u32, mut next: u32) -> u32 {
@@ -118,6 +118,9 @@ macro_rules! steps {
             if next == next::REVALIDATE {
                 $revalidate(skb, hook);
                 next = $track(skb, hook);
+            }
+            if next == next::MIDSTREAM || next == next::APPROVE {
+                next = $midstream(skb, hook, next);
             }
             if next == next::OPEN || next == next::REPLACE {
                 next = $open(skb, hook, next);
@@ -162,6 +165,17 @@ macro_rules! steps {
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
         #[unsafe(no_mangle)]
         #[inline(never)]
+        extern "C" fn $midstream(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
+            step::<$address>(skb, hook, maps::interface, |scene, work| {
+                let is_known = next == next::APPROVE;
+                let opening = conntrack::midstream(scene, work, is_known);
+                after(scene, work, opening)
+            })
+        }
+
+        #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
+        #[unsafe(no_mangle)]
+        #[inline(never)]
         extern "C" fn $open(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
             step::<$address>(skb, hook, maps::interface, |scene, work| {
                 open(scene, work, next)
@@ -195,8 +209,8 @@ macro_rules! steps {
     };
 }
 
-steps!([u8; 4], steps4: hep_load4, hep_stages4, hep_track4, hep_revalidate4, hep_open4, hep_rules4, hep_keep4, hep_finish4);
-steps!([u8; 16], steps6: hep_load6, hep_stages6, hep_track6, hep_revalidate6, hep_open6, hep_rules6, hep_keep6, hep_finish6);
+steps!([u8; 4], steps4: hep_load4, hep_stages4, hep_track4, hep_revalidate4, hep_midstream4, hep_open4, hep_rules4, hep_keep4, hep_finish4);
+steps!([u8; 16], steps6: hep_load6, hep_stages6, hep_track6, hep_revalidate6, hep_midstream6, hep_open6, hep_rules6, hep_keep6, hep_finish6);
 
 /// Parses a packet that is not plain.
 #[inline(always)]
@@ -257,13 +271,27 @@ pub(crate) fn after_stages(protocol: u8, tcp_flags: u8) -> u32 {
 /// Judges a packet as the first of a flow.
 #[inline(always)]
 fn open<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> u32 {
-    match conntrack::open(scene, work) {
+    let opening = conntrack::open(scene, work);
+    let replaces = next == next::REPLACE && matches!(opening, Opening::Accept(_));
+    let replaces = if replaces { next::REPLACES } else { 0 };
+    replaces | after(scene, work, opening)
+}
+
+/// What is next for a packet of no known flow that has been judged.
+#[inline(always)]
+fn after<A: Address>(scene: &Scene<'_>, work: &Work<A>, opening: Opening) -> u32 {
+    match opening {
         Opening::Verdict(reason) => settle(scene, work, reason),
-        Opening::Accept(reason) if next == next::REPLACE => {
-            next::KEEP | next::REPLACES | reason as u32
-        }
         Opening::Accept(reason) => next::KEEP | reason as u32,
-        Opening::Reply(reason) => next::KEEP | next::REPLIES | reason as u32,
+        Opening::Belongs {
+            reason,
+            replies,
+            is_assured,
+        } => {
+            let replies = if replies { next::REPLIES } else { 0 };
+            let assured = if is_assured { next::ASSURED } else { 0 };
+            next::KEEP | replies | assured | reason as u32
+        }
     }
 }
 
@@ -295,8 +323,12 @@ fn rules<A: Address>(ctx: &TcContext) -> u32 {
 /// Remembers the flow that an accepted packet opens.
 #[inline(always)]
 fn keep<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> u32 {
-    let (replaces, replies) = (next & next::REPLACES != 0, next & next::REPLIES != 0);
-    conntrack::keep(scene, work, replaces, replies);
+    let keep = Keep {
+        replaces: next & next::REPLACES != 0,
+        replies: next & next::REPLIES != 0,
+        is_assured: next & next::ASSURED != 0,
+    };
+    conntrack::keep(scene, work, keep);
     settle(scene, work, reason(next & next::NUMBER))
 }
 
@@ -334,6 +366,8 @@ fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
         Err(Todo::Revalidate) => next::REVALIDATE,
         Err(Todo::Open) => next::OPEN,
         Err(Todo::Replace) => next::REPLACE,
+        Err(Todo::Midstream) => next::MIDSTREAM,
+        Err(Todo::Approve) => next::APPROVE,
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     io::{ErrorKind, Read as _, Write as _},
     mem::MaybeUninit,
-    net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket},
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -398,8 +398,17 @@ impl Connection {
     /// If it does not come about.
     #[must_use]
     pub fn open(site: &Site, from: IpAddr, to: IpAddr, port: u16) -> Self {
-        let to = SocketAddr::new(to, port);
-        let listener = site.owner(to.ip()).bind(|| TcpListener::bind(to));
+        Self::accepted_by(&listen(site, to, port), site, from)
+    }
+
+    /// Opens one to a listener, which stays.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come about.
+    #[must_use]
+    pub fn accepted_by(listener: &TcpListener, site: &Site, from: IpAddr) -> Self {
+        let to = listener.local_addr().expect("a listener has an address");
         let client = site.owner(from).run(|| {
             let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
             socket.bind(&SocketAddr::new(from, 0).into())?;
@@ -427,6 +436,20 @@ impl Connection {
             .port()
     }
 
+    /// Has the client say that it sends no more; whether the server hears of it within `limit`.
+    ///
+    /// # Panics
+    ///
+    /// Never: a connected socket takes a timeout.
+    #[must_use]
+    pub fn ends(&mut self, limit: Duration) -> bool {
+        self.server
+            .set_read_timeout(Some(limit))
+            .expect("set a timeout");
+        self.client.shutdown(Shutdown::Write).is_ok()
+            && self.server.read(&mut [0]).is_ok_and(|length| length == 0)
+    }
+
     /// Whether a byte gets from the client to the server within `limit`.
     #[must_use]
     pub fn forth(&mut self, limit: Duration) -> bool {
@@ -438,6 +461,17 @@ impl Connection {
     pub fn back(&mut self, limit: Duration) -> bool {
         carry(&mut self.server, &mut self.client, limit)
     }
+}
+
+/// Listens for connections.
+///
+/// # Panics
+///
+/// If the address stays taken.
+#[must_use]
+pub fn listen(site: &Site, at: IpAddr, port: u16) -> TcpListener {
+    let address = SocketAddr::new(at, port);
+    site.owner(at).bind(|| TcpListener::bind(address))
 }
 
 fn carry(from: &mut TcpStream, to: &mut TcpStream, limit: Duration) -> bool {

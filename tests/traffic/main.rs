@@ -26,6 +26,7 @@ mod preview;
 mod scale;
 mod stages;
 mod state;
+mod takeover;
 mod warnings;
 
 use hep_tests::{

@@ -1,26 +1,20 @@
-//! A packet of no known flow.
+//! A packet that opens a flow, and the flow.
 
-use aya_ebpf::bindings::{
-    bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2,
-};
 use hep_common::{
-    Direction, Family,
-    conntrack::{Approval, Conn, FLAG_OPENED_BY_A, JUDGED_FORWARD, leg},
+    Direction,
+    conntrack::{Approval, Conn, FLAG_OPENED_BY_A, FLAG_SEEDED, JUDGED_FORWARD, TAKEN_OVER, leg},
     counter::{Note, Reason},
-    protocol,
-    settings::FLAG_ALLOW_INVALID,
     tick::Tick,
 };
 
 use super::{
     by_rules, find, icmp, is_opening,
     known::{self, Syn, said},
+    midstream::is_midstream,
 };
 use crate::{
     address::Address,
-    classify::{Answer, classify},
-    helpers::{self, Tuple},
-    parse::{Packet, tcp},
+    parse::tcp,
     route,
     scene::{Route, Scene, Work, opposite},
 };
@@ -31,28 +25,27 @@ pub(crate) enum Opening {
     Verdict(Reason),
     /// It is accepted, and opens a flow: see [`keep`].
     Accept(Reason),
-    /// It is accepted as a reply to what this host has sent, on a flow that is not known any more.
-    Reply(Reason),
+    /// It is accepted, and belongs to a connection that was opened before.
+    Belongs {
+        /// Why.
+        reason: Reason,
+        /// The other end has opened the connection.
+        replies: bool,
+        /// This host has the connection open, too.
+        is_assured: bool,
+    },
 }
 
-/// Judges a packet of no known flow, or one that opens a connection.
+/// Judges a packet that opens a connection, or one of no known flow that is not TCP.
 #[inline(always)]
 pub(crate) fn judge<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Opening {
     let packet = &work.packet;
     let opening = is_opening(packet.protocol, packet.tcp_flags);
-    let midstream = is_midstream(packet);
-    if midstream && packet.tcp_flags & tcp::STATE != tcp::ACK && !scene.has(FLAG_ALLOW_INVALID) {
-        return Opening::Verdict(Reason::InvalidTcp);
-    }
-    let forwarded = route::is_forwarded(scene, packet, &mut work.trace);
     if route::checks_reverse_path(scene)
         && !(opening && is_known(scene, work))
         && route::fails_reverse_path(scene, &work.packet)
     {
         return Opening::Verdict(Reason::ReversePath);
-    }
-    if midstream && !forwarded && is_failsafe_reply(scene, work) {
-        return Opening::Reply(Reason::Failsafe);
     }
     let reason = by_rules(scene, work);
     if reason.allows() && !icmp::is_reply(work.packet.protocol, work.packet.icmp_type) {
@@ -62,21 +55,19 @@ pub(crate) fn judge<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Openin
     }
 }
 
-/// Whether a packet is of a connection that was opened before.
-#[inline(always)]
-fn is_midstream<A>(packet: &Packet<A>) -> bool {
-    packet.protocol == protocol::TCP && !is_opening(packet.protocol, packet.tcp_flags)
+/// How the flow of an accepted packet is remembered.
+pub(crate) struct Keep {
+    /// It takes the place of an established one.
+    pub(crate) replaces: bool,
+    /// The packet's receiver has opened it.
+    pub(crate) replies: bool,
+    /// It is established.
+    pub(crate) is_assured: bool,
 }
 
-/// Remembers the flow that an accepted packet opens, or replies on. The flow takes the place of an
-/// established one if `replaces`.
+/// Remembers the flow that an accepted packet opens, or belongs to.
 #[inline(always)]
-pub(crate) fn keep<A: Address>(
-    scene: &Scene<'_>,
-    work: &mut Work<A>,
-    mut replaces: bool,
-    replies: bool,
-) {
+pub(crate) fn keep<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, mut keep: Keep) {
     let sender = set_key(work);
     let packet = &work.packet;
     let midstream = is_midstream(packet);
@@ -84,16 +75,13 @@ pub(crate) fn keep<A: Address>(
         match known::take_syn(scene, work, sender) {
             Syn::Taken => return,
             Syn::Opens => {}
-            Syn::Reopens => replaces = true,
+            Syn::Reopens => keep.replaces = true,
         }
+    } else if midstream && known::take_segment(scene, work, sender) {
+        return;
     }
-    let opener = if replies {
-        Opener::Receiver
-    } else {
-        Opener::Sender
-    };
-    remember(scene, work, opener);
-    if replaces {
+    remember(scene, work, &keep);
+    if keep.replaces {
         A::remove_established(&work.key);
     }
     if midstream {
@@ -118,7 +106,7 @@ fn is_known<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
 
 /// Which end of a flow opened it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Opener {
+pub(super) enum Opener {
     /// The one that sent the packet at hand.
     Sender,
     /// The other one: the packet is a reply.
@@ -127,7 +115,7 @@ enum Opener {
 
 /// Stores the flow that `packet` opens, or was picked up from.
 #[inline(never)]
-fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, opener: Opener) {
+fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, keep: &Keep) {
     let Work {
         packet,
         key,
@@ -136,13 +124,10 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, opener: Opener) {
         ..
     } = work;
     let (_, sender) = super::key(&*packet);
-    let opened_by = match opener {
-        Opener::Sender => sender,
-        Opener::Receiver => 1_usize.wrapping_sub(sender),
-    };
-    let hook = match opener {
-        Opener::Sender => scene.direction,
-        Opener::Receiver => opposite(scene.direction),
+    let (opened_by, hook) = if keep.replies {
+        (1_usize.wrapping_sub(sender), opposite(scene.direction))
+    } else {
+        (sender, scene.direction)
     };
     let approval = Approval {
         ifindex: scene.interface.ifindex,
@@ -158,18 +143,28 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, opener: Opener) {
         (Route::Forwarded, Direction::Egress) => JUDGED_FORWARD << 1,
         (Route::Local | Route::Unknown, _) => 0,
     };
-    let midstream = is_midstream(&*packet);
-    // Of a connection that is picked up, the handshake is taken for complete.
-    let complete = if midstream { leg::SYN | leg::ACK } else { 0 };
-    let says = said(&*packet) | complete;
+    // Of a connection that is picked up, the handshake is taken for complete, unless this is part of it.
+    let says = said(&*packet);
+    let heard = if !is_midstream(&*packet) {
+        0
+    } else if packet.tcp_flags & tcp::SYN != 0 {
+        leg::SYN
+    } else {
+        leg::SYN | leg::ACK
+    };
+    let says = says | heard;
+    let mut flags = if opened_by == 0 { FLAG_OPENED_BY_A } else { 0 };
+    if trace.slot == TAKEN_OVER {
+        flags |= FLAG_SEEDED;
+    }
     let bytes = u64::from(scene.bytes());
     *conn = Conn {
         legs: if sender == 0 {
-            [says, complete]
+            [says, heard]
         } else {
-            [complete, says]
+            [heard, says]
         },
-        flags: if opened_by == 0 { FLAG_OPENED_BY_A } else { 0 },
+        flags,
         judged,
         icmp_type: packet.icmp_type,
         protocol: packet.protocol,
@@ -184,67 +179,12 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, opener: Opener) {
         packets: if sender == 0 { [1, 0] } else { [0, 1] },
         bytes: if sender == 0 { [bytes, 0] } else { [0, bytes] },
     };
-    if !A::insert_half(key, conn) {
+    let is_stored = if keep.is_assured {
+        A::insert_established(key, conn)
+    } else {
+        A::insert_half(key, conn)
+    };
+    if !is_stored {
         scene.note(Note::FlowNotStored);
     }
-}
-
-/// Whether a local packet is a reply to failsafe traffic of the other direction, on a connection that
-/// this host has open (spec EV-070 (b)).
-#[inline(always)]
-fn is_failsafe_reply<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
-    set_answered(work);
-    let Work {
-        packet,
-        other: answered,
-        other_trace: trace,
-        ..
-    } = work;
-    let lists = Scene::lists_at::<A>(scene.interface, opposite(scene.direction));
-    let answer = classify(scene.slot, lists.local, answered, trace, 0);
-    answer == Answer::Verdict(Reason::Failsafe) && has_socket(scene, packet)
-}
-
-/// Writes down the packet that the one at hand answers.
-#[inline(never)]
-fn set_answered<A: Address>(work: &mut Work<A>) {
-    let Work {
-        packet,
-        other: answered,
-        ..
-    } = work;
-    *answered = Packet {
-        src_port: packet.dst_port,
-        dst_port: packet.src_port,
-        ..Packet::bare(packet.dst, packet.src, packet.protocol)
-    };
-}
-
-/// Whether this host has the connection open that the packet belongs to.
-#[inline(never)]
-fn has_socket<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
-    let (remote, local) = match scene.direction {
-        Direction::Ingress => ((packet.src, packet.src_port), (packet.dst, packet.dst_port)),
-        Direction::Egress => ((packet.dst, packet.dst_port), (packet.src, packet.src_port)),
-    };
-    let (source, destination) = (route::words(&remote.0), route::words(&local.0));
-    let (sport, dport) = (remote.1.to_be(), local.1.to_be());
-    let tuple = match A::FAMILY {
-        Family::V4 => {
-            let ([saddr, ..], [daddr, ..]) = (source, destination);
-            Tuple::V4(bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1 {
-                saddr,
-                daddr,
-                sport,
-                dport,
-            })
-        }
-        Family::V6 => Tuple::V6(bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2 {
-            saddr: source,
-            daddr: destination,
-            sport,
-            dport,
-        }),
-    };
-    helpers::has_connected_socket(scene.ctx, tuple)
 }

@@ -4,18 +4,18 @@ use hep_common::{
     conntrack::{ANY_INTERFACE, Approval, Conn, FLAG_BLOCKED, JUDGED_FORWARD, RESET_GRACE_NS, leg},
     counter::{Note, Reason},
     protocol,
-    settings::FLAG_ALLOW_INVALID,
     tick::Tick,
 };
 
 use super::{
-    Home, Known, Stale, approving_hook, by_rules, find, icmp, is_classified, is_current, opener,
-    pick,
+    Home, Known, Todo, approving_hook, by_rules, find, icmp, is_classified, is_current,
+    midstream::is_midstream, opener, pick,
 };
 use crate::{
     address::Address,
     maps::Flow,
     parse::{Packet, tcp},
+    route,
     scene::{Route, Scene, Trace, Work},
 };
 
@@ -23,17 +23,17 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`Stale`] if the rules in force have not judged the flow yet, or it may be local now and was
-/// forwarded, or the other way round.
+/// [`Todo`] if more is to be done first: the rules in force have not judged the flow yet, it may be
+/// local now and was forwarded, or the other way round, or it is not approved here.
 #[inline(always)]
 pub(super) fn judge<A: Address>(
     scene: &Scene<'_>,
     work: &mut Work<A>,
     known: &Known,
-) -> Result<Option<Reason>, Stale> {
+) -> Result<Option<Reason>, Todo> {
     let Known { sender, flow, home } = known;
+    let conn = settled(scene, work, *flow, *sender);
     let packet = &work.packet;
-    let conn = flow.copied();
     let from_opener = *sender == opener(&conn);
     if !icmp::fits(
         packet.protocol,
@@ -44,10 +44,10 @@ pub(super) fn judge<A: Address>(
         return Ok(None);
     }
 
-    let (hook, approval) = approval_here(scene, *flow, &conn, *sender);
+    let (hook, approval) = approval_here(scene, &conn, *sender);
     let is_sound = is_current(scene, approval.generation) && is_classified(scene, &conn, hook);
     if !is_sound && work.revalidated == 0 {
-        return Err(Stale);
+        return Err(Todo::Revalidate);
     }
     if conn.flags & FLAG_BLOCKED != 0 {
         flow.refresh(Tick::at(scene.now_ns));
@@ -56,10 +56,10 @@ pub(super) fn judge<A: Address>(
 
     let elsewhere = from_opener && approval.ifindex != scene.interface.ifindex;
     let mut verdict = Reason::Established;
+    if approval.ifindex == 0 && is_midstream(packet) {
+        return Err(Todo::Approve);
+    }
     if approval.ifindex == 0 || elsewhere {
-        if approval.ifindex == 0 && !may_be_approved(scene, packet) {
-            return Ok(Some(Reason::InvalidTcp));
-        }
         verdict = by_rules(scene, work);
         if !verdict.allows() {
             return Ok(Some(verdict));
@@ -94,7 +94,7 @@ pub(super) fn take_syn<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, sender
             Home::Half => Syn::Opens,
         };
     }
-    let (hook, approval) = approval_here(scene, flow, &conn, sender);
+    let (hook, approval) = approval_here(scene, &conn, sender);
     if sender == opener(&conn) || approval.ifindex == 0 {
         approve(scene, &work.trace, flow, hook);
     }
@@ -102,27 +102,59 @@ pub(super) fn take_syn<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, sender
     Syn::Taken
 }
 
-/// The hook whose approval a packet of `sender` needs, and the approval; if that was given wherever
-/// the flow is seen next, that is here.
-#[inline(always)]
-fn approval_here(scene: &Scene<'_>, flow: Flow, conn: &Conn, sender: usize) -> (usize, Approval) {
-    let hook = approving_hook(scene, conn, sender);
-    let mut approval = pick(conn.approvals, hook);
-    if approval.ifindex == ANY_INTERFACE {
-        approval.ifindex = scene.interface.ifindex;
-        flow.set_approval(hook, approval);
+/// Takes a segment that was accepted, though its flow is not known or not approved here, into its flow
+/// if there is one; whether there is.
+#[inline(never)]
+pub(super) fn take_segment<A: Address>(
+    scene: &Scene<'_>,
+    work: &mut Work<A>,
+    sender: usize,
+) -> bool {
+    let Some((flow, home)) = find(scene, work) else {
+        return false;
+    };
+    let (hook, approval) = approval_here(scene, &settled(scene, work, flow, sender), sender);
+    if approval.ifindex == 0 {
+        approve(scene, &work.trace, flow, hook);
     }
-    (hook, approval)
+    advance(scene, work, flow, sender, home);
+    true
 }
 
-/// Whether a packet that has found its flow not approved at this kind of hook is judged by the rules
-/// (spec EV-152, EV-157); otherwise it is invalid.
+/// The hook whose approval a packet of `sender` needs, and the approval.
 #[inline(always)]
-fn may_be_approved<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
-    packet.protocol != protocol::TCP
-        || packet.tcp_flags & tcp::SYN != 0
-        || packet.tcp_flags & tcp::STATE == tcp::ACK
-        || scene.has(FLAG_ALLOW_INVALID)
+fn approval_here(scene: &Scene<'_>, conn: &Conn, sender: usize) -> (usize, Approval) {
+    let hook = approving_hook(scene, conn, sender);
+    (hook, pick(conn.approvals, hook))
+}
+
+/// The entry of a flow of which a packet of `sender` has come. If the approval that this needs was given
+/// wherever the flow is seen next, that is here, and the flow is what the packet is, local or
+/// forwarded.
+#[inline(always)]
+fn settled<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, flow: Flow, sender: usize) -> Conn {
+    let conn = flow.copied();
+    let (hook, approval) = approval_here(scene, &conn, sender);
+    if approval.ifindex != ANY_INTERFACE {
+        return conn;
+    }
+    settle(scene, work, flow, hook, approval);
+    flow.copied()
+}
+
+/// Gives an approval a place: this one.
+#[inline(never)]
+fn settle<A: Address>(
+    scene: &Scene<'_>,
+    work: &mut Work<A>,
+    flow: Flow,
+    hook: usize,
+    mut approval: Approval,
+) {
+    let Work { packet, trace, .. } = work;
+    let forwarded = route::is_forwarded(scene, &*packet, trace);
+    approval.ifindex = scene.interface.ifindex;
+    set_approval(scene, flow, hook, approval, forwarded);
 }
 
 /// Whether both ends have ended a connection, so that a SYN opens a new one (spec EV-153).
@@ -140,8 +172,13 @@ fn approve(scene: &Scene<'_>, trace: &Trace, flow: Flow, hook: usize) {
         generation: scene.generation,
         slot: trace.slot,
     };
+    set_approval(scene, flow, hook, approval, trace.route == Route::Forwarded);
+}
+
+/// Stores an approval of one hook for a flow that is local or forwarded.
+#[inline(always)]
+fn set_approval(scene: &Scene<'_>, flow: Flow, hook: usize, approval: Approval, forwarded: bool) {
     flow.set_approval(hook, approval);
-    let forwarded = trace.route == Route::Forwarded;
     let bit = if hook == 0 {
         JUDGED_FORWARD
     } else {

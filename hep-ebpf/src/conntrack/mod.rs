@@ -3,8 +3,10 @@
 mod fresh;
 mod icmp;
 mod known;
+mod midstream;
 mod related;
 mod revalidate;
+mod socket;
 
 use core::hint::cold_path;
 
@@ -17,7 +19,8 @@ use hep_common::{
     tick::Tick,
 };
 
-pub(crate) use fresh::{Opening, judge as open, keep};
+pub(crate) use fresh::{Keep, Opening, judge as open, keep};
+pub(crate) use midstream::judge as midstream;
 pub(crate) use related::{is_error, related};
 pub(crate) use revalidate::revalidate;
 
@@ -159,6 +162,10 @@ pub(crate) enum Todo {
     Open,
     /// As [`Todo::Open`]; the new flow takes an established one's place.
     Replace,
+    /// It is a TCP segment that belongs to no known flow and opens none, for [`midstream`].
+    Midstream,
+    /// As [`Todo::Midstream`]; its flow is known, but not approved at this kind of hook.
+    Approve,
 }
 
 /// Judges a packet by its flow.
@@ -171,7 +178,12 @@ pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result
     let (key, sender) = key(&work.packet);
     work.key = key;
     let Some((flow, home)) = find(scene, work) else {
-        return Err(Todo::Open);
+        // What opens a connection does not come here.
+        return Err(if work.packet.protocol == protocol::TCP {
+            Todo::Midstream
+        } else {
+            Todo::Open
+        });
     };
     let known = Known { sender, flow, home };
     match known::judge(scene, work, &known) {
@@ -180,7 +192,7 @@ pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result
             Home::Established => Todo::Replace,
             Home::Half => Todo::Open,
         }),
-        Err(Stale) => Err(Todo::Revalidate),
+        Err(todo) => Err(todo),
     }
 }
 

@@ -3,12 +3,14 @@
 mod count;
 mod events;
 mod flows;
+mod grace;
 mod scratch;
 mod tables;
 
 pub(crate) use count::{count, count_rule, note};
 pub(crate) use events::{decide, decide_reason, records_decisions, submit, take_token};
 pub(crate) use flows::{Flow, conns4, conns6, fragment, half4, half6, remember_fragment};
+pub(crate) use grace::grace_until_ns;
 pub(crate) use scratch::{work4, work6};
 pub(crate) use tables::{
     Near, Policy, Slot, Table, control, destination_ports, interface, interface_quickly,

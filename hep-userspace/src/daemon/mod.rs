@@ -26,6 +26,7 @@ pub mod state;
 pub mod status;
 mod summary;
 pub mod sysctl;
+mod takeover;
 pub mod watch;
 
 use std::{io, path::PathBuf};

@@ -12,12 +12,13 @@ use std::{
 use hep_common::Direction;
 
 use super::{
-    Options, host_endpoint, netlink::HostNetwork, panic_mode, sockets, summary::chain, sysctl,
+    Options, host_endpoint, netlink::HostNetwork, panic_mode, summary::chain, sysctl,
+    takeover::Takeover,
 };
 use crate::{
-    compile::{self, CompileError, Description, Generation, Slots, compile, compile_after},
+    compile::{self, CompileError, Generation, Slots, compile, compile_after},
     datapath::{
-        self, Kernel, KernelError, LoadOptions, Observer, SeedFlow, Step,
+        self, Kernel, KernelError, LoadOptions, Observer, Step,
         attach::{AttachError, Attachments, Target},
     },
     model::{AttachType, Interface, Snapshot},
@@ -116,8 +117,8 @@ pub struct Reconciler {
     last: Option<Generation>,
     /// Counter slots that a former daemon gave out.
     slots: Slots,
-    /// Connections from before that are not in the tables yet.
-    unseeded: Vec<SeedFlow>,
+    /// No flow is known, whatever programs are attached.
+    is_cold: bool,
     /// Every interface has the programs of this daemon.
     is_adopted: bool,
     /// A number that every generation's is above.
@@ -139,7 +140,7 @@ impl Reconciler {
             classified: None,
             last: None,
             slots,
-            unseeded: Vec::new(),
+            is_cold: false,
             is_adopted: false,
             floor,
             is_panic: false,
@@ -221,7 +222,6 @@ impl Reconciler {
         let is_new =
             !matches!(purpose, Purpose::Interfaces) || !self.last.as_ref().is_some_and(is_same);
         let entries = self.apply(snapshot, generation, is_new, &mut purpose)?;
-        self.seed()?;
         phases.end("load");
         let (attached, detached) = self.attach(snapshot).await?;
         phases.end("attach");
@@ -326,30 +326,10 @@ impl Reconciler {
             // A number that was told of names no other policy, also if the load failed.
             self.floor = self.floor.max(observer.generation);
             entries = applied?.entries_written();
-            if is_cold {
-                self.unseeded = sockets::connections();
-            } else if self.is_panic {
-                // Nobody has followed the flows of interfaces that the panic polices first.
-                let before = self.last.as_ref().map(|last| &last.description);
-                self.unseeded = unfollowed(&self.network, before, &generation.description);
-            }
+            self.is_cold |= is_cold;
             self.last = Some(generation);
         }
         Ok(entries)
-    }
-
-    /// Puts connections from before into the tables.
-    fn seed(&mut self) -> Result<(), EnforceError> {
-        if let Some(kernel) = &mut self.kernel
-            && !self.unseeded.is_empty()
-        {
-            kernel
-                .seed(&self.unseeded)
-                .map_err(EnforceError::Unfinished)?;
-            log::info!("{} connections from before are kept", self.unseeded.len());
-            self.unseeded.clear();
-        }
-        Ok(())
     }
 
     /// Attaches where the generation in force has rules, and nowhere else.
@@ -372,6 +352,11 @@ impl Reconciler {
         }
         let interfaces = &generation.description.interfaces;
         let wanted = interfaces.iter().map(|policed| policed.ifindex).collect();
+        let recorded = self.attachments.recorded()?;
+        let takeover = Takeover::plan(&wanted, &recorded, &names, self.is_cold);
+        takeover
+            .begin(kernel, &self.network)
+            .map_err(EnforceError::Unfinished)?;
         let attach_type = snapshot.felix.attach_type;
         let _hurry = self.attachments.hurry_attaching(&wanted, attach_type);
         let mut attached = 0;
@@ -387,6 +372,10 @@ impl Reconciler {
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
+        takeover
+            .end(kernel, &self.network)
+            .map_err(EnforceError::Unfinished)?;
+        self.is_cold = false;
         if let Some(error) = first_error {
             return Err(error);
         }
@@ -425,37 +414,6 @@ fn forwarding(network: &HostNetwork) -> Forwarding {
     interfaces
         .map(|interface| (interface.ifindex, forwards(interface)))
         .collect()
-}
-
-/// The host's connections over interfaces that are policed now and were not before.
-fn unfollowed(
-    network: &HostNetwork,
-    before: Option<&Description>,
-    now: &Description,
-) -> Vec<SeedFlow> {
-    let Some(before) = before else {
-        return Vec::new();
-    };
-    let was_policed = |ifindex: u32| {
-        let mut policed = before.interfaces.iter();
-        policed.any(|interface| interface.ifindex == ifindex)
-    };
-    let fresh: BTreeSet<u32> = now
-        .interfaces
-        .iter()
-        .map(|interface| interface.ifindex)
-        .filter(|ifindex| !was_policed(*ifindex))
-        .collect();
-    let addresses: BTreeSet<IpAddr> = network
-        .interfaces
-        .iter()
-        .filter(|interface| fresh.contains(&interface.ifindex))
-        .flat_map(|interface| interface.addresses.iter().copied())
-        .collect();
-    let mut flows = sockets::connections();
-    flows
-        .retain(|flow| addresses.contains(&flow.opener.0) || addresses.contains(&flow.responder.0));
-    flows
 }
 
 /// Whether two generations mean the same, whatever their number.

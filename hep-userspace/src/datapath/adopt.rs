@@ -62,6 +62,7 @@ fn resizable(map: &str) -> Option<&'static str> {
         .chain([
             names::FRAGMENTS,
             names::LOCAL,
+            names::GRACE,
             names::COUNTERS,
             names::RULE_COUNTERS,
             names::LOG_BUDGETS,
@@ -76,6 +77,7 @@ pub(super) fn capacity(map: &str, definition: &aya_obj::Map, options: &LoadOptio
     match map {
         names::CONNS4 | names::CONNS6 => options.flows.max(1),
         names::HALF4 | names::HALF6 => options.flows.clamp(1, declared),
+        names::GRACE => options.interfaces.max(1),
         names::COUNTERS => options.interfaces.max(1).saturating_mul(2),
         _ => declared,
     }

@@ -15,6 +15,7 @@ mod features;
 mod fill;
 mod flows;
 mod former;
+mod grace;
 mod hurry;
 mod links;
 mod load;

@@ -46,6 +46,8 @@ pub(super) const FRAGMENTS: &str = "FRAGMENTS";
 pub(super) const LOCAL: &str = "LOCAL";
 /// Some of them, by place.
 pub(super) const QUICK_LOCAL: &str = "QUICK_LOCAL";
+/// Interfaces that came under policy a moment ago.
+pub(super) const GRACE: &str = "GRACE";
 /// Counters by interface, direction and reason.
 pub(super) const COUNTERS: &str = "COUNTERS";
 /// Counters by rule slot.
@@ -79,7 +81,7 @@ pub(super) const IN_PLACE: [&str; 4] = [RANGES4, RANGES6_TOP, RANGES6_MID, RANGE
 pub(super) const HALVES: [&str; 5] = [QUICK_IFACES, ROOTS4, ROOTS6, DPORTS, SPORTS];
 
 /// The other maps that userspace uses and the object declares.
-pub(super) const PLAIN: [&str; 17] = [
+pub(super) const PLAIN: [&str; 18] = [
     CONTROL,
     SETTINGS,
     QUICK_IFACES,
@@ -94,6 +96,7 @@ pub(super) const PLAIN: [&str; 17] = [
     FRAGMENTS,
     LOCAL,
     QUICK_LOCAL,
+    GRACE,
     COUNTERS,
     RULE_COUNTERS,
     EVENTS,

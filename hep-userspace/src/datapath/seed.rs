@@ -1,10 +1,11 @@
-//! Flows that the host has before the first attach (spec EV-158).
+//! Flows from before an interface comes under policy (spec EV-158).
 
 use std::net::IpAddr;
 
 use hep_common::{
     conntrack::{
-        ANY_INTERFACE, Approval, Conn, ConnKey4, ConnKey6, FLAG_OPENED_BY_A, FLAG_SEEDED, leg,
+        ANY_INTERFACE, Approval, Conn, ConnKey4, ConnKey6, FLAG_OPENED_BY_A, FLAG_SEEDED,
+        TAKEN_OVER, leg,
     },
     protocol,
     tick::Tick,
@@ -25,15 +26,17 @@ pub struct SeedFlow {
 
 impl Kernel {
     /// Puts flows into the tables as approved at both hooks of every interface by the generation in
-    /// force. To be called between the first load and the first attach.
+    /// force; those that are there already stay as they are. To be called after the load that polices the
+    /// interfaces.
     ///
     /// # Errors
     ///
     /// [`KernelError::Io`] with what the kernel said; some flows may be in the tables.
     pub fn seed(&mut self, flows: &[SeedFlow]) -> Result<(), KernelError> {
         let generation = self.maps().control()?.generation;
-        let (mut keys4, mut conns4) = (Vec::new(), Vec::new());
-        let (mut keys6, mut conns6) = (Vec::new(), Vec::new());
+        let maps = self.maps();
+        let flows4 = maps.hash::<ConnKey4, Conn>(names::CONNS4)?;
+        let flows6 = maps.hash::<ConnKey6, Conn>(names::CONNS6)?;
         let now = Tick::at(monotonic_ns());
         for flow in flows {
             let SeedFlow {
@@ -48,8 +51,9 @@ impl Kernel {
                         (from.octets(), opener.1),
                         (to.octets(), responder.1),
                     );
-                    keys4.push(key);
-                    conns4.push(conn(protocol, by_a, generation, now));
+                    flows4
+                        .insert_missing(&key, &conn(protocol, by_a, generation, now))
+                        .map_err(KernelError::io(names::CONNS4, "seed"))?;
                 }
                 (IpAddr::V6(from), IpAddr::V6(to)) => {
                     let (key, by_a) = ConnKey6::of(
@@ -57,19 +61,14 @@ impl Kernel {
                         (from.octets(), opener.1),
                         (to.octets(), responder.1),
                     );
-                    keys6.push(key);
-                    conns6.push(conn(protocol, by_a, generation, now));
+                    flows6
+                        .insert_missing(&key, &conn(protocol, by_a, generation, now))
+                        .map_err(KernelError::io(names::CONNS6, "seed"))?;
                 }
                 (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {}
             }
         }
-        let maps = self.maps();
-        maps.hash::<ConnKey4, Conn>(names::CONNS4)?
-            .update(&keys4, &conns4)
-            .map_err(KernelError::io(names::CONNS4, "seed"))?;
-        maps.hash::<ConnKey6, Conn>(names::CONNS6)?
-            .update(&keys6, &conns6)
-            .map_err(KernelError::io(names::CONNS6, "seed"))
+        Ok(())
     }
 }
 
@@ -83,7 +82,7 @@ const fn conn(number: u8, by_a: bool, generation: u32, now: Tick) -> Conn {
     let approval = Approval {
         ifindex: ANY_INTERFACE,
         generation,
-        slot: 0,
+        slot: TAKEN_OVER,
     };
     Conn {
         legs: [seen; 2],

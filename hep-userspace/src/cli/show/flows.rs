@@ -3,7 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Result;
-use hep_common::protocol;
+use hep_common::{
+    conntrack::{ANY_INTERFACE, TAKEN_OVER},
+    protocol,
+};
 use serde::Serialize;
 
 use super::Shown;
@@ -154,6 +157,9 @@ fn end(end: &ShownEnd, protocol: &str) -> String {
 }
 
 fn interface_name(description: &Description, ifindex: u32) -> String {
+    if ifindex == ANY_INTERFACE {
+        return "any interface".to_owned();
+    }
     description
         .interfaces
         .iter()
@@ -163,6 +169,9 @@ fn interface_name(description: &Description, ifindex: u32) -> String {
 
 /// The rule's name; a rule that is gone has none.
 fn rule_name(description: &Description, slot: u32) -> String {
+    if slot == TAKEN_OVER {
+        return "taken over at the start".to_owned();
+    }
     description
         .rules
         .iter()

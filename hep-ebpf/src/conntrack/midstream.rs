@@ -1,0 +1,249 @@
+//! A TCP segment of a connection whose start was not seen (spec EV-070, EV-157, EV-158, EV-264).
+
+use hep_common::{conntrack::TAKEN_OVER, counter::Reason, protocol, settings::FLAG_ALLOW_INVALID};
+
+use super::{
+    by_rules,
+    fresh::{Opener, Opening},
+    is_opening, list,
+    socket::{self, CONNECTED, CONNECTING},
+};
+use crate::{
+    address::Address,
+    classify::{Answer, classify},
+    maps,
+    parse::{Packet, tcp},
+    route,
+    scene::{Scene, Work, opposite},
+};
+
+/// Whether a packet is of a connection that was opened before.
+#[inline(always)]
+pub(super) fn is_midstream<A>(packet: &Packet<A>) -> bool {
+    packet.protocol == protocol::TCP && !is_opening(packet.protocol, packet.tcp_flags)
+}
+
+/// Whether this interface came under policy only seconds ago.
+#[inline(always)]
+fn is_in_grace(scene: &Scene<'_>) -> bool {
+    scene.now_ns < maps::grace_until_ns(scene.interface.ifindex)
+}
+
+/// Judges a segment that belongs to no known flow, or to one that `is_known` but not approved at this
+/// kind of hook, and opens none.
+#[inline(always)]
+pub(crate) fn judge<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, is_known: bool) -> Opening {
+    let flags = work.packet.tcp_flags & tcp::STATE;
+    let segment = Segment {
+        flags,
+        is_known,
+        by_policy: flags == tcp::ACK
+            || scene.has(FLAG_ALLOW_INVALID)
+            || (is_known && flags & tcp::SYN != 0),
+        in_grace: flags & tcp::ACK != 0 && is_in_grace(scene),
+    };
+    if !segment.by_policy && flags & tcp::ACK == 0 {
+        return Opening::Verdict(Reason::InvalidTcp);
+    }
+    if route::is_forwarded(scene, &work.packet, &mut work.trace) {
+        forwarded(scene, work, &segment)
+    } else {
+        local(scene, work, &segment)
+    }
+}
+
+/// How a segment may be judged.
+struct Segment {
+    /// Its flags of state.
+    flags: u8,
+    /// Its flow is known.
+    is_known: bool,
+    /// By the rules of its own direction (spec EV-157).
+    by_policy: bool,
+    /// As one of a connection that may be from before the interface came under policy (spec EV-158).
+    in_grace: bool,
+}
+
+impl Segment {
+    /// Whether the segment comes by another way than back to its source.
+    #[inline(always)]
+    fn fails_reverse_path<A: Address>(&self, scene: &Scene<'_>, packet: &Packet<A>) -> bool {
+        route::checks_reverse_path(scene)
+            && !self.is_known
+            && route::fails_reverse_path(scene, packet)
+    }
+
+    /// What becomes of it if it belongs to a connection. A RST is let through, and no more: it proves
+    /// nothing.
+    #[inline(always)]
+    const fn belongs(&self, reason: Reason, replies: bool, is_assured: bool) -> Opening {
+        if self.flags & tcp::RST != 0 {
+            return Opening::Verdict(reason);
+        }
+        Opening::Belongs {
+            reason,
+            replies,
+            is_assured,
+        }
+    }
+
+    /// What the rules of its own direction say, or that it is invalid.
+    #[inline(always)]
+    fn by_own_rules<A: Address>(&self, scene: &Scene<'_>, work: &mut Work<A>) -> Opening {
+        if !self.by_policy {
+            return Opening::Verdict(Reason::InvalidTcp);
+        }
+        let reason = by_rules(scene, work);
+        if reason.allows() {
+            Opening::Accept(reason)
+        } else {
+            Opening::Verdict(reason)
+        }
+    }
+}
+
+/// Judges a segment from or to this host. Its sockets are asked about segments that would be dropped,
+/// and in the first seconds about all.
+#[inline(always)]
+fn local<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, segment: &Segment) -> Opening {
+    if segment.in_grace
+        && let Some(opening) = taken_over(scene, work, segment)
+    {
+        return opening;
+    }
+    if segment.fails_reverse_path(scene, &work.packet) {
+        return Opening::Verdict(if segment.by_policy {
+            Reason::ReversePath
+        } else {
+            Reason::InvalidTcp
+        });
+    }
+    let may_have_socket = !segment.in_grace && segment.flags & (tcp::ACK | tcp::SYN) == tcp::ACK;
+    if may_have_socket
+        && !(segment.by_policy && own_rules_allow(scene, work))
+        && let Some(opener) = socket::opener(scene, &work.packet, CONNECTED)
+        && let Some(opening) = goes_on(scene, work, segment, opener)
+    {
+        return opening;
+    }
+    segment.by_own_rules(scene, work)
+}
+
+/// A connection of this host from before the interface came under policy goes on as it is.
+#[inline(always)]
+fn taken_over<A: Address>(
+    scene: &Scene<'_>,
+    work: &mut Work<A>,
+    segment: &Segment,
+) -> Option<Opening> {
+    let is_handshake = segment.flags & tcp::SYN != 0;
+    let states = if is_handshake { CONNECTING } else { CONNECTED };
+    let opener = socket::opener(scene, &work.packet, states)?;
+    work.trace.slot = TAKEN_OVER;
+    let replies = is_handshake || opener == Opener::Receiver;
+    Some(segment.belongs(Reason::Established, replies, !is_handshake))
+}
+
+/// A connection that this host has open goes on if the rules in force accept its opener's packet, or a
+/// failsafe of the other direction covers it.
+#[inline(always)]
+fn goes_on<A: Address>(
+    scene: &Scene<'_>,
+    work: &mut Work<A>,
+    segment: &Segment,
+    opener: Opener,
+) -> Option<Opening> {
+    if opener == Opener::Sender && !segment.by_policy && own_rules_allow(scene, work) {
+        work.trace.slot = work.other_trace.slot;
+        return Some(segment.belongs(Reason::Established, false, true));
+    }
+    let reason = answered(scene, work);
+    if reason == Reason::Failsafe || (opener == Opener::Receiver && reason.allows()) {
+        note_rule(work);
+        let reason = if reason == Reason::Failsafe {
+            reason
+        } else {
+            Reason::Established
+        };
+        return Some(segment.belongs(reason, true, true));
+    }
+    None
+}
+
+/// Judges a segment through this host: in the first seconds by the rules of either direction.
+#[inline(always)]
+fn forwarded<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, segment: &Segment) -> Opening {
+    if (segment.by_policy || segment.in_grace) && segment.fails_reverse_path(scene, &work.packet) {
+        return Opening::Verdict(Reason::ReversePath);
+    }
+    if segment.in_grace {
+        if segment.flags & tcp::SYN == 0 && !segment.by_policy && own_rules_allow(scene, work) {
+            note_rule(work);
+            let reason = by_rules(scene, work);
+            return segment.belongs(reason, false, false);
+        }
+        if !(segment.by_policy && own_rules_allow(scene, work)) {
+            let reason = answered(scene, work);
+            if reason.allows() {
+                note_rule(work);
+                return segment.belongs(reason, true, false);
+            }
+        }
+    }
+    segment.by_own_rules(scene, work)
+}
+
+/// Whether the rules of the packet's own direction accept it; leaves no trace but in `other_trace`.
+#[inline(never)]
+fn own_rules_allow<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
+    let Work {
+        packet,
+        trace,
+        other_trace,
+        ..
+    } = work;
+    let list = list(scene, packet, trace);
+    match classify(scene.slot, list, packet, other_trace, 0) {
+        Answer::Verdict(reason) => reason.allows(),
+        Answer::Continue => false,
+    }
+}
+
+/// What the rules of the other direction say about the packet that the one at hand answers; leaves no
+/// trace but in `other_trace`.
+#[inline(never)]
+fn answered<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Reason {
+    let Work {
+        packet,
+        trace,
+        other,
+        other_trace,
+        ..
+    } = work;
+    *other = Packet {
+        src_port: packet.dst_port,
+        dst_port: packet.src_port,
+        ..Packet::bare(packet.dst, packet.src, packet.protocol)
+    };
+    let lists = Scene::lists_at::<A>(scene.interface, opposite(scene.direction));
+    let list = if route::is_forwarded(scene, packet, trace) {
+        lists.forward
+    } else {
+        lists.local
+    };
+    match classify(scene.slot, list, other, other_trace, 0) {
+        Answer::Verdict(reason) => reason,
+        Answer::Continue => Reason::Internal,
+    }
+}
+
+/// Takes the rule that has accepted the packet that this one answers for the one that decided.
+#[inline(always)]
+fn note_rule<A: Address>(work: &mut Work<A>) {
+    let Work {
+        trace, other_trace, ..
+    } = work;
+    trace.list = other_trace.list;
+    trace.rule = other_trace.rule;
+    trace.slot = other_trace.slot;
+}
