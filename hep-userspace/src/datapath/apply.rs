@@ -418,7 +418,7 @@ fn reclassify(maps: &Maps) -> Result<(), KernelError> {
 fn store(maps: &Maps, control: Control) -> Result<(), KernelError> {
     let word = value_of(super::sys::bytes_of(&[control]))
         .ok_or(KernelError::Contradiction("the control word has 64 bits"))?;
-    Mapping::writable(maps.data(names::CONTROL)?)
+    Mapping::whole(maps.data(names::CONTROL)?)
         .map_err(KernelError::io(names::CONTROL, "flip"))?
         .store_first(word);
     Ok(())

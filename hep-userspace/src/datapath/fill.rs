@@ -14,7 +14,7 @@ use hep_common::named_port::{NamedPortClass, NamedPortKey};
 use super::{
     KernelError, names, object,
     sys::{Cursor, Hash},
-    sys_mmap::{self, Mapping},
+    sys_mmap::{self, Mapping, View},
     tables::{Content, Part, Table},
 };
 
@@ -138,9 +138,9 @@ pub(super) fn even_out(
 ) -> Result<(), KernelError> {
     let [from, to] = [in_force, in_force ^ 1].map(|slot| half_of(map, slot, name));
     let (from, to) = (from?, to?);
-    Mapping::part(map, from.start, from.len())
+    View::part(map, from.start, from.len())
         .and_then(|from| {
-            Mapping::part(map, to.start, to.len())?.rewrite(from.as_bytes());
+            Mapping::part(map, to.start, to.len())?.copy(&from);
             Ok(())
         })
         .map_err(KernelError::io(name, "copy"))
@@ -247,7 +247,7 @@ fn holds(map: &MapData, table: &Table<'_>) -> Result<bool, KernelError> {
                 return Ok(false);
             }
             each_part(table, |start, bytes, part| {
-                Ok(Mapping::part(map, start, bytes)?.holds(&part.values))
+                Ok(View::part(map, start, bytes)?.holds(&part.values))
             })
             .map_err(fail)
         }
@@ -322,9 +322,9 @@ pub(super) fn standby(
     }
     let spare = create(name, entries, btf)?;
     // The next load, too, is to write only what it changes.
-    Mapping::read_only(&in_force)
+    View::whole(&in_force)
         .and_then(|in_force| {
-            Mapping::writable(&spare)?.copy(&in_force);
+            Mapping::whole(&spare)?.copy(&in_force);
             Ok(())
         })
         .map_err(KernelError::io(name, "copy"))?;

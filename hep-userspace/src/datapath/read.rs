@@ -1,6 +1,6 @@
 //! What the maps say about the generation in force.
 
-use super::{KernelError, Maps, names, sys_mmap::Mapping, tables};
+use super::{KernelError, Maps, names, sys_mmap::View, tables};
 use crate::compile::Description;
 
 impl Maps {
@@ -18,9 +18,11 @@ impl Maps {
                 return Err(KernelError::NoGeneration);
             }
             let description = self.inner(MAP, before & 1)?.map(|pages| {
-                let mapping = Mapping::read_only(&pages).map_err(KernelError::io(MAP, "read"))?;
-                let text = tables::description_text(mapping.as_bytes())
-                    .ok_or(KernelError::DescriptionDamaged)?;
+                let view = View::whole(&pages).map_err(KernelError::io(MAP, "read"))?;
+                // A copy, since the next load may change the slot while it is read.
+                let pages = view.to_bytes();
+                let text =
+                    tables::description_text(&pages).ok_or(KernelError::DescriptionDamaged)?;
                 Ok(serde_json::from_slice(text)?)
             });
             // Later loads change the slot that was in force.

@@ -58,10 +58,13 @@ unsafe fn bpf<A>(command: bpf_cmd, attr: &mut A) -> io::Result<c_long> {
 }
 
 /// Takes ownership of the descriptor that a command returned.
-fn owned(fd: c_long) -> io::Result<OwnedFd> {
+///
+/// # Safety
+///
+/// The kernel has just made `fd` for this process, and no other value owns it.
+unsafe fn owned(fd: c_long) -> io::Result<OwnedFd> {
     let fd = i32::try_from(fd).map_err(io::Error::other)?;
-    // SAFETY: the caller has just got `fd` from the kernel, which made it for this process; no
-    // other value owns it.
+    // SAFETY: that is what the caller vouches for.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -101,8 +104,9 @@ pub(super) fn create_array_of_maps(
     for (to, from) in attr.name.iter_mut().zip(name.bytes().take(NAME_BYTES)) {
         *to = from;
     }
-    // SAFETY: `MapCreate` is a prefix of the member for BPF_MAP_CREATE and holds no pointers.
-    owned(unsafe { bpf(bpf_cmd::BPF_MAP_CREATE, &mut attr) }?)
+    // SAFETY: `MapCreate` is a prefix of the member for BPF_MAP_CREATE and holds no pointers; the
+    // command returns a new descriptor.
+    unsafe { owned(bpf(bpf_cmd::BPF_MAP_CREATE, &mut attr)?) }
 }
 
 /// `BPF_…_GET_FD_BY_ID`, up to the id.
@@ -118,8 +122,9 @@ struct ById {
 /// `ENOENT` if there is none.
 pub(super) fn btf_by_id(id: u32) -> io::Result<OwnedFd> {
     let mut attr = ById { id };
-    // SAFETY: `ById` is a prefix of the member for BPF_BTF_GET_FD_BY_ID and holds no pointers.
-    owned(unsafe { bpf(bpf_cmd::BPF_BTF_GET_FD_BY_ID, &mut attr) }?)
+    // SAFETY: `ById` is a prefix of the member for BPF_BTF_GET_FD_BY_ID and holds no pointers; the
+    // command returns a new descriptor.
+    unsafe { owned(bpf(bpf_cmd::BPF_BTF_GET_FD_BY_ID, &mut attr)?) }
 }
 
 /// `BPF_MAP_…_ELEM`.
@@ -164,11 +169,7 @@ impl<'a> Slots<'a> {
     /// `EINVAL` if the map is not like the array's template.
     pub(super) fn set(self, slot: u32, inner: BorrowedFd<'_>) -> io::Result<()> {
         let value = u32::try_from(inner.as_raw_fd()).map_err(io::Error::other)?;
-        self.element(
-            bpf_cmd::BPF_MAP_UPDATE_ELEM,
-            slot,
-            (&raw const value).cast(),
-        )
+        self.element(bpf_cmd::BPF_MAP_UPDATE_ELEM, slot, Some(&value))
     }
 
     /// Empties a slot; returns after all programs that may still see its map ended. An empty slot
@@ -178,23 +179,24 @@ impl<'a> Slots<'a> {
     ///
     /// What the kernel answers.
     pub(super) fn clear(self, slot: u32) -> io::Result<()> {
-        match self.element(bpf_cmd::BPF_MAP_DELETE_ELEM, slot, ptr::null()) {
+        match self.element(bpf_cmd::BPF_MAP_DELETE_ELEM, slot, None) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             result => result,
         }
     }
 
-    fn element(self, command: bpf_cmd, slot: u32, value: *const u8) -> io::Result<()> {
+    /// Only the command that deletes does without a value.
+    fn element(self, command: bpf_cmd, slot: u32, value: Option<&u32>) -> io::Result<()> {
         let mut attr = Element {
             map_fd: self.fd.as_raw_fd(),
             reserved: 0,
             key: (&raw const slot).cast(),
-            value,
+            value: value.map_or(ptr::null(), ptr::from_ref).cast(),
             flags: 0,
         };
         // SAFETY: `Element` is the member for these commands. The map's keys and values have four
-        // bytes (an array of maps has no others); `slot` outlives the call, and so does what
-        // `value` points at, which is null only for the command that does not read it.
+        // bytes (an array of maps has no others); `slot` and `value` outlive the call, and without
+        // a value the kernel refuses a command that reads one.
         unsafe { bpf(command, &mut attr) }.map(|_zero| ())
     }
 }

@@ -20,46 +20,139 @@ pub(super) const fn stride(value_bytes: usize) -> usize {
     value_bytes.next_multiple_of(8)
 }
 
-/// The values of an array map, mapped into this process.
-pub(super) struct Mapping {
+/// The values of an array map, mapped into this process to be read, while others may write them.
+pub(super) struct View(Memory);
+
+/// The values of an array map, mapped into this process to be written.
+pub(super) struct Mapping(Memory);
+
+/// Memory that the kernel, its programs and other processes may access at any time: no reference to
+/// it is ever made, and it is read and written by words.
+struct Memory {
     start: NonNull<u8>,
     bytes: usize,
     /// Bytes of one value, without the padding to the next.
     value_bytes: usize,
 }
 
-impl Mapping {
-    /// Maps a whole array for reading.
+impl View {
+    /// Maps a whole array.
     ///
     /// # Errors
     ///
     /// `InvalidInput` if the map is no mappable array.
-    pub(super) fn read_only(map: &MapData) -> io::Result<Self> {
-        Self::new(map, ProtFlags::READ, None)
+    pub(super) fn whole(map: &MapData) -> io::Result<Self> {
+        Memory::new(map, ProtFlags::READ, None).map(Self)
     }
 
-    /// Maps a whole array for reading and writing.
+    /// Maps some bytes of an array; they start with a page.
     ///
     /// # Errors
     ///
-    /// As [`Self::read_only`]; `EPERM` if the map is frozen.
-    pub(super) fn writable(map: &MapData) -> io::Result<Self> {
-        Self::new(map, ProtFlags::READ | ProtFlags::WRITE, None)
-    }
-
-    /// Maps some bytes of an array for reading and writing; they start with a page.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::writable`]; `EINVAL` if the array is shorter.
+    /// As [`Self::whole`]; `EINVAL` if the array is shorter.
     pub(super) fn part(map: &MapData, start: usize, bytes: usize) -> io::Result<Self> {
-        Self::new(
-            map,
-            ProtFlags::READ | ProtFlags::WRITE,
-            Some((start, bytes)),
-        )
+        Memory::new(map, ProtFlags::READ, Some((start, bytes))).map(Self)
     }
 
+    /// A copy of the array, padding between values included. What others write meanwhile may be in
+    /// some of its words and not in others.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.0.bytes);
+        for number in 0..self.0.words() {
+            bytes.extend_from_slice(&self.0.read(number).to_ne_bytes());
+        }
+        bytes
+    }
+
+    /// Whether the array holds `values`, its values one after the other, and nothing else.
+    pub(super) fn holds(&self, values: &[u8]) -> bool {
+        let words_per_value = self.0.words_per_value();
+        values.len() / self.0.value_bytes == self.0.words() / words_per_value
+            && self
+                .0
+                .places(values)
+                .all(|(number, word, mask)| self.0.read(number) & mask == word)
+    }
+}
+
+impl Mapping {
+    /// Maps a whole array.
+    ///
+    /// # Errors
+    ///
+    /// As [`View::whole`]; `EPERM` if the map is frozen.
+    pub(super) fn whole(map: &MapData) -> io::Result<Self> {
+        Memory::new(map, ProtFlags::READ | ProtFlags::WRITE, None).map(Self)
+    }
+
+    /// Maps some bytes of an array; they start with a page.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::whole`]; `EINVAL` if the array is shorter.
+    pub(super) fn part(map: &MapData, start: usize, bytes: usize) -> io::Result<Self> {
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        Memory::new(map, access, Some((start, bytes))).map(Self)
+    }
+
+    /// Creates the content of an array that nobody else has seen yet.
+    pub(super) fn fill(&mut self, values: &[u8]) {
+        for (number, word, _) in self.0.places(values) {
+            self.word(number).store(word, Ordering::Relaxed);
+        }
+    }
+
+    /// Writes what another array of as large values holds, where it differs.
+    pub(super) fn copy(&self, other: &View) {
+        for number in 0..self.0.words().min(other.0.words()) {
+            self.replace(number, other.0.read(number));
+        }
+    }
+
+    /// Writes the values that differ from those there, one eight-byte word after the other, and
+    /// zeros behind them; returns how many values differed. Whoever reads the array meanwhile must
+    /// not look at those.
+    pub(super) fn rewrite(&self, values: &[u8]) -> usize {
+        let words_per_value = self.0.words_per_value();
+        let value_count = values.len() / self.0.value_bytes;
+        let (mut changed, mut last) = (0, None);
+        for (number, word, _) in self.0.places(values) {
+            let value = Some(number / words_per_value);
+            if self.replace(number, word) && value != last {
+                changed += 1;
+                last = value;
+            }
+        }
+        for number in value_count * words_per_value..self.0.words() {
+            self.replace(number, 0);
+        }
+        changed
+    }
+
+    /// Writes a word unless it is there already; returns whether it was not.
+    fn replace(&self, number: usize, word: u64) -> bool {
+        let place = self.word(number);
+        let is_new = place.load(Ordering::Relaxed) != word;
+        if is_new {
+            place.store(word, Ordering::Relaxed);
+        }
+        is_new
+    }
+
+    /// One of the eight-byte words.
+    fn word(&self, number: usize) -> &AtomicU64 {
+        // SAFETY: the word lies in the mapping, is aligned (see `place`) and writable, and the mapping
+        // lives as long as `self` does. Whoever else accesses it does so with aligned accesses.
+        unsafe { AtomicU64::from_ptr(self.0.place(number)) }
+    }
+
+    /// Replaces the first eight bytes in one step, which no program can see half done.
+    pub(super) fn store_first(&self, word: u64) {
+        self.word(0).store(word, Ordering::Release);
+    }
+}
+
+impl Memory {
     fn new(map: &MapData, access: ProtFlags, part: Option<(usize, usize)>) -> io::Result<Self> {
         let info = map.info().map_err(io::Error::other)?;
         if info.map_type().ok() != Some(aya::maps::MapType::Array)
@@ -95,107 +188,47 @@ impl Mapping {
         })
     }
 
-    /// The array as it is, padding between values included.
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        // SAFETY: the mapping is live, readable and `bytes` long. Programs only read these arrays;
-        // userspace writes one through the `&mut` of `as_bytes_mut`, before any slot names it, and
-        // by `rewrite`, for which the caller borrows no other mapping of the array.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.bytes) }
+    const fn words(&self) -> usize {
+        self.bytes / WORD_BYTES
     }
 
-    fn as_bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as in `as_bytes`; the array was mapped for writing, by the process that has just
-        // created it and has shown it to nobody else, and `self` is borrowed exclusively.
-        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.bytes) }
+    const fn words_per_value(&self) -> usize {
+        stride(self.value_bytes) / WORD_BYTES
     }
 
-    /// Whether the array holds `values`, its values one after the other, and nothing else.
-    pub(super) fn holds(&self, values: &[u8]) -> bool {
-        let stride = stride(self.value_bytes);
-        if stride == self.value_bytes {
-            return self.as_bytes() == values;
-        }
-        values.len() / self.value_bytes == self.bytes / stride
-            && self
-                .as_bytes()
-                .chunks_exact(stride)
-                .zip(values.chunks_exact(self.value_bytes))
-                .all(|(slot, value)| slot.starts_with(value))
+    /// Where a word is: aligned, since a mapping starts with a page.
+    fn place(&self, number: usize) -> *mut u64 {
+        assert!(number < self.words(), "the word is in the mapping");
+        // SAFETY: what is added stays in the mapping.
+        unsafe { self.start.as_ptr().cast::<u64>().add(number) }
     }
 
-    /// Creates the content of an array that nobody else has seen yet.
-    pub(super) fn fill(&mut self, values: &[u8]) {
-        let value_bytes = self.value_bytes;
-        let stride = stride(value_bytes);
-        if stride == value_bytes {
-            let length = values.len().min(self.bytes);
-            self.as_bytes_mut()[..length].copy_from_slice(&values[..length]);
-            return;
-        }
-        let slots = self.as_bytes_mut().chunks_exact_mut(stride);
-        for (slot, value) in slots.zip(values.chunks_exact(value_bytes)) {
-            slot[..value_bytes].copy_from_slice(value);
-        }
+    /// A word as it is now.
+    fn read(&self, number: usize) -> u64 {
+        // SAFETY: the word lies in the mapping, which is readable and live; it is read once, whoever
+        // writes it meanwhile.
+        unsafe { ptr::read_volatile(self.place(number)) }
     }
 
-    /// As [`Self::fill`], with what another array of as large values holds.
-    pub(super) fn copy(&mut self, other: &Self) {
-        let length = self.bytes.min(other.bytes);
-        self.as_bytes_mut()[..length].copy_from_slice(&other.as_bytes()[..length]);
-    }
-
-    /// Writes the values that differ from those there, one eight-byte word after the other, and
-    /// zeros behind them; returns how many values differed. Whoever reads the array meanwhile must
-    /// not look at those.
-    pub(super) fn rewrite(&self, values: &[u8]) -> usize {
-        let words_per_value = stride(self.value_bytes) / WORD_BYTES;
-        let all_words = self.bytes / WORD_BYTES;
-        let value_count = values.len() / self.value_bytes;
-        let mut changed = 0;
-        for (number, value) in values.chunks_exact(self.value_bytes).enumerate() {
-            let mut is_changed = false;
-            for (offset, bytes) in value.chunks(WORD_BYTES).enumerate() {
-                let mut word = [0; WORD_BYTES];
+    /// The words that values, one after the other, come to, with their numbers in the mapping and
+    /// the bits of them that are the value's.
+    fn places<'v>(&self, values: &'v [u8]) -> impl Iterator<Item = (usize, u64, u64)> + use<'v> {
+        let words_per_value = self.words_per_value();
+        let values = values.chunks_exact(self.value_bytes).enumerate();
+        values.flat_map(move |(value, bytes)| {
+            let words = bytes.chunks(WORD_BYTES).enumerate();
+            words.map(move |(offset, bytes)| {
+                let [mut word, mut mask] = [[0; WORD_BYTES]; 2];
                 word[..bytes.len()].copy_from_slice(bytes);
-                is_changed |=
-                    self.replace(number * words_per_value + offset, u64::from_ne_bytes(word));
-            }
-            changed += usize::from(is_changed);
-        }
-        for word in value_count * words_per_value..all_words {
-            self.replace(word, 0);
-        }
-        changed
-    }
-
-    /// Writes a word unless it is there already; returns whether it was not.
-    fn replace(&self, number: usize, word: u64) -> bool {
-        let place = self.word(number);
-        let is_new = place.load(Ordering::Relaxed) != word;
-        if is_new {
-            place.store(word, Ordering::Relaxed);
-        }
-        is_new
-    }
-
-    /// One of the eight-byte words.
-    fn word(&self, number: usize) -> &AtomicU64 {
-        assert!(
-            (number + 1) * WORD_BYTES <= self.bytes,
-            "the word is in the mapping"
-        );
-        // SAFETY: the word lies in the mapping, which lives as long as `self` does and starts with a
-        // page, so the word is aligned. Whoever else accesses it does so with aligned loads.
-        unsafe { AtomicU64::from_ptr(self.start.as_ptr().cast::<u64>().add(number)) }
-    }
-
-    /// Replaces the first eight bytes in one step, which no program can see half done.
-    pub(super) fn store_first(&self, word: u64) {
-        self.word(0).store(word, Ordering::Release);
+                mask[..bytes.len()].fill(u8::MAX);
+                let number = value * words_per_value + offset;
+                (number, u64::from_ne_bytes(word), u64::from_ne_bytes(mask))
+            })
+        })
     }
 }
 
-impl Drop for Mapping {
+impl Drop for Memory {
     fn drop(&mut self) {
         // SAFETY: `start` and `bytes` are those of a mapping that this value owns, and no borrow of
         // it is left. Unmapping memory that is mapped cannot fail.
