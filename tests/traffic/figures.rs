@@ -3,6 +3,8 @@
 use std::{
     io::{Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use hep_common::conntrack::HALF_OPEN_FLOWS;
@@ -36,6 +38,9 @@ fn get(site: &Site, port: u16, path: &str) -> Option<(u16, String)> {
     let code = answer.split(' ').nth(1)?.parse().ok()?;
     Some((code, answer))
 }
+
+/// How old figures can be: reading a few takes no time.
+const FRESH: Duration = Duration::from_millis(1100);
 
 /// The value of the metric whose line starts so.
 fn metric(text: &str, start: &str) -> Option<f64> {
@@ -131,7 +136,9 @@ fn metrics_tell_of_trials_holds_panics_and_what_a_load_wrote() {
     let site = Site::new();
     let options = ["--metrics-listen", "127.0.0.1:9191"];
     let mut daemon = Daemon::start_with(&site.host, &[eth0()], &options);
+    // Figures are as they were up to a moment ago.
     let now = |start: &str| {
+        sleep(FRESH);
         let (_, text) = get(&site, 9191, "/metrics").expect("it listens");
         metric(&text, start)
     };
@@ -235,4 +242,43 @@ fn a_table_that_gets_full_is_told() {
     );
     let logged = || daemon.log().contains("half-open IPv4 flows: the table is ");
     assert!(eventually(PATIENCE, logged), "{}", daemon.log());
+}
+
+/// Clients that hold connections open and ask nothing delay neither a health check nor a scrape, are
+/// given up after five seconds.
+#[test]
+fn idle_clients_delay_nobody() {
+    let site = Site::new();
+    let options = ["--metrics-listen", "127.0.0.1:9191"];
+    let daemon = Daemon::start_with(&site.host, &[eth0()], &options);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9191));
+    let idle = |count: usize| -> Vec<TcpStream> {
+        let connect = || TcpStream::connect(address).expect("it listens");
+        site.host.run(|| (0..count).map(|_| connect()).collect())
+    };
+    for count in [33, 500] {
+        let clients = idle(count);
+        for page in ["/liveness", "/readiness", "/metrics"] {
+            let started = Instant::now();
+            let code = get(&site, 9191, page).map(|(code, _)| code);
+            assert_eq!(code, Some(200), "{page} beside {count}");
+            let took = started.elapsed();
+            assert!(
+                took < Duration::from_secs(1),
+                "{page} beside {count}: {took:?}"
+            );
+        }
+        drop(clients);
+    }
+    let mut last = idle(1).pop().expect("one was asked for");
+    let slow = b"GET /metrics HTTP/1.1\r\nHost: ";
+    last.write_all(slow).expect("can be written");
+    last.set_read_timeout(Some(PATIENCE)).expect("can be set");
+    let started = Instant::now();
+    let mut answer = String::new();
+    last.read_to_string(&mut answer).expect("it is closed");
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(8), "{took:?}, {answer}");
+    assert!(!answer.contains(" 200 "), "{answer}");
+    drop(daemon);
 }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::{Problem, Severity, place::Place};
 use crate::{
     model::{
-        Action, EntityRule, HostEndpoint, Metadata, Policy, PolicyKind, PortMatch, Profile, Rule,
-        Snapshot, Stage,
+        Action, EntityRule, HostEndpoint, Metadata, Policy, PolicyKind, PortMatch, Position,
+        Profile, Rule, Snapshot, Stage,
     },
     selector::Selector,
 };
@@ -36,6 +36,7 @@ pub fn advice(snapshot: &Snapshot, node: &str) -> Vec<Problem> {
     advisor.endpoints_without_addresses();
     advisor.closed_endpoints();
     advisor.one_way_untracked();
+    advisor.metrics_for_all();
     problems.sort_by(|a, b| a.position.cmp(&b.position));
     problems
 }
@@ -120,6 +121,26 @@ impl<'s> Advisor<'s, '_> {
 
     fn is_local(&self, endpoint: &HostEndpoint) -> bool {
         *endpoint.node == *self.node
+    }
+
+    /// Metrics at every address, as Calico has them if nothing else is said: rules, policies and
+    /// interfaces are then told to whoever can reach the port.
+    fn metrics_for_all(&mut self) {
+        let Some(("", port)) =
+            (self.snapshot.felix.metrics.as_ref()).map(|(host, port)| (host.as_str(), port))
+        else {
+            return;
+        };
+        let place = Place {
+            position: Position::built_in(),
+            kind: "FelixConfiguration".to_owned(),
+            name: String::new(),
+            field: "spec.prometheusMetricsHost".to_owned(),
+        };
+        let message =
+            format!("is not set: metrics are served at port {port} of every address, to all");
+        let advice = "write prometheusMetricsHost: localhost, or the address that is scraped";
+        self.warn(&place, "W-METRICS", message, advice);
     }
 
     /// Endpoints of other hosts only: probably a name that is written differently.

@@ -60,16 +60,11 @@ impl Figures {
         Duration::from_nanos(since_ns) < ALIVE
     }
 
-    /// Nothing if policy is in force as configured, else why it is not.
+    /// Whether policy is in force as configured; also while degraded, if what was last good is
+    /// enforced.
     #[must_use]
-    pub fn unready(&self) -> Option<String> {
-        let report = self.report.lock();
-        match (&report.degraded, report.ready) {
-            (Some(reason), false) => Some(reason.clone()),
-            (None, false) => Some("no policy is in force".to_owned()),
-            // Degraded, but what was last good is enforced.
-            (_, true) => None,
-        }
+    pub fn is_ready(&self) -> bool {
+        self.report.lock().ready
     }
 
     /// All metrics in the text format of OpenMetrics. Before the first load there are only those of

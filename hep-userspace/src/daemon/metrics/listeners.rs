@@ -7,6 +7,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{
     Figures,
+    cache::Cache,
     server::{Pages, serve},
 };
 use crate::model::FelixConfiguration;
@@ -52,7 +53,7 @@ impl FromStr for Address {
 /// The servers that run.
 #[derive(Debug)]
 pub struct Listeners {
-    figures: Figures,
+    cache: Cache,
     /// What the option names.
     option: Option<Address>,
     running: BTreeMap<Address, (Pages, JoinHandle<()>)>,
@@ -68,7 +69,7 @@ impl Listeners {
     /// What the system said if that cannot be had.
     pub async fn start(figures: Figures, option: Option<Address>) -> io::Result<Self> {
         let mut listeners = Self {
-            figures,
+            cache: Cache::new(figures),
             option,
             running: BTreeMap::new(),
             failed: BTreeMap::new(),
@@ -131,7 +132,7 @@ impl Listeners {
             };
             log::info!("{what} at http://{bound}");
         }
-        let task = tokio::spawn(serve(listener, self.figures.clone(), pages));
+        let task = tokio::spawn(serve(listener, self.cache.clone(), pages));
         self.running.insert(address, (pages, task));
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Metrics and health checks over HTTP.
 
+mod cache;
 mod figures;
 mod listeners;
 mod server;

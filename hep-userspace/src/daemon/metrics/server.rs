@@ -1,6 +1,9 @@
 //! The HTTP server: three pages, nothing else.
+//!
+//! Whoever can reach it can hold connections open, so they are not waited for: a client has five
+//! seconds to ask, and when all places are taken the one that has had its place longest loses it.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 use http_body_util::Full;
 use hyper::{
@@ -13,15 +16,17 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    task::AbortHandle,
     time::{sleep, timeout},
 };
 
-use super::Figures;
+use super::cache::Cache;
 
-/// Clients served at a time.
-const MAX_CLIENTS: usize = 32;
-/// How long a client may take from first to last byte.
+/// Clients of one address at a time.
+const MAX_CLIENTS: usize = 64;
+/// How long a client may take to ask.
+const ASKING: Duration = Duration::from_secs(5);
+/// How long it may take from first to last byte.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The type that Prometheus asks for first.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -33,19 +38,20 @@ pub(super) struct Pages {
 }
 
 /// Answers until the task is ended.
-pub(super) async fn serve(listener: TcpListener, figures: Figures, pages: Pages) {
-    let places = Arc::new(Semaphore::new(MAX_CLIENTS));
+pub(super) async fn serve(listener: TcpListener, cache: Cache, pages: Pages) {
+    // From the one that came first.
+    let mut clients: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let figures = figures.clone();
-                tokio::spawn(async move {
-                    converse(stream, figures, pages).await;
-                    drop(place);
-                });
+                clients.retain(|client| !client.is_finished());
+                if clients.len() >= MAX_CLIENTS
+                    && let Some(oldest) = clients.pop_front()
+                {
+                    oldest.abort();
+                }
+                let client = tokio::spawn(converse(stream, cache.clone(), pages));
+                clients.push_back(client.abort_handle());
             }
             Err(error) => {
                 log::warn!("metrics: {error}");
@@ -55,14 +61,14 @@ pub(super) async fn serve(listener: TcpListener, figures: Figures, pages: Pages)
     }
 }
 
-async fn converse(stream: TcpStream, figures: Figures, pages: Pages) {
+async fn converse(stream: TcpStream, cache: Cache, pages: Pages) {
     let service = service_fn(move |request| {
-        let figures = figures.clone();
-        async move { Ok::<_, Infallible>(answer(&request, figures, pages).await) }
+        let cache = cache.clone();
+        async move { Ok::<_, Infallible>(answer(&request, &cache, pages).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
+        .header_read_timeout(ASKING)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
     match timeout(PATIENCE, connection).await {
@@ -72,22 +78,21 @@ async fn converse(stream: TcpStream, figures: Figures, pages: Pages) {
     }
 }
 
-async fn answer(
-    request: &Request<Incoming>,
-    figures: Figures,
-    pages: Pages,
-) -> Response<Full<Bytes>> {
+/// Errors are told in the log and by `hep status`: whoever asks here is not known.
+async fn answer(request: &Request<Incoming>, cache: &Cache, pages: Pages) -> Response<Full<Bytes>> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return page(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
     }
+    let figures = cache.figures();
     match request.uri().path() {
         "/liveness" if figures.is_alive() => page(StatusCode::OK, "alive\n"),
         "/liveness" => page(StatusCode::SERVICE_UNAVAILABLE, "the daemon hangs\n"),
-        "/readiness" => match figures.unready() {
-            None => page(StatusCode::OK, "ready\n"),
-            Some(reason) => page(StatusCode::SERVICE_UNAVAILABLE, reason + "\n"),
-        },
-        "/metrics" if pages.metrics => metrics(figures).await,
+        "/readiness" if figures.is_ready() => page(StatusCode::OK, "ready\n"),
+        "/readiness" => page(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not ready; `hep status` on the host says why\n",
+        ),
+        "/metrics" if pages.metrics => metrics(cache).await,
         _ => page(
             StatusCode::NOT_FOUND,
             "there are /metrics, /liveness and /readiness\n",
@@ -95,21 +100,18 @@ async fn answer(
     }
 }
 
-async fn metrics(figures: Figures) -> Response<Full<Bytes>> {
-    // Reads many map entries.
-    match tokio::task::spawn_blocking(move || figures.text()).await {
-        Ok(Ok(text)) => {
+async fn metrics(cache: &Cache) -> Response<Full<Bytes>> {
+    match cache.text().await {
+        Some(text) => {
             let mut page = page(StatusCode::OK, text);
             let kind = OPEN_METRICS.parse().expect("it is plain ASCII");
             page.headers_mut().insert(CONTENT_TYPE, kind);
             page
         }
-        Ok(Err(error)) => {
-            let text = super::super::summary::chain(&error);
-            log::error!("metrics: {text}");
-            page(StatusCode::INTERNAL_SERVER_ERROR, text + "\n")
-        }
-        Err(error) => page(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+        None => page(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the figures cannot be read; the daemon's log says why\n",
+        ),
     }
 }
 
