@@ -4,6 +4,7 @@ mod boot;
 mod client;
 mod death;
 mod history;
+mod host_side;
 mod panic;
 mod preflight;
 mod ready;

@@ -54,11 +54,16 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         Err(error) => return Err(error.into()),
     }
     daemon::remove_state(&instance.state_dir).context("state directory")?;
-    match std::fs::remove_file(&instance.socket) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            bail!("{}: {error}", instance.socket.display());
+    for socket in [
+        instance.socket.clone(),
+        control::read_socket(&instance.socket),
+    ] {
+        match std::fs::remove_file(&socket) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                bail!("{}: {error}", socket.display());
+            }
+            _ => {}
         }
-        _ => {}
     }
     match format {
         Format::Json => print_json(&json!({ "interfaces": detached }))?,

@@ -46,7 +46,12 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         let is_in_force = journal.in_force == Some(entry.generation);
         let is_intact = match state::policy(directory, entry) {
             Ok(policy) => policy.checksum() == entry.checksum,
-            Err(StateError::Io { .. } | StateError::Damaged(_) | StateError::Busy(_)) => false,
+            Err(
+                StateError::Io { .. }
+                | StateError::Damaged(_)
+                | StateError::Busy(_)
+                | StateError::Shared(_),
+            ) => false,
         };
         rows.push(row(entry, is_in_force, is_intact));
     }

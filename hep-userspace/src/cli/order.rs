@@ -117,6 +117,7 @@ pub(super) fn last_options(instance: &Instance) -> Result<Option<Options>> {
         bpffs: absolute(&instance.bpffs)?,
         socket: instance.socket.clone(),
         state_dir,
+        allow_shared_policy_dir: settings.allow_shared_policy_dir,
         keep_generations: settings.keep_generations,
         auto_host_endpoint: settings.auto_host_endpoint,
         revalidate: settings.revalidate,

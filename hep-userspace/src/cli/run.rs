@@ -30,6 +30,10 @@ pub(super) struct Arguments {
     /// This node's name, as HostEndpoints have it in spec.node [default: the host name, lower-case]
     #[arg(long, value_name = "NAME", env = "HEP_NODE")]
     node: Option<String>,
+    /// Let `hep confirm` write into a policy directory that others than root can change: they can
+    /// then change what is in force, too
+    #[arg(long, env = "HEP_ALLOW_SHARED_POLICY_DIR")]
+    allow_shared_policy_dir: bool,
     #[command(flatten)]
     instance: Instance,
     /// How many good policies to keep for `hep rollback`
@@ -119,6 +123,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         bpffs: absolute(&arguments.instance.bpffs)?,
         socket: arguments.instance.socket.clone(),
         state_dir: absolute(&arguments.instance.state_dir)?,
+        allow_shared_policy_dir: arguments.allow_shared_policy_dir,
         keep_generations: arguments.keep_generations,
         auto_host_endpoint: arguments.auto.auto_host_endpoint,
         revalidate: arguments.on_policy_change == OnPolicyChange::Revalidate,

@@ -1,36 +1,25 @@
-//! The control socket: one JSON line asks, one answers.
+//! What goes over the control sockets: one JSON line asks, one answers.
 //!
 //! `{"command":"status"}` → `{"version":1,"status":{…}}`. What changes anything is done by the
 //! daemon's loop, one request after another. After `{"command":"monitor"}` lines go on as long as
-//! the client listens (see [`super::feed`]).
+//! the client listens (see [`super::feed`]). [`super::listen`] answers.
 
 use std::{
-    fs, io,
+    io,
     net::SocketAddr,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
-    sync::{mpsc, oneshot},
-    time::timeout,
-};
+use tokio::{io::AsyncWriteExt as _, net::unix::OwnedWriteHalf, sync::oneshot, time::timeout};
 
-use super::{
-    feed::{Feed, Monitoring},
-    status::{Report, SharedReport},
-};
+use super::{feed::Monitoring, status::Report};
 
 /// Version of requests and answers.
 pub const VERSION: u32 = 1;
-/// Longest request, bytes.
-const MAX_REQUEST: u64 = 64 * 1024;
 /// How long a client may take to ask, and the daemon to tell its status.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a process may take to say whether it hands over.
 const HAND_OVER: Duration = Duration::from_secs(10);
 /// How long bringing a policy into force may take.
@@ -178,6 +167,14 @@ pub enum AskError {
         /// Cause.
         source: io::Error,
     },
+    /// Somebody else listens there.
+    #[error("{} is a socket of user {user}, not of a daemon that root runs", path.display())]
+    Impostor {
+        /// The socket.
+        path: PathBuf,
+        /// Whose process listens.
+        user: u32,
+    },
     /// The answer is none of ours.
     #[error("the daemon's answer is not understood")]
     Answer(#[from] serde_json::Error),
@@ -192,76 +189,28 @@ pub enum AskError {
     Refused(String),
 }
 
-/// Makes the socket, for root only, in place of one that a dead daemon left.
-///
-/// # Errors
-///
-/// What the system said.
-pub fn listen(path: &Path) -> io::Result<UnixListener> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
+/// Where the socket is that takes questions only, beside the one for orders at `path`: `hep-read.sock`
+/// beside `hep.sock`.
+#[must_use]
+pub fn read_socket(path: &Path) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push("-read");
+    if let Some(ending) = path.extension() {
+        name.push(".");
+        name.push(ending);
     }
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
+    path.with_file_name(name)
 }
 
-/// Answers until the runtime ends; orders go to the daemon's loop.
-pub async fn serve(
-    listener: UnixListener,
-    report: SharedReport,
-    feed: Feed,
-    orders: mpsc::Sender<Order>,
-) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let (report, feed, orders) = (report.clone(), feed.clone(), orders.clone());
-                tokio::spawn(async move {
-                    if let Err(error) = converse(stream, &report, &feed, &orders).await {
-                        log::debug!("control socket: {error}");
-                    }
-                });
-            }
-            Err(error) => {
-                log::warn!("control socket: {error}");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
-    }
-}
-
-async fn converse(
-    stream: UnixStream,
-    report: &SharedReport,
-    feed: &Feed,
-    orders: &mpsc::Sender<Order>,
-) -> io::Result<()> {
-    let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
-    let process = peer.and_then(|pid| u32::try_from(pid).ok());
-    let (reader, mut writer) = stream.into_split();
-    let mut line = String::new();
-    let mut reader = BufReader::new(reader.take(MAX_REQUEST));
-    timeout(PATIENCE, reader.read_line(&mut line)).await??;
-    let answer = match serde_json::from_str(&line) {
-        Ok(Request::Status) => Answer::Status(Box::new(report.lock().clone())),
-        Ok(Request::Monitor) => return feed.follow(&mut reader, &mut writer).await,
-        Ok(mut request) => {
-            if let Request::Try { caller, .. }
-            | Request::Rollback { caller, .. }
-            | Request::Resume { caller } = &mut request
-            {
-                caller.process = process;
-            }
-            order(request, orders).await
-        }
-        Err(error) => Answer::Failed(format!("the request is not understood: {error}")),
+/// The line that turns a client away.
+pub(super) fn refusal(text: &str) -> Vec<u8> {
+    let envelope = Envelope {
+        version: VERSION,
+        answer: Answer::Failed(text.to_owned()),
     };
-    send(&mut writer, answer).await
+    let mut line = serde_json::to_vec(&envelope).unwrap_or_default();
+    line.push(b'\n');
+    line
 }
 
 /// Answers a client; one that does not take it is given up.
@@ -281,15 +230,6 @@ pub(super) async fn send_line(
     let mut text = serde_json::to_vec(line)?;
     text.push(b'\n');
     timeout(PATIENCE, writer.write_all(&text)).await?
-}
-
-async fn order(request: Request, orders: &mpsc::Sender<Order>) -> Answer {
-    let (reply, answer) = oneshot::channel();
-    let stopping = || Answer::Failed("the daemon is stopping".to_owned());
-    if orders.send(Order { request, reply }).await.is_err() {
-        return stopping();
-    }
-    answer.await.unwrap_or_else(|_gone| stopping())
 }
 
 /// Asks the daemon at `path` for its report.
@@ -317,6 +257,23 @@ pub fn command(path: &Path, request: &Request) -> Result<Answer, AskError> {
     Ok(answer)
 }
 
+/// Connects to the socket for questions, or for orders.
+fn connect(path: &Path, is_question: bool) -> io::Result<std::os::unix::net::UnixStream> {
+    use std::os::unix::net::UnixStream;
+    if is_question {
+        match UnixStream::connect(read_socket(path)) {
+            // A daemon of an earlier version has only the other.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+                ) => {}
+            connected => return connected,
+        }
+    }
+    UnixStream::connect(path)
+}
+
 /// A connection to the daemon, as a client has it.
 pub(super) type Connection = io::BufReader<std::os::unix::net::UnixStream>;
 
@@ -338,6 +295,7 @@ pub(super) fn open(path: &Path, request: &Request) -> Result<(Answer, Connection
             AskError::Io { path, source }
         }
     };
+    let is_question = matches!(request, Request::Status | Request::Monitor);
     let patience = match request {
         Request::Status | Request::Monitor => PATIENCE,
         Request::Try { .. }
@@ -348,7 +306,15 @@ pub(super) fn open(path: &Path, request: &Request) -> Result<(Answer, Connection
         | Request::Resume { .. } => WORK,
         Request::HandOver => HAND_OVER,
     };
-    let mut stream = std::os::unix::net::UnixStream::connect(path).map_err(fail)?;
+    let mut stream = connect(path, is_question).map_err(fail)?;
+    let server = rustix::net::sockopt::socket_peercred(&stream);
+    let server = server.map_err(|errno| fail(errno.into()))?.uid;
+    if !server.is_root() && server != rustix::process::geteuid() {
+        return Err(AskError::Impostor {
+            path: path.to_path_buf(),
+            user: server.as_raw(),
+        });
+    }
     stream.set_read_timeout(Some(patience)).map_err(fail)?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');

@@ -6,137 +6,216 @@
 //! of two policies for a moment is seen by nobody who matters: the daemon looks again when all are
 //! in place, and if it ends before that, the journal has the next one finish the work before it
 //! reads the directory.
+//!
+//! Whoever can write to the directory could have this write elsewhere, so nothing is reached through
+//! a link, and a directory that others than root can write to is refused unless `hep run` was told
+//! otherwise (`super::trusted`).
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
-    io,
+    ffi::{OsStr, OsString},
+    fs,
+    io::{ErrorKind, Write as _},
+    os::fd::AsFd as _,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
-use super::state::Policy;
+use rustix::{
+    fs::{AtFlags, FileType, Mode},
+    rand::{GetRandomFlags, getrandom},
+};
+
+use super::{
+    state::Policy,
+    trusted::{Directory, DirectoryError, Trust, fail},
+};
 use crate::source;
 
-/// Where files are written before they are renamed into place; the reader of policy files passes
-/// over hidden names.
+/// How the names of directories begin where files are written before they are renamed into place;
+/// the reader of policy files passes over hidden names.
 const STAGING: &str = ".hep-install";
+/// Permissions that a file may have from the one in its place: no others may write.
+const MODES: u32 = 0o755;
 
-/// Why policy files cannot be put into a directory.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum InstallError {
-    /// The system refused.
-    #[error("{}", path.display())]
-    Io {
-        /// File or directory.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
-    /// Something else manages the files.
-    #[error("{} is a symbolic link, so something else puts the files there", .0.display())]
-    Link(PathBuf),
-}
-
-fn fail(path: &Path) -> impl FnOnce(io::Error) -> InstallError {
-    let path = path.to_path_buf();
-    move |source| InstallError::Io { path, source }
-}
-
-/// Whether [`install`] could write to `directory`, which holds `files`.
-pub(super) fn check(directory: &Path, files: &[source::File]) -> Result<(), InstallError> {
-    let mut checked = BTreeSet::new();
-    let on_the_way = files.iter().flat_map(|file| {
-        let below = file.path.ancestors();
-        below.take_while(|path| path.starts_with(directory))
-    });
-    for path in on_the_way.chain([directory]) {
-        if !checked.insert(path) {
-            continue;
+/// Whether [`install`] could write to `directory`, which holds `files` or is to hold them.
+///
+/// # Errors
+///
+/// What is in the way.
+pub(super) fn check(
+    directory: &Path,
+    files: &[source::File],
+    trust: Trust,
+) -> Result<(), DirectoryError> {
+    let root = Directory::open(directory, trust)?;
+    let mut written = BTreeSet::from([PathBuf::new()]);
+    for file in files {
+        let (parent, name) = split(directory, &file.path);
+        let parent_directory = match root.open_below(parent) {
+            // It is made, or it went with its files.
+            Err(DirectoryError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                continue;
+            }
+            opened => opened?,
+        };
+        let stat = parent_directory.stat(name)?;
+        if stat.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink) {
+            return Err(DirectoryError::Link(file.path.to_path_buf()));
         }
-        let metadata = fs::symlink_metadata(path).map_err(fail(path))?;
-        if metadata.is_symlink() {
-            return Err(InstallError::Link(path.to_path_buf()));
-        }
-        if metadata.is_dir() {
-            prepare(path)?;
-            remove_staging(path)?;
-        }
+        written.insert(parent.to_path_buf());
+    }
+    for path in written {
+        Staging::make(&root.open_below(&path)?)?.remove();
     }
     Ok(())
 }
 
 /// Makes `directory` hold the policy's files and no other policy file; `present` are those that are
 /// there now.
+///
+/// # Errors
+///
+/// What is in the way; some files may be in place then.
 pub(super) fn install(
     policy: &Policy,
     directory: &Path,
     present: &[source::File],
-) -> Result<(), InstallError> {
+    trust: Trust,
+) -> Result<(), DirectoryError> {
+    let root = Directory::open(directory, trust)?;
+    remove_old(&root)?;
+    let staging = Staging::make(&root)?;
+    let outcome = replace(policy, directory, present, (&root, &staging));
+    staging.remove();
+    outcome
+}
+
+fn replace(
+    policy: &Policy,
+    directory: &Path,
+    present: &[source::File],
+    (root, staging): (&Directory, &Staging<'_>),
+) -> Result<(), DirectoryError> {
     let wanted = policy.rebased(directory);
-    let staging = prepare(directory)?;
     let mut moves = Vec::new();
     for (number, file) in wanted.files.iter().enumerate() {
         if present.contains(file) {
             continue;
         }
-        let path = staging.join(number.to_string());
-        fs::write(&path, &file.text).map_err(fail(&path))?;
-        // As the file was, or as its source is.
-        let source = policy.files.get(number).map(|file| &file.path);
-        let like =
-            fs::metadata(&file.path).or_else(|error| source.map_or(Err(error), fs::metadata));
-        let mode = like.map_or(0o600, |metadata| metadata.permissions().mode());
-        let permissions = fs::Permissions::from_mode(mode & 0o777);
-        fs::set_permissions(&path, permissions).map_err(fail(&path))?;
-        moves.push((path, &file.path));
+        let staged = OsString::from(number.to_string());
+        let mut out = staging.directory.create(&staged)?;
+        out.write_all(&file.text).map_err(fail(&file.path))?;
+        let like = policy.files.get(number).map(|file| &*file.path);
+        let mode = mode(root, split(directory, &file.path), like)?;
+        rustix::fs::fchmod(out.as_fd(), Mode::from_raw_mode(mode)).map_err(fail(&file.path))?;
+        moves.push((staged, &file.path));
     }
-    sync(&staging)?;
-    for (from, to) in moves {
-        if let Some(parent) = to.parent() {
-            fs::create_dir_all(parent).map_err(fail(parent))?;
-        }
-        fs::rename(&from, to).map_err(fail(to))?;
+    root.sync()?;
+    for (staged, path) in moves {
+        let (parent, name) = split(directory, path);
+        let parent = root.make_below(parent)?;
+        staging.directory.rename(&staged, &parent, name)?;
     }
     let keeps: BTreeSet<&Path> = wanted.files.iter().map(|file| &*file.path).collect();
     for file in present.iter().filter(|file| !keeps.contains(&*file.path)) {
-        match fs::remove_file(&file.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(fail(&file.path)(error));
-            }
-            _ => {}
+        let (parent, name) = split(directory, &file.path);
+        root.open_below(parent)?.remove(name, AtFlags::empty())?;
+    }
+    root.sync()
+}
+
+/// Permissions of a file as it was, or as its source is.
+fn mode(
+    root: &Directory,
+    (parent, name): (&Path, &OsStr),
+    source: Option<&Path>,
+) -> Result<u32, DirectoryError> {
+    let former = match root.open_below(parent) {
+        Ok(parent) => parent.stat(name)?.map(|stat| stat.st_mode),
+        // It is made later, or refused.
+        Err(_) => None,
+    };
+    let of_source = || {
+        let metadata = fs::metadata(source?).ok()?;
+        Some(metadata.permissions().mode())
+    };
+    Ok(former.or_else(of_source).unwrap_or(0o600) & MODES)
+}
+
+/// A file's directory, relative to `directory`, and its name.
+fn split<'p>(directory: &Path, path: &'p Path) -> (&'p Path, &'p OsStr) {
+    let relative = path.strip_prefix(directory).unwrap_or(path);
+    let name = relative.file_name().unwrap_or_default();
+    (relative.parent().unwrap_or(Path::new("")), name)
+}
+
+/// A directory for root alone, of a name that nobody knew before.
+struct Staging<'d> {
+    directory: Directory,
+    name: OsString,
+    parent: &'d Directory,
+}
+
+impl<'d> Staging<'d> {
+    fn make(parent: &'d Directory) -> Result<Self, DirectoryError> {
+        let mut random = [0; 8];
+        let filled = getrandom(&mut random, GetRandomFlags::empty());
+        filled.map_err(fail(parent.path()))?;
+        let name = OsString::from(format!("{STAGING}-{:016x}", u64::from_ne_bytes(random)));
+        rustix::fs::mkdirat(parent, &name, Mode::from_raw_mode(0o700))
+            .map_err(fail(&parent.path().join(&name)))?;
+        let directory = parent.child(&name)?;
+        // Whoever can write to the parent may have put another in its place.
+        let own = rustix::fs::fstat(&directory).map_err(fail(directory.path()))?;
+        if own.st_uid != rustix::process::geteuid().as_raw() || own.st_mode & 0o077 != 0 {
+            return Err(DirectoryError::Shared {
+                path: directory.path().to_path_buf(),
+                owner: own.st_uid,
+                mode: own.st_mode & 0o7777,
+            });
+        }
+        Ok(Self {
+            directory,
+            name,
+            parent,
+        })
+    }
+
+    /// Removes it with what is left in it. Nobody reads it, so no error matters.
+    fn remove(self) {
+        empty(&self.directory);
+        drop(self.parent.remove(&self.name, AtFlags::REMOVEDIR));
+    }
+}
+
+/// Removes what an install left that did not end.
+fn remove_old(directory: &Directory) -> Result<(), DirectoryError> {
+    for name in directory.names()? {
+        if !name.as_encoded_bytes().starts_with(STAGING.as_bytes()) {
+            continue;
+        }
+        // A file or link of that name is none of ours.
+        if let Ok(old) = directory.child(&name) {
+            empty(&old);
+            drop(directory.remove(&name, AtFlags::REMOVEDIR));
         }
     }
-    sync(directory)?;
-    remove_staging(directory)
+    Ok(())
 }
 
-fn prepare(directory: &Path) -> Result<PathBuf, InstallError> {
-    let staging = directory.join(STAGING);
-    match fs::create_dir(&staging) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(fail(&staging)(error)),
-        _ => Ok(staging),
+fn empty(directory: &Directory) {
+    for name in directory.names().unwrap_or_default() {
+        drop(directory.remove(&name, AtFlags::empty()));
     }
-}
-
-fn remove_staging(directory: &Path) -> Result<(), InstallError> {
-    let staging = directory.join(STAGING);
-    fs::remove_dir_all(&staging).map_err(fail(&staging))
-}
-
-/// Has everything on disk that was written to the directory's file system.
-fn sync(directory: &Path) -> Result<(), InstallError> {
-    let sync = || {
-        let directory = File::open(directory)?;
-        rustix::fs::syncfs(&directory)?;
-        Ok(())
-    };
-    sync().map_err(fail(directory))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::fs::symlink, sync::Arc};
+    use std::{
+        os::unix::fs::{MetadataExt as _, chown, symlink},
+        sync::Arc,
+    };
 
     use super::*;
 
@@ -198,16 +277,20 @@ mod tests {
         let public = fs::Permissions::from_mode(0o640);
         fs::set_permissions(directory.join("a.yaml"), public).expect("can be set");
         let wanted = policy(&[("a.yaml", "new"), ("b/c.yaml", "c"), ("same.yaml", "same")]);
-        check(&directory, &scratch.present()).expect("can be written");
+        check(&directory, &scratch.present(), Trust::Root).expect("can be written");
         for _twice in 0..2 {
-            install(&wanted, &directory, &scratch.present()).expect("can be written");
+            install(&wanted, &directory, &scratch.present(), Trust::Root).expect("can be written");
             assert_eq!(scratch.present(), wanted.rebased(&directory).files);
         }
         assert_eq!((mode("a.yaml"), mode("b/c.yaml")), (0o640, 0o600));
         for name in ["README", ".hidden.yaml"] {
             assert!(directory.join(name).exists(), "{name}");
         }
-        assert!(!directory.join(STAGING).exists());
+        let left = fs::read_dir(&directory).expect("is there").filter(|entry| {
+            let name = entry.as_ref().expect("is there").file_name();
+            name.to_string_lossy().starts_with(STAGING)
+        });
+        assert_eq!(left.count(), 0);
     }
 
     #[test]
@@ -217,14 +300,98 @@ mod tests {
         fs::create_dir(directory.join("..data")).expect("can be made");
         fs::write(directory.join("..data/a.yaml"), "x").expect("can be written");
         symlink("..data/a.yaml", directory.join("a.yaml")).expect("can be made");
-        let refused = check(&directory, &scratch.present());
-        assert!(matches!(refused, Err(InstallError::Link(path)) if path.ends_with("a.yaml")));
+        let refused = check(&directory, &scratch.present(), Trust::Root);
+        assert!(matches!(refused, Err(DirectoryError::Link(path)) if path.ends_with("a.yaml")));
         let link = scratch.0.join("link");
         symlink(&directory, &link).expect("can be made");
-        assert!(matches!(check(&link, &[]), Err(InstallError::Link(_))));
         assert!(matches!(
-            check(&scratch.0.join("missing"), &[]),
-            Err(InstallError::Io { .. })
+            check(&link, &[], Trust::Root),
+            Err(DirectoryError::Link(_))
         ));
+        assert!(matches!(
+            check(&scratch.0.join("missing"), &[], Trust::Root),
+            Err(DirectoryError::Io { .. })
+        ));
+    }
+
+    /// Whoever owns a directory, or the way to it, may not have root write there or elsewhere.
+    #[test]
+    fn what_others_can_change_is_refused_unless_they_are_trusted() {
+        let scratch = Scratch::new("shared");
+        let directory = scratch.directory();
+        let below = directory.join("sub");
+        fs::create_dir(&below).expect("can be made");
+        fs::write(below.join("a.yaml"), "x").expect("can be written");
+        let files = scratch.present();
+        let mode = |path: &Path, mode| {
+            let permissions = fs::Permissions::from_mode(mode);
+            fs::set_permissions(path, permissions).expect("can be set");
+        };
+        let is_shared = || {
+            let refused = check(&directory, &files, Trust::Root);
+            check(&directory, &files, Trust::Anybody).expect("is allowed");
+            matches!(refused, Err(DirectoryError::Shared { .. }))
+        };
+        assert!(!is_shared());
+        for path in [&below, &directory, &scratch.0] {
+            for (owner, bits) in [(65534, 0o755), (0, 0o775), (0, 0o777)] {
+                chown(path, Some(owner), None).expect("can be given away");
+                mode(path, bits);
+                assert!(is_shared(), "{} {owner} {bits:o}", path.display());
+                chown(path, Some(0), None).expect("can be taken back");
+                mode(path, 0o755);
+            }
+        }
+        assert!(!is_shared());
+        let way = scratch.0.join("way");
+        symlink(&scratch.0, &way).expect("can be made");
+        check(&way.join("p"), &[], Trust::Root).expect("a link of root's is as good");
+        std::os::unix::fs::lchown(&way, Some(65534), None).expect("can be given away");
+        mode(&scratch.0, 0o1777);
+        let refused = check(&way.join("p"), &[], Trust::Root);
+        assert!(matches!(refused, Err(DirectoryError::Shared { .. })));
+    }
+
+    /// Links that come between the check and the install are not followed, whoever is trusted.
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        for trust in [Trust::Root, Trust::Anybody] {
+            let scratch = Scratch::new(&format!("swap-{trust:?}"));
+            let directory = scratch.directory();
+            let victim = scratch.0.join("victim");
+            fs::create_dir(&victim).expect("can be made");
+            let secret = victim.join("secret");
+            fs::write(&secret, "secret").expect("can be written");
+            let untouched = || {
+                let metadata = fs::metadata(&secret).expect("is there");
+                let text = fs::read_to_string(&secret).expect("is there");
+                let names = fs::read_dir(&victim).expect("is there").count();
+                (text, metadata.mode(), metadata.ino(), names)
+            };
+            let before = untouched();
+            // Where earlier versions staged files.
+            symlink(&victim, directory.join(STAGING)).expect("can be made");
+            symlink(&secret, directory.join("p.yaml")).expect("can be made");
+            let flat = policy(&[("p.yaml", "new")]);
+            install(&flat, &directory, &[], trust).expect("the link is replaced");
+            assert!(!directory.join("p.yaml").is_symlink());
+            symlink(&victim, directory.join("sub")).expect("can be made");
+            let deep = policy(&[("sub/secret", "new"), ("sub/50-evil.yaml", "new")]);
+            let refused = install(&deep, &directory, &[], trust);
+            assert!(
+                matches!(&refused, Err(DirectoryError::Link(path)) if path.ends_with("sub")),
+                "{refused:?}"
+            );
+            let gone = source::File {
+                path: Arc::from(directory.join("sub/secret")),
+                text: Vec::new().into(),
+            };
+            let refused = install(&flat, &directory, &[gone], trust);
+            assert!(
+                matches!(refused, Err(DirectoryError::Link(_))),
+                "{refused:?}"
+            );
+            assert_eq!(untouched(), before);
+        }
     }
 }

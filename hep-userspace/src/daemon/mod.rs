@@ -12,6 +12,7 @@ pub mod events;
 pub mod feed;
 pub mod host_endpoint;
 mod install;
+mod listen;
 pub mod logging;
 pub mod metrics;
 pub mod netlink;
@@ -27,6 +28,7 @@ pub mod status;
 mod summary;
 pub mod sysctl;
 mod takeover;
+mod trusted;
 pub mod watch;
 
 use std::{io, path::PathBuf};
@@ -39,6 +41,7 @@ pub use reconcile::EnforceError;
 pub use service::{obey_once, run};
 pub use ssh::failsafe_warnings;
 pub use state::{StateError, remove as remove_state};
+pub use trusted::DirectoryError;
 pub use watch::Hold;
 
 use crate::{source::SourceError, validate::Problem};

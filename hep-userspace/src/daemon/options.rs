@@ -20,6 +20,8 @@ pub struct Options {
     pub socket: PathBuf,
     /// Where the last good policies are kept.
     pub state_dir: PathBuf,
+    /// Write confirmed policies also into a policy directory that others than root can change.
+    pub allow_shared_policy_dir: bool,
     /// How many of them.
     pub keep_generations: usize,
     /// Keep a generated HostEndpoint for this node.

@@ -296,7 +296,7 @@ impl Daemon {
                 return;
             }
         };
-        match install::install(&policy, &directory, &present) {
+        match install::install(&policy, &directory, &present, self.trust()) {
             Ok(()) => self.note("the policy's place", |journal| journal.installing = None),
             Err(error) => log::error!("put the confirmed policy in place: {}", chain(&error)),
         }

@@ -21,9 +21,10 @@ use wake::{Wake, changed, next_event, next_order, tick, ticks, trial_tick};
 
 use super::{
     DaemonError, Options,
-    control::{self, Answer, Order, Request},
+    control::{Answer, Order, Request},
     events::Record,
     feed::{Feed, Monitoring},
+    listen::Sockets,
     metrics::{Figures, Listeners},
     netlink::NetworkWatch,
     reconcile::{EnforceError, Enforced, Purpose, Reconciler},
@@ -52,10 +53,10 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// [`DaemonError`] if it cannot start. Once started, it reports and goes on.
 pub async fn run(options: Options) -> Result<(), DaemonError> {
     let mut daemon = Daemon::start(options).await?;
-    let listener = daemon.listen()?;
+    let sockets = daemon.sockets()?;
     let (orders, received) = mpsc::channel(1);
     let (report, feed) = (daemon.report.clone(), daemon.feed.clone());
-    tokio::spawn(control::serve(listener, report, feed, orders));
+    tokio::spawn(sockets.serve(report, feed, orders));
     daemon.orders = Some(received);
     daemon.first_load().await?;
     daemon.publish();
@@ -209,9 +210,9 @@ impl Daemon {
         })
     }
 
-    fn listen(&self) -> Result<tokio::net::UnixListener, DaemonError> {
+    fn sockets(&self) -> Result<Sockets, DaemonError> {
         let path = &self.options.socket;
-        control::listen(path).map_err(|source| DaemonError::Socket {
+        Sockets::make(path).map_err(|source| DaemonError::Socket {
             path: path.clone(),
             source,
         })
@@ -462,6 +463,7 @@ fn settings(options: &Options, policy_dir: &std::path::Path) -> Settings {
         nd_exempt: options.nd_exempt,
         bypass_mark: options.bypass_mark,
         keep_generations: options.keep_generations,
+        allow_shared_policy_dir: options.allow_shared_policy_dir,
     }
 }
 

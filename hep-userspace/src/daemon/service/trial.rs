@@ -11,6 +11,7 @@ use super::{
         state::{Cause, Coming, Entry, Held, Moment, Outcome, Policy, Trial},
         status::unix_ms,
         summary::chain,
+        trusted::{DirectoryError, Trust},
     },
     Daemon,
     enforce::Aim,
@@ -233,18 +234,40 @@ impl Daemon {
         if let Some(reason) = holding.or_else(|| self.unreadable.clone()) {
             return Err(reason);
         }
-        if let Err(error) = install::check(policy_dir, watch.files()) {
-            return Err(format!(
-                "`hep confirm` could not put the policy into {}: {}; make it writable, or change \
-                 the policy where it comes from",
-                policy_dir.display(),
-                chain(&error)
-            ));
-        }
+        self.may_install(policy_dir, watch.files())?;
         journal
             .head()
             .map(|head| head.generation)
             .ok_or_else(|| "there is no policy in force to go back to".to_owned())
+    }
+
+    /// What speaks against writing a confirmed policy into the policy directory.
+    fn may_install(&self, policy_dir: &Path, files: &[source::File]) -> Result<(), String> {
+        let Err(error) = install::check(policy_dir, files, self.trust()) else {
+            return Ok(());
+        };
+        let advice = match error {
+            DirectoryError::Shared { .. } => {
+                "make it root's alone (chown root, chmod go-w), or start the daemon with \
+                 --allow-shared-policy-dir"
+            }
+            DirectoryError::Io { .. } => "make it writable",
+            DirectoryError::Link(_) => "change the policy where it comes from",
+        };
+        Err(format!(
+            "`hep confirm` could not put the policy into {}: {}; {advice}",
+            policy_dir.display(),
+            chain(&error)
+        ))
+    }
+
+    /// Whose directories confirmed policies are written to.
+    pub(super) const fn trust(&self) -> Trust {
+        if self.options.allow_shared_policy_dir {
+            Trust::Anybody
+        } else {
+            Trust::Root
+        }
     }
 
     /// The checksum of the policy directory as it was read last.
@@ -276,6 +299,12 @@ impl Daemon {
             Ok(policy) => policy,
             Err(error) => return Answer::Failed(chain(&error)),
         };
+        // The directory may have changed since the trial began.
+        let present = self.watch.iter().flat_map(|watch| watch.files().to_vec());
+        let files: Vec<_> = present.chain(policy.rebased(&policy_dir).files).collect();
+        if let Err(reason) = self.may_install(&policy_dir, &files) {
+            return Answer::Refused(vec![format!("the trial goes on: {reason}")]);
+        }
         // From here on it is confirmed, whatever dies.
         let noted = self.state.update(|journal| {
             journal.set_outcome(generation, Outcome::Confirmed);
@@ -307,7 +336,7 @@ impl Daemon {
             Some(watch) => watch.files().to_vec(),
             None => Vec::new(),
         };
-        if let Err(error) = install::install(policy, policy_dir, &present) {
+        if let Err(error) = install::install(policy, policy_dir, &present, self.trust()) {
             let directory = source::read_directory(policy_dir)
                 .ok()
                 .map(|files| self.below_policy_dir(files).checksum());

@@ -8,7 +8,7 @@ use std::{fs, io};
 
 use super::{
     super::status::unix_ms,
-    COMING, Cause, Entry, Held, Journal, Outcome, Policy, StateDirectory, StateError, fail,
+    COMING, Cause, Entry, Held, Journal, Outcome, Policy, StateDirectory, StateError, fail, files,
     ignore_missing, replace,
     snapshot::{self, Head},
 };
@@ -124,8 +124,12 @@ impl StateDirectory {
     /// [`StateError::Io`] if it is in force and cannot be kept.
     pub fn settle(&mut self, policy: Option<u32>) -> Result<(), StateError> {
         let path = self.directory.join(COMING);
-        let body = match fs::read(&path) {
+        let body = match files::read(&path) {
             Ok(body) => body.into(),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                self.revoke();
+                return Ok(());
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(fail(&path)(error)),
         };

@@ -197,6 +197,9 @@ pub struct Settings {
     pub bypass_mark: u32,
     /// How many good policies are kept.
     pub keep_generations: usize,
+    /// Write confirmed policies also where others than root can.
+    #[serde(default)]
+    pub allow_shared_policy_dir: bool,
 }
 
 impl Journal {

@@ -14,19 +14,21 @@
 
 mod clock;
 mod coming;
+mod files;
 mod journal;
 mod snapshot;
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File},
     io::{self, BufWriter, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
+use super::trusted::{self, DirectoryError};
 use crate::source;
 
 pub use clock::Moment;
@@ -53,6 +55,9 @@ pub enum StateError {
         /// Cause.
         source: io::Error,
     },
+    /// Others could put another in its place.
+    #[error("the state directory decides what is in force")]
+    Shared(#[source] DirectoryError),
     /// Another daemon has it.
     #[error("{} belongs to a running hep daemon", .0.display())]
     Busy(PathBuf),
@@ -95,6 +100,7 @@ impl StateDirectory {
                      trial, a rollback or a panic is not known any more",
                     path.display()
                 );
+                files::set_aside(&path).map_err(fail(&path))?;
                 rebuilt(directory)?
             }
             Err(error) => return Err(error),
@@ -188,9 +194,12 @@ impl StateDirectory {
 /// [`StateError::Damaged`] if it is not what was written, [`StateError::Io`] if it cannot be read.
 pub fn read_journal(directory: &Path) -> Result<Journal, StateError> {
     let path = directory.join(JOURNAL);
-    let body = match fs::read(&path) {
+    let body = match files::read(&path) {
         Ok(body) => body,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Journal::default()),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            return Err(StateError::Damaged(path));
+        }
         Err(error) => return Err(fail(&path)(error)),
     };
     let end = body.iter().position(|&byte| byte == b'\n');
@@ -233,7 +242,7 @@ pub fn policy(directory: &Path, entry: &Entry) -> Result<Policy, StateError> {
 
 fn read_snapshot(directory: &Path, generation: u32) -> Result<Policy, StateError> {
     let path = snapshot_path(directory, generation);
-    let body = fs::read(&path).map_err(fail(&path))?.into();
+    let body = files::read(&path).map_err(fail(&path))?.into();
     let (_, policy) = snapshot::read(&body, |_| None).ok_or(StateError::Damaged(path))?;
     Ok(policy)
 }
@@ -277,16 +286,28 @@ fn make_directory(path: &Path) -> Result<(), StateError> {
         .map_err(fail(path))
 }
 
+/// Has the directory be root's alone, and refuses one that others could exchange: what it holds is
+/// brought into force.
+fn tighten(directory: &Path) -> Result<(), StateError> {
+    let opened = File::open(directory).map_err(fail(directory))?;
+    let metadata = opened.metadata().map_err(fail(directory))?;
+    if metadata.mode() & 0o022 != 0 && metadata.uid() == rustix::process::geteuid().as_raw() {
+        log::warn!(
+            "{} could be written to by others than root (mode {:o}); now it cannot",
+            directory.display(),
+            metadata.mode() & 0o7777
+        );
+        let only = fs::Permissions::from_mode(metadata.mode() & 0o7755);
+        opened.set_permissions(only).map_err(fail(directory))?;
+    }
+    trusted::check(directory).map_err(StateError::Shared)
+}
+
 fn lock(directory: &Path) -> Result<File, StateError> {
     make_directory(directory)?;
+    tighten(directory)?;
     let path = directory.join(LOCK);
-    let lock = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(fail(&path))?;
+    let lock = files::open_lock(&path).map_err(fail(&path))?;
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(lock),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(StateError::Busy(directory.to_path_buf())),
@@ -308,12 +329,7 @@ fn replace(
     let path = directory.join(name);
     let fresh = directory.join(format!("{name}.new"));
     let put = || {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&fresh)?;
+        let file = files::create(&fresh)?;
         let mut out = BufWriter::new(file);
         write(&mut out)?;
         let file = out.into_inner()?;
@@ -340,7 +356,11 @@ fn rebuilt(directory: &Path) -> Result<Journal, StateError> {
     };
     for file in found {
         let path = file.map_err(fail(&snapshots))?.path();
-        let body = fs::read(&path).map_err(fail(&path))?.into();
+        let body = match files::read(&path) {
+            Ok(body) => body.into(),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Default::default(),
+            Err(error) => return Err(fail(&path)(error)),
+        };
         let Some((head, policy)) = snapshot::read(&body, |_| None) else {
             log::warn!("{} is damaged and is skipped", path.display());
             continue;
