@@ -100,7 +100,14 @@ fn cargo(workspace: &Path, target_dir: &Path) -> Result<Command, String> {
     let mut command = Command::new(variable("CARGO")?);
     command
         .current_dir(workspace)
-        .args(["build", "--quiet", "--release", "--package", PACKAGE])
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--locked",
+            "--package",
+            PACKAGE,
+        ])
         .args(["--target", TARGET, "-Z", "build-std=core", "--target-dir"])
         .arg(target_dir)
         .env("RUSTC", compiler)

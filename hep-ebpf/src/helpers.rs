@@ -87,11 +87,14 @@ pub(crate) fn zero() -> u32 {
 
 /// What a global function was handed: a reference, whose last kind it is, became a pointer for the
 /// call. `None` if it is null, which it never is; but the kernel wants to see that asked.
+///
+/// # Safety
+///
+/// The pointer is null, or was a shared reference that is valid for as long as `'a`.
 #[inline(always)]
 #[expect(unsafe_code, reason = "pointers become references")]
-pub(crate) fn handed<'a, T>(pointer: *const T) -> Option<&'a T> {
-    // SAFETY: every call of a global function hands on references, which live longer than the call;
-    // the kernel knows no other callers.
+pub(crate) unsafe fn handed<'a, T>(pointer: *const T) -> Option<&'a T> {
+    // SAFETY: a pointer that was a reference is aligned and valid.
     unsafe {
         core::hint::assert_unchecked(pointer.is_aligned());
         pointer.as_ref()
@@ -99,10 +102,15 @@ pub(crate) fn handed<'a, T>(pointer: *const T) -> Option<&'a T> {
 }
 
 /// As [`handed`], for what the function may write.
+///
+/// # Safety
+///
+/// The pointer is null, or was an exclusive reference that is valid and used by nobody else for as
+/// long as `'a`.
 #[inline(always)]
 #[expect(unsafe_code, reason = "pointers become references")]
-pub(crate) fn handed_mut<'a, T>(pointer: *mut T) -> Option<&'a mut T> {
-    // SAFETY: as in `handed`; the reference handed on is exclusive, and the caller waits.
+pub(crate) unsafe fn handed_mut<'a, T>(pointer: *mut T) -> Option<&'a mut T> {
+    // SAFETY: a pointer that was a reference is aligned and valid, and this one is exclusive.
     unsafe {
         core::hint::assert_unchecked(pointer.is_aligned());
         pointer.as_mut()

@@ -120,7 +120,9 @@ macro_rules! global {
             trace: *mut Trace,
             count_bytes: u32,
         ) -> u32 {
-            match (helpers::handed(packet), helpers::handed_mut(trace)) {
+            // SAFETY: the kernel knows no other caller than the function above, which hands on
+            // references and waits.
+            match unsafe { (helpers::handed(packet), helpers::handed_mut(trace)) } {
                 (Some(packet), Some(trace)) => ask(Slot::of(slot), packet, trace, count_bytes),
                 _ => Reason::Internal as u32,
             }
