@@ -27,6 +27,7 @@ pub(crate) fn run(effort: Effort) -> Result<Figures> {
     let mut figures = Figures::new();
     for v6 in [false, true] {
         established(&yardsticks, v6, effort, &mut figures)?;
+        strays(&yardsticks, v6, effort, &mut figures)?;
         for shape in [Shape::Uniform, Shape::Friendly, Shape::Adversarial] {
             new_flows(&yardsticks, shape, v6, effort, &mut figures)?;
         }
@@ -66,6 +67,38 @@ fn established(
         v6,
         figures,
     )
+}
+
+/// TCP segments without a flow that are dropped, beside a denied SYN: what a flood of them costs,
+/// though the host's sockets are asked about each.
+fn strays(yardsticks: &Yardsticks, v6: bool, effort: Effort, figures: &mut Figures) -> Result<()> {
+    let kernel = bed::hep(&policy::resources(Shape::Friendly, 10, v6, "Deny"))?;
+    let syn = packet::tcp(address(&policy::source(0, v6))?, own_address(v6))
+        .sport(40_000)
+        .dport(policy::port(0));
+    let [ack, fin] = [ACK, FIN | ACK].map(|flags| syn.clone().flags(flags).frame());
+    let syn = syn.frame();
+    for frame in [&syn, &ack, &fin] {
+        if kernel
+            .test_run(Direction::Ingress, IFINDEX, 0, frame)?
+            .accepted
+        {
+            bail!("a segment without a flow is accepted");
+        }
+    }
+    let runners = [
+        yardstick(yardsticks, "base_empty", &syn)?,
+        runner(&kernel, "SYN that a rule denies", Direction::Ingress, &syn),
+        runner(
+            &kernel,
+            "ACK without a flow, denied",
+            Direction::Ingress,
+            &ack,
+        ),
+        runner(&kernel, "FIN without a flow", Direction::Ingress, &fin),
+    ];
+    let title = format!("Segments without a flow, {}", family(v6));
+    report(&title, &runners, effort, v6, figures)
 }
 
 /// New flows that rules deny, so that nothing is inserted.
@@ -154,8 +187,10 @@ fn report(
 }
 
 /// TCP flags.
+const FIN: u8 = 0x01;
+/// See [`FIN`].
 const SYN: u8 = 0x02;
-/// See [`SYN`].
+/// See [`FIN`].
 const ACK: u8 = 0x10;
 
 /// The address of the host under measurement.

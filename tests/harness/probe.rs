@@ -423,6 +423,12 @@ impl Connection {
         Self { client, server }
     }
 
+    /// Both ends: the client's, and the server's.
+    #[must_use]
+    pub fn into_ends(self) -> [TcpStream; 2] {
+        [self.client, self.server]
+    }
+
     /// The client's port.
     ///
     /// # Panics

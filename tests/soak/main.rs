@@ -3,6 +3,7 @@
 //! `cargo xtask soak` runs them at full length; as tests they run shortened.
 
 mod big_set;
+mod cold_start;
 mod config_map;
 mod connections;
 mod continuity;
@@ -48,6 +49,8 @@ enum Soak {
     Continuity(continuity::Plan),
     /// One address joins a set of a million
     BigSet(big_set::Plan),
+    /// Connections in mid-transfer when policy is enforced for the first time
+    ColdStart(cold_start::Plan),
     /// Whatever can happen to a policy directory
     Directory(directory::Plan),
     /// Loads of which one system call after the other fails
@@ -76,6 +79,9 @@ fn run(Arguments { quick, soak }: Arguments) -> Figures {
             continuity::run(&if quick { plan.quick() } else { plan }, &mut figures);
         }
         Soak::BigSet(plan) => big_set::run(&if quick { plan.quick() } else { plan }, &mut figures),
+        Soak::ColdStart(plan) => {
+            cold_start::run(&if quick { plan.quick() } else { plan }, &mut figures);
+        }
         Soak::Directory(plan) => {
             directory::run(&if quick { plan.quick() } else { plan }, &mut figures);
         }

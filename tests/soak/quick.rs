@@ -21,6 +21,12 @@ fn traffic_does_not_notice_swaps_kills_and_upgrades() {
     passes("continuity");
 }
 
+/// EV-158: connections in mid-transfer lose no segment when policy is enforced for the first time.
+#[test]
+fn transfers_do_not_notice_a_cold_start() {
+    passes("cold-start");
+}
+
 /// EV-159: floods of new flows push out no established one, and full tables deny nothing.
 #[test]
 fn connections_outlive_floods() {

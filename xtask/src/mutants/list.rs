@@ -48,8 +48,9 @@ const WALK: &str = "hep-ebpf/src/classify/walk.rs";
 const SERVICE: &str = "hep-ebpf/src/classify/service.rs";
 const ADDRESS: &str = "hep-ebpf/src/classify/address.rs";
 const STAGES: &str = "hep-ebpf/src/stages.rs";
+const MIDSTREAM: &str = "hep-ebpf/src/conntrack/midstream.rs";
 
-pub(super) const MISTAKES: [Mistake; 28] = [
+pub(super) const MISTAKES: [Mistake; 30] = [
     // The programs.
     mistake(
         "source and destination port swapped",
@@ -151,9 +152,23 @@ pub(super) const MISTAKES: [Mistake; 28] = [
     ),
     mistake(
         "a FIN picked up like an ACK",
-        "hep-ebpf/src/conntrack/fresh.rs",
-        "packet.tcp_flags & tcp::STATE != tcp::ACK && !scene.has(FLAG_ALLOW_INVALID)",
-        "packet.tcp_flags & tcp::ACK == 0 && !scene.has(FLAG_ALLOW_INVALID)",
+        MIDSTREAM,
+        "by_policy: flags == tcp::ACK",
+        "by_policy: flags & tcp::ACK != 0",
+        Both,
+    ),
+    mistake(
+        "connections taken for this host's without a socket",
+        "hep-ebpf/src/conntrack/socket.rs",
+        "remote.1, local, states) {",
+        "remote.1, local, states) && states == 0 {",
+        Both,
+    ),
+    mistake(
+        "the first seconds of an interface never end",
+        MIDSTREAM,
+        "scene.now_ns < maps::grace_until_ns",
+        "scene.now_ns >= maps::grace_until_ns",
         Both,
     ),
     // The compiler.
