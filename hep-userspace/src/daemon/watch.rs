@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
 };
 
-use crate::source::{self, File, SourceError};
+use crate::source::{self, DirectoryReader, File, SourceError};
 
 /// A change is looked at when no other followed for this long.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -105,6 +105,7 @@ pub struct DirectoryWatch {
     last_move: Option<Instant>,
     presence: Interval,
     rescan: Interval,
+    reader: DirectoryReader,
     accepted: Vec<File>,
     /// Those of them that went, and have not come back.
     away: BTreeSet<PathBuf>,
@@ -131,6 +132,7 @@ impl DirectoryWatch {
             last_move: None,
             presence: timer(PRESENCE),
             rescan: timer(RESCAN),
+            reader: DirectoryReader::default(),
             accepted: Vec::new(),
             away: BTreeSet::new(),
             was_read: false,
@@ -151,6 +153,11 @@ impl DirectoryWatch {
         &self.accepted
     }
 
+    /// Has the next look read every file, whatever is known of it.
+    pub fn forget(&mut self) {
+        self.reader.forget_all();
+    }
+
     /// Waits until the directory should be looked at. Nothing is lost if the future is dropped.
     pub async fn changed(&mut self) {
         loop {
@@ -164,7 +171,10 @@ impl DirectoryWatch {
                     return;
                 }
                 _ = self.presence.tick() => self.look_for_directory(),
-                _ = self.rescan.tick() => return,
+                _ = self.rescan.tick() => {
+                    self.reader.forget_all();
+                    return;
+                }
             }
         }
     }
@@ -180,9 +190,11 @@ impl DirectoryWatch {
                 sleep_until(rested).await;
                 continue;
             }
-            self.touched.clear();
+            for path in std::mem::take(&mut self.touched) {
+                self.reader.forget(&path);
+            }
             let start = Instant::now();
-            let found = source::read_directory(&self.directory);
+            let found = self.reader.read(&self.directory);
             sleep_until((start + LOOK).max(Instant::now() + NOTIFICATION_DELAY)).await;
             self.note_all();
             let has_moved = self.last_move.is_some_and(|last| last >= start);
@@ -341,6 +353,7 @@ impl DirectoryWatch {
     /// Notifications were lost: nothing is known about who writes what.
     fn lost_track(&mut self) {
         self.unfinished.clear();
+        self.reader.forget_all();
         self.watch_again();
         self.mark_changed(SETTLE);
     }

@@ -1,12 +1,13 @@
 //! Finding and reading policy files without ever blocking or reading without end.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     fs,
     io::{self, Read as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use super::{File, MAX_DIRECTORY_BYTES, MAX_DIRECTORY_DEPTH, MAX_FILE_BYTES, MAX_FILES};
@@ -75,20 +76,108 @@ impl SourceError {
 ///
 /// [`SourceError`] for the first thing that cannot be read whole: nothing is skipped in silence.
 pub fn read_directory(directory: &Path) -> Result<Vec<File>, SourceError> {
-    let mut walk = Walk::default();
-    walk.enter(directory, 0)?;
-    walk.paths.sort();
-    let mut files = Vec::with_capacity(walk.paths.len());
-    let mut total = 0;
-    for path in walk.paths {
-        let file = read_file(&path)?;
-        total += file.text.len() as u64;
-        if total > MAX_DIRECTORY_BYTES {
-            return Err(SourceError::TooMuch(directory.to_owned()));
-        }
-        files.push(file);
+    DirectoryReader::default().read(directory)
+}
+
+/// Reads a directory again and again: a file whose stamp did not change is not read again.
+#[derive(Debug, Default)]
+pub struct DirectoryReader {
+    known: HashMap<PathBuf, Known>,
+}
+
+/// A file as it was read last.
+#[derive(Debug)]
+struct Known {
+    stamp: Stamp,
+    file: File,
+}
+
+impl DirectoryReader {
+    /// The policy files, as [`read_directory`].
+    ///
+    /// # Errors
+    ///
+    /// As [`read_directory`].
+    pub fn read(&mut self, directory: &Path) -> Result<Vec<File>, SourceError> {
+        self.read_at(directory, SystemTime::now())
     }
-    Ok(files)
+
+    /// As [`Self::read`]; `now` is the time at which it begins.
+    pub(super) fn read_at(
+        &mut self,
+        directory: &Path,
+        now: SystemTime,
+    ) -> Result<Vec<File>, SourceError> {
+        let mut walk = Walk::default();
+        walk.enter(directory, 0)?;
+        walk.found.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut known = std::mem::take(&mut self.known);
+        let mut files = Vec::with_capacity(walk.found.len());
+        let mut total = 0;
+        for (path, stamp) in walk.found {
+            let former = known.remove(&path).filter(|known| known.stamp == stamp);
+            let file = match former {
+                Some(former) => former.file,
+                None => read_file(&path)?,
+            };
+            total += file.text.len() as u64;
+            if total > MAX_DIRECTORY_BYTES {
+                return Err(SourceError::TooMuch(directory.to_owned()));
+            }
+            files.push(file.clone());
+            if stamp.is_settled(now) {
+                self.known.insert(path, Known { stamp, file });
+            }
+        }
+        Ok(files)
+    }
+
+    /// Has the next [`Self::read`] read this file.
+    pub fn forget(&mut self, path: &Path) {
+        self.known.remove(path);
+    }
+
+    /// Has the next [`Self::read`] read every file: not every file system keeps stamps well.
+    pub fn forget_all(&mut self) {
+        self.known.clear();
+    }
+}
+
+/// When a write leaves a file's stamp as it was: the kernel's clock for stamps stands still for up to
+/// 10 ms, other file systems' for a second.
+pub(super) const STAMP_GRAIN: Duration = Duration::from_secs(2);
+
+/// Which file it is, and when it changed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+    /// As `modified`, also of its name, owner and mode, and set by nobody but the kernel.
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            bytes: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Whether a write from `now` on gives the file another stamp.
+    fn is_settled(&self, now: SystemTime) -> bool {
+        let Ok(now) = now.duration_since(UNIX_EPOCH) else {
+            return false;
+        };
+        let changed = u64::try_from(self.changed.0).unwrap_or(0);
+        Duration::from_secs(changed) + STAMP_GRAIN < now
+    }
 }
 
 /// Reads one file.
@@ -143,7 +232,7 @@ fn is_hidden(path: &Path) -> bool {
 
 #[derive(Default)]
 struct Walk {
-    paths: Vec<PathBuf>,
+    found: Vec<(PathBuf, Stamp)>,
     /// Device and inode of the directories entered.
     entered: BTreeSet<(u64, u64)>,
 }
@@ -192,10 +281,10 @@ impl Walk {
             return self.enter(&path, depth + 1);
         }
         if is_policy {
-            if self.paths.len() == MAX_FILES {
+            if self.found.len() == MAX_FILES {
                 return Err(SourceError::TooMany(path));
             }
-            self.paths.push(path);
+            self.found.push((path, Stamp::of(&metadata)));
         }
         Ok(())
     }

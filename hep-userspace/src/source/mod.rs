@@ -12,7 +12,7 @@ use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 
-pub use directory::{SourceError, is_policy_name, read_directory, read_file};
+pub use directory::{DirectoryReader, SourceError, is_policy_name, read_directory, read_file};
 pub use lines::{Edit, Lines, Outline, in_common};
 pub use node::{Entry, Piece, Scalar, Sequence, Value, YamlNode};
 pub use yaml::{Parsed, SyntaxError, parse, parse_again};

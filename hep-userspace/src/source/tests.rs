@@ -1,14 +1,14 @@
 //! Hostile and ordinary files.
 
 use std::{
-    fs,
+    fs::{self, FileTimes, OpenOptions},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process,
-    time::{Duration, Instant},
+    process, thread,
+    time::{Duration, Instant, SystemTime},
 };
 
-use super::*;
+use super::{directory::STAMP_GRAIN, *};
 
 fn one(text: &str) -> YamlNode<'_> {
     let parsed = parse(text.as_bytes());
@@ -321,4 +321,74 @@ fn a_file_of_a_hundred_megabytes_is_an_error() {
     assert!(matches!(directory.error(), SourceError::TooLarge(_)));
     file.set_len(MAX_FILE_BYTES).expect("a sparse file");
     assert_eq!(directory.names(), ["x.yaml"]);
+}
+
+/// A read that begins so late that all stamps are settled.
+fn read(reader: &mut DirectoryReader, directory: &Path) -> Vec<File> {
+    let later = SystemTime::now() + 2 * STAMP_GRAIN;
+    reader.read_at(directory, later).expect("readable")
+}
+
+fn texts(files: &[File]) -> Vec<&[u8]> {
+    files.iter().map(|file| &*file.text).collect()
+}
+
+fn are_same(one: &File, two: &File) -> bool {
+    one.text.as_ptr() == two.text.as_ptr()
+}
+
+#[test]
+fn only_files_with_another_stamp_are_read_again() {
+    let directory = Directory::new("stamps");
+    let path = |name: &str| directory.path(name);
+    for name in ["a.yaml", "b.yaml", "c.yaml"] {
+        fs::write(path(name), "one").expect("writable");
+    }
+    let mut reader = DirectoryReader::default();
+    let first = read(&mut reader, &directory.0);
+    let modified = fs::metadata(path("b.yaml"))
+        .and_then(|b| b.modified())
+        .expect("a time");
+    // The clock for stamps stands still for some milliseconds.
+    thread::sleep(Duration::from_millis(50));
+
+    // As long as before, and with the same time of modification.
+    fs::write(path("b.yaml"), "two").expect("writable");
+    let times = FileTimes::new().set_modified(modified);
+    let b = OpenOptions::new().append(true).open(path("b.yaml"));
+    b.and_then(|b| b.set_times(times)).expect("settable");
+    // As an editor replaces a file.
+    fs::write(path("new"), "six").expect("writable");
+    fs::rename(path("new"), path("c.yaml")).expect("movable");
+    let second = read(&mut reader, &directory.0);
+    thread::sleep(Duration::from_millis(50));
+    assert_eq!(texts(&second), [b"one", b"two", b"six"]);
+    assert!(are_same(&first[0], &second[0]));
+
+    fs::remove_file(path("a.yaml")).expect("removable");
+    fs::write(path("a.yaml"), "ten").expect("writable");
+    fs::remove_file(path("c.yaml")).expect("removable");
+    let third = read(&mut reader, &directory.0);
+    assert_eq!(texts(&third), [b"ten", b"two"]);
+    assert!(are_same(&second[1], &third[1]));
+}
+
+#[test]
+fn what_may_change_without_a_new_stamp_and_what_was_forgotten_is_read_again() {
+    let directory = Directory::new("forgotten");
+    let path = directory.path("a.yaml");
+    fs::write(&path, "one").expect("writable");
+    let mut reader = DirectoryReader::default();
+    let [young, again] = [(); 2].map(|()| reader.read(&directory.0).expect("readable").remove(0));
+    assert!(!are_same(&young, &again), "it was written just now");
+    let settled = read(&mut reader, &directory.0).remove(0);
+    let same = read(&mut reader, &directory.0).remove(0);
+    assert!(are_same(&settled, &same));
+    reader.forget(&path);
+    let forgotten = read(&mut reader, &directory.0).remove(0);
+    assert!(!are_same(&same, &forgotten));
+    reader.forget_all();
+    let all = read(&mut reader, &directory.0).remove(0);
+    assert!(!are_same(&forgotten, &all));
+    assert_eq!(&*all.text, b"one");
 }

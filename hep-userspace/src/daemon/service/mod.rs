@@ -258,6 +258,9 @@ impl Daemon {
                     Ok(now) => notify(&[NotifyState::Reloading, now]),
                     Err(_) => notify(&[NotifyState::Reloading]),
                 }
+                if let Some(watch) = &mut self.watch {
+                    watch.forget();
+                }
                 self.look_at_directory().await;
                 notify(&[NotifyState::Ready]);
             }
