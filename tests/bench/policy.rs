@@ -140,6 +140,36 @@ pub(crate) fn with_newcomer(text: &str, number: usize, v6: bool) -> String {
     }
 }
 
+/// A policy of ten rules, the first of which says something else in each `version`.
+pub(crate) fn ten_rules(number: usize, version: usize, v6: bool) -> String {
+    let mut text = format!(
+        "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\n\
+         metadata: {{name: ten-{number}}}\nspec:\n  order: {number}\n  types: [Ingress]\n  ingress:\n"
+    );
+    let _infallible = writeln!(
+        text,
+        "  - {{action: Deny, protocol: TCP, source: {{selector: set == 'one'}}, destination: {{ports: [{}]}}}}",
+        20_000 + version
+    );
+    for rule in 1..10 {
+        text.push_str(&self::rule(Shape::Uniform, 10 * number + rule, v6, "Allow"));
+    }
+    text
+}
+
+/// A set of one address, another one in each `version`.
+pub(crate) fn set_of_one(version: usize, v6: bool) -> String {
+    let address = if v6 {
+        format!("2001:db8:7fff::{version:x}")
+    } else {
+        format!("100.77.0.{version}")
+    };
+    format!(
+        "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkSet\n\
+         metadata: {{name: one, labels: {{set: one}}}}\nspec: {{nets: ['{address}']}}\n"
+    )
+}
+
 /// A resource of one address that joins the set of [`set_of`]: a GlobalNetworkSet, or a HostEndpoint of
 /// another host.
 pub(crate) fn newcomer(is_endpoint: bool, v6: bool) -> String {

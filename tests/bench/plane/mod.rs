@@ -1,5 +1,6 @@
 //! The control plane: from text to a generation in force.
 
+mod changes;
 mod daemon;
 mod joins;
 mod loads;
@@ -8,10 +9,11 @@ use anyhow::Result;
 
 use crate::expectation::Figures;
 
-/// Measures loads from nothing, addresses that join a set, and both through the daemon.
+/// Measures loads from nothing, addresses and resources that join a set, and all of it through the daemon.
 pub(crate) fn run(quick: bool, figures: &mut Figures) -> Result<()> {
     loads::run(quick, figures)?;
     joins::run(quick, figures)?;
+    changes::run(figures)?;
     daemon::run(quick, figures)
 }
 
