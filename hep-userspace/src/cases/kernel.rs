@@ -295,7 +295,7 @@ impl KernelEngine {
     fn rule(&self, slot: u32) -> Option<RuleDescription> {
         let rules = &self.loaded.rules;
         let found = rules.binary_search_by_key(&slot, |rule| rule.slot).ok()?;
-        rules.get(found).cloned()
+        rules.get(found).map(|rule| RuleDescription::clone(rule))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a generation means, in words: kept beside its tables in the kernel, printed by commands.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,8 +26,9 @@ pub struct Description {
     pub interfaces: Vec<InterfaceDescription>,
     /// Lists by number; list 0 is an empty placeholder.
     pub lists: Vec<ListDescription>,
-    /// Rules that the lists refer to, in order of `slot`.
-    pub rules: Vec<RuleDescription>,
+    /// Rules that the lists refer to, in order of `slot`. Generations share those that stay.
+    #[serde(with = "shared")]
+    pub rules: Vec<Arc<RuleDescription>>,
     /// Address sets that rules use: selectors, with what they come to.
     pub sets: Vec<SetDescription>,
     /// Inbound failsafe ports.
@@ -40,6 +41,27 @@ pub struct Description {
     pub classes: [usize; 5],
     /// Counter slots, for the next generation.
     pub slots: Slots,
+}
+
+/// Lists of shared items, as lists of items.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        items: &[Arc<T>],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(items.iter().map(|item| &**item))
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Arc<T>>, D::Error> {
+        let items = Vec::<T>::deserialize(deserializer)?;
+        Ok(items.into_iter().map(Arc::new).collect())
+    }
 }
 
 /// A local endpoint.

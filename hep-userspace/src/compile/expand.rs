@@ -1,6 +1,6 @@
-//! One rule in one family → the predicates it has on each header field.
+//! A rule → what it asks of each header field, and in one family → the predicates for that.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use hep_common::rule::DIMENSIONS;
 use ipnetwork::IpNetwork;
@@ -54,51 +54,44 @@ impl<'s> Matcher<'s> {
     }
 
     /// The disjoint matches that a rule comes to in a family: none if it is skipped there, several
-    /// if numeric and named ports stand in one list (EV-108).
-    pub(super) fn rule(&mut self, rule: &Rule, family: IpFamily) -> Vec<Match> {
-        let implied = rule.protocol.and_then(|protocol| protocol.implied_family());
-        if rule
-            .ip_version
-            .or(implied)
-            .is_some_and(|only| only != family)
-        {
-            return Vec::new(); // EV-114, EV-115
-        }
-        let sides = [&rule.source, &rule.destination];
-        if sides.iter().any(|side| !has_nets_of(side, family)) {
-            return Vec::new(); // EV-116
-        }
-        let [source, destination] = sides.map(|side| self.addresses(side, family));
-        let protocol = rule.protocol.map(|protocol| protocol.number);
-        let [from, to] = sides.map(|side| self.ports(side, protocol));
-        let service = Service {
-            protocol,
-            not_protocol: rule.not_protocol.map(|protocol| protocol.number),
-            icmp: rule.icmp,
-            not_icmp: rule.not_icmp,
-            ports: Ports::default(),
-            needs_ports: sides
-                .iter()
-                .any(|side| !side.ports.is_empty() || !side.not_ports.is_empty()),
+    /// if numeric and named ports stand in one list (EV-108). `conditions` are the rule's.
+    pub(super) fn rule(
+        &mut self,
+        rule: &Rule,
+        conditions: &Conditions,
+        family: IpFamily,
+    ) -> Vec<Match> {
+        let objects = &mut self.objects;
+        let sides = match family {
+            IpFamily::V4 => conditions.v4.as_ref().map(|sides| {
+                sides
+                    .each_ref()
+                    .map(|side| side.predicate(&mut self.addresses4, objects, family))
+            }),
+            IpFamily::V6 => conditions.v6.as_ref().map(|sides| {
+                sides
+                    .each_ref()
+                    .map(|side| side.predicate(&mut self.addresses6, objects, family))
+            }),
         };
-        let mut matches = Vec::with_capacity(from.len() * to.len());
-        for from in &from {
-            for to in &to {
-                let service = Service {
-                    ports: to.numeric.clone(),
-                    ..service.clone()
-                };
-                matches.push([
-                    source,
-                    destination,
-                    self.services.membership(service.indices()),
-                    self.source_ports.membership(from.numeric.ranges()),
-                    from.named,
-                    to.named,
-                ]);
-            }
-        }
-        matches
+        let Some([source, destination]) = sides else {
+            return Vec::new();
+        };
+        let [from, to] = [&rule.source, &rule.destination]
+            .map(|side| self.named_ports(side, rule.protocol.map(|protocol| protocol.number)));
+        let alternatives = conditions.alternatives.iter();
+        let matches = alternatives.map(|alternative| {
+            let [is_from_named, is_to_named] = alternative.is_named;
+            [
+                source,
+                destination,
+                self.services.membership(&alternative.service),
+                self.source_ports.membership(&alternative.source_ports),
+                from[usize::from(is_from_named)],
+                to[usize::from(is_to_named)],
+            ]
+        });
+        matches.collect()
     }
 
     /// The match of a failsafe port; `None` in a family that its network is not of.
@@ -142,77 +135,162 @@ impl<'s> Matcher<'s> {
         Some([
             source,
             destination,
-            self.services.membership(service.indices()),
-            self.source_ports.membership(from.ranges()),
+            self.services.membership(&Arc::new(service.indices())),
+            self.source_ports.membership(&Arc::new(from.ranges())),
             ANY,
             ANY,
         ])
     }
 
-    /// The address predicate of a side (EV-105 to EV-107, EV-117, EV-118).
-    fn addresses(&mut self, side: &EntityRule, family: IpFamily) -> PredicateId {
-        let objects = &mut self.objects;
-        match family {
-            IpFamily::V4 => side_predicate(&mut self.addresses4, objects, side, family),
-            IpFamily::V6 => side_predicate(&mut self.addresses6, objects, side, family),
+    /// What a side asks of named ports: where its ports are numeric, and where they are named ones.
+    fn named_ports(&mut self, side: &EntityRule, protocol: Option<u8>) -> [PredicateId; 2] {
+        let [ports, not_ports] = [&side.ports, &side.not_ports]
+            .map(|items| items.iter().filter_map(name).collect::<Vec<&str>>());
+        if ports.is_empty() && not_ports.is_empty() {
+            return [ANY; 2];
         }
-    }
-
-    /// The alternatives that a side's ports come to: numeric ones, and named ones that the numeric
-    /// ones do not cover already.
-    fn ports(&mut self, side: &EntityRule, protocol: Option<u8>) -> Vec<SidePorts> {
         let selector = SideSelector::of(side);
-        let endpoints = |name: &str, objects: &mut Objects<'s>| -> Vec<_> {
-            if selector == SideSelector::Nothing {
-                return Vec::new();
-            }
-            let endpoints = objects.endpoints(selector.positive());
-            named_ports::triples(endpoints, name, protocol).collect()
-        };
-        let mut named_set = |items: &[PortMatch]| -> Option<u32> {
-            let names: Vec<&str> = items.iter().filter_map(name).collect();
+        let mut set = |names: Vec<&str>, negated| -> Option<Term> {
             if names.is_empty() {
                 return None;
             }
-            let triples: BTreeSet<_> = names
+            let endpoints = match selector {
+                SideSelector::Nothing => Vec::new(),
+                SideSelector::None | SideSelector::Within(_) | SideSelector::Outside(_) => {
+                    self.objects.endpoints(selector.positive())
+                }
+            };
+            let triples = names
                 .iter()
-                .flat_map(|name| endpoints(name, &mut self.objects))
-                .collect();
-            Some(self.named_ports.set(triples))
+                .flat_map(|name| named_ports::triples(endpoints.iter().copied(), name, protocol));
+            let set = self.named_ports.set(triples.collect::<BTreeSet<_>>());
+            Some(Term { set, negated })
         };
-        let named = named_set(&side.ports).map(|set| Term {
-            set,
-            negated: false,
-        });
-        let not_named = named_set(&side.not_ports).map(|set| Term { set, negated: true });
-        let mut predicate = |named: Option<Term>| {
-            self.named_ports
-                .predicates
-                .intern(named.into_iter().chain(not_named).collect())
-        };
-        let numeric: Vec<PortRange> = side.ports.iter().filter_map(range).collect();
-        let none_of: Vec<PortRange> = side.not_ports.iter().filter_map(range).collect();
+        let (named, not_named) = (set(ports, false), set(not_ports, true));
+        [None, named].map(|named| {
+            let terms = named.into_iter().chain(not_named).collect();
+            self.named_ports.predicates.intern(terms)
+        })
+    }
+}
 
-        let mut alternatives = Vec::with_capacity(2);
-        if side.ports.is_empty() || !numeric.is_empty() {
-            alternatives.push(SidePorts {
-                numeric: Ports {
-                    any_of: (!numeric.is_empty()).then(|| numeric.clone()),
-                    none_of: none_of.clone(),
-                },
-                named: predicate(None),
-            });
+/// What a rule asks of a packet, as far as other resources have no say.
+#[derive(Debug)]
+pub(super) struct Conditions {
+    /// Source and destination; `None` if the rule is skipped in this family.
+    v4: Option<[Addresses<u32>; 2]>,
+    v6: Option<[Addresses<u128>; 2]>,
+    alternatives: Vec<Alternative>,
+}
+
+/// The addresses of one side.
+#[derive(Debug)]
+struct Addresses<T> {
+    /// One of these, if given.
+    nets: Option<Arc<RangeSet<T>>>,
+    /// None of these.
+    not_nets: Option<Arc<RangeSet<T>>>,
+    selector: SideSelector,
+}
+
+/// One alternative of a rule's ports, with the protocol.
+#[derive(Debug)]
+struct Alternative {
+    service: Arc<RangeSet<u32>>,
+    source_ports: Arc<RangeSet<u32>>,
+    /// Whether source and destination port are to be named ones.
+    is_named: [bool; 2],
+}
+
+impl Conditions {
+    pub(super) fn of(rule: &Rule) -> Self {
+        let sides = [&rule.source, &rule.destination];
+        let [from, to] = sides.map(ports);
+        let service = Service {
+            protocol: rule.protocol.map(|protocol| protocol.number),
+            not_protocol: rule.not_protocol.map(|protocol| protocol.number),
+            icmp: rule.icmp,
+            not_icmp: rule.not_icmp,
+            ports: Ports::default(),
+            needs_ports: sides
+                .iter()
+                .any(|side| !side.ports.is_empty() || !side.not_ports.is_empty()),
+        };
+        let mut alternatives = Vec::with_capacity(from.len() * to.len());
+        for from in &from {
+            for to in &to {
+                let service = Service {
+                    ports: to.numeric.clone(),
+                    ..service.clone()
+                };
+                alternatives.push(Alternative {
+                    service: Arc::new(service.indices()),
+                    source_ports: Arc::new(from.numeric.ranges()),
+                    is_named: [from.is_named, to.is_named],
+                });
+            }
         }
-        if named.is_some() {
-            alternatives.push(SidePorts {
-                numeric: Ports {
-                    any_of: None,
-                    none_of: [none_of, numeric].concat(),
-                },
-                named: predicate(named),
-            });
+        Self {
+            v4: is_of(rule, IpFamily::V4).then(|| sides.map(Addresses::of)),
+            v6: is_of(rule, IpFamily::V6).then(|| sides.map(Addresses::of)),
+            alternatives,
         }
-        alternatives
+    }
+}
+
+/// Whether a rule is not skipped in a family (EV-114 to EV-116).
+fn is_of(rule: &Rule, family: IpFamily) -> bool {
+    let implied = rule.protocol.and_then(|protocol| protocol.implied_family());
+    rule.ip_version
+        .or(implied)
+        .is_none_or(|only| only == family)
+        && has_nets_of(&rule.source, family)
+        && has_nets_of(&rule.destination, family)
+}
+
+impl<T: Position> Addresses<T> {
+    fn of(side: &EntityRule) -> Self {
+        let set =
+            |nets: &[IpNetwork]| (!nets.is_empty()).then(|| Arc::new(RangeSet::of_nets(nets)));
+        Self {
+            nets: set(&side.nets),
+            not_nets: set(&side.not_nets),
+            selector: SideSelector::of(side),
+        }
+    }
+
+    /// The predicate of a side (EV-105 to EV-107, EV-117, EV-118).
+    fn predicate(
+        &self,
+        space: &mut Space<T>,
+        objects: &mut Objects<'_>,
+        family: IpFamily,
+    ) -> PredicateId {
+        let mut terms = Vec::with_capacity(3);
+        if let Some(nets) = &self.nets {
+            let set = space.set(nets);
+            terms.extend(space.within(set));
+        }
+        if let Some(not_nets) = &self.not_nets {
+            let set = space.set(not_nets);
+            terms.push(Term { set, negated: true });
+        }
+        match &self.selector {
+            SideSelector::None => {}
+            SideSelector::Within(selector) => {
+                let set = objects.set(selector, family, |union| space.set_of_objects(union));
+                terms.extend(space.within(set));
+            }
+            SideSelector::Outside(selector) => {
+                let set = objects.set(selector, family, |union| space.set_of_objects(union));
+                terms.push(Term { set, negated: true });
+            }
+            SideSelector::Nothing => {
+                let set = space.set(&Arc::default());
+                terms.extend(space.within(set));
+            }
+        }
+        space.predicates.intern(terms)
     }
 }
 
@@ -220,7 +298,35 @@ impl<'s> Matcher<'s> {
 #[derive(Debug)]
 struct SidePorts {
     numeric: Ports,
-    named: PredicateId,
+    /// The port is to be a named one.
+    is_named: bool,
+}
+
+/// The alternatives that a side's ports come to: numeric ones, and named ones that the numeric ones do
+/// not cover already.
+fn ports(side: &EntityRule) -> Vec<SidePorts> {
+    let numeric: Vec<PortRange> = side.ports.iter().filter_map(range).collect();
+    let none_of: Vec<PortRange> = side.not_ports.iter().filter_map(range).collect();
+    let mut alternatives = Vec::with_capacity(2);
+    if side.ports.is_empty() || !numeric.is_empty() {
+        alternatives.push(SidePorts {
+            numeric: Ports {
+                any_of: (!numeric.is_empty()).then(|| numeric.clone()),
+                none_of: none_of.clone(),
+            },
+            is_named: false,
+        });
+    }
+    if side.ports.iter().any(|item| name(item).is_some()) {
+        alternatives.push(SidePorts {
+            numeric: Ports {
+                any_of: None,
+                none_of: [none_of, numeric].concat(),
+            },
+            is_named: true,
+        });
+    }
+    alternatives
 }
 
 fn name(item: &PortMatch) -> Option<&str> {
@@ -246,40 +352,7 @@ fn has_nets_of(side: &EntityRule, family: IpFamily) -> bool {
 
 fn net_predicate<T: Position>(space: &mut Space<T>, net: Option<&IpNetwork>) -> PredicateId {
     match net {
-        Some(net) => space.membership(RangeSet::of_nets([net])),
+        Some(net) => space.membership(&Arc::new(RangeSet::of_nets([net]))),
         None => ANY,
     }
-}
-
-fn side_predicate<T: Position>(
-    space: &mut Space<T>,
-    objects: &mut Objects<'_>,
-    side: &EntityRule,
-    family: IpFamily,
-) -> PredicateId {
-    let mut terms = Vec::with_capacity(3);
-    if !side.nets.is_empty() {
-        let set = space.set(RangeSet::of_nets(&side.nets));
-        terms.extend(space.within(set));
-    }
-    if !side.not_nets.is_empty() {
-        let set = space.set(RangeSet::of_nets(&side.not_nets));
-        terms.push(Term { set, negated: true });
-    }
-    match SideSelector::of(side) {
-        SideSelector::None => {}
-        SideSelector::Within(selector) => {
-            let set = objects.set(&selector, family, |union| space.set_of_objects(union));
-            terms.extend(space.within(set));
-        }
-        SideSelector::Outside(selector) => {
-            let set = objects.set(&selector, family, |union| space.set_of_objects(union));
-            terms.push(Term { set, negated: true });
-        }
-        SideSelector::Nothing => {
-            let set = space.set(RangeSet::default());
-            terms.extend(space.within(set));
-        }
-    }
-    space.predicates.intern(terms)
 }

@@ -120,9 +120,14 @@ fn compile_from(
 
     let endpoints = endpoints_of(snapshot, &binding);
     let memory = former.and_then(Lineage::memory);
-    let mut flattener = Flattener::new(snapshot, memory.map(|memory| &memory.unions));
+    let mut flattener = Flattener::new(snapshot, memory);
     let lists = ListTable::new(&mut flattener, &binding, &endpoints)?;
-    let Flattener { matcher, rules, .. } = flattener;
+    let Flattener {
+        matcher,
+        rules,
+        blocks,
+        ..
+    } = flattener;
     matcher
         .objects
         .check_members(snapshot.felix.max_set_members)?;
@@ -132,12 +137,7 @@ fn compile_from(
         .iter()
         .map(|bound| &*bound.interface.name)
         .collect();
-    let slots = previous.renew(&rules.identities(), &names, max_interfaces)?;
-    let slot_of: Vec<u32> = rules
-        .identities()
-        .iter()
-        .map(|identity| slots.rules.taken[*identity])
-        .collect();
+    let (slots, slot_of) = previous.renew(&rules.identities(), &names, max_interfaces)?;
 
     let classes = Classes::new(&matcher, memory)?;
     let mut rows = Rows::default();
@@ -163,7 +163,7 @@ fn compile_from(
             entries.iter().map(|entry| entry.counters),
         ),
         lists: lists.describe(&binding, &slot_of),
-        rules: summary::rule_descriptions(rules.into_descriptions(), &slot_of),
+        rules: rules.describe(&slot_of),
         sets: matcher.objects.describe(),
         failsafe_inbound: summary::failsafes(&snapshot.felix.failsafe_inbound),
         failsafe_outbound: summary::failsafes(&snapshot.felix.failsafe_outbound),
@@ -185,6 +185,7 @@ fn compile_from(
                     v4: classes.v4,
                     v6: classes.v6,
                     unions: matcher.objects.unions,
+                    blocks,
                 },
             ),
             destination_ports: classes.destination_table,

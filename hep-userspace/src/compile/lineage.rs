@@ -10,15 +10,17 @@ use hep_common::Family;
 use super::{
     address::{Layout4, Layout6},
     addresses::Addresses,
+    blocks::Blocks,
     sets::AllUnions,
 };
 
-/// What the next generation's address tables can be made from.
+/// What the next generation can be made from.
 #[derive(Debug)]
 pub(super) struct Memory {
     pub(super) v4: Addresses<Layout4>,
     pub(super) v6: Addresses<Layout6>,
     pub(super) unions: AllUnions,
+    pub(super) blocks: Blocks,
 }
 
 /// How a generation's address tables came about. The default stands for tables made by hand.

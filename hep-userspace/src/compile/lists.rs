@@ -1,21 +1,23 @@
 //! Flattened rule lists: everything that one kind of packet meets, in order.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use hep_common::{Direction, Family, counter::Reason, rule::Action};
+use rustc_hash::FxHashMap;
 
 use super::{
+    blocks::{Block, Blocks, Source},
     description::{ListKind, RuleDescription},
     expand::{FailsafeEnds, Matcher},
+    lineage::Memory,
     list_builder::{Builder, FlatList, Template},
     order::{Phase, TierPart},
-    rules::{RuleId, Rules},
-    sets::AllUnions,
+    rules::{RuleId, RuleText, Rules},
     text,
 };
 use crate::model::{
     self, DefaultAction, EndpointToHostAction, FailsafePort, FelixConfiguration, HostEndpoint,
-    Metadata, Policy, PolicyKind, Profile, Snapshot,
+    Policy, PolicyKind, Profile, Snapshot,
 };
 
 /// The tiers that one endpoint meets in one direction.
@@ -34,27 +36,18 @@ pub(super) struct Flattener<'s> {
     pub(super) rules: Rules,
     felix: &'s FelixConfiguration,
     profiles: BTreeMap<&'s str, &'s Profile>,
-    /// Rules of policies and profiles that were expanded before.
-    blocks: BTreeMap<BlockKey, Rc<[Template]>>,
-}
-
-/// Stage, `kind/name`, direction and family.
-type BlockKey = (&'static str, String, Direction, Family);
-
-/// Where rules come from.
-struct Source<'a> {
-    stage: &'static str,
-    tier: &'a str,
-    kind: &'static str,
-    staged: bool,
-    metadata: &'a Metadata,
+    pub(super) blocks: Blocks,
+    /// Those of the generation before.
+    former: Option<&'s Blocks>,
+    /// Blocks that were expanded in a family before. They are all in `blocks`.
+    templates: FxHashMap<(*const Block, Family), Rc<[Template]>>,
 }
 
 impl<'s> Flattener<'s> {
-    /// No list yet; `former` are the unions of the generation before.
-    pub(super) fn new(snapshot: &'s Snapshot, former: Option<&'s AllUnions>) -> Self {
+    /// No list yet; `former` is what the generation before left.
+    pub(super) fn new(snapshot: &'s Snapshot, former: Option<&'s Memory>) -> Self {
         Self {
-            matcher: Matcher::new(snapshot, former),
+            matcher: Matcher::new(snapshot, former.map(|former| &former.unions)),
             rules: Rules::default(),
             felix: &snapshot.felix,
             profiles: snapshot
@@ -62,7 +55,9 @@ impl<'s> Flattener<'s> {
                 .iter()
                 .map(|profile| (&*profile.metadata.name, profile))
                 .collect(),
-            blocks: BTreeMap::new(),
+            blocks: Blocks::default(),
+            former: former.map(|former| &former.blocks),
+            templates: FxHashMap::default(),
         }
     }
 
@@ -214,8 +209,8 @@ impl<'s> Flattener<'s> {
             } else {
                 "reverse failsafe"
             };
-            let rule = self.rules.add(
-                direction_name(direction),
+            let rule = self.add(
+                direction,
                 RuleDescription {
                     stage: "failsafe".to_owned(),
                     rule: format!("{form}[{index}]"),
@@ -269,8 +264,8 @@ impl<'s> Flattener<'s> {
             DefaultAction::Deny => (Action::Deny, Some(Reason::TierDefault)),
             DefaultAction::Pass => (Action::Pass, None),
         };
-        let rule = self.rules.add(
-            direction_name(direction),
+        let rule = self.add(
+            direction,
             RuleDescription {
                 stage: stage_name(phase).to_owned(),
                 tier: tier.to_owned(),
@@ -303,12 +298,13 @@ impl<'s> Flattener<'s> {
             kind: "Profile",
             staged: false,
             metadata: &profile.metadata,
+            log_prefix: &self.felix.log_prefix,
         };
         let rules = match direction {
             Direction::Ingress => &profile.ingress,
             Direction::Egress => &profile.egress,
         };
-        let block = self.block(&source, rules, direction, family);
+        let block = self.block(source, rules, direction, family);
         let mut passes = Vec::new();
         list.enforced(&block, reasons, &mut passes);
         list.continue_here(passes);
@@ -327,87 +323,46 @@ impl<'s> Flattener<'s> {
             kind: policy.kind.name(),
             staged: policy.kind != PolicyKind::Enforced,
             metadata: &policy.metadata,
+            log_prefix: &self.felix.log_prefix,
         };
         let rules = match direction {
             Direction::Ingress => &policy.ingress,
             Direction::Egress => &policy.egress,
         };
-        self.block(&source, rules, direction, family)
+        self.block(source, rules, direction, family)
     }
 
     /// The rules of one source in one stage, direction and family, expanded once.
     fn block(
         &mut self,
-        source: &Source<'_>,
-        rules: &[model::Rule],
+        source: Source<'_>,
+        rules: &Arc<[model::Rule]>,
         direction: Direction,
         family: Family,
     ) -> Rc<[Template]> {
-        let owner = format!("{}/{}", source.kind, source.metadata.name);
-        let key = (source.stage, owner, direction, family);
-        if let Some(known) = self.blocks.get(&key) {
+        let block = self.blocks.of(source, rules, direction, self.former);
+        let key = (Arc::as_ptr(&block), family);
+        if let Some(known) = self.templates.get(&key) {
             return Rc::clone(known);
         }
-        let mut block = Vec::with_capacity(rules.len());
-        for (index, rule) in rules.iter().enumerate() {
-            let id = self.rules.add(
-                direction_name(direction),
-                self.describe(source, &key.1, rule, index, direction),
-            );
-            let matches = self.matcher.rule(rule, family);
-            block.extend(matches.into_iter().map(|matches| Template {
+        let mut templates = Vec::with_capacity(block.rules.len());
+        for (rule, written) in block.rules.iter().zip(block.source()) {
+            let id = self.rules.add(&rule.text);
+            let matches = self.matcher.rule(written, &rule.conditions, family);
+            templates.extend(matches.into_iter().map(|matches| Template {
                 matches,
                 action: rule.action,
                 rule: id,
             }));
         }
-        let block: Rc<[Template]> = block.into();
-        self.blocks.insert(key, Rc::clone(&block));
-        block
+        let templates: Rc<[Template]> = templates.into();
+        self.templates.insert(key, Rc::clone(&templates));
+        templates
     }
 
-    fn describe(
-        &self,
-        source: &Source<'_>,
-        owner: &str,
-        rule: &model::Rule,
-        index: usize,
-        direction: Direction,
-    ) -> RuleDescription {
-        let (allow, deny) = match source.stage {
-            "untracked" => (Reason::Untracked, Reason::UntrackedDeny),
-            "profile" => (Reason::ProfileAllow, Reason::ProfileDeny),
-            _ => (Reason::PolicyAllow, Reason::PolicyDeny),
-        };
-        let reason = match rule.action {
-            model::Action::Allow => allow.name(),
-            model::Action::Deny => deny.name(),
-            model::Action::Log | model::Action::Pass => "",
-        };
-        let log_prefix = if rule.action == model::Action::Log {
-            text::log_prefix(
-                &self.felix.log_prefix,
-                source.tier,
-                source.kind,
-                &source.metadata.name,
-            )
-        } else {
-            String::new()
-        };
-        RuleDescription {
-            slot: 0,
-            stage: source.stage.to_owned(),
-            tier: source.tier.to_owned(),
-            policy: owner.to_owned(),
-            rule: format!("{}[{index}]", direction_name(direction)),
-            action: rule.action.name().to_owned(),
-            staged: source.staged,
-            reason: reason.to_owned(),
-            file: rule.position.file.display().to_string(),
-            line: rule.position.line,
-            matches: text::rule_text(rule),
-            log_prefix,
-        }
+    fn add(&mut self, direction: Direction, description: RuleDescription) -> RuleId {
+        let text = RuleText::new(direction_name(direction), description);
+        self.rules.add(&Arc::new(text))
     }
 
     /// A default that belongs to no policy.
@@ -418,8 +373,8 @@ impl<'s> Flattener<'s> {
         action: Action,
         reason: Option<Reason>,
     ) -> RuleId {
-        self.rules.add(
-            direction_name(direction),
+        self.add(
+            direction,
             RuleDescription {
                 stage: "default".to_owned(),
                 rule: place.to_owned(),

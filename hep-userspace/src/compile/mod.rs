@@ -7,6 +7,7 @@
 mod address;
 mod addresses;
 mod binding;
+mod blocks;
 mod classes;
 mod description;
 mod endpoints;
@@ -51,6 +52,7 @@ pub use generation::{Generation, Options, compile, compile_after};
 pub use judge::{Headers, Outcome, judge};
 pub use lineage::Lineage;
 pub use pieces::Pieces;
+pub(crate) use rows::with_room;
 pub use sets::members;
 pub use slots::{Numbers, Slots};
 pub use tables::RuleTables;

@@ -29,9 +29,9 @@ pub(super) struct PositionSet<T> {
 }
 
 impl<T: Position> PositionSet<T> {
-    pub(super) fn of_ranges(ranges: RangeSet<T>) -> Self {
+    pub(super) fn of_ranges(ranges: Arc<RangeSet<T>>) -> Self {
         Self {
-            identity: Identity::Ranges(Arc::new(ranges)),
+            identity: Identity::Ranges(ranges),
             former: None,
             members: Members::default(),
         }

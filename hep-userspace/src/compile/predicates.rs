@@ -1,5 +1,7 @@
 //! What rules ask of one header field: conditions on sets, and the classes that satisfy them.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::{
@@ -126,8 +128,8 @@ impl<T: Position> Space<T> {
     }
 
     /// The number of a set; equal sets have one number.
-    pub(super) fn set(&mut self, set: RangeSet<T>) -> u32 {
-        self.add(PositionSet::of_ranges(set))
+    pub(super) fn set(&mut self, set: &Arc<RangeSet<T>>) -> u32 {
+        self.add(PositionSet::of_ranges(Arc::clone(set)))
     }
 
     /// The number of the set of all addresses of some objects.
@@ -160,7 +162,7 @@ impl<T: Position> Space<T> {
     }
 
     /// The predicate "in `set`".
-    pub(super) fn membership(&mut self, set: RangeSet<T>) -> PredicateId {
+    pub(super) fn membership(&mut self, set: &Arc<RangeSet<T>>) -> PredicateId {
         let set = self.set(set);
         let term = self.within(set);
         self.predicates.intern(term.into_iter().collect())

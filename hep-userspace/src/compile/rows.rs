@@ -148,10 +148,23 @@ impl Rows {
         Ok(first)
     }
 
-    /// The index and the rows.
-    pub(super) fn finish(self) -> (Vec<u64>, Vec<Row>) {
+    /// The index, and the rows with some empty ones behind them.
+    pub(super) fn finish(mut self) -> (Vec<u64>, Vec<Row>) {
+        let empty = Row {
+            summary: 0,
+            words: [0; WORDS_PER_ROW as usize],
+        };
+        let length = with_room(self.rows.len());
+        self.rows.resize(length, empty);
         (self.index, self.rows)
     }
+}
+
+/// A little more than `length`, and the same for lengths near it: most changes of a table leave its map
+/// as long as it is, and need no other.
+pub(crate) const fn with_room(length: usize) -> usize {
+    let step = (length / 16).next_power_of_two();
+    (length + step / 2).next_multiple_of(step)
 }
 
 /// The words of the classes that differ from the common ones.

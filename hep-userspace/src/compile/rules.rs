@@ -1,7 +1,8 @@
 //! The rules of a generation, each once, however many lists it stands in.
 
-use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
+use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
 
 use super::description::RuleDescription;
@@ -9,38 +10,72 @@ use super::description::RuleDescription;
 /// Number of a rule in this generation, before it has its counter slot.
 pub(super) type RuleId = u32;
 
-/// Identities and descriptions of rules, by [`RuleId`].
+/// A rule in words.
+#[derive(Debug)]
+pub(super) struct RuleText {
+    /// The description without the place in the file, and the direction that the rule looks at.
+    identity: Box<str>,
+    /// Without a slot.
+    description: RuleDescription,
+    /// With the slot that the rule had first, which is most often the one that it has.
+    described: OnceLock<Arc<RuleDescription>>,
+}
+
+impl RuleText {
+    pub(super) fn new(direction: &str, description: RuleDescription) -> Self {
+        Self {
+            identity: identity(direction, &description).into(),
+            description,
+            described: OnceLock::new(),
+        }
+    }
+
+    fn described(&self, slot: u32) -> Arc<RuleDescription> {
+        let with_slot = || {
+            Arc::new(RuleDescription {
+                slot,
+                ..self.description.clone()
+            })
+        };
+        let known = self.described.get_or_init(with_slot);
+        if known.slot == slot {
+            Arc::clone(known)
+        } else {
+            with_slot()
+        }
+    }
+}
+
+/// Texts of rules, by [`RuleId`].
 #[derive(Debug, Default)]
 pub(super) struct Rules {
-    by_identity: BTreeMap<String, RuleId>,
-    all: Vec<(String, RuleDescription)>,
+    by_identity: FxHashMap<Box<str>, RuleId>,
+    all: Vec<Arc<RuleText>>,
 }
 
 impl Rules {
-    /// The number of a rule. Its identity is its description without the place in the file, and the
-    /// direction it looks at.
-    pub(super) fn add(&mut self, direction: &str, description: RuleDescription) -> RuleId {
-        let identity = identity(direction, &description);
-        if let Some(&known) = self.by_identity.get(&identity) {
+    /// The number of a rule; rules of the same identity have one.
+    pub(super) fn add(&mut self, text: &Arc<RuleText>) -> RuleId {
+        if let Some(&known) = self.by_identity.get(&text.identity) {
             return known;
         }
         let id = u32::try_from(self.all.len()).expect("fewer rules than bytes of memory");
-        self.by_identity.insert(identity.clone(), id);
-        self.all.push((identity, description));
+        self.by_identity.insert(text.identity.clone(), id);
+        self.all.push(Arc::clone(text));
         id
     }
 
     /// All identities, by number.
     pub(super) fn identities(&self) -> Vec<&str> {
-        self.all.iter().map(|(identity, _)| &**identity).collect()
+        self.all.iter().map(|text| &*text.identity).collect()
     }
 
-    /// The descriptions, by number.
-    pub(super) fn into_descriptions(self) -> Vec<RuleDescription> {
-        self.all
-            .into_iter()
-            .map(|(_, description)| description)
-            .collect()
+    /// The descriptions, sorted by slot; `slot_of` gives the slots by number.
+    pub(super) fn describe(&self, slot_of: &[u32]) -> Vec<Arc<RuleDescription>> {
+        let texts = self.all.iter().zip(slot_of);
+        let mut descriptions: Vec<_> = texts.map(|(text, slot)| text.described(*slot)).collect();
+        descriptions.sort_by_key(|rule| rule.slot);
+        descriptions
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use hep_common::counter::MAX_RULE_SLOTS;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use super::CompileError;
@@ -36,30 +37,32 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    /// The numbers of the next generation, whose names are `names`: those that had one keep it, the
-    /// others get numbers never used, then those freed longest ago. Numbers are at least `first`
-    /// and less than `limit`; `None` if they do not suffice.
+    /// The numbers of the next generation, whose names are `names`, in that order: those that had one
+    /// keep it, the others get numbers never used, then those freed longest ago. Numbers are at least
+    /// `first` and less than `limit`; `None` if they do not suffice.
     fn renew<'n>(
         &self,
-        names: impl Iterator<Item = &'n str>,
+        names: impl ExactSizeIterator<Item = &'n str>,
         first: u32,
         limit: u32,
-    ) -> Option<Self> {
-        let mut kept = BTreeMap::new();
+    ) -> Option<(Self, Vec<u32>)> {
+        let mut known: FxHashMap<&str, u32> = FxHashMap::default();
+        known.extend(self.taken.iter().map(|(name, number)| (&**name, *number)));
+        let mut numbers = Vec::with_capacity(names.len());
         let mut new = Vec::new();
+        let mut kept = FxHashSet::default();
         for name in names {
-            match self.taken.get(name) {
-                Some(&number) => {
-                    kept.insert(name.to_owned(), number);
-                }
-                None => new.push(name),
+            let number = known.get(name).copied();
+            if number.is_none() {
+                new.push((numbers.len(), name));
             }
+            kept.extend(number);
+            numbers.push(number.unwrap_or_default());
         }
-        let lost = self
-            .taken
-            .iter()
-            .filter(|(name, _)| !kept.contains_key(*name))
-            .map(|(_, number)| *number);
+        let mut taken = self.taken.clone();
+        taken.retain(|_, number| kept.contains(number));
+        let lost = self.taken.values().copied();
+        let lost = lost.filter(|number| !kept.contains(number));
         let mut freed = self
             .freed
             .iter()
@@ -69,25 +72,27 @@ impl Numbers {
             .into_iter();
         let mut unused = self.unused_from.max(first)..limit;
         let mut reused = Vec::new();
-        for name in new {
+        for (place, name) in new {
             let number = unused.next().or_else(|| {
                 let number = freed.next()?;
                 reused.push(number);
                 Some(number)
             })?;
-            kept.insert(name.to_owned(), number);
+            numbers[place] = number;
+            taken.insert(name.to_owned(), number);
         }
-        Some(Self {
-            taken: kept,
+        let renewed = Self {
+            taken,
             unused_from: unused.start,
             freed: freed.collect(),
             reused,
-        })
+        };
+        Some((renewed, numbers))
     }
 }
 
 impl Slots {
-    /// The slots of the next generation.
+    /// The slots of the next generation, and those of its `rules` in that order, each named once.
     ///
     /// # Errors
     ///
@@ -97,23 +102,22 @@ impl Slots {
         rules: &[&'n str],
         interfaces: &[&'n str],
         max_interfaces: u32,
-    ) -> Result<Self, CompileError> {
-        Ok(Self {
-            rules: self
-                .rules
-                .renew(rules.iter().copied(), 1, MAX_RULE_SLOTS)
-                .ok_or(CompileError::TooManySlots {
-                    slots: rules.len(),
-                    limit: MAX_RULE_SLOTS as usize - 1,
-                })?,
-            interfaces: self
-                .interfaces
-                .renew(interfaces.iter().copied(), 0, max_interfaces)
-                .ok_or(CompileError::TooManyInterfaces {
-                    interfaces: interfaces.len(),
-                    limit: max_interfaces as usize,
-                })?,
-        })
+    ) -> Result<(Self, Vec<u32>), CompileError> {
+        let (rules, slot_of) = self
+            .rules
+            .renew(rules.iter().copied(), 1, MAX_RULE_SLOTS)
+            .ok_or(CompileError::TooManySlots {
+                slots: rules.len(),
+                limit: MAX_RULE_SLOTS as usize - 1,
+            })?;
+        let (interfaces, _) = self
+            .interfaces
+            .renew(interfaces.iter().copied(), 0, max_interfaces)
+            .ok_or(CompileError::TooManyInterfaces {
+                interfaces: interfaces.len(),
+                limit: max_interfaces as usize,
+            })?;
+        Ok((Self { rules, interfaces }, slot_of))
     }
 }
 
@@ -122,7 +126,10 @@ mod tests {
     use super::*;
 
     fn renew(numbers: &Numbers, names: &[&str]) -> Option<Numbers> {
-        numbers.renew(names.iter().copied(), 1, 5)
+        let (renewed, given) = numbers.renew(names.iter().copied(), 1, 5)?;
+        let expected: Vec<u32> = names.iter().map(|name| renewed.taken[*name]).collect();
+        assert_eq!(given, expected);
+        Some(renewed)
     }
 
     fn taken(numbers: &Numbers) -> Vec<(&str, u32)> {

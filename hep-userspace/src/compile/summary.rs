@@ -2,7 +2,7 @@
 
 use super::{
     binding::Binding,
-    description::{FailsafeDescription, InterfaceDescription, RuleDescription},
+    description::{FailsafeDescription, InterfaceDescription},
     list_table::LocalEndpoint,
 };
 use crate::{
@@ -53,18 +53,6 @@ pub(super) fn interface_descriptions(
             counters,
         })
         .collect()
-}
-
-/// Gives rules their slots and sorts them by slot.
-pub(super) fn rule_descriptions(
-    mut rules: Vec<RuleDescription>,
-    slot_of: &[u32],
-) -> Vec<RuleDescription> {
-    for (rule, slot) in rules.iter_mut().zip(slot_of) {
-        rule.slot = *slot;
-    }
-    rules.sort_by_key(|rule| rule.slot);
-    rules
 }
 
 /// Failsafe ports in words.

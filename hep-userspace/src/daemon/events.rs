@@ -222,7 +222,7 @@ fn rule(description: &Description, slot: u32) -> Option<&RuleDescription> {
         .rules
         .binary_search_by_key(&slot, |rule| rule.slot)
         .ok()?;
-    description.rules.get(found)
+    description.rules.get(found).map(|rule| &**rule)
 }
 
 /// The name that rules use for a protocol, else its number.
@@ -235,6 +235,8 @@ pub fn protocol_name(number: u8) -> String {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+
+    use std::sync::Arc;
 
     use super::*;
     use crate::compile::InterfaceDescription;
@@ -258,8 +260,8 @@ mod tests {
                 ..InterfaceDescription::default()
             }],
             rules: vec![
-                rule(3, "ingress[0]", "Log", "gnp web"),
-                rule(5, "end of tier", "Deny", ""),
+                Arc::new(rule(3, "ingress[0]", "Log", "gnp web")),
+                Arc::new(rule(5, "end of tier", "Deny", "")),
             ],
             ..Description::default()
         }

@@ -64,8 +64,8 @@ pub fn restrict(mut snapshot: Snapshot, node: &str) -> Snapshot {
         selects_no_host: false,
         applies_ingress: true,
         applies_egress: true,
-        ingress: Vec::new(),
-        egress: Vec::new(),
+        ingress: Arc::default(),
+        egress: Arc::default(),
         stage: Stage::Normal {
             apply_on_forward: true,
         },

@@ -15,7 +15,7 @@ use super::{
     names,
     sys::{bytes_of, value_of},
 };
-use crate::compile::{AddressTables, Description, Lineage, Pieces, RuleTables};
+use crate::compile::{AddressTables, Description, Lineage, Pieces, RuleTables, with_room};
 
 /// Bytes of one page of the description.
 pub(super) const PAGE_BYTES: usize = 4096;
@@ -131,7 +131,8 @@ fn policy(tables: &RuleTables) -> Table<'static> {
     }
     words.extend(tables.rules.iter().map(Rule::word));
     words.extend(&tables.index);
-    words.resize(words.len().next_multiple_of(WORDS_PER_PAGE as usize), 0);
+    let pages = words.len().div_ceil(WORDS_PER_PAGE as usize);
+    words.resize(with_room(pages) * WORDS_PER_PAGE as usize, 0);
     Table {
         map: names::POLICY,
         content: Content::Array {

@@ -71,10 +71,10 @@ pub struct Policy {
     pub applies_ingress: bool,
     /// Whether the (defaulted) `types` holds `Egress`.
     pub applies_egress: bool,
-    /// `spec.ingress`.
-    pub ingress: Vec<Rule>,
-    /// `spec.egress`.
-    pub egress: Vec<Rule>,
+    /// `spec.ingress`. Whoever reads the policy again without a change shares them.
+    pub ingress: Arc<[Rule]>,
+    /// `spec.egress`, as `ingress`.
+    pub egress: Arc<[Rule]>,
     /// From `doNotTrack`, `preDNAT` and `applyOnForward`.
     pub stage: Stage,
 }

@@ -1,6 +1,6 @@
 //! Profile.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Metadata, Rule};
 
@@ -12,10 +12,10 @@ pub const DEFAULT_ALLOW_PROFILE: &str = "projectcalico-default-allow";
 pub struct Profile {
     /// Name and position.
     pub metadata: Metadata,
-    /// `spec.ingress`.
-    pub ingress: Vec<Rule>,
-    /// `spec.egress`.
-    pub egress: Vec<Rule>,
+    /// `spec.ingress`. Whoever reads the profile again without a change shares them.
+    pub ingress: Arc<[Rule]>,
+    /// `spec.egress`, as `ingress`.
+    pub egress: Arc<[Rule]>,
     /// `spec.labelsToApply`.
     pub labels_to_apply: BTreeMap<String, String>,
 }

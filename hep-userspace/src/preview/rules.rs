@@ -164,7 +164,7 @@ fn rectangles(change: ListChange) -> Vec<ListChange> {
 
 fn by_slot(description: &Description) -> BTreeMap<u32, &RuleDescription> {
     let rules = &description.rules;
-    rules.iter().map(|rule| (rule.slot, rule)).collect()
+    rules.iter().map(|rule| (rule.slot, &**rule)).collect()
 }
 
 fn by_place(description: &Description) -> BTreeMap<Place<'_>, &ListDescription> {
@@ -316,7 +316,7 @@ mod tests {
             rules: rules.to_vec(),
         };
         Description {
-            rules,
+            rules: rules.into_iter().map(std::sync::Arc::new).collect(),
             lists: lists.iter().map(list).collect(),
             ..Description::default()
         }

@@ -104,8 +104,8 @@ pub(super) fn decode(header: Header<'_>, spec: Object<'_>, staged: bool) -> Opti
         selects_no_host: selects_no_host?,
         applies_ingress,
         applies_egress,
-        ingress: ingress?,
-        egress: egress?,
+        ingress: ingress?.into(),
+        egress: egress?.into(),
         stage: stage?,
     })
 }

@@ -90,7 +90,7 @@ pub(super) fn add_built_in(snapshot: &mut Snapshot) {
             });
         }
     }
-    let allow = || vec![Rule::for_everything(Action::Allow)];
+    let allow = || Arc::from([Rule::for_everything(Action::Allow)]);
     snapshot.profiles.push(Profile {
         metadata: metadata(DEFAULT_ALLOW_PROFILE),
         ingress: allow(),

@@ -49,8 +49,8 @@ pub(super) fn profile(header: Header<'_>, spec: Object<'_>) -> Option<Profile> {
     spec.finish();
     Some(Profile {
         metadata: header.metadata,
-        ingress: ingress?,
-        egress: egress?,
+        ingress: ingress?.into(),
+        egress: egress?.into(),
         labels_to_apply: labels_to_apply?,
     })
 }

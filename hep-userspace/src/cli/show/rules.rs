@@ -44,7 +44,7 @@ impl<'a> Counted<'a> {
     fn read(description: &'a Description, maps: &Maps) -> Result<Self> {
         let rules = &description.rules;
         Ok(Self {
-            by_slot: rules.iter().map(|rule| (rule.slot, rule)).collect(),
+            by_slot: rules.iter().map(|rule| (rule.slot, &**rule)).collect(),
             counters: maps.rule_counters(rules.iter().map(|rule| rule.slot))?,
         })
     }

@@ -245,8 +245,8 @@ fn some_snapshot() -> impl Strategy<Value = Snapshot> {
                     .extend([tier("a", 5.0, end), tier("b", 5.0, DefaultAction::Deny)]);
                 made.profiles.push(Profile {
                     metadata: super::fixture::metadata("own"),
-                    ingress: profile_rules.clone(),
-                    egress: profile_rules,
+                    ingress: profile_rules.clone().into(),
+                    egress: profile_rules.into(),
                     labels_to_apply: [("zone".to_owned(), "z".to_owned())].into(),
                 });
                 made.sets = vec![

@@ -286,8 +286,8 @@ pub(in crate::compile) fn ingress(name: &str, rules: impl Into<Vec<Rule>>) -> Po
         selects_no_host: false,
         applies_ingress: true,
         applies_egress: false,
-        ingress: rules.into(),
-        egress: Vec::new(),
+        ingress: rules.into().into(),
+        egress: Arc::default(),
         stage: Stage::Normal {
             apply_on_forward: false,
         },
@@ -316,7 +316,7 @@ impl PolicyExt for Policy {
 
     fn egress(mut self, rules: impl Into<Vec<Rule>>) -> Self {
         self.applies_egress = true;
-        self.egress = rules.into();
+        self.egress = rules.into().into();
         self
     }
 
@@ -346,8 +346,8 @@ pub(in crate::compile) fn snapshot() -> Snapshot {
         endpoints: vec![endpoint("h1-eth0", "eth0")],
         profiles: vec![Profile {
             metadata: metadata(DEFAULT_ALLOW_PROFILE),
-            ingress: vec![allow()],
-            egress: vec![allow()],
+            ingress: [allow()].into(),
+            egress: [allow()].into(),
             labels_to_apply: BTreeMap::new(),
         }],
         policies: Vec::new(),

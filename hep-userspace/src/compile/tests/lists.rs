@@ -122,7 +122,7 @@ fn pass_in_a_profile_goes_on_with_the_next_profile() {
     let mut snapshot = without_failsafes(snapshot());
     let mut profile = snapshot.profiles[0].clone();
     profile.metadata = metadata("own");
-    profile.ingress = vec![pass().protocol("TCP"), log(), deny()];
+    profile.ingress = [pass().protocol("TCP"), log(), deny()].into();
     snapshot.profiles.push(profile);
     snapshot.endpoints = vec![
         endpoint("e", "eth0")

@@ -1,9 +1,11 @@
 //! Whole generations, judged by walking their tables as the programs do.
 
 mod binding;
+mod changes;
 mod deltas;
 mod differential;
 mod felix;
+mod files;
 pub(super) mod fixture;
 mod limits;
 mod lists;

@@ -1,0 +1,146 @@
+//! Rules of policies and profiles, worked out as far as nothing but the rule itself has a say.
+//!
+//! That is most of what a rule costs, and stays from generation to generation with the rules: whoever
+//! reads a file again shares the rules of what did not change.
+
+use std::sync::Arc;
+
+use hep_common::{Direction, counter::Reason};
+use rustc_hash::FxHashMap;
+
+use super::{
+    description::RuleDescription, expand::Conditions, lists::direction_name, rules::RuleText, text,
+};
+use crate::model::{self, Metadata, Rule};
+
+/// Where rules come from.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) stage: &'static str,
+    pub(super) tier: &'a str,
+    pub(super) kind: &'static str,
+    pub(super) staged: bool,
+    pub(super) metadata: &'a Metadata,
+    /// `logPrefix` with its specifiers.
+    pub(super) log_prefix: &'a str,
+}
+
+/// The rules of one source in one direction.
+#[derive(Debug)]
+pub(super) struct Block {
+    /// What it was made of, besides its key.
+    tier: Box<str>,
+    log_prefix: Box<str>,
+    source: Arc<[Rule]>,
+    pub(super) rules: Vec<BlockRule>,
+}
+
+/// One rule.
+#[derive(Debug)]
+pub(super) struct BlockRule {
+    pub(super) action: model::Action,
+    pub(super) text: Arc<RuleText>,
+    pub(super) conditions: Conditions,
+}
+
+/// Stage, `kind/name`, direction. The kind says whether the source is staged.
+type Key = (&'static str, Box<str>, Direction);
+
+/// The blocks of a generation.
+#[derive(Debug, Default)]
+pub(super) struct Blocks {
+    all: FxHashMap<Key, Arc<Block>>,
+}
+
+impl Blocks {
+    /// The block of these rules: that of `former`, the generation before, if they are the very same.
+    pub(super) fn of(
+        &mut self,
+        source: Source<'_>,
+        rules: &Arc<[Rule]>,
+        direction: Direction,
+        former: Option<&Self>,
+    ) -> Arc<Block> {
+        let owner = format!("{}/{}", source.kind, source.metadata.name);
+        let key = (source.stage, owner.into(), direction);
+        if let Some(known) = self.all.get(&key) {
+            return Arc::clone(known);
+        }
+        let same = former.and_then(|former| former.all.get(&key));
+        let block = match same.filter(|block| block.is_of(source, rules)) {
+            Some(same) => Arc::clone(same),
+            None => Arc::new(Block::new(source, &key.1, rules, direction)),
+        };
+        self.all.insert(key, Arc::clone(&block));
+        block
+    }
+}
+
+impl Block {
+    fn new(source: Source<'_>, owner: &str, rules: &Arc<[Rule]>, direction: Direction) -> Self {
+        let worked_out = rules.iter().enumerate().map(|(index, rule)| {
+            let description = describe(source, owner, rule, index, direction);
+            BlockRule {
+                action: rule.action,
+                text: Arc::new(RuleText::new(direction_name(direction), description)),
+                conditions: Conditions::of(rule),
+            }
+        });
+        Self {
+            tier: source.tier.into(),
+            log_prefix: source.log_prefix.into(),
+            rules: worked_out.collect(),
+            source: Arc::clone(rules),
+        }
+    }
+
+    fn is_of(&self, source: Source<'_>, rules: &Arc<[Rule]>) -> bool {
+        Arc::ptr_eq(&self.source, rules)
+            && *self.tier == *source.tier
+            && *self.log_prefix == *source.log_prefix
+    }
+
+    /// The rules as they were read, in the same order.
+    pub(super) fn source(&self) -> &[Rule] {
+        &self.source
+    }
+}
+
+fn describe(
+    source: Source<'_>,
+    owner: &str,
+    rule: &Rule,
+    index: usize,
+    direction: Direction,
+) -> RuleDescription {
+    let (allow, deny) = match source.stage {
+        "untracked" => (Reason::Untracked, Reason::UntrackedDeny),
+        "profile" => (Reason::ProfileAllow, Reason::ProfileDeny),
+        _ => (Reason::PolicyAllow, Reason::PolicyDeny),
+    };
+    let reason = match rule.action {
+        model::Action::Allow => allow.name(),
+        model::Action::Deny => deny.name(),
+        model::Action::Log | model::Action::Pass => "",
+    };
+    let log_prefix = if rule.action == model::Action::Log {
+        let name = &source.metadata.name;
+        text::log_prefix(source.log_prefix, source.tier, source.kind, name)
+    } else {
+        String::new()
+    };
+    RuleDescription {
+        slot: 0,
+        stage: source.stage.to_owned(),
+        tier: source.tier.to_owned(),
+        policy: owner.to_owned(),
+        rule: format!("{}[{index}]", direction_name(direction)),
+        action: rule.action.name().to_owned(),
+        staged: source.staged,
+        reason: reason.to_owned(),
+        file: rule.position.file.display().to_string(),
+        line: rule.position.line,
+        matches: text::rule_text(rule),
+        log_prefix,
+    }
+}
