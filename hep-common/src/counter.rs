@@ -146,15 +146,18 @@ pub enum Note {
     FlowBlocked = 2,
     /// A TCP connection was picked up in mid-stream.
     PickedUp = 3,
+    /// A packet shows its flow to be assured, but the table of these is full.
+    NotAssured = 4,
 }
 
 impl Note {
     /// All notes, in the order of their numbers.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::FlowNotStored,
         Self::EventLost,
         Self::FlowBlocked,
         Self::PickedUp,
+        Self::NotAssured,
     ];
 
     /// The stable name that commands print.
@@ -165,6 +168,7 @@ impl Note {
             Self::EventLost => "event_lost",
             Self::FlowBlocked => "flow_blocked",
             Self::PickedUp => "picked_up",
+            Self::NotAssured => "ct_not_assured",
         }
     }
 }

@@ -3,11 +3,12 @@
 use hep_common::{
     Family,
     conntrack::{Conn, ConnKey4, ConnKey6},
+    protocol,
 };
 
 use crate::{
     classify, helpers,
-    maps::{Flow, Slot, conns4, conns6, half4, half6, work4, work6},
+    maps::{Flow, Slot, assured_tcp4, assured_tcp6, assured4, assured6, unassured, work4, work6},
     parse::{Packet, Parse},
     scene::{Trace, Work},
 };
@@ -23,18 +24,18 @@ pub(crate) trait Address: Parse + Copy + 'static {
     fn key(protocol: u8, src: (Self, u16), dst: (Self, u16)) -> (Self::Key, usize);
     /// Both ends of a flow, `a` first: address and port.
     fn ends(key: &Self::Key) -> [(Self, u16); 2];
-    /// The established flow with this key.
-    fn established(key: &Self::Key) -> Option<Flow>;
-    /// The flow with this key that is not established.
-    fn half(key: &Self::Key) -> Option<Flow>;
-    /// Stores an established flow.
-    fn insert_established(key: &Self::Key, conn: &Conn) -> bool;
-    /// Stores a flow that is not established.
-    fn insert_half(key: &Self::Key, conn: &Conn) -> bool;
-    /// Forgets an established flow.
-    fn remove_established(key: &Self::Key);
-    /// Forgets a flow that is not established.
-    fn remove_half(key: &Self::Key);
+    /// The assured flow with this key.
+    fn assured(key: &Self::Key) -> Option<Flow>;
+    /// The flow with this key that is not assured.
+    fn unassured(key: &Self::Key) -> Option<Flow>;
+    /// Stores an assured flow.
+    fn insert_assured(key: &Self::Key, conn: &Conn) -> bool;
+    /// Stores a flow that is not assured.
+    fn insert_unassured(key: &Self::Key, conn: &Conn) -> bool;
+    /// Forgets an assured flow.
+    fn remove_assured(key: &Self::Key);
+    /// Forgets a flow that is not assured.
+    fn remove_unassured(key: &Self::Key);
 
     /// Where all that is known about the packet is written down.
     fn work() -> Option<&'static mut Work<Self>>;
@@ -87,33 +88,45 @@ impl Address for [u8; 4] {
     }
 
     #[inline(always)]
-    fn established(key: &ConnKey4) -> Option<Flow> {
-        conns4::find(key)
+    fn assured(key: &ConnKey4) -> Option<Flow> {
+        if key.protocol == u32::from(protocol::TCP) {
+            assured_tcp4::find(key)
+        } else {
+            assured4::find(key)
+        }
     }
 
     #[inline(always)]
-    fn half(key: &ConnKey4) -> Option<Flow> {
-        half4::find(key)
+    fn unassured(key: &ConnKey4) -> Option<Flow> {
+        unassured::find(&key.widened())
     }
 
     #[inline(always)]
-    fn insert_established(key: &ConnKey4, conn: &Conn) -> bool {
-        conns4::insert(key, conn)
+    fn insert_assured(key: &ConnKey4, conn: &Conn) -> bool {
+        if key.protocol == u32::from(protocol::TCP) {
+            assured_tcp4::insert(key, conn)
+        } else {
+            assured4::insert(key, conn)
+        }
     }
 
     #[inline(always)]
-    fn insert_half(key: &ConnKey4, conn: &Conn) -> bool {
-        half4::insert(key, conn)
+    fn insert_unassured(key: &ConnKey4, conn: &Conn) -> bool {
+        unassured::insert(&key.widened(), conn)
     }
 
     #[inline(always)]
-    fn remove_established(key: &ConnKey4) {
-        conns4::remove(key);
+    fn remove_assured(key: &ConnKey4) {
+        if key.protocol == u32::from(protocol::TCP) {
+            assured_tcp4::remove(key);
+        } else {
+            assured4::remove(key);
+        }
     }
 
     #[inline(always)]
-    fn remove_half(key: &ConnKey4) {
-        half4::remove(key);
+    fn remove_unassured(key: &ConnKey4) {
+        unassured::remove(&key.widened());
     }
 
     #[inline(always)]
@@ -179,33 +192,45 @@ impl Address for [u8; 16] {
     }
 
     #[inline(always)]
-    fn established(key: &ConnKey6) -> Option<Flow> {
-        conns6::find(key)
+    fn assured(key: &ConnKey6) -> Option<Flow> {
+        if key.protocol == u32::from(protocol::TCP) {
+            assured_tcp6::find(key)
+        } else {
+            assured6::find(key)
+        }
     }
 
     #[inline(always)]
-    fn half(key: &ConnKey6) -> Option<Flow> {
-        half6::find(key)
+    fn unassured(key: &ConnKey6) -> Option<Flow> {
+        unassured::find(key)
     }
 
     #[inline(always)]
-    fn insert_established(key: &ConnKey6, conn: &Conn) -> bool {
-        conns6::insert(key, conn)
+    fn insert_assured(key: &ConnKey6, conn: &Conn) -> bool {
+        if key.protocol == u32::from(protocol::TCP) {
+            assured_tcp6::insert(key, conn)
+        } else {
+            assured6::insert(key, conn)
+        }
     }
 
     #[inline(always)]
-    fn insert_half(key: &ConnKey6, conn: &Conn) -> bool {
-        half6::insert(key, conn)
+    fn insert_unassured(key: &ConnKey6, conn: &Conn) -> bool {
+        unassured::insert(key, conn)
     }
 
     #[inline(always)]
-    fn remove_established(key: &ConnKey6) {
-        conns6::remove(key);
+    fn remove_assured(key: &ConnKey6) {
+        if key.protocol == u32::from(protocol::TCP) {
+            assured_tcp6::remove(key);
+        } else {
+            assured6::remove(key);
+        }
     }
 
     #[inline(always)]
-    fn remove_half(key: &ConnKey6) {
-        half6::remove(key);
+    fn remove_unassured(key: &ConnKey6) {
+        unassured::remove(key);
     }
 
     #[inline(always)]

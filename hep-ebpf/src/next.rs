@@ -10,7 +10,7 @@ pub(crate) const TRACK: u32 = 0x102;
 pub(crate) const REVALIDATE: u32 = 0x103;
 /// Judge it as the first of a flow.
 pub(crate) const OPEN: u32 = 0x104;
-/// As [`OPEN`]; the new flow takes an established one's place.
+/// As [`OPEN`]; the new flow takes an assured one's place.
 pub(crate) const REPLACE: u32 = 0x105;
 /// Judge it as a TCP segment of a connection whose start was not seen.
 pub(crate) const MIDSTREAM: u32 = 0x107;
@@ -21,11 +21,11 @@ pub(crate) const APPROVE: u32 = 0x108;
 pub(crate) const RULES: u32 = 0x106;
 /// Added to the number of the reason that accepts it: remember the flow it opens.
 pub(crate) const KEEP: u32 = 0x400;
-/// Added to [`KEEP`]: the new flow takes an established one's place.
+/// Added to [`KEEP`]: the new flow takes an assured one's place.
 pub(crate) const REPLACES: u32 = 0x800;
 /// Added to [`KEEP`]: the packet is a reply, so that the other end has opened the flow.
 pub(crate) const REPLIES: u32 = 0x1000;
-/// Added to [`KEEP`]: the flow is established.
+/// Added to [`KEEP`]: the flow is assured.
 pub(crate) const ASSURED: u32 = 0x2000;
 /// Added to the number of a reason: leave a record.
 pub(crate) const FINISH: u32 = 0x200;

@@ -17,7 +17,7 @@ use hep_common::{Direction, settings::Timeouts};
 use hep_tests::namespace::Namespace;
 use hep_userspace::{
     compile::{self, Generation, Options, Slots, compile},
-    datapath::{Kernel, LoadOptions},
+    datapath::{FlowRoom, Kernel, LoadOptions},
     model::{Interface, LinkLayer, LogLevel, Snapshot},
     source::File,
     validate::{Loader, Node, Scope},
@@ -82,7 +82,8 @@ pub(crate) fn hep(text: &str) -> Result<Kernel> {
 pub(crate) fn empty() -> Result<Kernel> {
     Ok(Kernel::open(&LoadOptions {
         pins: None,
-        flows: hep_common::conntrack::DEFAULT_FLOWS,
+        flows: FlowRoom::uniform(hep_common::conntrack::DEFAULT_FLOWS),
+        connections: Vec::new,
         interfaces: 16,
         log_level: LogLevel::Off,
         record_decisions: false,

@@ -64,9 +64,9 @@ fn weigh(name: &str, policy: Policy, figures: &mut Figures) -> Result<()> {
     figures.insert(format!("{name}, MB"), megabytes(all));
 
     let (table, family) = if policy.v6 {
-        ("CONNS6", "IPv6")
+        ("ASSURED_TCP6", "IPv6")
     } else {
-        ("CONNS4", "IPv4")
+        ("ASSURED_TCP4", "IPv4")
     };
     let flows = maps.get(table).context("no table of flows")?;
     let name = format!("{} flows, {family}", flows.entries);

@@ -2,7 +2,7 @@
 
 use hep_common::Direction;
 use hep_userspace::{
-    datapath::{Kernel, LoadOptions},
+    datapath::{FlowRoom, Kernel, LoadOptions},
     model::LogLevel,
 };
 
@@ -16,7 +16,8 @@ fn the_programs_stay_below_the_verifiers_limit_at_every_log_level() {
     for (level, name) in [(LogLevel::Off, ""), (LogLevel::Debug, " at Debug")] {
         let mut kernel = Kernel::open(&LoadOptions {
             pins: None,
-            flows: 1024,
+            flows: FlowRoom::uniform(1024),
+            connections: Vec::new,
             interfaces: 8,
             log_level: level,
             record_decisions: false,

@@ -26,8 +26,8 @@ pub(crate) fn age(program: &SchedClassifier, by: Duration) {
     for id in ids.expect("the kernel tells them") {
         let info = MapInfo::from_id(id).expect("the program holds its maps");
         match info.name_as_str() {
-            Some("CONNS4" | "HALF4") => age_table::<ConnKey4>(id, ticks),
-            Some("CONNS6" | "HALF6") => age_table::<ConnKey6>(id, ticks),
+            Some("ASSURED_TCP4" | "ASSURED4") => age_table::<ConnKey4>(id, ticks),
+            Some("ASSURED_TCP6" | "ASSURED6" | "UNASSURED") => age_table::<ConnKey6>(id, ticks),
             Some(_) | None => {}
         }
     }
@@ -43,8 +43,8 @@ fn age_table<K: Pod>(id: u32, ticks: u32) {
         .collect();
     for (key, mut flow) in flows {
         flow.last_seen = Tick(flow.last_seen.0.wrapping_sub(ticks));
-        if !flow.reset.is_none() {
-            flow.reset = Tick(flow.reset.0.wrapping_sub(ticks).max(1));
+        if !flow.event.is_none() {
+            flow.event = Tick(flow.event.0.wrapping_sub(ticks).max(1));
         }
         table.insert(key, flow, 0).expect("write the flow");
     }

@@ -13,7 +13,7 @@ use std::{
 use hep_common::{Direction, counter::Reason, endpoint::QUICK_INTERFACES, settings};
 use hep_userspace::{
     compile::{self, Generation, Options, Slots},
-    datapath::{Flow, Kernel, LoadOptions},
+    datapath::{Flow, FlowRoom, Kernel, LoadOptions},
     model::{Interface, LinkLayer, LogLevel, Snapshot, TimeoutSetting, Timeouts},
     source::File,
     validate::{self, Node, Scope},
@@ -134,7 +134,8 @@ impl Loaded {
         let _entered = site.host.enter();
         let mut kernel = Kernel::open(&LoadOptions {
             pins: None,
-            flows: 4096,
+            flows: FlowRoom::uniform(4096),
+            connections: Vec::new,
             interfaces: 64,
             log_level: LogLevel::Off,
             record_decisions,

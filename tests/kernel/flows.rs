@@ -8,13 +8,14 @@ use aya::{
 };
 use hep_common::{
     Family,
-    conntrack::{Approval, Conn, ConnKey4, ConnKey6, FLAG_OPENED_BY_A, LAYOUT_VERSION, State, leg},
+    conntrack::{Conn, ConnKey4, ConnKey6, FLAG_OPENED_BY_A, LAYOUT_VERSION, State, leg},
     fragment::{FragmentKey, FragmentVerdict},
     protocol,
     tick::{TICK_NS, Tick},
 };
 use hep_userspace::datapath::{
-    Home, Kernel, KernelError, LoadOptions, Maps, SweepCursor, monotonic_ns, version_directory,
+    FlowRoom, Home, Kernel, KernelError, LoadOptions, Maps, SweepCursor, monotonic_ns,
+    version_directory,
 };
 
 use crate::ground::{Ground, generation};
@@ -57,14 +58,9 @@ fn idle_for(idle: Duration) -> Conn {
         legs: [leg::SEEN, 0],
         flags: FLAG_OPENED_BY_A,
         protocol: protocol::UDP,
-        approvals: [
-            Approval {
-                ifindex: 3,
-                generation: 1,
-                slot: 1,
-            },
-            Approval::default(),
-        ],
+        generation: 1,
+        ifindexes: [3, 0],
+        slots: [1, 0],
         ..Conn::default()
     }
 }
@@ -75,7 +71,7 @@ const EXPIRED: Duration = Duration::from_secs(90);
 /// A kernel with one generation, and room for so many flows.
 fn open(ground: &Ground, flows: u32) -> Kernel {
     Kernel::open(&LoadOptions {
-        flows,
+        flows: FlowRoom::uniform(flows),
         ..ground.options()
     })
     .expect("opens")
@@ -92,19 +88,16 @@ fn flows_of_both_families_and_homes_are_listed_unless_expired() {
     let ground = Ground::new();
     let kernel = applied(&ground, 1024);
     let pins = ground.pins();
-    write(&pins, "CONNS4", [(key4(1), idle_for(LIVE))]);
-    write(&pins, "HALF4", [(key4(2), idle_for(EXPIRED))]);
-    write(&pins, "CONNS6", [(key6(3), idle_for(EXPIRED))]);
-    write(&pins, "HALF6", [(key6(4), idle_for(LIVE))]);
+    write(&pins, "ASSURED4", [(key4(1), idle_for(LIVE))]);
+    write(&pins, "UNASSURED", [(key4(2).widened(), idle_for(EXPIRED))]);
+    write(&pins, "ASSURED6", [(key6(3), idle_for(EXPIRED))]);
+    write(&pins, "UNASSURED", [(key6(4), idle_for(LIVE))]);
 
     let flows = kernel.maps().flows().expect("reads");
     let found: Vec<_> = flows.iter().map(|flow| (flow.family, flow.home)).collect();
     assert_eq!(
         found,
-        [
-            (Family::V4, Home::Established),
-            (Family::V6, Home::HalfOpen)
-        ]
+        [(Family::V4, Home::Assured), (Family::V6, Home::Unassured)]
     );
     for flow in &flows {
         assert_eq!(flow.state, State::New);
@@ -138,8 +131,8 @@ fn a_sweep_removes_what_expired_and_nothing_else() {
         }
     };
     let ages = |number| idle_for(aged(number));
-    write(&pins, "CONNS4", (0..9000).map(|n| (key4(n), ages(n))));
-    write(&pins, "HALF6", (0..30).map(|n| (key6(n), ages(n))));
+    write(&pins, "ASSURED4", (0..9000).map(|n| (key4(n), ages(n))));
+    write(&pins, "UNASSURED", (0..30).map(|n| (key6(n), ages(n))));
     let seen = |idle: Duration| FragmentVerdict {
         seen_ns: ago_ns(idle),
         ..FragmentVerdict::default()
@@ -182,7 +175,7 @@ fn a_sweep_removes_what_expired_and_nothing_else() {
 fn without_a_generation_nothing_is_swept() {
     let ground = Ground::new();
     let kernel = open(&ground, 1024);
-    write(&ground.pins(), "CONNS4", [(key4(1), idle_for(EXPIRED))]);
+    write(&ground.pins(), "ASSURED4", [(key4(1), idle_for(EXPIRED))]);
     let swept = kernel.maps().sweep_slice(&mut SweepCursor::default());
     let swept = swept.expect("is no error");
     assert!(swept.round_ended && swept.removed == 0);
@@ -195,10 +188,10 @@ fn clearing_forgets_every_flow() {
     let pins = ground.pins();
     write(
         &pins,
-        "CONNS4",
+        "ASSURED4",
         (0..9000).map(|n| (key4(n), idle_for(LIVE))),
     );
-    write(&pins, "HALF6", [(key6(1), idle_for(LIVE))]);
+    write(&pins, "UNASSURED", [(key6(1), idle_for(LIVE))]);
     kernel.clear_flows().expect("clears");
     assert_eq!(kernel.maps().flows().expect("reads"), []);
 }
@@ -210,9 +203,13 @@ fn flows_survive_a_change_of_the_tables_size() {
     drop(applied(&ground, 1024));
     let numbers = 0..500;
     let entries = |numbers: std::ops::Range<u32>| numbers.map(|n| (key4(n), idle_for(LIVE)));
-    write(&pins, "CONNS4", entries(numbers.clone()));
-    write(&pins, "CONNS6", numbers.map(|n| (key6(n), idle_for(LIVE))));
-    let before = MapData::from_pin(version_directory(&pins).join("CONNS4")).expect("is pinned");
+    write(&pins, "ASSURED4", entries(numbers.clone()));
+    write(
+        &pins,
+        "ASSURED6",
+        numbers.map(|n| (key6(n), idle_for(LIVE))),
+    );
+    let before = MapData::from_pin(version_directory(&pins).join("ASSURED4")).expect("is pinned");
 
     let mut kernel = open(&ground, 4096);
     assert_eq!(kernel.maps().flows().expect("reads").len(), 1000);
@@ -248,9 +245,9 @@ fn flows_survive_a_change_of_the_abi_version() {
     let ground = Ground::new();
     let pins = ground.pins();
     drop(applied(&ground, 1024));
-    write(&pins, "CONNS4", [(key4(1), idle_for(LIVE))]);
-    write(&pins, "CONNS6", [(key6(1), idle_for(LIVE))]);
-    write(&pins, "HALF4", [(key4(2), idle_for(LIVE))]);
+    write(&pins, "ASSURED4", [(key4(1), idle_for(LIVE))]);
+    write(&pins, "ASSURED6", [(key6(1), idle_for(LIVE))]);
+    write(&pins, "UNASSURED", [(key4(2).widened(), idle_for(LIVE))]);
     let other = of_another_version(&pins);
     let unreadable = Maps::open(&pins);
     assert!(matches!(unreadable, Err(KernelError::OtherVersion(found)) if found == other));
@@ -261,12 +258,12 @@ fn flows_survive_a_change_of_the_abi_version() {
     assert_eq!(flows.len(), 3);
     for flow in &flows {
         let approval = flow.approvals[0].expect("was approved");
-        assert_eq!((approval.ifindex, approval.generation), (3, 0));
+        assert_eq!((approval.ifindex, flow.generation), (3, 0));
     }
     assert!(matches!(ground.open(), Err(KernelError::Busy(_))));
 
     // A program of the other version that is still attached goes on with its own tables.
-    let late = MapData::from_pin(other.join("CONNS4")).expect("is pinned");
+    let late = MapData::from_pin(other.join("ASSURED4")).expect("is pinned");
     let mut late = Map::from_map_data(late).expect("is a map");
     let mut late: HashMap<_, ConnKey4, Conn> = (&mut late).try_into().expect("is a hash");
     late.insert(key4(777), idle_for(LIVE), 0).expect("has room");
@@ -281,7 +278,7 @@ fn flows_of_an_unknown_layout_leave_a_cold_start() {
     let ground = Ground::new();
     let pins = ground.pins();
     drop(applied(&ground, 1024));
-    write(&pins, "CONNS4", [(key4(1), idle_for(LIVE))]);
+    write(&pins, "ASSURED4", [(key4(1), idle_for(LIVE))]);
     let other = of_another_version(&pins);
     let noted = other.join(format!("flows-{LAYOUT_VERSION}"));
     std::fs::rename(noted, other.join("flows-4711")).expect("renames");

@@ -11,13 +11,13 @@ use hep_common::{
     },
     counter::Reason,
     protocol,
-    tick::TICK_NS,
+    tick::{TICK_NS, Tick},
 };
 use hep_tests::{
     address::Net,
     packet::{self, ACK, Packet},
 };
-use hep_userspace::datapath::{Flow, Home, Kernel, LoadOptions};
+use hep_userspace::datapath::{Flow, Home, Kernel, LoadOptions, SeedFlow};
 
 use crate::{
     flows::{ago_ns, of_another_version},
@@ -53,18 +53,82 @@ fn first(number: u8, opener: usize, said: u8, reset_ns: u64) -> First {
     ]
 }
 
+/// The same in the second layout: 64 bytes, times in ticks.
+type Second = [u64; 8];
+
+/// A flow of the first layout as the second has it.
+fn second(flow: First) -> Second {
+    let [
+        last_seen,
+        reset,
+        bytes_a,
+        bytes_b,
+        packets,
+        ingress,
+        both,
+        egress,
+        last,
+    ] = flow;
+    let reset = if reset == 0 {
+        0
+    } else {
+        u64::from(Tick::some_at(reset).0)
+    };
+    let moments = u64::from(Tick::at(last_seen).0) << 32 | reset;
+    [
+        last, moments, ingress, both, egress, packets, bytes_a, bytes_b,
+    ]
+}
+
 /// How long ago the last packets came.
 const IDLE: Duration = Duration::from_secs(3);
 
 /// Puts a table of the first layout in place of one of this version's.
-fn pin<K: Pod>(directory: &Path, name: &str, flows: &[(K, First)]) {
-    let mut map = HashMap::<_, K, First>::create(64, 0).expect("creates");
+fn pin<K: Pod, V: Pod>(directory: &Path, name: &str, flows: &[(K, V)]) {
+    let mut map = HashMap::<_, K, V>::create(64, 0).expect("creates");
     for (key, flow) in flows {
         map.insert(key, flow, 0).expect("has room");
     }
-    let pin = directory.join(name);
-    fs::remove_file(&pin).expect("is pinned");
-    map.pin(pin).expect("pins");
+    map.pin(directory.join(name)).expect("pins");
+}
+
+/// Puts tables of the first two layouts in place of this version's.
+fn pin_all(directory: &Path, layout: u32, v4: &[(ConnKey4, First)], v6: &[(ConnKey6, First)]) {
+    for name in [
+        "ASSURED_TCP4",
+        "ASSURED_TCP6",
+        "ASSURED4",
+        "ASSURED6",
+        "UNASSURED",
+    ] {
+        fs::remove_file(directory.join(name)).expect("is pinned");
+    }
+    let noted = directory.join(format!("flows-{LAYOUT_VERSION}"));
+    fs::rename(noted, directory.join(format!("flows-{layout}"))).expect("renames");
+    if layout == 1 {
+        pin(directory, "CONNS4", v4);
+        pin(directory, "CONNS6", v6);
+        pin::<ConnKey4, First>(directory, "HALF4", &[]);
+        pin(directory, "HALF6", &v6[..1]);
+    } else {
+        let v4: Vec<_> = v4.iter().map(|(key, flow)| (*key, second(*flow))).collect();
+        let v6: Vec<_> = v6.iter().map(|(key, flow)| (*key, second(*flow))).collect();
+        pin(directory, "CONNS4", &v4);
+        pin(directory, "CONNS6", &v6);
+        pin::<ConnKey4, Second>(directory, "HALF4", &[]);
+        pin(directory, "HALF6", &v6[..1]);
+    }
+}
+
+/// The host has a socket of each TCP connection.
+fn connections() -> Vec<SeedFlow> {
+    let flows = Net::both().map(|net| SeedFlow {
+        protocol: protocol::TCP,
+        opener: (net.client, SPORT),
+        responder: (net.host, DPORT),
+        assured: true,
+    });
+    flows.into()
 }
 
 /// The key of the packet's flow of either family, and the end that sent it.
@@ -86,12 +150,20 @@ fn key(number: u8, packet: &Packet) -> (Result<ConnKey4, ConnKey6>, usize) {
 const SPORT: u16 = 40_000;
 const DPORT: u16 = 53;
 
-/// EV-158, EV-191: an upgrade from a version that knew the first layout keeps the flows.
+/// EV-158, EV-159, EV-191: an upgrade from versions with the first two layouts keeps the flows; those
+/// are assured behind which a socket stands.
 #[test]
-fn flows_of_the_first_layout_are_taken_over_and_go_on() {
+fn flows_of_earlier_layouts_are_taken_over_and_go_on() {
+    for layout in [1, 2] {
+        take_over(layout);
+    }
+}
+
+fn take_over(layout: u32) {
     let ground = Ground::new();
     let options = LoadOptions {
         record_decisions: true,
+        connections,
         ..ground.options()
     };
     let open = || {
@@ -103,8 +175,6 @@ fn flows_of_the_first_layout_are_taken_over_and_go_on() {
     };
     drop(open());
     let other = of_another_version(&ground.pins());
-    let noted = other.join(format!("flows-{LAYOUT_VERSION}"));
-    fs::rename(noted, other.join("flows-1")).expect("renames");
 
     let established = leg::SEEN | leg::SYN | leg::ACK;
     let (mut v4, mut v6, mut packets) = (Vec::new(), Vec::new(), Vec::new());
@@ -125,23 +195,15 @@ fn flows_of_the_first_layout_are_taken_over_and_go_on() {
             packets.push(packet);
         }
     }
-    pin(&other, "CONNS4", &v4);
-    pin(&other, "CONNS6", &v6);
-    pin::<ConnKey4>(&other, "HALF4", &[]);
-    pin(&other, "HALF6", &v6[..1]);
+    pin_all(&other, layout, &v4, &v6);
 
     let mut kernel = open();
     assert!(!kernel.is_cold().expect("reads"));
     let flows = kernel.maps().flows().expect("reads");
-    assert_eq!(flows.len(), 5, "{flows:#?}");
+    assert_eq!(flows.len(), 4, "{flows:#?}");
     for flow in &flows {
         check(flow);
     }
-    let half: Vec<_> = flows
-        .iter()
-        .filter(|flow| flow.home == Home::HalfOpen)
-        .collect();
-    assert_eq!(half.len(), 1, "{half:#?}");
     for packet in packets {
         let stranger = packet.clone().sport(SPORT + 1);
         let judge = |packet: &Packet| {
@@ -173,7 +235,13 @@ fn check(flow: &Flow) {
     let by_a = [(SPORT, 11, 1100), (DPORT, 22, 2200)];
     let by_b = [(SPORT, 22, 2200), (DPORT, 11, 1100)];
     assert!(ends == by_a || ends == by_b, "{flow:#?}");
+    let home = match flow.protocol {
+        protocol::TCP => Home::Assured,
+        _ => Home::Unassured,
+    };
+    assert_eq!(flow.home, home, "{flow:#?}");
     // What approved them is numbered anew here.
+    assert_eq!(flow.generation, 0);
     let approved_at = |ifindex| {
         Some(Approval {
             ifindex,

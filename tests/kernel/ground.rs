@@ -11,7 +11,7 @@ use hep_common::{
 };
 use hep_userspace::{
     compile::{AddressTables, Description, Generation, Lineage, RuleTables},
-    datapath::{self, Kernel, KernelError, LoadOptions},
+    datapath::{self, FlowRoom, Kernel, KernelError, LoadOptions},
     model::LogLevel,
 };
 use tempfile::TempDir;
@@ -58,7 +58,8 @@ impl Drop for Ground {
 pub(crate) fn unpinned() -> LoadOptions {
     LoadOptions {
         pins: None,
-        flows: 1024,
+        flows: FlowRoom::uniform(1024),
+        connections: Vec::new,
         interfaces: 8,
         log_level: LogLevel::Off,
         record_decisions: false,

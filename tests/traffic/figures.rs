@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hep_common::conntrack::HALF_OPEN_FLOWS;
 use hep_tests::{
     address::Net,
     daemon::Daemon,
@@ -55,7 +54,7 @@ fn metrics_tell_of_traffic_policies_loads_and_tables() {
     let rules = "types: [Ingress], ingress: [{action: Allow, protocol: TCP, \
                  destination: {ports: [80]}}]";
     let resources = [eth0(), policy("web", rules), staged_policy("plan", rules)];
-    let options = ["--metrics-listen", "127.0.0.1:9191"];
+    let options = ["--metrics-listen", "127.0.0.1:9191", "--memory-total", "1"];
     let daemon = Daemon::start_with(&site.host, &resources, &options);
     for net in Net::both() {
         let to = |port| tcp(net.client, net.host, port);
@@ -104,17 +103,20 @@ fn metrics_tell_of_traffic_policies_loads_and_tables() {
         ("hep_last_load_success ", 1.0),
         ("hep_problems{severity=\"error\"}", 0.0),
         (
-            "hep_table_capacity{table=\"halfOpen\",family=\"6\"}",
-            f64::from(HALF_OPEN_FLOWS),
+            "hep_table_capacity{table=\"assuredTcp\",family=\"6\"}",
+            8192.0,
         ),
     ] {
         assert_eq!(metric(&text, start), Some(value), "{start}\n{text}");
     }
-    let flows = |family: u8| {
-        let start = format!("hep_table_entries{{table=\"established\",family=\"{family}\"}}");
-        metric(&text, &start)
-    };
-    assert_eq!((flows(4), flows(6)), (Some(1.0), Some(1.0)), "{text}");
+    // A connection that has ended is no longer among the assured.
+    let flows = [
+        "assuredTcp\",family=\"4",
+        "assuredTcp\",family=\"6",
+        "unassured",
+    ]
+    .map(|table| metric(&text, &format!("hep_table_entries{{table=\"{table}\"")));
+    assert_eq!(flows.iter().flatten().sum::<f64>(), 2.0, "{text}");
 
     daemon.directory().write("broken.yaml", "kind: nonsense");
     let told = eventually(PATIENCE, || {
@@ -212,7 +214,7 @@ fn a_table_that_gets_full_is_told() {
         "all",
         "types: [Ingress], ingress: [{action: Allow, protocol: UDP}]",
     );
-    let daemon = Daemon::start(&site.host, &[eth0(), allow]);
+    let daemon = Daemon::start_with(&site.host, &[eth0(), allow], &["--memory-total", "1"]);
     let pressing = || {
         let status = daemon.status();
         let tables = status["tables"].as_array().expect("a list").clone();
@@ -224,23 +226,23 @@ fn a_table_that_gets_full_is_told() {
     assert_eq!(pressing(), Vec::<serde_json::Value>::new());
     let link = Link::open(&site.outside, "eth0");
     let net = Net::both()[0];
-    for flow in 0..HALF_OPEN_FLOWS {
+    for flow in 0..8192_u32 {
         let [_, second, third, fourth] = flow.to_be_bytes();
         let from = IpAddr::from([10, 200 + second, third, fourth]);
         let frame = packet::udp(from, net.host).sport(5000).dport(5001);
         link.send(&frame.ethernet(OUTSIDE_MAC, HOST_MAC).frame());
     }
     assert!(
-        eventually(PATIENCE, || pressing() == ["halfOpen"]),
+        eventually(PATIENCE, || pressing() == ["unassured"]),
         "{:#}",
         daemon.status()
     );
     drop(
         daemon
             .hep(&["status"])
-            .says("warning: half-open IPv4 flows: the table is "),
+            .says("warning: unassured flows: the table is "),
     );
-    let logged = || daemon.log().contains("half-open IPv4 flows: the table is ");
+    let logged = || daemon.log().contains("unassured flows: the table is ");
     assert!(eventually(PATIENCE, logged), "{}", daemon.log());
 }
 

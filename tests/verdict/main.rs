@@ -1,5 +1,6 @@
 //! Crafted packets through the loaded programs: what each gets, and why.
 
+mod assured;
 mod deltas;
 mod essentials;
 mod flow_state;

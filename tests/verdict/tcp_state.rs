@@ -31,14 +31,16 @@ fn from_client(net: &Net, flags: u8) -> Packet {
 
 /// A segment of the same connection from the host.
 fn from_host(net: &Net, flags: u8) -> Packet {
-    from_client(net, flags).reversed()
+    from_client(net, flags).reversed().numbers(200, 100)
 }
 
-/// The three segments that open a connection.
+/// The three segments that open a connection; what follows has the numbers of the other segments.
 fn handshake(net: &Net) -> Vec<(&'static str, Hook, Packet, Reason)> {
+    let syn = from_client(net, SYN).numbers(99, 0);
+    let syn_ack = from_host(net, SYN | ACK).numbers(199, 100);
     vec![
-        ("SYN", INGRESS, from_client(net, SYN), Reason::PolicyAllow),
-        ("SYN ACK", EGRESS, from_host(net, SYN | ACK), KNOWN),
+        ("SYN", INGRESS, syn, Reason::PolicyAllow),
+        ("SYN ACK", EGRESS, syn_ack, KNOWN),
         ("ACK", INGRESS, from_client(net, ACK), KNOWN),
     ]
 }

@@ -2,8 +2,11 @@
 
 use hep_common::{
     Direction,
-    conntrack::{Approval, Conn, FLAG_OPENED_BY_A, FLAG_SEEDED, JUDGED_FORWARD, TAKEN_OVER, leg},
+    conntrack::{
+        Conn, FLAG_HANDSHAKE, FLAG_OPENED_BY_A, FLAG_SEEDED, JUDGED_FORWARD, TAKEN_OVER, leg,
+    },
     counter::{Note, Reason},
+    protocol,
     tick::Tick,
 };
 
@@ -57,11 +60,11 @@ pub(crate) fn judge<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Openin
 
 /// How the flow of an accepted packet is remembered.
 pub(crate) struct Keep {
-    /// It takes the place of an established one.
+    /// It takes the place of an assured one.
     pub(crate) replaces: bool,
     /// The packet's receiver has opened it.
     pub(crate) replies: bool,
-    /// It is established.
+    /// It is assured.
     pub(crate) is_assured: bool,
 }
 
@@ -82,7 +85,7 @@ pub(crate) fn keep<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, mut keep: 
     }
     remember(scene, work, &keep);
     if keep.replaces {
-        A::remove_established(&work.key);
+        A::remove_assured(&work.key);
     }
     if midstream {
         scene.note(Note::PickedUp);
@@ -129,14 +132,10 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, keep: &Keep) {
     } else {
         (sender, scene.direction)
     };
-    let approval = Approval {
-        ifindex: scene.interface.ifindex,
-        generation: scene.generation,
-        slot: trace.slot,
-    };
-    let approvals = match hook {
-        Direction::Ingress => [approval, Approval::default()],
-        Direction::Egress => [Approval::default(), approval],
+    let here = scene.interface.ifindex;
+    let (ifindexes, slots) = match hook {
+        Direction::Ingress => ([here, 0], [trace.slot, 0]),
+        Direction::Egress => ([0, here], [0, trace.slot]),
     };
     let judged = match (trace.route, hook) {
         (Route::Forwarded, Direction::Ingress) => JUDGED_FORWARD,
@@ -144,47 +143,49 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, keep: &Keep) {
         (Route::Local | Route::Unknown, _) => 0,
     };
     // Of a connection that is picked up, the handshake is taken for complete, unless this is part of it.
-    let says = said(&*packet);
-    let heard = if !is_midstream(&*packet) {
-        0
+    let (heard, handshake) = if !is_midstream(&*packet) {
+        (0, FLAG_HANDSHAKE)
     } else if packet.tcp_flags & tcp::SYN != 0 {
-        leg::SYN
+        (leg::SYN, 0)
     } else {
-        leg::SYN | leg::ACK
+        (leg::SYN | leg::ACK, 0)
     };
-    let says = says | heard;
-    let mut flags = if opened_by == 0 { FLAG_OPENED_BY_A } else { 0 };
+    let mut flags = handshake;
+    if opened_by == 0 {
+        flags |= FLAG_OPENED_BY_A;
+    }
     if trace.slot == TAKEN_OVER {
         flags |= FLAG_SEEDED;
     }
-    let bytes = u64::from(scene.bytes());
+    let now = Tick::at(scene.now_ns);
     *conn = Conn {
-        legs: if sender == 0 {
-            [says, heard]
-        } else {
-            [heard, says]
-        },
+        legs: [heard; 2],
         flags,
         judged,
+        event: if packet.protocol == protocol::TCP {
+            Tick::NONE
+        } else {
+            now
+        },
+        generation: scene.generation,
+        classified: [scene.classification(); 2],
         icmp_type: packet.icmp_type,
         protocol: packet.protocol,
-        classified: [scene.classification(); 2],
-        reset: if says & leg::RST != 0 {
-            Tick::some_at(scene.now_ns)
-        } else {
-            Tick::NONE
-        },
-        last_seen: Tick::at(scene.now_ns),
-        approvals,
+        ifindexes,
+        last_seen: now,
+        next: [0; 2],
         packets: if sender == 0 { [1, 0] } else { [0, 1] },
-        bytes: if sender == 0 { [bytes, 0] } else { [0, bytes] },
+        bytes_low: if sender == 0 {
+            [scene.bytes(), 0]
+        } else {
+            [0, scene.bytes()]
+        },
+        bytes_high: [0; 2],
+        slots,
     };
-    let is_stored = if keep.is_assured {
-        A::insert_established(key, conn)
-    } else {
-        A::insert_half(key, conn)
-    };
-    if !is_stored {
+    conn.advance(sender, said(&*packet), packet.segment, now);
+    let is_stored = keep.is_assured && A::insert_assured(key, conn);
+    if !is_stored && !A::insert_unassured(key, conn) {
         scene.note(Note::FlowNotStored);
     }
 }

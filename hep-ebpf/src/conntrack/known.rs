@@ -1,7 +1,7 @@
 //! A packet of a known flow.
 
 use hep_common::{
-    conntrack::{ANY_INTERFACE, Approval, Conn, FLAG_BLOCKED, JUDGED_FORWARD, RESET_GRACE_NS, leg},
+    conntrack::{ANY_INTERFACE, Approval, Conn, FLAG_BLOCKED, JUDGED_FORWARD, leg},
     counter::{Note, Reason},
     protocol,
     tick::Tick,
@@ -9,7 +9,7 @@ use hep_common::{
 
 use super::{
     Home, Known, Todo, approving_hook, by_rules, find, icmp, is_classified, is_current,
-    midstream::is_midstream, opener, pick,
+    midstream::is_midstream, pick,
 };
 use crate::{
     address::Address,
@@ -34,7 +34,7 @@ pub(super) fn judge<A: Address>(
     let Known { sender, flow, home } = known;
     let conn = settled(scene, work, *flow, *sender);
     let packet = &work.packet;
-    let from_opener = *sender == opener(&conn);
+    let from_opener = *sender == conn.opener();
     if !icmp::fits(
         packet.protocol,
         conn.icmp_type,
@@ -45,7 +45,7 @@ pub(super) fn judge<A: Address>(
     }
 
     let (hook, approval) = approval_here(scene, &conn, *sender);
-    let is_sound = is_current(scene, approval.generation) && is_classified(scene, &conn, hook);
+    let is_sound = is_current(scene, conn.generation) && is_classified(scene, &conn, hook);
     if !is_sound && work.revalidated == 0 {
         return Err(Todo::Revalidate);
     }
@@ -77,7 +77,7 @@ pub(super) enum Syn {
     Taken,
     /// It opens a new flow.
     Opens,
-    /// It opens a new flow, which takes the place of an established one that has ended or is blocked.
+    /// It opens a new flow, which takes the place of an assured one that has ended or is blocked.
     Reopens,
 }
 
@@ -88,14 +88,14 @@ pub(super) fn take_syn<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, sender
         return Syn::Opens;
     };
     let conn = flow.copied();
-    if is_over(&conn) || conn.flags & FLAG_BLOCKED != 0 {
+    if conn.has_ended() || conn.flags & FLAG_BLOCKED != 0 {
         return match home {
-            Home::Established => Syn::Reopens,
-            Home::Half => Syn::Opens,
+            Home::Assured => Syn::Reopens,
+            Home::Unassured => Syn::Opens,
         };
     }
     let (hook, approval) = approval_here(scene, &conn, sender);
-    if sender == opener(&conn) || approval.ifindex == 0 {
+    if sender == conn.opener() || approval.ifindex == 0 {
         approve(scene, &work.trace, flow, hook);
     }
     advance(scene, work, flow, sender, home);
@@ -125,7 +125,7 @@ pub(super) fn take_segment<A: Address>(
 #[inline(always)]
 fn approval_here(scene: &Scene<'_>, conn: &Conn, sender: usize) -> (usize, Approval) {
     let hook = approving_hook(scene, conn, sender);
-    (hook, pick(conn.approvals, hook))
+    (hook, pick(conn.approvals(), hook))
 }
 
 /// The entry of a flow of which a packet of `sender` has come. If the approval that this needs was given
@@ -157,19 +157,12 @@ fn settle<A: Address>(
     set_approval(scene, flow, hook, approval, forwarded);
 }
 
-/// Whether both ends have ended a connection, so that a SYN opens a new one (spec EV-153).
-#[inline(always)]
-fn is_over(conn: &Conn) -> bool {
-    let [a, b] = conn.legs;
-    a & (leg::FIN | leg::RST) != 0 && b & (leg::FIN | leg::RST) != 0
-}
-
-/// Stores the approval of one hook: of the rule that has just accepted a packet here.
+/// Stores the approval of one hook: of the rule that has just accepted a packet here. Where the flow was
+/// judged by older rules, its next packet has it judged again everywhere.
 #[inline(always)]
 fn approve(scene: &Scene<'_>, trace: &Trace, flow: Flow, hook: usize) {
     let approval = Approval {
         ifindex: scene.interface.ifindex,
-        generation: scene.generation,
         slot: trace.slot,
     };
     set_approval(scene, flow, hook, approval, trace.route == Route::Forwarded);
@@ -193,7 +186,8 @@ fn set_approval(scene: &Scene<'_>, flow: Flow, hook: usize, approval: Approval, 
     });
 }
 
-/// Takes what an accepted packet says into its flow, and moves the flow if it is now established.
+/// Takes what an accepted packet says into its flow, and moves the flow if it is now assured, or has
+/// ended.
 #[inline(never)]
 fn advance<A: Address>(
     scene: &Scene<'_>,
@@ -203,50 +197,46 @@ fn advance<A: Address>(
     home: Home,
 ) {
     let Work {
-        packet,
-        key,
-        conn: to_insert,
-        ..
+        packet, key, conn, ..
     } = work;
-    let conn = flow.copied();
-    let [mut a, mut b] = conn.legs;
     let now = Tick::at(scene.now_ns);
-    let mut reset = conn.reset;
-    if packet.protocol == protocol::TCP {
-        if packet.tcp_flags & tcp::RST != 0 {
-            reset = Tick::some_at(scene.now_ns);
-        } else if packet.tcp_flags & tcp::SYN == 0 {
-            // The ends talk on: the RST was not genuine (spec EV-156).
-            a &= !leg::RST;
-            b &= !leg::RST;
-            if now.least_ns_since(reset) > RESET_GRACE_NS {
-                reset = Tick::NONE;
+    let (says, segment) = (said(&*packet), packet.segment);
+    flow.touch(sender, now, scene.bytes());
+    *conn = flow.copied();
+    conn.advance(sender, says, segment, now);
+    flow.set_progress(conn);
+    match home {
+        Home::Unassured => {
+            if conn.is_assured_by(sender, says, segment, now) {
+                promote::<A>(scene, key, conn);
             }
         }
-    }
-    let says = said(&*packet);
-    if sender == 0 {
-        a |= says;
-    } else {
-        b |= says;
-    }
-    if [a, b] != conn.legs || reset != conn.reset {
-        flow.set_progress([a, b], reset);
-    }
-    flow.touch(sender, now, u64::from(scene.bytes()));
-    if home == Home::Half && a & b & leg::SEEN != 0 {
-        *to_insert = flow.copied();
-        if to_insert.is_established(sender) {
-            promote::<A>(scene, key, to_insert);
+        Home::Assured => {
+            if conn.protocol == protocol::TCP && conn.has_ended() {
+                demote::<A>(scene, key, conn);
+            }
         }
     }
 }
 
-/// Moves a flow among the established ones.
+/// Moves a flow among the assured ones, unless there is no room.
 #[inline(always)]
-fn promote<A: Address>(scene: &Scene<'_>, key: &A::Key, conn: &Conn) {
-    if A::insert_established(key, conn) {
-        A::remove_half(key);
+fn promote<A: Address>(scene: &Scene<'_>, key: &A::Key, conn: &mut Conn) {
+    if conn.protocol != protocol::TCP {
+        conn.event = Tick::NONE;
+    }
+    if A::insert_assured(key, conn) {
+        A::remove_unassured(key);
+    } else {
+        scene.note(Note::NotAssured);
+    }
+}
+
+/// Moves a flow among those that are not assured.
+#[inline(always)]
+fn demote<A: Address>(scene: &Scene<'_>, key: &A::Key, conn: &Conn) {
+    if A::insert_unassured(key, conn) {
+        A::remove_assured(key);
     } else {
         scene.note(Note::FlowNotStored);
     }

@@ -11,7 +11,7 @@ mod socket;
 use core::hint::cold_path;
 
 use hep_common::{
-    conntrack::{ANY_INTERFACE, Conn, FLAG_BLOCKED, FLAG_OPENED_BY_A, leg},
+    conntrack::{ANY_INTERFACE, Conn, FLAG_OPENED_BY_A, SETTLED_BITS, flags_in, settled},
     counter::Reason,
     endpoint::ListNumber,
     protocol,
@@ -44,14 +44,6 @@ fn key<A: Address>(packet: &Packet<A>) -> (A::Key, usize) {
     )
 }
 
-/// The end that opened a flow.
-#[inline(always)]
-const fn opener(conn: &Conn) -> usize {
-    // As a number: which it is is random, and a branch would be mispredicted.
-    const { assert!(FLAG_OPENED_BY_A == 1) };
-    (conn.flags & FLAG_OPENED_BY_A ^ 1) as usize
-}
-
 /// One of a pair.
 #[inline(always)]
 fn pick<T: Copy>(pair: [T; 2], index: usize) -> T {
@@ -63,7 +55,7 @@ fn pick<T: Copy>(pair: [T; 2], index: usize) -> T {
 /// one for replies.
 #[inline(always)]
 fn approving_hook(scene: &Scene<'_>, conn: &Conn, sender: usize) -> usize {
-    let direction = if sender == opener(conn) {
+    let direction = if sender == conn.opener() {
         scene.direction
     } else {
         opposite(scene.direction)
@@ -87,12 +79,10 @@ fn is_current(scene: &Scene<'_>, generation: u32) -> bool {
 /// changed (spec EV-259).
 #[inline(always)]
 fn is_classified(scene: &Scene<'_>, conn: &Conn, hook: usize) -> bool {
-    // Of the pair as a number: a branch would be mispredicted.
-    let pair = u16::from_le_bytes(conn.classified) >> ((hook & 1) << 3);
-    pair & 0xff == u16::from(scene.classification())
+    pick(conn.classified, hook) == scene.classification()
 }
 
-/// What a look at the established flows says about a packet.
+/// What a look at the assured flows says about a packet.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Glimpse {
     /// It only goes on with one, so that nothing but its counters and timer changes; then they have
@@ -111,43 +101,45 @@ pub(crate) fn may_continue<A>(packet: &Plain<A>) -> bool {
     packet.protocol != protocol::TCP || packet.ports.tcp_flags & tcp::STATE == tcp::ACK
 }
 
-/// Looks for a packet that [`may_continue`] among the established flows: the path that most packets
-/// take.
+/// Looks for a packet that [`may_continue`] among the assured flows, the path that most
+/// packets take.
 #[inline(always)]
 pub(crate) fn glimpse<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) -> Glimpse {
     let Plain {
         ports, protocol, ..
     } = *packet;
     let (key, sender) = A::key(protocol, (packet.src, ports.src), (packet.dst, ports.dst));
-    let Some(flow) = A::established(&key) else {
+    let Some(flow) = A::assured(&key) else {
         return Glimpse::Missing;
     };
     scene.now_ns = helpers::now_ns();
-    let (conn, now) = (flow.copied(), Tick::at(scene.now_ns));
-    let answers = sender ^ opener(&conn);
-    let approval = flow.approval(scene.direction as usize ^ answers);
-    let approved = (approval.ifindex == scene.interface.ifindex || answers != 0)
-        && approval.ifindex != 0
-        && approval.ifindex != ANY_INTERFACE;
-    // Both ends have said all that this packet says, and neither has ended the flow.
+    let (head, now) = (flow.head(), Tick::at(scene.now_ns));
+    let answers = sender ^ usize::from(flags_in(head) & FLAG_OPENED_BY_A ^ 1);
+    let hook = scene.direction as usize ^ answers;
+    let ifindex = flow.ifindex(hook);
+    let approved = (ifindex == scene.interface.ifindex || answers != 0)
+        && ifindex != 0
+        && ifindex != ANY_INTERFACE;
     let [udp, tcp] = scene.interface.surely_alive;
-    let (said, surely_alive) = if protocol == protocol::TCP {
-        (leg::SEEN | leg::SYN | leg::ACK, tcp)
+    let (settled, surely_alive) = if protocol == protocol::TCP {
+        (const { settled(protocol::TCP) }, tcp)
     } else {
-        (leg::SEEN, udp)
+        (const { settled(protocol::UDP) }, udp)
     };
-    if conn.legs != [said; 2]
-        || conn.flags & FLAG_BLOCKED != 0
-        || !conn.reset.is_none()
+    if head & SETTLED_BITS != settled
         || !approved
-        || !is_current(scene, approval.generation)
-        || !is_classified(scene, &conn, scene.direction as usize ^ answers)
-        || now.count_since(conn.last_seen) > surely_alive
+        || !is_current(scene, flow.generation())
+        || flow.classified(hook) != scene.classification()
+        || now.count_since(flow.last_seen()) > surely_alive
     {
         cold_path();
         return Glimpse::Unclear;
     }
-    flow.touch(sender, now, u64::from(scene.bytes()));
+    if protocol == protocol::TCP {
+        let segment = ports.segment;
+        flow.number(sender, segment.sequence.wrapping_add(segment.payload));
+    }
+    flow.touch(sender, now, scene.bytes());
     Glimpse::Continues
 }
 
@@ -160,7 +152,7 @@ pub(crate) enum Todo {
     Revalidate,
     /// It is the first of a flow, for [`open`].
     Open,
-    /// As [`Todo::Open`]; the new flow takes an established one's place.
+    /// As [`Todo::Open`]; the new flow takes an assured one's place.
     Replace,
     /// It is a TCP segment that belongs to no known flow and opens none, for [`midstream`].
     Midstream,
@@ -189,8 +181,8 @@ pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result
     match known::judge(scene, work, &known) {
         Ok(Some(reason)) => Ok(reason),
         Ok(None) => Err(match home {
-            Home::Established => Todo::Replace,
-            Home::Half => Todo::Open,
+            Home::Assured => Todo::Replace,
+            Home::Unassured => Todo::Open,
         }),
         Err(todo) => Err(todo),
     }
@@ -199,10 +191,10 @@ pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result
 /// Which table a flow is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Home {
-    /// That of established flows.
-    Established,
+    /// That of assured flows.
+    Assured,
     /// That of the others.
-    Half,
+    Unassured,
 }
 
 /// The flow that a packet belongs to.
@@ -220,17 +212,17 @@ fn find<A: Address>(scene: &Scene<'_>, work: &Work<A>) -> Option<(Flow, Home)> {
     let now = Tick::at(scene.now_ns);
     let is_expired = |flow: Flow| flow.copied().is_expired(now, timeouts);
     if work.missed == 0
-        && let Some(flow) = A::established(&work.key)
+        && let Some(flow) = A::assured(&work.key)
     {
         if !is_expired(flow) {
-            return Some((flow, Home::Established));
+            return Some((flow, Home::Assured));
         }
         // Or it would come before the flow that takes its place.
-        A::remove_established(&work.key);
+        A::remove_assured(&work.key);
     }
-    A::half(&work.key)
+    A::unassured(&work.key)
         .filter(|flow| !is_expired(*flow))
-        .map(|flow| (flow, Home::Half))
+        .map(|flow| (flow, Home::Unassured))
 }
 
 /// The list that a packet meets as the first of a flow.

@@ -41,9 +41,7 @@ pub(crate) fn related<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Resu
         return Ok(Reason::InvalidIcmp);
     };
     let conn = flow.copied();
-    let [ingress, egress] = conn.approvals;
-    let newest = ingress.generation.max(egress.generation);
-    if !is_current(scene, newest) && work.revalidated == 0 {
+    if !is_current(scene, conn.generation) && work.revalidated == 0 {
         return Err(Stale);
     }
     Ok(if conn.flags & FLAG_BLOCKED != 0 {

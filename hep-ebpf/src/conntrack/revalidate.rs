@@ -7,7 +7,7 @@ use hep_common::{
     counter::{Note, Reason},
 };
 
-use super::{find, is_classified, is_current, is_error, key, opener, pick};
+use super::{find, is_classified, is_current, is_error, key, pick};
 use crate::{
     address::Address,
     classify::{Answer, classify},
@@ -33,20 +33,22 @@ pub(crate) fn revalidate<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) {
     let mut denied = false;
     for hook in [Direction::Ingress, Direction::Egress] {
         let conn = flow.copied();
-        let mut approval = pick(conn.approvals, hook as usize);
+        let mut approval = pick(conn.approvals(), hook as usize);
         if !is_given(approval) {
             continue;
         }
         let forwarded = conn.judged & forward_bit(hook) != 0;
         match judge_at(scene, work, approval.ifindex, hook, forwarded) {
-            Some(reason) if reason.allows() => approval.slot = work.other_trace.slot,
+            Some(reason) if reason.allows() => {
+                approval.slot = work.other_trace.slot;
+                flow.set_approval(hook as usize, approval);
+            }
             Some(_) => denied = true,
             // The interface is not policed any more.
             None => {}
         }
-        approval.generation = scene.generation;
-        flow.set_approval(hook as usize, approval);
     }
+    flow.set_generation(scene.generation);
     let flags = flow.copied().flags;
     let was_blocked = flags & FLAG_BLOCKED != 0;
     if denied && !was_blocked {
@@ -75,13 +77,12 @@ const fn forward_bit(hook: Direction) -> u8 {
 fn classify_again<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, flow: Flow) -> bool {
     let conn = flow.copied();
     let mut judged = conn.judged;
-    let mut is_due = false;
+    let mut is_due = !is_current(scene, conn.generation);
     for hook in [Direction::Ingress, Direction::Egress] {
-        let approval = pick(conn.approvals, hook as usize);
+        let approval = pick(conn.approvals(), hook as usize);
         if !is_given(approval) {
             continue;
         }
-        is_due |= !is_current(scene, approval.generation);
         if is_classified(scene, &conn, hook as usize) {
             continue;
         }
@@ -128,7 +129,7 @@ fn is_forwarded_out<A: Address>(
         return None;
     }
     let (_, sender) = key(&*packet);
-    let is_from_opener = sender == opener(conn);
+    let is_from_opener = sender == conn.opener();
     let forwarded = route::is_forwarded(scene, packet, trace);
     match (scene.direction, is_from_opener) {
         (Direction::Egress, true) => Some(forwarded),
@@ -146,7 +147,7 @@ fn is_forwarded_out<A: Address>(
 #[inline(always)]
 fn set_tuple<A: Address>(work: &mut Work<A>, conn: &Conn) {
     let ends = A::ends(&work.key);
-    let opened_by = opener(conn);
+    let opened_by = conn.opener();
     let (src, src_port) = pick(ends, opened_by);
     let (dst, dst_port) = pick(ends, 1_usize.wrapping_sub(opened_by));
     work.other = Packet {

@@ -2,9 +2,13 @@
 
 use core::ptr::NonNull;
 
-use aya_ebpf::{bindings::BPF_ANY, btf_maps::LruHashMap, macros::btf_map};
+use aya_ebpf::{
+    bindings::{BPF_ANY, BPF_F_NO_PREALLOC},
+    btf_maps::{HashMap, LruHashMap},
+    macros::btf_map,
+};
 use hep_common::{
-    conntrack::{Approval, Conn, ConnKey4, ConnKey6, DEFAULT_FLOWS, HALF_OPEN_FLOWS},
+    conntrack::{Approval, Conn, ConnKey4, ConnKey6, DEFAULT_FLOWS, UNASSURED_FLOWS, is_ahead},
     fragment::{FragmentKey, FragmentVerdict, MAX_FRAGMENTED},
     tick::Tick,
 };
@@ -15,109 +19,174 @@ use crate::helpers::opaque;
 /// A flow in its table.
 ///
 /// Another CPU may write the entry meanwhile, or the table may reuse it for another flow: counters
-/// may then lose a packet, or a flag may be set once more. Nothing here trusts two fields to agree.
+/// may then lose a packet, or a flag may be set once more. So every access is a volatile one of a word,
+/// and nothing here trusts two words to agree.
 #[derive(Clone, Copy)]
 pub(crate) struct Flow(NonNull<Conn>);
 
+/// Where the first member of a pair is.
+#[inline(always)]
+const fn first<T>(pair: *mut [T; 2]) -> *mut T {
+    pair.cast()
+}
+
+/// Where a field of the entry is; in a pair, the member that a number's lowest bit says.
+macro_rules! place {
+    ($flow:expr, $field:ident) => {
+        &raw mut (*$flow.0.as_ptr()).$field
+    };
+    ($flow:expr, $field:ident[$index:expr]) => {
+        first(&raw mut (*$flow.0.as_ptr()).$field).add(opaque($index) & 1)
+    };
+}
+
+/// Reads a field of the entry once.
+macro_rules! read {
+    ($flow:expr, $($field:tt)+) => {
+        // SAFETY: the kernel returned the pointer in this run of the program, so the field is in bounds,
+        // aligned and live, and a pair has members 0 and 1. Every bit pattern is a value of the field, so
+        // that a write meanwhile yields a value all the same.
+        unsafe { place!($flow, $($field)+).read_volatile() }
+    };
+}
+
+/// Writes a field of the entry once.
+macro_rules! write {
+    ($flow:expr, $value:expr, $($field:tt)+) => {
+        // SAFETY: as in `read`; whoever writes meanwhile writes a value, too.
+        unsafe { place!($flow, $($field)+).write_volatile($value) }
+    };
+}
+
 #[expect(unsafe_code, reason = "map values are reached through raw pointers")]
 impl Flow {
-    /// A copy of the entry.
+    /// A copy of the entry, word by word.
     #[inline(always)]
     pub(crate) fn copied(self) -> Conn {
-        // SAFETY: the kernel returned the pointer in this run of the program, so it is aligned and
-        // live; every bit pattern is a `Conn`, so a write meanwhile yields a value all the same.
-        unsafe { self.0.read() }
+        let words = self.0.as_ptr().cast_const().cast::<Words>();
+        // SAFETY: as in `read`; a `Conn` is aligned like these words and as long as they are, without
+        // padding, and every bit pattern is one.
+        unsafe { core::mem::transmute(words.read_volatile()) }
+    }
+
+    /// The first word: see [`SETTLED_BITS`](hep_common::conntrack::SETTLED_BITS).
+    #[inline(always)]
+    pub(crate) fn head(self) -> u64 {
+        // SAFETY: as in `copied`.
+        unsafe { self.0.as_ptr().cast_const().cast::<u64>().read_volatile() }
+    }
+
+    /// The generation that has judged the flow.
+    #[inline(always)]
+    pub(crate) fn generation(self) -> u32 {
+        read!(self, generation)
+    }
+
+    /// When the last packet was seen.
+    #[inline(always)]
+    pub(crate) fn last_seen(self) -> Tick {
+        read!(self, last_seen)
+    }
+
+    /// The interface that approved at one hook: 0 for ingress, 1 for egress.
+    #[inline(always)]
+    pub(crate) fn ifindex(self, hook: usize) -> u32 {
+        read!(self, ifindexes[hook])
     }
 
     /// Counts a packet of end `sender` and restarts the idle timer.
     #[inline(always)]
-    pub(crate) fn touch(mut self, sender: usize, now: Tick, bytes: u64) {
-        // SAFETY: as in `copied`; a lost update of a counter is accepted.
-        let conn = unsafe { self.0.as_mut() };
-        if conn.last_seen != now {
-            conn.last_seen = now;
+    pub(crate) fn touch(self, sender: usize, now: Tick, bytes: u32) {
+        if self.last_seen() != now {
+            self.refresh(now);
         }
-        let sender = opaque(sender) & 1;
-        if let Some(sent) = conn.bytes.get_mut(sender) {
-            *sent = sent.wrapping_add(bytes);
+        let before = read!(self, bytes_low[sender]);
+        let sum = before.wrapping_add(bytes);
+        write!(self, sum, bytes_low[sender]);
+        if sum < before {
+            let carried = read!(self, bytes_high[sender]).wrapping_add(1);
+            write!(self, carried, bytes_high[sender]);
         }
-        if let Some(sent) = conn.packets.get_mut(sender) {
-            *sent = sent.wrapping_add(1);
-        }
+        let packets = read!(self, packets[sender]).wrapping_add(1);
+        write!(self, packets, packets[sender]);
     }
 
-    /// The approval of one hook: 0 for ingress, 1 for egress.
+    /// Notes that end `sender` has sent all before `end`, if that is news.
     #[inline(always)]
-    pub(crate) fn approval(self, hook: usize) -> Approval {
-        // SAFETY: as in `copied`.
-        let conn = unsafe { self.0.as_ref() };
-        conn.approvals
-            .get(opaque(hook) & 1)
-            .copied()
-            .unwrap_or_default()
+    pub(crate) fn number(self, sender: usize, end: u32) {
+        if is_ahead(read!(self, next[sender]), end) {
+            write!(self, end, next[sender]);
+        }
     }
 
     /// Restarts the idle timer.
     #[inline(always)]
-    pub(crate) fn refresh(mut self, now: Tick) {
-        // SAFETY: as in `touch`.
-        unsafe { self.0.as_mut() }.last_seen = now;
+    pub(crate) fn refresh(self, now: Tick) {
+        write!(self, now, last_seen);
     }
 
-    /// Stores what both ends have sent, and when the last RST came.
+    /// Stores what a packet has changed about both ends.
     #[inline(always)]
-    pub(crate) fn set_progress(mut self, legs: [u8; 2], reset: Tick) {
-        // SAFETY: as in `touch`.
-        let conn = unsafe { self.0.as_mut() };
-        conn.legs = legs;
-        conn.reset = reset;
+    pub(crate) fn set_progress(self, conn: &Conn) {
+        write!(self, conn.legs, legs);
+        write!(self, conn.flags, flags);
+        write!(self, conn.event, event);
+        write!(self, conn.next, next);
     }
 
     /// Stores the approval of one hook: 0 for ingress, 1 for egress.
     #[inline(always)]
-    pub(crate) fn set_approval(mut self, hook: usize, approval: Approval) {
-        // SAFETY: as in `touch`.
-        let [ingress, egress] = &mut unsafe { self.0.as_mut() }.approvals;
-        if hook == 0 {
-            *ingress = approval;
-        } else {
-            *egress = approval;
-        }
+    pub(crate) fn set_approval(self, hook: usize, approval: Approval) {
+        write!(self, approval.ifindex, ifindexes[hook]);
+        write!(self, approval.slot, slots[hook]);
+    }
+
+    /// Stores which generation has judged the flow wherever it is approved.
+    #[inline(always)]
+    pub(crate) fn set_generation(self, generation: u32) {
+        write!(self, generation, generation);
     }
 
     /// Stores which lists the approvals came from.
     #[inline(always)]
-    pub(crate) fn set_judged(mut self, judged: u8) {
-        // SAFETY: as in `touch`.
-        unsafe { self.0.as_mut() }.judged = judged;
+    pub(crate) fn set_judged(self, judged: u8) {
+        write!(self, judged, judged);
+    }
+
+    /// When the flow was last classified, for one hook: 0 for ingress, 1 for egress.
+    #[inline(always)]
+    pub(crate) fn classified(self, hook: usize) -> u8 {
+        read!(self, classified[hook])
     }
 
     /// Stores when the flow was last classified, for one hook: 0 for ingress, 1 for egress.
     #[inline(always)]
-    pub(crate) fn set_classified(mut self, hook: usize, stamp: u8) {
-        // SAFETY: as in `touch`.
-        let [ingress, egress] = &mut unsafe { self.0.as_mut() }.classified;
-        if hook == 0 {
-            *ingress = stamp;
-        } else {
-            *egress = stamp;
-        }
+    pub(crate) fn set_classified(self, hook: usize, stamp: u8) {
+        write!(self, stamp, classified[hook]);
     }
 
     /// Stores the entry's flags.
     #[inline(always)]
-    pub(crate) fn set_flags(mut self, flags: u8) {
-        // SAFETY: as in `touch`.
-        unsafe { self.0.as_mut() }.flags = flags;
+    pub(crate) fn set_flags(self, flags: u8) {
+        write!(self, flags, flags);
     }
 }
 
+/// A [`Conn`] in words.
+type Words = [u64; size_of::<Conn>() / size_of::<u64>()];
+
+/// A table of assured flows: its elements are allocated when they are needed, and none is ever pushed
+/// out. Where it is full no more flows are assured.
+type Assured<K> = HashMap<K, Conn, { DEFAULT_FLOWS as usize }, { BPF_F_NO_PREALLOC as usize }>;
+/// The table of the others, of both families: the least recently used make room.
+type Unassured = LruHashMap<ConnKey6, Conn, { UNASSURED_FLOWS as usize }>;
+
 /// Declares the tables of flows, and for each a module of what can be done with it.
 macro_rules! flow_maps {
-    ($($(#[doc = $doc:literal])+ $name:ident, $module:ident: $key:ty, $len:expr;)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident, $module:ident: $table:ty, $key:ty;)+) => {
         $(
             #[btf_map]
-            static $name: LruHashMap<$key, Conn, { $len as usize }> = LruHashMap::new();
+            static $name: $table = <$table>::new();
 
             $(#[doc = $doc])+
             pub(crate) mod $module {
@@ -147,14 +216,16 @@ macro_rules! flow_maps {
 }
 
 flow_maps! {
-    /// Established IPv4 flows.
-    CONNS4, conns4: ConnKey4, DEFAULT_FLOWS;
-    /// Established IPv6 flows.
-    CONNS6, conns6: ConnKey6, DEFAULT_FLOWS;
-    /// IPv4 flows that are not established.
-    HALF4, half4: ConnKey4, HALF_OPEN_FLOWS;
-    /// IPv6 flows that are not established.
-    HALF6, half6: ConnKey6, HALF_OPEN_FLOWS;
+    /// Assured IPv4 TCP connections.
+    ASSURED_TCP4, assured_tcp4: Assured<ConnKey4>, ConnKey4;
+    /// Assured IPv6 TCP connections.
+    ASSURED_TCP6, assured_tcp6: Assured<ConnKey6>, ConnKey6;
+    /// Assured IPv4 flows of other protocols.
+    ASSURED4, assured4: Assured<ConnKey4>, ConnKey4;
+    /// Assured IPv6 flows of other protocols.
+    ASSURED6, assured6: Assured<ConnKey6>, ConnKey6;
+    /// Flows of both families that are not assured.
+    UNASSURED, unassured: Unassured, ConnKey6;
 }
 
 #[btf_map]

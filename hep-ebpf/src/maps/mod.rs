@@ -9,7 +9,9 @@ mod tables;
 
 pub(crate) use count::{count, count_rule, note};
 pub(crate) use events::{decide, decide_reason, records_decisions, submit, take_token};
-pub(crate) use flows::{Flow, conns4, conns6, fragment, half4, half6, remember_fragment};
+pub(crate) use flows::{
+    Flow, assured_tcp4, assured_tcp6, assured4, assured6, fragment, remember_fragment, unassured,
+};
 pub(crate) use grace::grace_until_ns;
 pub(crate) use scratch::{work4, work6};
 pub(crate) use tables::{

@@ -10,7 +10,7 @@ mod ipv6;
 mod transport;
 
 use aya_ebpf::programs::TcContext;
-use hep_common::counter::Reason;
+use hep_common::{conntrack::Segment, counter::Reason};
 
 pub(crate) use cursor::{Direct, Loader, Metadata};
 pub(crate) use ethernet::{Network, network};
@@ -63,8 +63,8 @@ pub(crate) struct Packet<A> {
     pub(crate) fragment_id: u32,
     /// Where the transport header starts, from the start of the frame.
     pub(crate) transport: u32,
-    /// Always zero: the kernel wants every byte written of what a function is handed.
-    pub(crate) reserved: u32,
+    /// Numbers of a TCP segment that is no fragment.
+    pub(crate) segment: Segment,
 }
 
 impl<A> Packet<A> {
@@ -86,7 +86,11 @@ impl<A> Packet<A> {
             fragment: Fragment::Whole,
             fragment_id: 0,
             transport: 0,
-            reserved: 0,
+            segment: Segment {
+                sequence: 0,
+                acknowledgement: 0,
+                payload: 0,
+            },
         }
     }
 }
@@ -117,6 +121,7 @@ impl<A: Copy> Plain<A> {
             src_port: self.ports.src,
             dst_port: self.ports.dst,
             tcp_flags: self.ports.tcp_flags,
+            segment: self.ports.segment,
             tos: self.tos,
             transport: self.transport,
             ..Packet::bare(self.src, self.dst, self.protocol)

@@ -1,6 +1,6 @@
 //! Transport headers: ports, TCP flags, ICMP types and identifiers (spec EV-179, EV-181).
 
-use hep_common::{counter::Reason, protocol};
+use hep_common::{conntrack::Segment, counter::Reason, protocol};
 
 use super::{
     Fragment, Packet,
@@ -30,6 +30,20 @@ wire! {
         acknowledgement: 4,
         data_offset: 1,
         flags: 1,
+    }
+}
+
+impl Tcp {
+    /// The numbers of a segment that, with this header, has `bytes`.
+    #[inline(always)]
+    fn segment(&self, bytes: u32) -> Segment {
+        let [offset] = self.data_offset;
+        let header_bytes = u32::from(offset >> 4).wrapping_mul(4);
+        Segment {
+            sequence: u32::from_be_bytes(self.sequence),
+            acknowledgement: u32::from_be_bytes(self.acknowledgement),
+            payload: bytes.saturating_sub(header_bytes),
+        }
     }
 }
 
@@ -100,6 +114,9 @@ pub(super) fn parse<A>(
             packet.src_port = u16::from_be_bytes(header.src_port);
             packet.dst_port = u16::from_be_bytes(header.dst_port);
             [packet.tcp_flags] = header.flags;
+            if packet.fragment == Fragment::Whole {
+                packet.segment = header.segment(available);
+            }
         }
         protocol::UDP | protocol::SCTP => {
             let header: PortPair = loader.read(packet.transport)?;
@@ -129,6 +146,8 @@ pub(crate) struct Ports {
     pub(crate) dst: u16,
     /// Flags of a TCP header, as in [`tcp`]; of UDP 0.
     pub(crate) tcp_flags: u8,
+    /// As [`Packet::segment`].
+    pub(crate) segment: Segment,
 }
 
 /// Reads the transport header, at `offset`, of a packet that may be [`super::Plain`]; with what
@@ -143,14 +162,15 @@ pub(super) fn plain(
 ) -> Option<Ports> {
     let is_whole =
         |protocol| bytes >= before.wrapping_add(minimum_bytes(protocol, Fragment::Whole));
-    let (src, dst, [tcp_flags]) = match protocol {
+    let (src, dst, [tcp_flags], segment) = match protocol {
         protocol::TCP if is_whole(protocol::TCP) => {
             let header: Tcp = direct.read(offset)?;
-            (header.src_port, header.dst_port, header.flags)
+            let segment = header.segment(bytes.wrapping_sub(before));
+            (header.src_port, header.dst_port, header.flags, segment)
         }
         protocol::UDP if is_whole(protocol::UDP) => {
             let header: PortPair = direct.read(offset)?;
-            (header.src, header.dst, [0])
+            (header.src, header.dst, [0], Segment::default())
         }
         _ => return None,
     };
@@ -158,6 +178,7 @@ pub(super) fn plain(
         src: u16::from_be_bytes(src),
         dst: u16::from_be_bytes(dst),
         tcp_flags,
+        segment,
     })
 }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     compile::{self, CompileError, Description, Generation, RuleDescription, Slots},
-    datapath::{Kernel, KernelError, LoadOptions},
+    datapath::{FlowRoom, Kernel, KernelError, LoadOptions},
     model::LogLevel,
     reference::{Packet, Place},
 };
@@ -124,7 +124,8 @@ impl KernelEngine {
         let devices = namespace::enter()?;
         let kernel = Kernel::open(&LoadOptions {
             pins: None,
-            flows: FLOWS,
+            flows: FlowRoom::uniform(FLOWS),
+            connections: Vec::new,
             interfaces: INTERFACES,
             log_level: LogLevel::Off,
             record_decisions: true,

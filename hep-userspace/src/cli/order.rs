@@ -124,6 +124,7 @@ pub(super) fn last_options(instance: &Instance) -> Result<Option<Options>> {
         nd_exempt: settings.nd_exempt,
         bypass_mark: settings.bypass_mark,
         deny_events: false,
+        memory_bytes: None,
         metrics: None,
     }))
 }

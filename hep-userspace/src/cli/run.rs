@@ -81,6 +81,9 @@ pub(super) struct Arguments {
     /// (logActionRateLimit)
     #[arg(long, env = "HEP_DENY_EVENTS")]
     deny_events: bool,
+    /// Size the tables of flows as on a host with so many bytes of memory
+    #[arg(long, hide = true, value_name = "BYTES")]
+    memory_total: Option<u64>,
     #[command(flatten)]
     auto: AutoHostEndpoint,
 }
@@ -130,6 +133,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         nd_exempt: arguments.ipv6_nd_exempt,
         bypass_mark: arguments.bypass_mark,
         deny_events: arguments.deny_events,
+        memory_bytes: arguments.memory_total,
         metrics: arguments.metrics_listen.clone(),
     };
     daemon::start_logging();

@@ -345,7 +345,7 @@ fn interfaces(status: &Status) -> Table {
 }
 
 fn tables(status: &Status) -> Table {
-    let mut table = Table::new(&["FLOWS", ">ENTRIES", ">CAPACITY", ">FULL"]);
+    let mut table = Table::new(&["FLOWS", ">ENTRIES", ">CAPACITY", ">FULL", ">MEMORY"]);
     for TableStatus {
         occupancy, percent, ..
     } in &status.tables
@@ -355,6 +355,7 @@ fn tables(status: &Status) -> Table {
             occupancy.entries.to_string(),
             occupancy.capacity.to_string(),
             format!("{percent} %"),
+            format!("{} kB", occupancy.bytes.div_ceil(1000)),
         ]);
     }
     table

@@ -34,6 +34,8 @@ pub struct Options {
     pub bypass_mark: u32,
     /// Report denied packets on the event ring.
     pub deny_events: bool,
+    /// The host's memory, bytes, in place of what it says itself.
+    pub memory_bytes: Option<u64>,
     /// Where to serve metrics and health checks, whatever the FelixConfiguration says.
     pub metrics: Option<Address>,
 }

@@ -12,13 +12,13 @@ use std::{
 use hep_common::Direction;
 
 use super::{
-    Options, host_endpoint, netlink::HostNetwork, panic_mode, summary::chain, sysctl,
+    Options, host_endpoint, netlink::HostNetwork, panic_mode, sockets, summary::chain, sysctl,
     takeover::Takeover,
 };
 use crate::{
     compile::{self, CompileError, Generation, Slots, compile, compile_after},
     datapath::{
-        self, Kernel, KernelError, LoadOptions, Observer, Step,
+        self, FlowRoom, Kernel, KernelError, LoadOptions, Observer, Step,
         attach::{AttachError, Attachments, Target},
     },
     model::{AttachType, Interface, Snapshot},
@@ -303,7 +303,8 @@ impl Reconciler {
         if self.kernel.is_none() {
             self.kernel = Some(Kernel::open(&LoadOptions {
                 pins: Some(self.options.bpffs.clone()),
-                flows: snapshot.felix.conntrack_size,
+                flows: FlowRoom::of_host(self.options.memory_bytes, snapshot.felix.conntrack_size),
+                connections: sockets::connections,
                 interfaces: snapshot.felix.max_interfaces,
                 log_level: snapshot.felix.bpf_log_level,
                 record_decisions: false,

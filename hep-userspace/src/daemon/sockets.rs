@@ -118,6 +118,7 @@ fn flows(number: u8, sockets: &[Socket]) -> Vec<SeedFlow> {
                 protocol: number,
                 opener,
                 responder,
+                assured: true,
             }
         })
         .collect()
@@ -154,12 +155,15 @@ fn tracked_flow(line: &str) -> Option<Vec<SeedFlow>> {
         let port: u16 = ports.get(tuple)?.parse().ok()?;
         Some((address, port))
     };
+    let assured = line.contains("[ASSURED]");
     let original = SeedFlow {
+        assured,
         protocol: number,
         opener: end(&sources, &source_ports, 0)?,
         responder: end(&destinations, &destination_ports, 0)?,
     };
     let translated = SeedFlow {
+        assured,
         protocol: number,
         opener: end(&destinations, &destination_ports, 1)?,
         responder: end(&sources, &source_ports, 1)?,
@@ -179,9 +183,10 @@ mod tests {
         (address.parse().expect("the test writes addresses"), port)
     }
 
-    fn flow(protocol: u8, opener: (IpAddr, u16), responder: (IpAddr, u16)) -> SeedFlow {
+    fn flow(number: u8, opener: (IpAddr, u16), responder: (IpAddr, u16)) -> SeedFlow {
         SeedFlow {
-            protocol,
+            assured: number == protocol::TCP,
+            protocol: number,
             opener,
             responder,
         }

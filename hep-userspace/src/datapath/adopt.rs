@@ -5,6 +5,8 @@
 //! change of layout comes with another `ABI_VERSION`, and so with another directory, whose flows are
 //! copied as well.
 
+use std::{collections::HashSet, io};
+
 use aya::{
     Pod,
     maps::{MapData, MapInfo},
@@ -13,13 +15,17 @@ use aya_obj::generated::bpf_map_type;
 use hep_common::{
     conntrack::{Conn, ConnKey4, ConnKey6},
     fragment::{FragmentKey, FragmentVerdict},
+    protocol,
+    tick::Tick,
 };
 
 use super::{
-    KernelError, LoadOptions, Maps,
-    former::{self, FirstConn, Layout},
+    FlowRoom, KernelError, LoadOptions, Maps, SeedFlow,
+    former::{self, FirstConn, Layout, SecondConn},
+    homes::{Homes, Key},
     names, object,
     pins::Pins,
+    seed::Either,
     sys::{Cursor, Hash},
 };
 
@@ -75,8 +81,9 @@ fn resizable(map: &str) -> Option<&'static str> {
 pub(super) fn capacity(map: &str, definition: &aya_obj::Map, options: &LoadOptions) -> u32 {
     let declared = definition.max_entries();
     match map {
-        names::CONNS4 | names::CONNS6 => options.flows.max(1),
-        names::HALF4 | names::HALF6 => options.flows.clamp(1, declared),
+        names::ASSURED_TCP4 | names::ASSURED_TCP6 => options.flows.tcp.max(1),
+        names::ASSURED4 | names::ASSURED6 => options.flows.others.max(1),
+        names::UNASSURED => options.flows.unassured.max(1),
         names::GRACE => options.interfaces.max(1),
         names::COUNTERS => options.interfaces.max(1).saturating_mul(2),
         _ => declared,
@@ -158,17 +165,140 @@ pub(super) fn discard(pins: &Pins, displaced: &[Displaced]) -> Result<(), Kernel
         .try_for_each(|displaced| pins.discard_aside(displaced.name))
 }
 
-/// Copies flows and verdicts of fragments from replaced maps to their successors. Where the new map
-/// is smaller, the least recently used go.
-pub(super) fn carry_over(maps: &Maps, displaced: &[Displaced]) -> Result<(), KernelError> {
+/// The options with room for the flows that there are: a table that is taken over never becomes
+/// smaller than what is in it (spec EV-263).
+pub(super) fn with_room(
+    options: &LoadOptions,
+    pins: &Pins,
+    formers: &[Displaced],
+) -> Result<LoadOptions, KernelError> {
+    let mut least = FlowRoom {
+        tcp: 0,
+        others: 0,
+        unassured: 0,
+    };
+    for name in names::FLOWS {
+        let path = pins.path(name);
+        if let Ok(map) = MapData::from_pin(&path) {
+            let wanted = match name {
+                names::ASSURED_TCP4 | names::ASSURED_TCP6 => options.flows.tcp,
+                names::UNASSURED => options.flows.unassured,
+                _ => options.flows.others,
+            };
+            let has = map.info().map_err(KernelError::map(name, "inspect"))?;
+            if has.max_entries() > wanted {
+                least = least.at_least(room_for(name, None, entries(name, &map)?));
+            }
+        }
+    }
+    let mut unassured = 0_u32;
+    for Displaced { name, map, former } in formers {
+        let room = room_for(name, *former, entries(name, map)?);
+        unassured = unassured.saturating_add(room.unassured);
+        least = least.at_least(FlowRoom {
+            unassured: 0,
+            ..room
+        });
+    }
+    least.unassured = least.unassured.max(rounded(unassured));
+    Ok(LoadOptions {
+        flows: options.flows.at_least(least),
+        ..options.clone()
+    })
+}
+
+/// Room for so many flows of a table, wherever they may be put.
+fn room_for(name: &str, former: Option<Layout>, entries: u32) -> FlowRoom {
+    let everywhere = matches!(former, Some(Layout::First | Layout::Second));
+    let in_table = |is_there: bool| {
+        if is_there || everywhere && name != names::FRAGMENTS {
+            rounded(entries)
+        } else {
+            0
+        }
+    };
+    FlowRoom {
+        tcp: in_table([names::ASSURED_TCP4, names::ASSURED_TCP6].contains(&name)),
+        others: in_table([names::ASSURED4, names::ASSURED6].contains(&name)),
+        unassured: if name == names::UNASSURED || everywhere && name != names::FRAGMENTS {
+            entries
+        } else {
+            0
+        },
+    }
+}
+
+/// A power of two, unless there is nothing.
+const fn rounded(entries: u32) -> u32 {
+    match (entries, entries.checked_next_power_of_two()) {
+        (0, _) => 0,
+        (_, Some(rounded)) => rounded,
+        (_, None) => u32::MAX,
+    }
+}
+
+/// How many flows a table of any layout has.
+fn entries(name: &'static str, map: &MapData) -> Result<u32, KernelError> {
+    let info = map.info().map_err(KernelError::map(name, "inspect"))?;
+    let is_of = |key, value| [info.key_size() as usize, info.value_size() as usize] == [key, value];
+    let (narrow, wide) = (size_of::<ConnKey4>(), size_of::<ConnKey6>());
+    let count = if is_of(narrow, size_of::<Conn>()) {
+        Hash::<ConnKey4, Conn>::of(map).and_then(|table| table.count(SLICE))
+    } else if is_of(wide, size_of::<Conn>()) {
+        Hash::<ConnKey6, Conn>::of(map).and_then(|table| table.count(SLICE))
+    } else if is_of(narrow, size_of::<FirstConn>()) {
+        Hash::<ConnKey4, FirstConn>::of(map).and_then(|table| table.count(SLICE))
+    } else if is_of(wide, size_of::<FirstConn>()) {
+        Hash::<ConnKey6, FirstConn>::of(map).and_then(|table| table.count(SLICE))
+    } else {
+        Ok(0)
+    };
+    let count = count.map_err(KernelError::io(name, "count the flows of"))?;
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// Copies flows and verdicts of fragments from replaced maps to their successors. Flows of versions
+/// that did not know which ones are assured are if the host has their connection open.
+pub(super) fn carry_over(
+    maps: &Maps,
+    displaced: &[Displaced],
+    connections: fn() -> Vec<SeedFlow>,
+) -> Result<(), KernelError> {
+    if displaced.is_empty() {
+        return Ok(());
+    }
+    let homes = Homes::of(maps)?;
+    let is_earlier =
+        |table: &Displaced| matches!(table.former, Some(Layout::First | Layout::Second));
+    let known: HashSet<Either> = if displaced.iter().any(is_earlier) {
+        let assured = connections().into_iter().filter(|flow| flow.assured);
+        assured.filter_map(|flow| Some(flow.key()?.0)).collect()
+    } else {
+        HashSet::new()
+    };
     for Displaced { name, map, former } in displaced {
         match *name {
-            names::CONNS4 | names::HALF4 => copy_flows::<ConnKey4>(maps, name, map, *former)?,
-            names::CONNS6 | names::HALF6 => copy_flows::<ConnKey6>(maps, name, map, *former)?,
+            names::ASSURED_TCP4 | names::ASSURED4 => {
+                copy_flows(&homes, name, map, *former, |_key: &ConnKey4| true)?;
+            }
+            names::ASSURED_TCP6 | names::ASSURED6 => {
+                copy_flows(&homes, name, map, *former, |_key: &ConnKey6| true)?;
+            }
+            former::CONNS4 => {
+                let is_known = |key: &ConnKey4| known.contains(&Either::V4(*key));
+                copy_flows(&homes, name, map, *former, is_known)?;
+            }
+            former::CONNS6 => {
+                let is_known = |key: &ConnKey6| known.contains(&Either::V6(*key));
+                copy_flows(&homes, name, map, *former, is_known)?;
+            }
+            former::HALF4 => copy_flows(&homes, name, map, *former, |_key: &ConnKey4| false)?,
+            names::UNASSURED | former::HALF6 => {
+                copy_flows(&homes, name, map, *former, |_key: &ConnKey6| false)?;
+            }
             names::FRAGMENTS => {
-                copy::<FragmentKey, FragmentVerdict, _, _>(maps, name, map, |key, verdict| {
-                    (key, verdict)
-                })?;
+                let to = maps.hash::<FragmentKey, FragmentVerdict>(name)?;
+                copy(name, map, |key, verdict| to.insert_missing(&key, &verdict))?;
             }
             _ => {}
         }
@@ -177,42 +307,53 @@ pub(super) fn carry_over(maps: &Maps, displaced: &[Displaced]) -> Result<(), Ker
 }
 
 /// Copies flows; those of another version as this one takes them over.
-fn copy_flows<Key: Pod>(
-    maps: &Maps,
+fn copy_flows<K: Key>(
+    homes: &Homes<'_>,
     name: &'static str,
     from: &MapData,
     former: Option<Layout>,
+    is_assured: impl Fn(&K) -> bool,
 ) -> Result<(), KernelError> {
+    let settle = |key: K, flow: Conn| {
+        let assured = is_assured(&key);
+        let flow = Conn {
+            event: if assured && flow.protocol != protocol::TCP {
+                Tick::NONE
+            } else {
+                flow.event
+            },
+            ..flow
+        };
+        homes.settle(&key, &flow, assured)
+    };
     match former {
-        None => copy(maps, name, from, |key: Key, flow: Conn| (key, flow)),
-        Some(Layout::Current) => copy(maps, name, from, |key: Key, flow: Conn| {
-            (key, former::unapproved(flow))
+        None => copy(name, from, settle),
+        Some(Layout::Current) => copy(name, from, |key: K, flow: Conn| {
+            settle(key, former::unapproved(flow))
         }),
-        Some(Layout::First) => copy(maps, name, from, |key: Key, flow: FirstConn| {
-            (key, former::unapproved(former::from_first(flow)))
+        Some(Layout::Second) => copy(name, from, |key: K, flow: SecondConn| {
+            settle(key, former::unapproved(former::from_second(flow)))
+        }),
+        Some(Layout::First) => copy(name, from, |key: K, flow: FirstConn| {
+            settle(key, former::unapproved(former::from_first(flow)))
         }),
     }
 }
 
-/// Copies entries, each as `convert` makes it, unless their keys are there already.
-fn copy<FromKey: Pod, FromValue: Pod, Key: Pod, Value: Pod>(
-    maps: &Maps,
+/// Hands every entry of a table to `settle`.
+fn copy<Key: Pod, Value: Pod>(
     name: &'static str,
     from: &MapData,
-    convert: impl Fn(FromKey, FromValue) -> (Key, Value),
+    settle: impl Fn(Key, Value) -> io::Result<()>,
 ) -> Result<(), KernelError> {
-    let from =
-        Hash::<FromKey, FromValue>::of(from).map_err(KernelError::io(name, "read the former"))?;
-    let to = maps.hash::<Key, Value>(name)?;
+    let from = Hash::<Key, Value>::of(from).map_err(KernelError::io(name, "read the former"))?;
     let mut cursor = Cursor::default();
     loop {
         let batch = from
             .lookup(&mut cursor, SLICE)
             .map_err(KernelError::io(name, "read the former"))?;
         for (key, value) in batch.keys.into_iter().zip(batch.values) {
-            let (key, value) = convert(key, value);
-            to.insert_missing(&key, &value)
-                .map_err(KernelError::io(name, "copy into"))?;
+            settle(key, value).map_err(KernelError::io(name, "copy the flows of"))?;
         }
         if batch.end {
             return Ok(());

@@ -34,13 +34,13 @@ pub fn monotonic_ns() -> u64 {
         .saturating_add(nanoseconds)
 }
 
-/// Which table a flow is in.
+/// Which table a flow is in (spec EV-159).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Home {
-    /// Packets of both directions were accepted.
-    Established,
-    /// Packets of one direction were.
-    HalfOpen,
+    /// One of assured flows.
+    Assured,
+    /// That of the others.
+    Unassured,
 }
 
 /// One end of a flow, and what it sent.
@@ -77,6 +77,8 @@ pub struct Flow {
     pub idle: Duration,
     /// Idle time after which it is forgotten.
     pub idle_limit: Duration,
+    /// The generation that has judged it wherever it is approved.
+    pub generation: u32,
     /// Approval by ingress policy and by egress policy.
     pub approvals: [Option<Approval>; 2],
     /// Whether each approval came from the rules for forwarded traffic.
@@ -93,6 +95,9 @@ pub(super) trait FlowKey: aya::Pod {
 
     /// Ends `a` and `b`.
     fn ends(&self) -> [(IpAddr, u16); 2];
+
+    /// The IPv4 flow's key, if this is the one that it has among flows of both families.
+    fn narrowed(&self) -> Option<ConnKey4>;
 }
 
 impl FlowKey for ConnKey4 {
@@ -100,6 +105,10 @@ impl FlowKey for ConnKey4 {
 
     fn ends(&self) -> [(IpAddr, u16); 2] {
         ConnKey4::ends(self).map(|(address, port)| (v4(address), port))
+    }
+
+    fn narrowed(&self) -> Option<ConnKey4> {
+        None
     }
 }
 
@@ -109,6 +118,10 @@ impl FlowKey for ConnKey6 {
     fn ends(&self) -> [(IpAddr, u16); 2] {
         ConnKey6::ends(self).map(|(address, port)| (address.into(), port))
     }
+
+    fn narrowed(&self) -> Option<ConnKey4> {
+        ConnKey6::narrowed(self)
+    }
 }
 
 impl Flow {
@@ -117,7 +130,7 @@ impl Flow {
         let end = |(address, port), side: usize| End {
             address,
             port,
-            bytes: conn.bytes[side],
+            bytes: conn.bytes()[side],
             packets: conn.packets[side],
         };
         let ends = [end(a, 0), end(b, 1)];
@@ -137,8 +150,9 @@ impl Flow {
             state: conn.state(),
             idle: Duration::from_nanos(now.least_ns_since(conn.last_seen)),
             idle_limit: Duration::from_nanos(conn.idle_limit_ns(timeouts)),
+            generation: conn.generation,
             approvals: conn
-                .approvals
+                .approvals()
                 .map(|approval| (approval.ifindex != 0).then_some(approval)),
             judged_forward: [
                 is_forward(Direction::Ingress),
@@ -161,10 +175,13 @@ impl Maps {
     pub fn flows(&self) -> Result<Vec<Flow>, KernelError> {
         let timeouts = self.settings()?.timeouts;
         let mut flows = Vec::new();
-        self.decode::<ConnKey4>(names::CONNS4, Home::Established, &timeouts, &mut flows)?;
-        self.decode::<ConnKey6>(names::CONNS6, Home::Established, &timeouts, &mut flows)?;
-        self.decode::<ConnKey4>(names::HALF4, Home::HalfOpen, &timeouts, &mut flows)?;
-        self.decode::<ConnKey6>(names::HALF6, Home::HalfOpen, &timeouts, &mut flows)?;
+        for name in [names::ASSURED_TCP4, names::ASSURED4] {
+            self.decode::<ConnKey4>(name, Home::Assured, &timeouts, &mut flows)?;
+        }
+        for name in [names::ASSURED_TCP6, names::ASSURED6] {
+            self.decode::<ConnKey6>(name, Home::Assured, &timeouts, &mut flows)?;
+        }
+        self.decode::<ConnKey6>(names::UNASSURED, Home::Unassured, &timeouts, &mut flows)?;
         Ok(flows)
     }
 
@@ -187,7 +204,10 @@ impl Maps {
                 .iter()
                 .zip(&batch.values)
                 .filter(|(_, conn)| !conn.is_expired(now, timeouts));
-            flows.extend(live.map(|(key, conn)| Flow::new(key, conn, home, now, timeouts)));
+            flows.extend(live.map(|(key, conn)| match key.narrowed() {
+                Some(key) => Flow::new(&key, conn, home, now, timeouts),
+                None => Flow::new(key, conn, home, now, timeouts),
+            }));
             if batch.end {
                 return Ok(());
             }
@@ -202,10 +222,10 @@ impl Kernel {
     ///
     /// [`KernelError::Io`] with what the kernel said.
     pub fn clear_flows(&mut self) -> Result<(), KernelError> {
-        for map in [names::CONNS4, names::HALF4] {
+        for map in [names::ASSURED_TCP4, names::ASSURED4] {
             clear(map, &self.maps.hash::<ConnKey4, Conn>(map)?)?;
         }
-        for map in [names::CONNS6, names::HALF6] {
+        for map in [names::ASSURED_TCP6, names::ASSURED6, names::UNASSURED] {
             clear(map, &self.maps.hash::<ConnKey6, Conn>(map)?)?;
         }
         Ok(())
@@ -258,16 +278,11 @@ mod tests {
     fn conn(flags: u8) -> Conn {
         Conn {
             last_seen: Tick(100),
-            bytes: [11, 22],
+            bytes_low: [11, 22],
             packets: [1, 2],
-            approvals: [
-                Approval::default(),
-                Approval {
-                    ifindex: 4,
-                    generation: 2,
-                    slot: 9,
-                },
-            ],
+            generation: 2,
+            ifindexes: [0, 4],
+            slots: [0, 9],
             legs: [leg::SEEN, leg::SEEN],
             flags,
             judged: JUDGED_FORWARD << Direction::Egress as u8,
@@ -291,8 +306,8 @@ mod tests {
         let flow = |flags| {
             let conn = conn(flags);
             [
-                Flow::new(&key4, &conn, Home::Established, Tick(130), &TIMEOUTS),
-                Flow::new(&key6, &conn, Home::HalfOpen, Tick(130), &TIMEOUTS),
+                Flow::new(&key4, &conn, Home::Assured, Tick(130), &TIMEOUTS),
+                Flow::new(&key6, &conn, Home::Unassured, Tick(130), &TIMEOUTS),
             ]
         };
         for by_a in flow(FLAG_OPENED_BY_A) {
@@ -310,7 +325,7 @@ mod tests {
         let flow = Flow::new(
             &ConnKey4::default(),
             &conn(0),
-            Home::Established,
+            Home::Assured,
             Tick(130),
             &TIMEOUTS,
         );

@@ -11,7 +11,8 @@ use std::{
 
 use aya::maps::MapData;
 use hep_common::{
-    conntrack::{Approval, Conn, LAYOUT_VERSION},
+    conntrack::{Conn, LAYOUT_VERSION},
+    protocol,
     tick::Tick,
 };
 
@@ -26,15 +27,41 @@ use super::{
 const LAYOUT: &str = "flows-";
 /// The layout where none is noted.
 const FIRST_LAYOUT: u32 = 1;
+/// The one after it.
+const SECOND_LAYOUT: u32 = 2;
 
 /// The layouts of flows that can be read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Layout {
     /// [`FIRST_LAYOUT`]: [`FirstConn`].
     First,
+    /// [`SECOND_LAYOUT`]: [`SecondConn`].
+    Second,
     /// [`LAYOUT_VERSION`].
     Current,
 }
+
+impl Layout {
+    /// The tables of flows.
+    pub(super) const fn tables(self) -> &'static [&'static str] {
+        match self {
+            Self::First | Self::Second => &EARLIER_FLOWS,
+            Self::Current => &names::FLOWS,
+        }
+    }
+}
+
+/// Tables of the first two layouts: established IPv4 flows.
+pub(super) const CONNS4: &str = "CONNS4";
+/// Established IPv6 flows.
+pub(super) const CONNS6: &str = "CONNS6";
+/// IPv4 flows that were not established.
+pub(super) const HALF4: &str = "HALF4";
+/// IPv6 flows that were not established.
+pub(super) const HALF6: &str = "HALF6";
+
+/// Tables of flows of the first two layouts.
+const EARLIER_FLOWS: [&str; 4] = [CONNS4, CONNS6, HALF4, HALF6];
 
 /// The directory of another version.
 #[derive(Debug)]
@@ -69,6 +96,7 @@ impl Former {
     pub(super) fn flows(&self) -> Result<Vec<Displaced>, KernelError> {
         let layout = match self.layout()? {
             FIRST_LAYOUT => Layout::First,
+            SECOND_LAYOUT => Layout::Second,
             LAYOUT_VERSION => Layout::Current,
             unknown => {
                 log::warn!(
@@ -79,7 +107,7 @@ impl Former {
             }
         };
         let mut found = Vec::new();
-        for name in names::FLOWS.into_iter().chain([names::FRAGMENTS]) {
+        for name in layout.tables().iter().copied().chain([names::FRAGMENTS]) {
             let pin = self.directory.join(name);
             if pin.exists() {
                 let map = MapData::from_pin(&pin).map_err(KernelError::map(name, "open"))?;
@@ -108,14 +136,12 @@ impl Former {
 
 /// A flow of another version, as this one takes it over: generations and slots of rules are numbered
 /// anew here, so that its next packet has it judged again, where policy wants that.
-pub(super) const fn unapproved(mut flow: Conn) -> Conn {
-    let mut hook = 0;
-    while hook < flow.approvals.len() {
-        flow.approvals[hook].generation = 0;
-        flow.approvals[hook].slot = 0;
-        hook += 1;
+pub(super) const fn unapproved(flow: Conn) -> Conn {
+    Conn {
+        generation: 0,
+        slots: [0; 2],
+        ..flow
     }
-    flow
 }
 
 /// A flow as [`Layout::First`] had it, in words: when it was last seen and when it was reset, each in
@@ -136,37 +162,81 @@ pub(super) const fn from_first(words: FirstConn) -> Conn {
         egress,
         last,
     ] = words;
-    let [ingress_ifindex, ingress_generation] = halves(ingress);
+    let reset = if reset_ns == 0 {
+        Tick::NONE
+    } else {
+        Tick::some_at(reset_ns)
+    };
+    laid_out(
+        last,
+        [reset, Tick::at(last_seen_ns)],
+        [ingress, both, egress],
+        packets,
+        [bytes_a, bytes_b],
+    )
+}
+
+/// A flow as [`Layout::Second`] had it, in words: bytes; when it was reset and last seen, in ticks;
+/// approvals at both hooks; packets of both ends; bytes of both.
+pub(super) type SecondConn = [u64; 8];
+
+/// A flow of [`Layout::Second`], as it is laid out now.
+pub(super) const fn from_second(words: SecondConn) -> Conn {
+    let [
+        first,
+        moments,
+        ingress,
+        both,
+        egress,
+        packets,
+        bytes_a,
+        bytes_b,
+    ] = words;
+    let [reset, last_seen] = halves(moments);
+    laid_out(
+        first,
+        [Tick(reset), Tick(last_seen)],
+        [ingress, both, egress],
+        packets,
+        [bytes_a, bytes_b],
+    )
+}
+
+/// A flow as it is laid out now, of a word with legs and flags; when it was reset and last seen;
+/// interface, generation and slot of both approvals; packets and bytes.
+#[expect(clippy::cast_possible_truncation, reason = "bytes wrap")]
+const fn laid_out(
+    bits: u64,
+    [reset, last_seen]: [Tick; 2],
+    [ingress, both, egress]: [u64; 3],
+    packets: u64,
+    [bytes_a, bytes_b]: [u64; 2],
+) -> Conn {
+    let [ingress_ifindex, _] = halves(ingress);
     let [ingress_slot, egress_ifindex] = halves(both);
-    let [egress_generation, egress_slot] = halves(egress);
-    let [leg_a, leg_b, flags, judged, icmp_type, protocol, _, _] = last.to_ne_bytes();
+    let [_, egress_slot] = halves(egress);
+    let [leg_a, leg_b, flags, judged, icmp_type, number, _, _] = bits.to_ne_bytes();
     Conn {
         legs: [leg_a, leg_b],
         flags,
         judged,
-        icmp_type,
-        protocol,
-        classified: [0; 2],
-        reset: if reset_ns == 0 {
-            Tick::NONE
+        // When it began is not known, but not later.
+        event: if number == protocol::TCP {
+            reset
         } else {
-            Tick::some_at(reset_ns)
+            last_seen
         },
-        last_seen: Tick::at(last_seen_ns),
-        approvals: [
-            Approval {
-                ifindex: ingress_ifindex,
-                generation: ingress_generation,
-                slot: ingress_slot,
-            },
-            Approval {
-                ifindex: egress_ifindex,
-                generation: egress_generation,
-                slot: egress_slot,
-            },
-        ],
+        generation: 0,
+        classified: [0; 2],
+        icmp_type,
+        protocol: number,
+        ifindexes: [ingress_ifindex, egress_ifindex],
+        last_seen,
+        next: [0; 2],
         packets: halves(packets),
-        bytes: [bytes_a, bytes_b],
+        bytes_low: [bytes_a as u32, bytes_b as u32],
+        bytes_high: [(bytes_a >> 32) as u16, (bytes_b >> 32) as u16],
+        slots: [ingress_slot, egress_slot],
     }
 }
 

@@ -16,7 +16,7 @@ use aya_log::Level;
 use hep_common::{Direction, decision::RECORD_DECISIONS};
 
 use super::{
-    KernelError, Maps,
+    FlowRoom, KernelError, Maps, SeedFlow,
     adopt::{self, Displaced},
     apply::join,
     attach::program_name,
@@ -36,8 +36,11 @@ pub struct LoadOptions {
     /// The instance's pin directory; `None`: nothing is pinned, and everything ends with this
     /// process.
     pub pins: Option<PathBuf>,
-    /// Capacity of each table of established flows.
-    pub flows: u32,
+    /// Capacity of the tables of flows. Those that are there have room at least.
+    pub flows: FlowRoom,
+    /// The connections of the host: asked about flows of versions that did not know which ones are
+    /// assured.
+    pub connections: fn() -> Vec<SeedFlow>,
     /// Most policed interfaces.
     pub interfaces: u32,
     /// What the programs log of their own work.
@@ -54,6 +57,7 @@ pub struct Kernel {
     pub(super) decisions: Option<Decisions>,
     btf: Option<OwnedFd>,
     displaced: Vec<Displaced>,
+    connections: fn() -> Vec<SeedFlow>,
     /// Other versions, until every link is ours.
     formers: Vec<Former>,
     /// Keeps other writers out.
@@ -87,41 +91,32 @@ impl Kernel {
     }
 
     fn adopt(options: &LoadOptions) -> Result<Self, KernelError> {
-        let pins = options.pins.as_deref().map(Pins::prepare).transpose()?;
-        let displaced = match &pins {
-            Some(pins) => adopt::put_misfits_aside(pins, options)?,
-            None => Vec::new(),
+        let Some(path) = options.pins.as_deref() else {
+            return Self::load(options, None);
         };
-        match Self::load(options, pins.as_ref()) {
+        let pins = Pins::prepare(path)?;
+        let formers = former::find(path)?;
+        let mut theirs = Vec::new();
+        for former in &formers {
+            theirs.extend(former.flows()?);
+        }
+        let options = &adopt::with_room(options, &pins, &theirs)?;
+        let displaced = adopt::put_misfits_aside(&pins, options)?;
+        match Self::load(options, Some(&pins)) {
             Ok(mut kernel) => {
+                adopt::discard(&pins, &displaced)?;
                 kernel.displaced = displaced;
-                if let Some(pins) = &pins {
-                    adopt::discard(pins, &kernel.displaced)?;
-                    kernel.find_former(options)?;
-                    kernel.carry_over()?;
-                }
-                kernel.pins = pins;
+                kernel.displaced.extend(theirs);
+                kernel.formers = formers;
+                kernel.carry_over()?;
+                kernel.pins = Some(pins);
                 Ok(kernel)
             }
             Err(error) => {
-                if let Some(pins) = &pins {
-                    adopt::restore(pins, &displaced)?;
-                }
+                adopt::restore(&pins, &displaced)?;
                 Err(error)
             }
         }
-    }
-
-    /// Finds what other versions left.
-    fn find_former(&mut self, options: &LoadOptions) -> Result<(), KernelError> {
-        let Some(pins) = options.pins.as_deref() else {
-            return Ok(());
-        };
-        self.formers = former::find(pins)?;
-        for former in &self.formers {
-            self.displaced.extend(former.flows()?);
-        }
-        Ok(())
     }
 
     fn load(options: &LoadOptions, pins: Option<&Pins>) -> Result<Self, KernelError> {
@@ -151,6 +146,7 @@ impl Kernel {
             maps: Maps::new(by_name),
             decisions,
             displaced: Vec::new(),
+            connections: options.connections,
             formers: Vec::new(),
             pins: None,
             in_force: None,
@@ -184,7 +180,7 @@ impl Kernel {
     ///
     /// [`KernelError::Io`] with what the kernel said.
     pub fn carry_over(&self) -> Result<(), KernelError> {
-        adopt::carry_over(&self.maps, &self.displaced)
+        adopt::carry_over(&self.maps, &self.displaced, self.connections)
     }
 
     /// Copies flows for the last time, and lets go of replaced maps and of what other versions left.

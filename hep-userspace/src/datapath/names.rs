@@ -32,14 +32,16 @@ pub(super) const SPORTS: &str = "SPORTS";
 pub(super) const NAMED_PORTS: &str = "NAMED_PORTS";
 /// The generation in words; only userspace reads it.
 pub(super) const DESCRIPTION: &str = "DESCRIPTION";
-/// Established IPv4 flows.
-pub(super) const CONNS4: &str = "CONNS4";
-/// Established IPv6 flows.
-pub(super) const CONNS6: &str = "CONNS6";
-/// IPv4 flows of which one direction was seen.
-pub(super) const HALF4: &str = "HALF4";
-/// IPv6 flows of which one direction was seen.
-pub(super) const HALF6: &str = "HALF6";
+/// Assured IPv4 TCP connections.
+pub(super) const ASSURED_TCP4: &str = "ASSURED_TCP4";
+/// Assured IPv6 TCP connections.
+pub(super) const ASSURED_TCP6: &str = "ASSURED_TCP6";
+/// Assured IPv4 flows of other protocols.
+pub(super) const ASSURED4: &str = "ASSURED4";
+/// Assured IPv6 flows of other protocols.
+pub(super) const ASSURED6: &str = "ASSURED6";
+/// Flows of both families that are not assured.
+pub(super) const UNASSURED: &str = "UNASSURED";
 /// Verdicts of first fragments.
 pub(super) const FRAGMENTS: &str = "FRAGMENTS";
 /// This host's own addresses.
@@ -81,7 +83,7 @@ pub(super) const IN_PLACE: [&str; 4] = [RANGES4, RANGES6_TOP, RANGES6_MID, RANGE
 pub(super) const HALVES: [&str; 5] = [QUICK_IFACES, ROOTS4, ROOTS6, DPORTS, SPORTS];
 
 /// The other maps that userspace uses and the object declares.
-pub(super) const PLAIN: [&str; 18] = [
+pub(super) const PLAIN: [&str; 19] = [
     CONTROL,
     SETTINGS,
     QUICK_IFACES,
@@ -89,10 +91,11 @@ pub(super) const PLAIN: [&str; 18] = [
     ROOTS6,
     DPORTS,
     SPORTS,
-    CONNS4,
-    CONNS6,
-    HALF4,
-    HALF6,
+    ASSURED_TCP4,
+    ASSURED_TCP6,
+    ASSURED4,
+    ASSURED6,
+    UNASSURED,
     FRAGMENTS,
     LOCAL,
     QUICK_LOCAL,
@@ -103,4 +106,4 @@ pub(super) const PLAIN: [&str; 18] = [
 ];
 
 /// Tables of flows.
-pub(super) const FLOWS: [&str; 4] = [CONNS4, CONNS6, HALF4, HALF6];
+pub(super) const FLOWS: [&str; 5] = [ASSURED_TCP4, ASSURED_TCP6, ASSURED4, ASSURED6, UNASSURED];

@@ -1,5 +1,10 @@
 //! How full the tables of flows are.
 
+use std::{
+    fs,
+    os::fd::{AsFd as _, AsRawFd as _},
+};
+
 use aya::Pod;
 use hep_common::{
     conntrack::{Conn, ConnKey4, ConnKey6},
@@ -7,7 +12,7 @@ use hep_common::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{KernelError, Maps, names, sys::Cursor};
+use super::{KernelError, Maps, names};
 
 /// Entries read at a time.
 const SLICE: u32 = 4096;
@@ -18,14 +23,16 @@ const PRESSURE: usize = 80;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Occupancy {
-    /// `established`, `halfOpen` or `fragments`.
+    /// `assuredTcp`, `assured` (other protocols), `unassured` or `fragments`.
     pub table: String,
     /// IP version; none: both.
     pub family: Option<u8>,
     /// Entries, expired ones that were not swept yet included.
     pub entries: usize,
-    /// Most entries that fit; beyond them the least recently used one makes room.
+    /// Most entries that fit.
     pub capacity: usize,
+    /// Memory of the kernel that the table takes now, bytes.
+    pub bytes: u64,
 }
 
 impl Occupancy {
@@ -48,10 +55,10 @@ impl Occupancy {
     #[must_use]
     pub fn warning(&self) -> String {
         let advice = match self.table.as_str() {
-            "established" => {
-                "the flows that were idle longest make room; raise bpfMapSizeConntrack"
+            "assuredTcp" | "assured" => {
+                "where it is full, a flood may push out further ones; raise bpfMapSizeConntrack"
             }
-            "halfOpen" => "new flows push each other out, established ones stay",
+            "unassured" => "new flows push each other out, assured ones stay",
             _ => "later fragments of packets that were pushed out are dropped",
         };
         format!(
@@ -63,11 +70,11 @@ impl Occupancy {
         )
     }
 
-    /// The table in words: `established IPv4`.
+    /// The table in words: `assured TCP IPv4`.
     #[must_use]
     pub fn name(&self) -> String {
         let table = match self.table.as_str() {
-            "halfOpen" => "half-open",
+            "assuredTcp" => "assured TCP",
             other => other,
         };
         match self.family {
@@ -79,11 +86,12 @@ impl Occupancy {
 
 type Count = fn(&Maps, &'static str) -> Result<usize, KernelError>;
 
-const TABLES: [(&str, Count); 5] = [
-    (names::CONNS4, count::<ConnKey4, Conn>),
-    (names::CONNS6, count::<ConnKey6, Conn>),
-    (names::HALF4, count::<ConnKey4, Conn>),
-    (names::HALF6, count::<ConnKey6, Conn>),
+const TABLES: [(&str, Count); 6] = [
+    (names::ASSURED_TCP4, count::<ConnKey4, Conn>),
+    (names::ASSURED_TCP6, count::<ConnKey6, Conn>),
+    (names::ASSURED4, count::<ConnKey4, Conn>),
+    (names::ASSURED6, count::<ConnKey6, Conn>),
+    (names::UNASSURED, count::<ConnKey6, Conn>),
     (names::FRAGMENTS, count::<FragmentKey, FragmentVerdict>),
 ];
 
@@ -100,6 +108,17 @@ impl Maps {
             .collect()
     }
 
+    /// Memory of the kernel that a map takes, bytes, as the kernel counts it.
+    pub(super) fn bytes(&self, map: &'static str) -> Result<u64, KernelError> {
+        let descriptor = self.data(map)?.fd().as_fd().as_raw_fd();
+        let text = fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}"))
+            .map_err(KernelError::io(map, "inspect"))?;
+        let memory = text.lines().find_map(|line| line.strip_prefix("memlock:"));
+        Ok(memory
+            .and_then(|bytes| bytes.trim().parse().ok())
+            .unwrap_or(0))
+    }
+
     /// How full a table is that holds `entries`.
     pub(super) fn occupancy_of(
         &self,
@@ -107,10 +126,11 @@ impl Maps {
         entries: usize,
     ) -> Result<Occupancy, KernelError> {
         let (table, family) = match map {
-            names::CONNS4 => ("established", Some(4)),
-            names::CONNS6 => ("established", Some(6)),
-            names::HALF4 => ("halfOpen", Some(4)),
-            names::HALF6 => ("halfOpen", Some(6)),
+            names::ASSURED_TCP4 => ("assuredTcp", Some(4)),
+            names::ASSURED_TCP6 => ("assuredTcp", Some(6)),
+            names::ASSURED4 => ("assured", Some(4)),
+            names::ASSURED6 => ("assured", Some(6)),
+            names::UNASSURED => ("unassured", None),
             _ => ("fragments", None),
         };
         Ok(Occupancy {
@@ -118,23 +138,14 @@ impl Maps {
             family,
             entries,
             capacity: self.info(map)?.max_entries() as usize,
+            bytes: self.bytes(map)?,
         })
     }
 }
 
 fn count<K: Pod, V: Pod>(maps: &Maps, name: &'static str) -> Result<usize, KernelError> {
     let table = maps.hash::<K, V>(name)?;
-    let mut cursor = Cursor::default();
-    let mut entries = 0;
-    loop {
-        let batch = table
-            .lookup(&mut cursor, SLICE)
-            .map_err(KernelError::io(name, "read"))?;
-        entries += batch.keys.len();
-        if batch.end {
-            return Ok(entries);
-        }
-    }
+    table.count(SLICE).map_err(KernelError::io(name, "read"))
 }
 
 #[cfg(test)]
@@ -144,15 +155,16 @@ mod tests {
     #[test]
     fn pressure_begins_at_four_fifths() {
         let of = |entries, capacity| Occupancy {
-            table: "halfOpen".to_owned(),
+            table: "assuredTcp".to_owned(),
             family: Some(6),
             entries,
             capacity,
+            bytes: 0,
         };
         assert!(!of(799, 1000).is_pressing());
         assert!(of(800, 1000).is_pressing());
         assert!(of(0, 0).is_pressing(), "nothing fits");
         assert_eq!(of(1, 3).percent(), 33);
-        assert_eq!(of(1, 3).name(), "half-open IPv6");
+        assert_eq!(of(1, 3).name(), "assured TCP IPv6");
     }
 }

@@ -4,16 +4,15 @@ use std::net::IpAddr;
 
 use hep_common::{
     conntrack::{
-        ANY_INTERFACE, Approval, Conn, ConnKey4, ConnKey6, FLAG_OPENED_BY_A, FLAG_SEEDED,
-        TAKEN_OVER, leg,
+        ANY_INTERFACE, Conn, ConnKey4, ConnKey6, FLAG_OPENED_BY_A, FLAG_SEEDED, TAKEN_OVER, leg,
     },
     protocol,
     tick::Tick,
 };
 
-use super::{Kernel, KernelError, flows::monotonic_ns, names};
+use super::{Kernel, KernelError, flows::monotonic_ns, homes::Homes, names};
 
-/// A flow to put into the table of established ones.
+/// A flow to put into the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SeedFlow {
     /// IANA protocol number.
@@ -22,6 +21,9 @@ pub struct SeedFlow {
     pub opener: (IpAddr, u16),
     /// Address and port of the other end, of the same family.
     pub responder: (IpAddr, u16),
+    /// A socket of the kernel stands behind it, or an entry of its connection tracking that is assured
+    /// there (spec EV-159).
+    pub assured: bool,
 }
 
 impl Kernel {
@@ -34,55 +36,67 @@ impl Kernel {
     /// [`KernelError::Io`] with what the kernel said; some flows may be in the tables.
     pub fn seed(&mut self, flows: &[SeedFlow]) -> Result<(), KernelError> {
         let generation = self.maps().control()?.generation;
-        let maps = self.maps();
-        let flows4 = maps.hash::<ConnKey4, Conn>(names::CONNS4)?;
-        let flows6 = maps.hash::<ConnKey6, Conn>(names::CONNS6)?;
         let now = Tick::at(monotonic_ns());
+        let homes = Homes::of(&self.maps)?;
         for flow in flows {
-            let SeedFlow {
-                protocol,
-                opener,
-                responder,
-            } = *flow;
-            match (opener.0, responder.0) {
-                (IpAddr::V4(from), IpAddr::V4(to)) => {
-                    let (key, by_a) = ConnKey4::of(
-                        protocol,
-                        (from.octets(), opener.1),
-                        (to.octets(), responder.1),
-                    );
-                    flows4
-                        .insert_missing(&key, &conn(protocol, by_a, generation, now))
-                        .map_err(KernelError::io(names::CONNS4, "seed"))?;
-                }
-                (IpAddr::V6(from), IpAddr::V6(to)) => {
-                    let (key, by_a) = ConnKey6::of(
-                        protocol,
-                        (from.octets(), opener.1),
-                        (to.octets(), responder.1),
-                    );
-                    flows6
-                        .insert_missing(&key, &conn(protocol, by_a, generation, now))
-                        .map_err(KernelError::io(names::CONNS6, "seed"))?;
-                }
-                (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {}
-            }
+            let of = |by_a| conn(flow.protocol, by_a, generation, now, flow.assured);
+            let settled = match flow.key() {
+                Some((Either::V4(key), by_a)) => homes.settle(&key, &of(by_a), flow.assured),
+                Some((Either::V6(key), by_a)) => homes.settle(&key, &of(by_a), flow.assured),
+                None => Ok(()),
+            };
+            settled.map_err(KernelError::io(names::UNASSURED, "seed"))?;
         }
         Ok(())
     }
 }
 
+/// The key of a flow of either family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Either {
+    /// IPv4.
+    V4(ConnKey4),
+    /// IPv6.
+    V6(ConnKey6),
+}
+
+impl SeedFlow {
+    /// The flow's key, and whether end `a` opened it; `None` if its ends are of two families.
+    pub(super) fn key(&self) -> Option<(Either, bool)> {
+        let Self {
+            protocol,
+            opener,
+            responder,
+            ..
+        } = *self;
+        match (opener.0, responder.0) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => {
+                let (key, by_a) = ConnKey4::of(
+                    protocol,
+                    (from.octets(), opener.1),
+                    (to.octets(), responder.1),
+                );
+                Some((Either::V4(key), by_a))
+            }
+            (IpAddr::V6(from), IpAddr::V6(to)) => {
+                let (key, by_a) = ConnKey6::of(
+                    protocol,
+                    (from.octets(), opener.1),
+                    (to.octets(), responder.1),
+                );
+                Some((Either::V6(key), by_a))
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => None,
+        }
+    }
+}
+
 /// An established flow that no rule has judged.
-const fn conn(number: u8, by_a: bool, generation: u32, now: Tick) -> Conn {
+const fn conn(number: u8, by_a: bool, generation: u32, now: Tick, assured: bool) -> Conn {
     let seen = if number == protocol::TCP {
         leg::SEEN | leg::SYN | leg::ACK
     } else {
         leg::SEEN
-    };
-    let approval = Approval {
-        ifindex: ANY_INTERFACE,
-        generation,
-        slot: TAKEN_OVER,
     };
     Conn {
         legs: [seen; 2],
@@ -92,13 +106,21 @@ const fn conn(number: u8, by_a: bool, generation: u32, now: Tick) -> Conn {
             FLAG_SEEDED
         },
         judged: 0,
+        event: if number == protocol::TCP || assured {
+            Tick::NONE
+        } else {
+            now
+        },
+        generation,
+        classified: [0; 2],
         icmp_type: 0,
         protocol: number,
-        classified: [0; 2],
-        reset: Tick::NONE,
+        ifindexes: [ANY_INTERFACE; 2],
         last_seen: now,
-        approvals: [approval; 2],
+        next: [0; 2],
         packets: [0; 2],
-        bytes: [0; 2],
+        bytes_low: [0; 2],
+        bytes_high: [0; 2],
+        slots: [TAKEN_OVER; 2],
     }
 }

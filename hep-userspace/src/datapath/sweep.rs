@@ -41,12 +41,13 @@ pub struct Swept {
 type Sweep = fn(&Maps, &'static str, &mut Cursor, &Settings) -> Result<(Swept, bool), KernelError>;
 
 /// The tables in the order in which they are swept: short-lived entries first.
-const TABLES: [(&str, Sweep); 5] = [
+const TABLES: [(&str, Sweep); 6] = [
     (names::FRAGMENTS, sweep::<FragmentKey, FragmentVerdict>),
-    (names::HALF4, sweep::<ConnKey4, Conn>),
-    (names::HALF6, sweep::<ConnKey6, Conn>),
-    (names::CONNS4, sweep::<ConnKey4, Conn>),
-    (names::CONNS6, sweep::<ConnKey6, Conn>),
+    (names::UNASSURED, sweep::<ConnKey6, Conn>),
+    (names::ASSURED4, sweep::<ConnKey4, Conn>),
+    (names::ASSURED6, sweep::<ConnKey6, Conn>),
+    (names::ASSURED_TCP4, sweep::<ConnKey4, Conn>),
+    (names::ASSURED_TCP6, sweep::<ConnKey6, Conn>),
 ];
 
 trait Mortal: Pod {

@@ -268,6 +268,23 @@ impl<'a, K: Pod, V: Pod> Hash<'a, K, V> {
         self.walk(bpf_cmd::BPF_MAP_LOOKUP_BATCH, cursor, limit)
     }
 
+    /// How many entries there are; goes through all of them, so many at a time.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answers.
+    pub(super) fn count(&self, limit: u32) -> io::Result<usize> {
+        let mut cursor = Cursor::default();
+        let mut entries = 0;
+        loop {
+            let batch = self.lookup(&mut cursor, limit)?;
+            entries += batch.keys.len();
+            if batch.end {
+                return Ok(entries);
+            }
+        }
+    }
+
     /// As [`Self::lookup`], and removes the entries.
     ///
     /// # Errors

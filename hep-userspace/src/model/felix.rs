@@ -118,8 +118,9 @@ pub struct FelixConfiguration {
     pub ipv6_support: bool,
     /// `bpfLogLevel`.
     pub bpf_log_level: LogLevel,
-    /// Flows per family: `bpfMapSizeConntrack`, or `bpfMapSizePerCpuConntrack` by CPUs.
-    pub conntrack_size: u32,
+    /// Flows per family: `bpfMapSizeConntrack`, or `bpfMapSizePerCpuConntrack` by CPUs; `None`: as many
+    /// as the host's memory affords.
+    pub conntrack_size: Option<u32>,
     /// `bpfMapSizeIPSets`: most members of all address sets together.
     pub max_set_members: u32,
     /// `bpfMapSizeIfState`: most policed interfaces.

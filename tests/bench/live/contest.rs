@@ -1,8 +1,9 @@
 //! Rivals in turns over the same packets.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, thread, time::Duration};
 
 use anyhow::{Result, bail};
+use hep_common::{conntrack::ASSURED_AFTER_NS, tick::TICK_NS};
 
 use super::{
     generator::{Course, Generator},
@@ -23,7 +24,7 @@ const UNANSWERED: usize = 16_384;
 /// What is sent, and what becomes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expect {
-    /// Every packet is accepted; each flow was answered before, and spoke on.
+    /// Every packet is accepted; each flow is an assured one.
     Established,
     /// Every packet is accepted.
     Accepted,
@@ -168,10 +169,12 @@ impl Contest<'_> {
                 generator.follow(&course)?;
                 road.send(generator, &course, course.flows())?;
                 road.answer(generator, flows)?;
-                // Only who speaks on after an answer is known to have heard it.
-                generator.follow(&course)?;
-                road.send(generator, &course, course.flows())?;
             }
+            // Only who speaks on for a while is known to hear the answers.
+            thread::sleep(Duration::from_nanos(ASSURED_AFTER_NS + 2 * TICK_NS));
+            let course = self.course();
+            generator.follow(&course)?;
+            road.send(generator, &course, course.flows())?;
         }
         Ok(Runner {
             rival,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Result;
 use hep_common::{
-    conntrack::{ANY_INTERFACE, TAKEN_OVER},
+    conntrack::{ANY_INTERFACE, State, TAKEN_OVER},
     protocol,
 };
 use serde::Serialize;
@@ -22,8 +22,10 @@ use crate::{
 struct ShownFlow {
     protocol: String,
     state: &'static str,
-    /// Packets of one direction only were accepted.
+    /// Packets of one direction only were accepted, or the handshake is not complete.
     half_open: bool,
+    /// No flood pushes it out.
+    assured: bool,
     blocked: bool,
     seeded: bool,
     opener: ShownEnd,
@@ -74,6 +76,9 @@ pub(super) fn conntrack(description: &Description, maps: &Maps) -> Result<Shown>
         if flow.blocked {
             state.push_str(" (blocked)");
         }
+        if flow.assured {
+            state.push_str(" (assured)");
+        }
         if flow.seeded {
             state.push_str(" (seeded)");
         }
@@ -108,7 +113,8 @@ fn shown_flow(flow: &Flow, description: &Description) -> ShownFlow {
     ShownFlow {
         protocol: protocol_name(flow.protocol),
         state: flow.state.name(),
-        half_open: flow.home == Home::HalfOpen,
+        half_open: matches!(flow.state, State::New | State::SynSent),
+        assured: flow.home == Home::Assured,
         blocked: flow.is_blocked,
         seeded: flow.is_seeded,
         opener: shown_end(&flow.opener),
@@ -125,7 +131,7 @@ fn shown_flow(flow: &Flow, description: &Description) -> ShownFlow {
                 Some(ShownApproval {
                     direction,
                     interface: interface_name(description, approval.ifindex),
-                    generation: approval.generation,
+                    generation: flow.generation,
                     rule: rule_name(description, approval.slot),
                     forwarded,
                 })

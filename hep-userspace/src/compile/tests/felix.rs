@@ -24,7 +24,7 @@ pub(super) fn felix() -> FelixConfiguration {
         endpoint_to_host: EndpointToHostAction::Drop,
         ipv6_support: true,
         bpf_log_level: LogLevel::Off,
-        conntrack_size: 512_000,
+        conntrack_size: None,
         max_set_members: 1 << 20,
         max_interfaces: 1000,
         reverse_path: ReversePath::Disabled,

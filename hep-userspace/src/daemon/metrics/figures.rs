@@ -279,6 +279,13 @@ fn occupancy(registry: &mut Registry, maps: &Maps) -> Result<(), KernelError> {
         "Most entries that fit",
         capacities,
     );
+    let bytes = tables.iter().map(|table| (labels(table), table.bytes));
+    family(
+        registry,
+        "table_bytes",
+        "Memory of the kernel that the tables of flows take now, bytes",
+        bytes,
+    );
     Ok(())
 }
 

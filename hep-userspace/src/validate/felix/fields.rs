@@ -77,7 +77,7 @@ pub(super) const USED: [(&str, Decode); 34] = [
     }),
     ("bpfMapSizeConntrack", |value| {
         let size = map_size(value)?;
-        set(move |draft| draft.merged.conntrack_size = size)
+        set(move |draft| draft.merged.conntrack_size = Some(size))
     }),
     ("bpfMapSizeIPSets", |value| {
         let size = map_size(value)?;

@@ -112,7 +112,7 @@ pub(super) fn merge(objects: Vec<Settings>, node: &Node) -> FelixConfiguration {
 impl Draft {
     fn finish(mut self, cpus: u32) -> FelixConfiguration {
         if self.per_cpu_conntrack > 0 {
-            self.merged.conntrack_size = self.per_cpu_conntrack.saturating_mul(cpus.max(1));
+            self.merged.conntrack_size = Some(self.per_cpu_conntrack.saturating_mul(cpus.max(1)));
         }
         self.merged.metrics = (self.metrics_enabled && self.metrics_in_clear)
             .then_some((self.metrics_host, self.metrics_port));
@@ -166,7 +166,7 @@ impl Default for Draft {
                 endpoint_to_host: EndpointToHostAction::Drop,
                 ipv6_support: true,
                 bpf_log_level: LogLevel::Off,
-                conntrack_size: hep_common::conntrack::DEFAULT_FLOWS,
+                conntrack_size: None,
                 max_set_members: 1_048_576,
                 max_interfaces: 1000,
                 reverse_path: ReversePath::Disabled,

@@ -52,7 +52,7 @@ fn defaults_are_those_of_the_specification() {
             felix.max_set_members,
             felix.max_interfaces
         ),
-        (512_000, 1_048_576, 1000)
+        (None, 1_048_576, 1000)
     );
     assert_eq!(
         (felix.reverse_path, felix.attach_type),
@@ -175,7 +175,7 @@ fn fields_that_are_used_set_what_they_say() {
     );
     assert_eq!(felix_.interface_refresh, None);
     assert_eq!(felix_.endpoint_to_host, EndpointToHostAction::Return);
-    assert_eq!(felix_.conntrack_size, 4000);
+    assert_eq!(felix_.conntrack_size, Some(4000));
     assert_eq!(felix_.fragment_timeout, Some(Duration::from_secs(1)));
     assert_eq!(
         (

@@ -1,0 +1,136 @@
+//! How many flows the tables have room for.
+
+use std::{fs, thread};
+
+/// Least memory of the kernel that hep may take at rest, bytes (spec EV-263).
+const LEAST_BYTES: u64 = 16 << 20;
+/// The share of the host's memory that it may take: one in so many.
+const SHARE: u64 = 100;
+/// What it takes besides tables of flows with a small policy, bytes (measured: 8.2 MB).
+const FIXED_BYTES: u64 = 9 << 20;
+/// The same for each CPU, whose counters are its own (measured: 4.1 MB).
+const CPU_BYTES: u64 = 4_200_000;
+
+/// What the kernel takes for a place in a table of assured flows while it is free, bytes: a bucket.
+const BUCKET_BYTES: u64 = 16;
+/// What it takes for a place in the table of the others, which it sets aside: bucket and element.
+const PLACE_BYTES: u64 = BUCKET_BYTES + 48 + 40 + 64;
+
+/// Fewest places of a table where nobody asks for fewer.
+const FEWEST: u32 = 1 << 13;
+/// Most places of a table where nobody asks for more.
+const MOST: u32 = 1 << 19;
+
+/// Capacities of the tables of flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowRoom {
+    /// Assured TCP connections of each family.
+    pub tcp: u32,
+    /// Assured flows of other protocols, of each family.
+    pub others: u32,
+    /// Flows that are not assured, of both families.
+    pub unassured: u32,
+}
+
+impl FlowRoom {
+    /// Room for as many flows as were asked for, in each table.
+    #[must_use]
+    pub const fn uniform(flows: u32) -> Self {
+        let flows = if flows == 0 { 1 } else { flows };
+        Self {
+            tcp: flows,
+            others: flows,
+            unassured: flows,
+        }
+    }
+
+    /// Room as a host with so much memory and so many CPUs affords it (spec EV-263). Of `wanted` assured
+    /// flows of each family and kind, as many.
+    #[must_use]
+    pub fn of(memory_bytes: u64, cpus: u32, wanted: Option<u32>) -> Self {
+        let budget = LEAST_BYTES.max(memory_bytes / SHARE);
+        let taken = FIXED_BYTES + CPU_BYTES * u64::from(cpus);
+        let left = budget.saturating_sub(taken);
+        let mut places = MOST;
+        while places > FEWEST && Self::scaled(places).bytes_at_rest() > left {
+            places /= 2;
+        }
+        match wanted {
+            None => Self::scaled(places),
+            Some(wanted) => Self {
+                unassured: places.min(wanted.max(1)),
+                ..Self::uniform(wanted)
+            },
+        }
+    }
+
+    /// As [`Self::of`] for this host. `memory_bytes` stands for what it has, if it is given.
+    #[must_use]
+    pub fn of_host(memory_bytes: Option<u64>, wanted: Option<u32>) -> Self {
+        let memory = memory_bytes.or_else(memory).unwrap_or(0);
+        let cpus = thread::available_parallelism().map_or(1, usize::from);
+        Self::of(memory, u32::try_from(cpus).unwrap_or(u32::MAX), wanted)
+    }
+
+    /// So many places for flows that are not assured, and what goes with that for the others.
+    const fn scaled(places: u32) -> Self {
+        Self {
+            tcp: places,
+            others: places / 2,
+            unassured: places,
+        }
+    }
+
+    /// What the kernel takes for the tables while they are empty, bytes; of powers of two.
+    const fn bytes_at_rest(self) -> u64 {
+        let assured = 2 * (self.tcp as u64 + self.others as u64);
+        assured * BUCKET_BYTES + self.unassured as u64 * PLACE_BYTES
+    }
+
+    /// At least so much room.
+    #[must_use]
+    pub fn at_least(self, other: Self) -> Self {
+        Self {
+            tcp: self.tcp.max(other.tcp),
+            others: self.others.max(other.others),
+            unassured: self.unassured.max(other.unassured),
+        }
+    }
+}
+
+/// The host's memory, bytes.
+fn memory() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kilobytes.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIB: u64 = 1 << 30;
+
+    /// EV-263, EV-159.
+    #[test]
+    fn memory_decides_where_nobody_does() {
+        let room = |memory| FlowRoom::of(memory, 2, None);
+        // What MemTotal says on a host with 8 GiB.
+        let eight = room(8 * GIB - GIB / 4);
+        assert!(eight.unassured >= 256_000, "{eight:?}");
+        assert!(room(GIB).unassured < eight.unassured);
+        assert_eq!(room(64 * GIB).unassured, MOST);
+        assert_eq!(room(0).unassured, FEWEST);
+    }
+
+    /// EV-263: 512 000 flows fit where the administrator says so.
+    #[test]
+    fn who_asks_gets_what_was_asked_for() {
+        let room = FlowRoom::of(GIB, 2, Some(512_000));
+        assert_eq!([room.tcp, room.others], [512_000; 2]);
+        assert_eq!(FlowRoom::of(64 * GIB, 2, Some(100)), FlowRoom::uniform(100));
+    }
+}
