@@ -156,3 +156,44 @@ fn all_of<T: Position>(parts: &Parts<T>) -> Members<T> {
     all.sort();
     Members::new(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn objects(all: &[(&str, &[u32])]) -> Vec<(Arc<str>, Members<u32>)> {
+        all.iter()
+            .map(|(name, addresses)| {
+                let hosts = addresses.iter().map(|address| (*address, *address));
+                (Arc::from(*name), Members::new(hosts.collect()))
+            })
+            .collect()
+    }
+
+    fn addresses(union: &Union<u32>) -> Vec<u32> {
+        union.members.iter().map(|member| member.0).collect()
+    }
+
+    #[test]
+    fn what_an_object_leaves_stays_where_others_hold_it() {
+        let mut first = Unions::default();
+        let before = objects(&[("a", &[1, 2, 3]), ("b", &[2, 4]), ("c", &[3, 9])]);
+        assert_eq!(addresses(&first.of("s", before, None)), [1, 2, 3, 4, 9]);
+        // One leaves, one loses an address that another has, and gets one.
+        let mut second = Unions::default();
+        let after = objects(&[("a", &[1, 3]), ("b", &[2, 4, 7])]);
+        let changed = second.of("s", after, Some(&first));
+        assert_eq!(addresses(&changed), [1, 2, 3, 4, 7]);
+        assert_eq!(changed.former.as_deref(), Some("a\nb\nc\n"));
+    }
+
+    #[test]
+    fn selectors_of_the_same_objects_share_a_union() {
+        let mut unions = Unions::default();
+        let [one, two] = ["s", "t"].map(|selector| {
+            let objects = objects(&[("a", &[1]), ("b", &[2])]);
+            unions.of(selector, objects, None)
+        });
+        assert!(Arc::ptr_eq(&one, &two));
+    }
+}
