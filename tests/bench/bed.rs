@@ -121,7 +121,7 @@ pub(crate) fn snapshot(file: File) -> Result<Snapshot> {
 /// As [`snapshot`], of several files, by a loader that may know former texts of them.
 pub(crate) fn snapshot_by(loader: &mut Loader, files: &[File]) -> Result<Snapshot> {
     let node = Node {
-        name: policy::NODE.to_owned(),
+        name: policy::NODE.into(),
         labels: BTreeMap::new(),
         cpus: 1,
     };

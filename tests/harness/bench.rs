@@ -459,7 +459,7 @@ pub fn load(resources: &[String]) -> Snapshot {
         text: documents(resources).into(),
     };
     let node = Node {
-        name: NODE.to_owned(),
+        name: NODE.into(),
         labels: BTreeMap::new(),
         cpus: 1,
     };

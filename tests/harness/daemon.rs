@@ -164,6 +164,56 @@ impl Daemon {
     ///
     /// If it cannot be run, or runs already.
     pub fn spawn(&mut self) {
+        self.spawn_as(&["--node", NODE]);
+    }
+
+    /// As [`Daemon::spawn`], with these options in place of the node's name.
+    ///
+    /// # Panics
+    ///
+    /// As [`Daemon::spawn`].
+    pub fn spawn_as(&mut self, options: &[&str]) {
+        let mut command = Command::new(&self.binary);
+        command.args(self.run_arguments()).args(options);
+        self.start_process(command);
+    }
+
+    /// As [`Daemon::spawn`], without a node's name, on a host of this name.
+    ///
+    /// # Panics
+    ///
+    /// As [`Daemon::spawn`].
+    pub fn spawn_called(&mut self, host_name: &str) {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--uts", "sh", "-c", "hostname \"$0\" && exec \"$@\""])
+            .arg(host_name)
+            .arg(&self.binary)
+            .args(self.run_arguments());
+        self.start_process(command);
+    }
+
+    /// Gives the host of a daemon that [`Daemon::spawn_called`] runs another name.
+    ///
+    /// # Panics
+    ///
+    /// If none runs.
+    pub fn call(&self, host_name: &str) {
+        let process = self.process().expect("it runs");
+        let uts = format!("--uts=/proc/{process}/ns/uts");
+        let mut command = Command::new("nsenter");
+        drop(Said::by(command.args([&uts, "hostname", host_name])).exits(0));
+    }
+
+    fn run_arguments(&self) -> Vec<String> {
+        let directory = self.directory.path().to_string_lossy().into_owned();
+        let mut arguments = vec!["run".to_owned(), "--policy-dir".to_owned(), directory];
+        arguments.extend(self.instance());
+        arguments.extend(self.options.iter().cloned());
+        arguments
+    }
+
+    fn start_process(&mut self, mut command: Command) {
         assert!(self.child.is_none(), "the daemon runs already");
         let log = File::options()
             .create(true)
@@ -171,20 +221,9 @@ impl Daemon {
             .open(self.log_path())
             .expect("open the log");
         let copy = log.try_clone().expect("share the log");
-        let child = self.namespace.run(|| {
-            Command::new(&self.binary)
-                .arg("run")
-                .arg("--policy-dir")
-                .arg(self.directory.path())
-                .args(["--node", NODE])
-                .args(self.instance())
-                .args(&self.options)
-                .stdin(Stdio::null())
-                .stdout(log)
-                .stderr(copy)
-                .spawn()
-        });
-        self.child = Some(child.unwrap_or_else(|e| panic!("run {}: {e}", self.binary.display())));
+        command.stdin(Stdio::null()).stdout(log).stderr(copy);
+        let child = self.namespace.run(|| command.spawn());
+        self.child = Some(child.unwrap_or_else(|e| panic!("run {command:?}: {e}")));
     }
 
     /// The options that name this instance to every command.

@@ -10,7 +10,7 @@ use hep_common::{
     settings::{Settings, Timeouts},
 };
 use hep_userspace::{
-    compile::{AddressTables, Description, Generation, Lineage, RuleTables},
+    compile::{AddressTables, Description, Generation, Lineage, Newcomers, RuleTables},
     datapath::{self, FlowRoom, Kernel, KernelError, LoadOptions},
     model::LogLevel,
 };
@@ -136,5 +136,6 @@ pub(crate) fn generation(node: &str, ranges: usize) -> Generation {
             node: node.to_owned(),
             ..Description::default()
         },
+        newcomers: Newcomers::default(),
     }
 }

@@ -14,6 +14,7 @@ mod figure;
 mod flood;
 mod folder;
 mod frames;
+mod newcomers;
 mod policies;
 mod queues;
 #[cfg(test)]
@@ -58,6 +59,8 @@ enum Soak {
     Faults(faults::Plan),
     /// Established connections under floods of new flows, and with full tables
     Flood(flood::Plan),
+    /// Interfaces that appear, under a large policy and beside other notifications
+    Newcomers(newcomers::Plan),
     /// A policy on trial, while its attendant, terminal, daemon or host dies
     Try(trial::Plan),
 }
@@ -88,6 +91,9 @@ fn run(Arguments { quick, soak }: Arguments) -> Figures {
         #[cfg(target_arch = "x86_64")]
         Soak::Faults(plan) => faults::run(&if quick { plan.quick() } else { plan }, &mut figures),
         Soak::Try(plan) => trial::run(&if quick { plan.quick() } else { plan }, &mut figures),
+        Soak::Newcomers(plan) => {
+            newcomers::run(&if quick { plan.quick() } else { plan }, &mut figures);
+        }
         Soak::Flood(plan) => flood::run(&if quick { plan.quick() } else { plan }, &mut figures),
     }
     figures

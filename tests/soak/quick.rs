@@ -52,6 +52,12 @@ fn an_address_joins_a_large_set() {
     passes("big-set");
 }
 
+/// EV-018: an interface that appears is policed beside a flood of other notifications.
+#[test]
+fn an_interface_that_appears_is_policed() {
+    passes("newcomers");
+}
+
 /// EV-191: a policy on trial goes in time, whatever dies.
 #[test]
 fn an_unconfirmed_policy_goes_in_time() {

@@ -17,8 +17,8 @@ use hep_tests::{
     site::Site,
 };
 
-/// A file's effect on new flows is to be seen within this time, settling included.
-const EDIT_LIMIT: Duration = Duration::from_millis(500);
+/// Longer than a file is waited for that may still be written to.
+const SETTLED: Duration = Duration::from_millis(500);
 
 fn allow(port: u16) -> String {
     policy(
@@ -30,40 +30,25 @@ fn allow(port: u16) -> String {
     )
 }
 
-/// Adding, changing and deleting a file changes the verdict on new flows within 500 ms. What else
-/// the machine does only adds to that, so the fastest of a few rounds counts.
+/// Adding, changing and deleting a file changes the verdict on new flows, sooner than the directory is
+/// read without a notification. How soon is a figure of the bench.
 #[test]
-fn a_file_that_is_added_changed_or_deleted_takes_effect_within_half_a_second() {
-    const ROUNDS: usize = 40;
+fn a_file_that_is_added_changed_or_deleted_takes_effect() {
     let site = Site::new();
     let daemon = Daemon::start(&site.host, &[eth0()]);
     for net in Net::both() {
-        let until = |port: u16, open: bool| time_until(&site, net.client, net.host, port, open);
-        let round = || {
-            site.expect_all("nothing allowed", Nothing, &[tcp(net.client, net.host, 80)]);
-            daemon.directory().write("web.yaml", &allow(80));
-            let added = until(80, true);
-            daemon.directory().write("web.yaml", &allow(81));
-            let changed = until(80, false);
-            let changed_as_a_whole = until(81, true);
-            daemon.directory().remove("web.yaml");
-            let deleted = until(81, false);
-            [added, changed, changed_as_a_whole, deleted]
+        let until = |port: u16, open: bool| {
+            let took = time_until(&site, net.client, net.host, port, open);
+            assert!(took < PATIENCE, "{port} {open}: {took:?}\n{}", daemon.log());
         };
-        let mut fastest = [Duration::MAX; 4];
-        for _ in 0..ROUNDS {
-            for (best, took) in fastest.iter_mut().zip(round()) {
-                *best = took.min(*best);
-            }
-            if fastest.iter().all(|took| *took < EDIT_LIMIT) {
-                break;
-            }
-        }
-        assert!(
-            fastest.iter().all(|took| *took < EDIT_LIMIT),
-            "added, changed, as a whole, deleted: {fastest:?}\n{}",
-            daemon.log()
-        );
+        site.expect_all("nothing allowed", Nothing, &[tcp(net.client, net.host, 80)]);
+        daemon.directory().write("web.yaml", &allow(80));
+        until(80, true);
+        daemon.directory().write("web.yaml", &allow(81));
+        until(80, false);
+        until(81, true);
+        daemon.directory().remove("web.yaml");
+        until(81, false);
     }
 }
 
@@ -253,7 +238,7 @@ fn a_policy_directory_that_turns_empty_is_held() {
         .into();
     daemon.directory().remove("all.yaml");
     let is_held = eventually(PATIENCE, || {
-        let held = &daemon.status()["daemon"]["holding"];
+        let held = &daemon.status()["holding"];
         held.as_str()
             .is_some_and(|text| text.contains("turned empty"))
     });
@@ -348,7 +333,7 @@ fn a_half_written_file_is_not_obeyed() {
     let mut file = fs::File::create(daemon.directory().path().join("web.yaml")).expect("create");
     file.write_all(allow(80).as_bytes()).expect("write");
     file.flush().expect("flush");
-    std::thread::sleep(EDIT_LIMIT);
+    std::thread::sleep(SETTLED);
     site.expect_all("still open", Nothing, &[tcp(net.client, net.host, 80)]);
     drop(file);
     let took = time_until(&site, net.client, net.host, 80, true);

@@ -3,6 +3,7 @@
 //! Every test shows first, without the daemon, that its probes get through.
 
 mod atomic;
+mod attached;
 mod binding;
 mod changes;
 mod coexistence;
@@ -20,6 +21,8 @@ mod interfaces;
 mod large;
 mod matching;
 mod monitor;
+mod newcomers;
+mod node_name;
 mod oracle;
 mod order;
 mod preview;

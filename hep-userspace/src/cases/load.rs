@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Case, CaseError, Resource};
 use crate::{
-    model::{Interface, LinkLayer, Snapshot},
+    model::{Interface, LinkLayer, NodeName, Snapshot},
     reference::{Options, Packet},
     source::{self, File, SourceError},
     validate::{self, Node, Problem, Scope, Severity},
@@ -46,7 +46,7 @@ fn join(problems: &[Problem]) -> String {
 #[derive(Clone, Debug)]
 pub struct LoadedCase {
     /// The host that decides.
-    pub node: String,
+    pub node: NodeName,
     /// Everything that is configured.
     pub snapshot: Snapshot,
     /// The host's interfaces.
@@ -66,7 +66,7 @@ impl LoadedCase {
     /// [`LoadError`] if a file cannot be read, a resource is not valid or a packet makes no sense.
     pub fn load(case: &Case, directory: &Path, devices: &[u32]) -> Result<Self, LoadError> {
         let node = Node {
-            name: case.node.clone(),
+            name: case.node.as_str().into(),
             labels: Default::default(),
             cpus: 1,
         };
@@ -82,7 +82,7 @@ impl LoadedCase {
                 .map_err(|source| LoadError::Packet { index, source })
         });
         Ok(Self {
-            node: case.node.clone(),
+            node: case.node.as_str().into(),
             snapshot,
             interfaces: interfaces(case, devices)?,
             packets: packets.collect::<Result<_, _>>()?,

@@ -90,7 +90,10 @@ async fn detach(instance: &Instance) -> Result<usize> {
         let attachments = Attachments::new(directory, watch.handle());
         programs.extend(attachments.programs()?);
         hurries.extend(attachments.hurry_detaching()?);
-        detached += attachments.detach_others(&BTreeSet::new(), &names).await?;
+        let nobody = |_ifindex| false;
+        detached += attachments
+            .detach_others(&BTreeSet::new(), &names, nobody)
+            .await?;
     }
     let limit = UNLOAD_LIMIT + DETACH_LIMIT * u32::try_from(detached).unwrap_or(u32::MAX);
     if !wait_until_unloaded(&programs, limit) {

@@ -1,17 +1,17 @@
 //! What commands know of the host they run on.
 
-use std::{collections::BTreeMap, thread};
+use std::{collections::BTreeMap, path::Path, thread};
 
 use anyhow::Result;
 
 use super::runtime;
-use crate::{daemon::NetworkWatch, model::Interface, validate::Node};
-
-/// The kernel's host name as Calico takes it for the node's name: trimmed and in lower case (RS-028).
-pub(super) fn host_name() -> String {
-    let name = rustix::system::uname();
-    name.nodename().to_string_lossy().trim().to_lowercase()
-}
+use crate::{
+    compile::Description,
+    daemon::NetworkWatch,
+    datapath::attach::{Hooks, Target, hooks as hooks_of},
+    model::{Interface, NodeName},
+    validate::Node,
+};
 
 /// The interfaces of this network namespace.
 ///
@@ -24,8 +24,30 @@ pub(super) fn interfaces() -> Result<Vec<Interface>> {
     Ok(network.interfaces)
 }
 
+/// How the programs hang on each interface of a generation, as the kernel of this network namespace
+/// has it; `links` is the instance's directory of links.
+///
+/// # Errors
+///
+/// If there is no netlink.
+pub(super) fn hooks(description: &Description, links: &Path) -> Result<Vec<Hooks>> {
+    let runtime = runtime::of_command()?;
+    runtime.block_on(async {
+        let netlink = NetworkWatch::open()?.handle();
+        let mut found = Vec::with_capacity(description.interfaces.len());
+        for interface in &description.interfaces {
+            let target = Target {
+                ifindex: interface.ifindex,
+                name: interface.name.as_str().into(),
+            };
+            found.push(hooks_of(links, &target, &netlink).await);
+        }
+        Ok(found)
+    })
+}
+
 /// This host as the resources' reader, under the name `name`.
-pub(super) fn node(name: String) -> Node {
+pub(super) fn node(name: NodeName) -> Node {
     Node {
         name,
         labels: BTreeMap::new(),

@@ -14,7 +14,7 @@ use super::{
 use crate::daemon::{
     self, Options,
     control::{self, Answer, AskError, Caller, Request},
-    state,
+    identity, state,
 };
 
 /// The option that overrides what the preflight says.
@@ -112,7 +112,12 @@ pub(super) fn last_options(instance: &Instance) -> Result<Option<Options>> {
     };
     Ok(Some(Options {
         policy_dir: Some(settings.policy_dir),
-        node: settings.node,
+        node: if settings.follows_host {
+            identity::node_name(&state_dir)
+        } else {
+            settings.node
+        },
+        follows_host: settings.follows_host,
         node_labels: settings.node_labels,
         bpffs: absolute(&instance.bpffs)?,
         socket: instance.socket.clone(),

@@ -8,11 +8,13 @@ use clap::{Args, ValueEnum};
 use super::{
     Exit, Format, Instance,
     auto::AutoHostEndpoint,
-    host,
     output::{complain, print_json},
     runtime,
 };
-use crate::daemon::{self, DaemonError, EnforceError, Options, metrics::Address};
+use crate::{
+    daemon::{self, DaemonError, EnforceError, Options, identity, metrics::Address},
+    model::NodeName,
+};
 
 /// Enforce a policy directory until stopped
 ///
@@ -29,7 +31,7 @@ pub(super) struct Arguments {
     policy_dir: PathBuf,
     /// This node's name, as HostEndpoints have it in spec.node [default: the host name, lower-case]
     #[arg(long, value_name = "NAME", env = "HEP_NODE")]
-    node: Option<String>,
+    node: Option<NodeName>,
     /// Let `hep confirm` write into a policy directory that others than root can change: they can
     /// then change what is in force, too
     #[arg(long, env = "HEP_ALLOW_SHARED_POLICY_DIR")]
@@ -119,13 +121,18 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let absolute = |path: &PathBuf| {
         std::path::absolute(path).with_context(|| format!("path {}", path.display()))
     };
+    let state_dir = absolute(&arguments.instance.state_dir)?;
     let options = Options {
         policy_dir: Some(absolute(&arguments.policy_dir)?),
-        node: arguments.node.clone().unwrap_or_else(host::host_name),
+        node: match &arguments.node {
+            Some(node) => node.clone(),
+            None => identity::node_name(&state_dir),
+        },
+        follows_host: arguments.node.is_none(),
         node_labels: arguments.auto.node_labels.iter().cloned().collect(),
         bpffs: absolute(&arguments.instance.bpffs)?,
         socket: arguments.instance.socket.clone(),
-        state_dir: absolute(&arguments.instance.state_dir)?,
+        state_dir,
         allow_shared_policy_dir: arguments.allow_shared_policy_dir,
         keep_generations: arguments.keep_generations,
         auto_host_endpoint: arguments.auto.auto_host_endpoint,

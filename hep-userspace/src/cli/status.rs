@@ -5,7 +5,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Exit, Format, Instance,
+    Exit, Format, Instance, host,
     output::{complain, print_json, print_text},
     table::{Table, duration},
 };
@@ -16,11 +16,7 @@ use crate::{
         state::{self, Journal, Moment},
         status::{Decided, Report, ReportedProblem, Written, unix_ms},
     },
-    datapath::{
-        KernelError, Maps, Occupancy,
-        attach::{Hooks, hooks},
-        links_directory,
-    },
+    datapath::{KernelError, Maps, Occupancy, attach::Hooks, links_directory},
     printable,
 };
 
@@ -38,6 +34,8 @@ pub(super) struct Arguments {
 struct Status {
     /// This node's name; empty if nothing is in force.
     node: String,
+    /// What the host is called, if the node's name is to follow that and does not yet.
+    host_name: Option<String>,
     /// 0 if nothing is in force.
     generation: u32,
     applied_unix_ms: u64,
@@ -110,7 +108,8 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         Some(report) => report.decided.clone(),
         None => Decided::of(&journal(instance), &Moment::now()),
     };
-    let status = merge(description, tables, report, decided, instance);
+    let hooks = host::hooks(&description, &links_directory(&instance.bpffs))?;
+    let status = merge(description, hooks, tables, report, decided);
     match format {
         Format::Json => print_json(&status)?,
         Format::Text => print_text(text(&status))?,
@@ -135,12 +134,11 @@ fn journal(instance: &Instance) -> Journal {
 
 fn merge(
     description: Description,
+    hooks: Vec<Hooks>,
     tables: Vec<Occupancy>,
     report: Option<Report>,
     decided: Decided,
-    instance: &Instance,
 ) -> Status {
-    let links = links_directory(&instance.bpffs);
     let report_or_default = report.clone().unwrap_or_default();
     Status {
         node: if description.node.is_empty() {
@@ -148,6 +146,7 @@ fn merge(
         } else {
             description.node
         },
+        host_name: report_or_default.host_name,
         generation: description.generation,
         applied_unix_ms: description.applied_unix_ms,
         // A generation is in force before all of its interfaces have their programs.
@@ -174,8 +173,9 @@ fn merge(
         interfaces: description
             .interfaces
             .into_iter()
-            .map(|interface| InterfaceStatus {
-                hooks: hooks(&links, interface.ifindex),
+            .zip(hooks)
+            .map(|(interface, hooks)| InterfaceStatus {
+                hooks,
                 name: interface.name,
                 ifindex: interface.ifindex,
                 endpoint: interface.endpoint,
@@ -205,7 +205,10 @@ fn text(status: &Status) -> String {
             .iter()
             .map(|(kind, count)| format!("{count} {kind}"))
             .collect();
-        lines.push(format!("node:   {}", status.node));
+        let other = status.host_name.as_ref().map_or_else(String::new, |name| {
+            format!(" (the host is called {name}, which no HostEndpoint names)")
+        });
+        lines.push(format!("node:   {}{other}", status.node));
         lines.push(format!(
             "policy: generation {}, in force for {}: {}",
             status.generation,
@@ -331,7 +334,14 @@ fn endpoints(status: &Status) -> Table {
 }
 
 fn interfaces(status: &Status) -> Table {
-    let mut table = Table::new(&["INTERFACE", ">INDEX", "ENDPOINT", "INGRESS", "EGRESS"]);
+    let mut table = Table::new(&[
+        "INTERFACE",
+        ">INDEX",
+        "ENDPOINT",
+        "INGRESS",
+        "EGRESS",
+        "LAST MISSING",
+    ]);
     for interface in &status.interfaces {
         table.row(vec![
             interface.name.clone(),
@@ -339,9 +349,17 @@ fn interfaces(status: &Status) -> Table {
             interface.endpoint.clone(),
             interface.hooks.ingress.name().to_owned(),
             interface.hooks.egress.name().to_owned(),
+            last_missing(&interface.hooks),
         ]);
     }
     table
+}
+
+/// How long ago a program was found gone last; empty if never.
+pub(super) fn last_missing(hooks: &Hooks) -> String {
+    let ago = |then: u64| duration(unix_ms().saturating_sub(then) / 1000);
+    let then = hooks.last_missing_unix_ms;
+    then.map_or_else(String::new, |then| format!("{} ago", ago(then)))
 }
 
 fn tables(status: &Status) -> Table {

@@ -25,6 +25,7 @@ use crate::{
         control::{self, Answer, AskError, Done, Request},
         status::Report,
     },
+    model::NodeName,
     printable::Printable,
 };
 
@@ -85,7 +86,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let instance = &arguments.instance;
     let node = match control::ask(&instance.socket) {
-        Ok(report) => report.node,
+        Ok(report) => NodeName::from(report.node),
         Err(AskError::NotRunning(_)) => return order::unreachable(instance),
         Err(error) => return Err(error.into()),
     };

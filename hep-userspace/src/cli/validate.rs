@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     compile::{self, Slots},
-    daemon::{self, sysctl},
-    model::{Interface, Position, Snapshot},
+    daemon::{self, identity, sysctl},
+    model::{Interface, NodeName, Position, Snapshot},
     source::{self, File, SourceError},
     validate::{self, Loaded, Problem, Scope, Severity},
 };
@@ -37,7 +37,7 @@ pub(super) struct Arguments {
     strict: bool,
     /// The host's name in spec.node; by default the kernel's host name in lower case
     #[arg(long, value_name = "NAME", env = "HEP_NODE")]
-    node: Option<String>,
+    node: Option<NodeName>,
     #[command(flatten)]
     auto: AutoHostEndpoint,
 }
@@ -49,7 +49,7 @@ struct Judged {
 }
 
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
-    let name = arguments.node.clone().unwrap_or_else(host::host_name);
+    let name = arguments.node.clone().unwrap_or_else(identity::host_name);
     let judged = Judged::of(&arguments.paths, name, Some(&arguments.auto));
     let is_valid = judged.is_valid(arguments.strict);
     judged.print(is_valid, format)?;
@@ -61,8 +61,8 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
 /// # Errors
 ///
 /// If it cannot be printed.
-pub(super) fn is_valid(directory: &Path, node: &str, format: Format) -> Result<bool> {
-    let judged = Judged::of(&[directory.to_path_buf()], node.to_owned(), None);
+pub(super) fn is_valid(directory: &Path, node: &NodeName, format: Format) -> Result<bool> {
+    let judged = Judged::of(&[directory.to_path_buf()], node.clone(), None);
     let is_valid = judged.is_valid(false);
     if !is_valid {
         judged.print(is_valid, format)?;
@@ -72,7 +72,7 @@ pub(super) fn is_valid(directory: &Path, node: &str, format: Format) -> Result<b
 
 impl Judged {
     /// Judges the paths; with `auto` directories also as the daemon would load them.
-    fn of(paths: &[PathBuf], node: String, auto: Option<&AutoHostEndpoint>) -> Self {
+    fn of(paths: &[PathBuf], node: NodeName, auto: Option<&AutoHostEndpoint>) -> Self {
         let node = host::node(node);
         let mut problems = Vec::new();
         let (mut files, mut resources) = (Vec::new(), 0);
@@ -131,7 +131,7 @@ impl Judged {
 /// What the daemon would say about a valid directory. The interfaces here say nothing about another
 /// host.
 fn as_loaded(auto: &AutoHostEndpoint, snapshot: &Snapshot, node: &str) -> Vec<Problem> {
-    let interfaces = if node == host::host_name() {
+    let interfaces = if *node == *identity::host_name() {
         host::interfaces()
             .inspect_err(|error| complain(format_args!("judged without interfaces: {error:#}")))
             .ok()

@@ -84,10 +84,18 @@ pub struct Binding<'a> {
     pub reasons: Vec<(&'a Interface, BindingReason<'a>)>,
 }
 
-/// Decides who owns each of `interfaces` on the host `node` (EV-007 to EV-020, EV-103).
+impl Binding<'_> {
+    /// The place among the local endpoints of the `*` that counts (EV-012).
+    pub(super) fn wildcard(&self) -> Option<usize> {
+        let mut local = self.local.iter();
+        local.position(|endpoint| endpoint.interface == InterfaceMatch::All)
+    }
+}
+
+/// Decides who owns each of `interfaces` on the host `node`, a [`NodeName`](crate::model::NodeName)
+/// (EV-007 to EV-020, EV-103).
 #[must_use]
 pub fn bind<'a>(snapshot: &'a Snapshot, node: &str, interfaces: &'a [Interface]) -> Binding<'a> {
-    let node = node.trim().to_lowercase();
     let mut local: Vec<&HostEndpoint> = snapshot
         .endpoints
         .iter()

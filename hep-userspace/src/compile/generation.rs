@@ -3,32 +3,29 @@
 use std::time::Duration;
 
 use hep_common::{
-    endpoint::{
-        self, FLAG_MEMBER, FLAG_NO_ETHERNET, FLAG_UNKNOWN_LINK, FLAG_WORKLOAD, LINK_HEADER_SHIFT,
-        OWN_VLAN_SHIFT,
-    },
+    endpoint,
     rule::List,
     settings::{
         FLAG_ALLOW_INVALID, FLAG_DENY_EVENTS, FLAG_NAMED_PORTS, FLAG_ND_EXEMPT, FLAG_NO_IPV6,
         FLAG_REVALIDATE, FLAG_RPF_LOOSE, FLAG_RPF_STRICT, Settings, Timeouts,
     },
-    tick::Tick,
 };
 
 use super::{
     AddressTables, CompileError, Lineage, Slots,
-    binding::{Binding, bind},
+    binding::bind,
     classes::Classes,
     description::Description,
     interfaces::interface_table,
     lineage::Memory,
     list_table::{ListTable, endpoints_of},
     lists::Flattener,
+    newcomers::Newcomers,
     rows::Rows,
     summary,
     tables::RuleTables,
 };
-use crate::model::{FelixConfiguration, Interface, LinkLayer, LogRate, ReversePath, Snapshot};
+use crate::model::{FelixConfiguration, Interface, LogRate, ReversePath, Snapshot};
 
 /// Everything that one generation puts into the kernel.
 #[derive(Clone, Debug)]
@@ -37,6 +34,8 @@ pub struct Generation {
     pub tables: RuleTables,
     /// What commands read to put names to the numbers.
     pub description: Description,
+    /// What an interface gets that comes while this generation is in force.
+    pub newcomers: Newcomers,
 }
 
 /// What the operator chose outside the resources.
@@ -56,8 +55,6 @@ pub struct Options {
     pub timeouts: Timeouts,
 }
 
-/// Link-layer header of IP over InfiniBand: 20 bytes of address, the EtherType, and two that are unused.
-const INFINIBAND_BYTES: u32 = 24;
 /// Rate and burst of `Log` rules when none is configured (EV-135).
 const DEFAULT_LOG_RATE: (LogRate, u32) = (
     LogRate {
@@ -121,7 +118,8 @@ fn compile_from(
     let endpoints = endpoints_of(snapshot, &binding);
     let memory = former.and_then(Lineage::memory);
     let mut flattener = Flattener::new(snapshot, memory);
-    let lists = ListTable::new(&mut flattener, &binding, &endpoints)?;
+    let guards_workloads = !snapshot.felix.interface_prefixes.is_empty();
+    let lists = ListTable::new(&mut flattener, &binding, &endpoints, guards_workloads)?;
     let Flattener {
         matcher,
         rules,
@@ -148,7 +146,14 @@ fn compile_from(
     }
     let (index, rows) = rows.finish();
     let mut settings = settings(&snapshot.felix, options, matcher.named_ports.is_used());
-    let entries = interface_entries(&binding, &lists, &slots, &settings);
+    let newcomers = Newcomers::new(snapshot, node, &binding, &lists, &settings);
+    let entries = binding.bound.iter().map(|bound| {
+        let counters = 2 * slots.interfaces.taken[&*bound.interface.name];
+        newcomers
+            .entry(bound, counters)
+            .expect("every local endpoint has lists")
+    });
+    let entries: Vec<endpoint::Interface> = entries.collect();
     let interface_slots = interface_table(&entries)?;
     settings.interface_mask = u32::try_from(interface_slots.len() - 1).expect("at most 2^20 slots");
 
@@ -194,62 +199,8 @@ fn compile_from(
             settings,
         },
         description,
+        newcomers,
     })
-}
-
-/// The entries of the interface table, in the order of the bound interfaces.
-fn interface_entries(
-    binding: &Binding<'_>,
-    lists: &ListTable,
-    slots: &Slots,
-    settings: &Settings,
-) -> Vec<endpoint::Interface> {
-    binding
-        .bound
-        .iter()
-        .zip(&lists.of_interfaces)
-        .map(|(bound, lists)| {
-            let number = binding
-                .local
-                .iter()
-                .position(|local| std::ptr::eq(*local, bound.endpoint))
-                .expect("every bound endpoint is local");
-            let mut flags = 0;
-            if bound.workload {
-                flags |= FLAG_WORKLOAD;
-            }
-            flags |= link_flags(bound.interface);
-            if bound.interface.is_member {
-                flags |= FLAG_MEMBER;
-            }
-            endpoint::Interface {
-                ifindex: bound.interface.ifindex,
-                endpoint: u32::try_from(number).expect("fewer endpoints than bytes of memory"),
-                flags,
-                counters: 2 * slots.interfaces.taken[&*bound.interface.name],
-                lists: *lists,
-                behaviour: settings.flags,
-                bypass_mark: settings.bypass_mark,
-                surely_alive: [
-                    settings.timeouts.udp_ns,
-                    settings.timeouts.tcp_established_ns,
-                ]
-                .map(Tick::whole_in),
-            }
-        })
-        .collect()
-}
-
-/// What the flags of an interface say about its link layer.
-fn link_flags(interface: &Interface) -> u32 {
-    let own_vlan = u32::from(interface.own_vlan.unwrap_or_default()) << OWN_VLAN_SHIFT;
-    let link_layer = match interface.link_layer {
-        LinkLayer::Ethernet => 0,
-        LinkLayer::None => FLAG_NO_ETHERNET,
-        LinkLayer::Infiniband => FLAG_NO_ETHERNET | INFINIBAND_BYTES << LINK_HEADER_SHIFT,
-        LinkLayer::Unknown => FLAG_NO_ETHERNET | FLAG_UNKNOWN_LINK,
-    };
-    own_vlan | link_layer
 }
 
 /// The settings, but for the size of the interface table.

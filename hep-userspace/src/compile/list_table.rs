@@ -1,6 +1,6 @@
 //! The lists of all interfaces: made once per endpoint, equal ones stored once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use hep_common::{
     Direction, Family,
@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     CompileError,
-    binding::{Binding, Bound},
+    binding::Binding,
     description::{ListDescription, ListKind},
     labels::effective_labels,
     list_builder::FlatList,
@@ -69,10 +69,14 @@ pub(super) struct ListTable {
     pub(super) lists: Vec<FlatList>,
     /// In the order of the bound interfaces: by direction, then family.
     pub(super) of_interfaces: Vec<[[Lists; 2]; 2]>,
+    /// What the interfaces of an endpoint have, by its place among the local ones, and whether they are
+    /// workloads': also of endpoints that own no interface yet.
+    pub(super) of_endpoints: BTreeMap<(usize, bool), [[Lists; 2]; 2]>,
 }
 
 impl ListTable {
-    /// Flattens what every bound endpoint meets.
+    /// Flattens what every local endpoint meets, so that the rules are there when an interface comes
+    /// that it owns; `guards_workloads` says whether those may be workloads'.
     ///
     /// # Errors
     ///
@@ -81,86 +85,41 @@ impl ListTable {
         flattener: &mut Flattener<'s>,
         binding: &Binding<'s>,
         endpoints: &[LocalEndpoint<'s>],
+        guards_workloads: bool,
     ) -> Result<Self, CompileError> {
         let mut numbers: FxHashMap<FlatList, ListNumber> = FxHashMap::default();
-        let mut known: BTreeMap<(&str, bool), [[Lists; 2]; 2]> = BTreeMap::new();
         let mut table = Self {
             lists: Vec::new(),
             of_interfaces: Vec::with_capacity(binding.bound.len()),
+            of_endpoints: BTreeMap::new(),
         };
-        for bound in &binding.bound {
-            let key = (&*bound.endpoint.metadata.name, bound.workload);
-            let of_interface = match known.get(&key) {
-                Some(known) => *known,
-                None => {
-                    let local = endpoints
-                        .iter()
-                        .find(|local| std::ptr::eq(local.endpoint, bound.endpoint))
-                        .expect("every bound endpoint is local");
-                    table.lists_of(&mut numbers, flattener, local, bound)?
-                }
-            };
-            known.insert(key, of_interface);
-            table.of_interfaces.push(of_interface);
-        }
-        Ok(table)
-    }
-
-    /// The lists of one interface, by direction, then family.
-    fn lists_of<'s>(
-        &mut self,
-        numbers: &mut FxHashMap<FlatList, ListNumber>,
-        flattener: &mut Flattener<'s>,
-        local: &LocalEndpoint<'s>,
-        bound: &Bound<'_>,
-    ) -> Result<[[Lists; 2]; 2], CompileError> {
-        let mut of_interface = [[Lists::default(); 2]; 2];
-        for direction in [Direction::Ingress, Direction::Egress] {
-            for family in [Family::V4, Family::V6] {
-                let [untracked, local, forward, exempt] =
-                    flatten(flattener, local, bound.workload, direction, family);
-                let mut number = |list: Option<FlatList>| {
-                    list.map_or(Ok(0), |list| self.number(numbers, list, bound))
-                };
-                of_interface[direction as usize][family as usize] = Lists {
-                    untracked: number(untracked)?,
-                    local: number(local)?,
-                    forward: number(forward)?,
-                    exempt: number(exempt)?,
-                };
+        let bound = binding.bound.iter().map(|bound| {
+            let mut local = endpoints.iter();
+            let place = local.position(|local| std::ptr::eq(local.endpoint, bound.endpoint));
+            (
+                place.expect("every bound endpoint is local"),
+                bound.workload,
+            )
+        });
+        let bound: Vec<(usize, bool)> = bound.collect();
+        let guard = binding.wildcard().filter(|_place| guards_workloads);
+        let guard = guard.map(|place| (place, true));
+        let to_come = (0..endpoints.len()).map(|place| (place, false));
+        for key in bound.iter().copied().chain(to_come).chain(guard) {
+            if let Entry::Vacant(vacant) = table.of_endpoints.entry(key) {
+                let (place, is_workload) = key;
+                vacant.insert(lists_of(
+                    &mut table.lists,
+                    &mut numbers,
+                    flattener,
+                    &endpoints[place],
+                    is_workload,
+                )?);
             }
         }
-        Ok(of_interface)
-    }
-
-    /// The number of a list; equal lists are one.
-    fn number(
-        &mut self,
-        numbers: &mut FxHashMap<FlatList, ListNumber>,
-        list: FlatList,
-        bound: &Bound<'_>,
-    ) -> Result<ListNumber, CompileError> {
-        if let Some(&known) = numbers.get(&list) {
-            return Ok(known);
-        }
-        let limit = MAX_RULES_PER_LIST as usize;
-        if list.rules.len() > limit {
-            return Err(CompileError::ListTooLong {
-                endpoint: bound.endpoint.metadata.name.to_string(),
-                list: format!(
-                    "{} {} IPv{} list",
-                    kind_name(list.kind),
-                    direction_name(list.direction),
-                    text::family_number(list.family)
-                ),
-                rules: list.rules.len(),
-                limit,
-            });
-        }
-        self.lists.push(list.clone());
-        let number = last_number(self.lists.len())?;
-        numbers.insert(list, number);
-        Ok(number)
+        let of_interfaces = bound.iter().map(|key| table.of_endpoints[key]);
+        table.of_interfaces.extend(of_interfaces);
+        Ok(table)
     }
 
     /// The lists in words; list 0 is a placeholder.
@@ -192,6 +151,64 @@ impl ListTable {
         }
         descriptions
     }
+}
+
+/// The lists of an endpoint's interfaces, by direction, then family.
+fn lists_of<'s>(
+    lists: &mut Vec<FlatList>,
+    numbers: &mut FxHashMap<FlatList, ListNumber>,
+    flattener: &mut Flattener<'s>,
+    local: &LocalEndpoint<'s>,
+    is_workload: bool,
+) -> Result<[[Lists; 2]; 2], CompileError> {
+    let endpoint = local.endpoint;
+    let mut of_interface = [[Lists::default(); 2]; 2];
+    for direction in [Direction::Ingress, Direction::Egress] {
+        for family in [Family::V4, Family::V6] {
+            let [untracked, local, forward, exempt] =
+                flatten(flattener, local, is_workload, direction, family);
+            let mut number = |list: Option<FlatList>| {
+                list.map_or(Ok(0), |list| number_of(lists, numbers, list, endpoint))
+            };
+            of_interface[direction as usize][family as usize] = Lists {
+                untracked: number(untracked)?,
+                local: number(local)?,
+                forward: number(forward)?,
+                exempt: number(exempt)?,
+            };
+        }
+    }
+    Ok(of_interface)
+}
+
+/// The number of a list; equal lists are one.
+fn number_of(
+    lists: &mut Vec<FlatList>,
+    numbers: &mut FxHashMap<FlatList, ListNumber>,
+    list: FlatList,
+    endpoint: &HostEndpoint,
+) -> Result<ListNumber, CompileError> {
+    if let Some(&known) = numbers.get(&list) {
+        return Ok(known);
+    }
+    let limit = MAX_RULES_PER_LIST as usize;
+    if list.rules.len() > limit {
+        return Err(CompileError::ListTooLong {
+            endpoint: endpoint.metadata.name.to_string(),
+            list: format!(
+                "{} {} IPv{} list",
+                kind_name(list.kind),
+                direction_name(list.direction),
+                text::family_number(list.family)
+            ),
+            rules: list.rules.len(),
+            limit,
+        });
+    }
+    lists.push(list.clone());
+    let number = last_number(lists.len())?;
+    numbers.insert(list, number);
+    Ok(number)
 }
 
 const fn kind_name(kind: ListKind) -> &'static str {

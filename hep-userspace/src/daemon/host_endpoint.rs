@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn it_has_the_nodes_labels_and_the_hosts_own_addresses() {
         let node = Node {
-            name: "h1".to_owned(),
+            name: "h1".into(),
             labels: BTreeMap::new(),
             cpus: 1,
         };

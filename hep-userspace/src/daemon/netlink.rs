@@ -33,6 +33,8 @@ use crate::model::{Conf, Interface, LinkLayer};
 const TABLE_LOCAL: u8 = 255;
 /// Notifications come in bursts; the table is read when none followed for this long.
 const BURST: Duration = Duration::from_millis(5);
+/// It is read this long after the first one at the latest: others may never stop.
+const BURST_LIMIT: Duration = Duration::from_millis(100);
 
 /// Why the interfaces could not be read or followed.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +64,7 @@ pub struct HostNetwork {
     pub local: BTreeSet<IpAddr>,
 }
 
-type Notifications = futures_channel::mpsc::UnboundedReceiver<(
+pub(super) type Notifications = futures_channel::mpsc::UnboundedReceiver<(
     NetlinkMessage<RouteNetlinkMessage>,
     rtnetlink::sys::SocketAddr,
 )>;
@@ -81,11 +83,8 @@ impl NetworkWatch {
     ///
     /// [`NetworkError::Socket`] if there is no netlink socket to be had.
     pub fn open() -> Result<Self, NetworkError> {
-        let (connection, requests, _) =
-            rtnetlink::new_connection_with_strict_check().map_err(NetworkError::Socket)?;
-        tokio::spawn(connection);
         Ok(Self {
-            requests,
+            requests: connect()?,
             notifications: subscribe()?,
             is_pending: false,
         })
@@ -112,7 +111,14 @@ impl NetworkWatch {
                 }
             }
         }
-        while let Ok(Some(_)) = tokio::time::timeout(BURST, self.notifications.next()).await {}
+        let end = tokio::time::Instant::now() + BURST_LIMIT;
+        loop {
+            let rest = (tokio::time::Instant::now() + BURST).min(end);
+            let next = tokio::time::timeout_at(rest, self.notifications.next()).await;
+            if !matches!(next, Ok(Some(_))) || tokio::time::Instant::now() >= end {
+                break;
+            }
+        }
         self.is_pending = false;
         Ok(())
     }
@@ -145,29 +151,8 @@ impl NetworkWatch {
     ///
     /// [`NetworkError::Dump`] if the kernel refused.
     pub async fn read(&self) -> Result<HostNetwork, NetworkError> {
-        let dump = |what| {
-            move |source| NetworkError::Dump {
-                what,
-                source: Box::new(source),
-            }
-        };
         let all = conf::of_all();
-        let links: Vec<LinkMessage> = self
-            .requests
-            .link()
-            .get()
-            .execute()
-            .try_collect()
-            .await
-            .map_err(dump("interfaces"))?;
-        let addresses: Vec<AddressMessage> = self
-            .requests
-            .address()
-            .get()
-            .execute()
-            .try_collect()
-            .await
-            .map_err(dump("addresses"))?;
+        let (links, addresses) = links_and_addresses(&self.requests).await?;
         let mut routes: Vec<RouteMessage> = Vec::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             let mut request = RouteMessage::default();
@@ -180,7 +165,7 @@ impl NetworkWatch {
                 .execute()
                 .try_collect()
                 .await
-                .map_err(dump("local routes"))?;
+                .map_err(dump_error("local routes"))?;
             routes.extend(found);
         }
         Ok(HostNetwork {
@@ -190,8 +175,43 @@ impl NetworkWatch {
     }
 }
 
+/// All links and addresses.
+///
+/// # Errors
+///
+/// [`NetworkError::Dump`] if the kernel refused.
+pub(super) async fn links_and_addresses(
+    requests: &Handle,
+) -> Result<(Vec<LinkMessage>, Vec<AddressMessage>), NetworkError> {
+    let links = requests.link().get().execute().try_collect().await;
+    let addresses = requests.address().get().execute().try_collect().await;
+    Ok((
+        links.map_err(dump_error("interfaces"))?,
+        addresses.map_err(dump_error("addresses"))?,
+    ))
+}
+
+fn dump_error(what: &'static str) -> impl FnOnce(rtnetlink::Error) -> NetworkError {
+    move |source| NetworkError::Dump {
+        what,
+        source: Box::new(source),
+    }
+}
+
+/// A connection for requests; needs a tokio runtime, in the network namespace of the calling thread.
+///
+/// # Errors
+///
+/// [`NetworkError::Socket`] if there is no netlink socket to be had.
+pub(super) fn connect() -> Result<Handle, NetworkError> {
+    let (connection, requests, _) =
+        rtnetlink::new_connection_with_strict_check().map_err(NetworkError::Socket)?;
+    tokio::spawn(connection);
+    Ok(requests)
+}
+
 fn subscribe() -> Result<Notifications, NetworkError> {
-    let groups = [
+    subscribe_to(&[
         MulticastGroup::Link,
         MulticastGroup::Ipv4Ifaddr,
         MulticastGroup::Ipv6Ifaddr,
@@ -199,15 +219,21 @@ fn subscribe() -> Result<Notifications, NetworkError> {
         MulticastGroup::Ipv6Route,
         MulticastGroup::Ipv4Netconf,
         MulticastGroup::Ipv6Netconf,
-    ];
+        MulticastGroup::Tc,
+    ])
+}
+
+/// Notifications of these groups.
+pub(super) fn subscribe_to(groups: &[MulticastGroup]) -> Result<Notifications, NetworkError> {
     let (connection, _, notifications) =
-        rtnetlink::new_multicast_connection(&groups).map_err(NetworkError::Socket)?;
+        rtnetlink::new_multicast_connection(groups).map_err(NetworkError::Socket)?;
     tokio::spawn(connection);
     Ok(notifications)
 }
 
-/// Routes of other tables come and go by the thousand where a routing daemon runs. Everything else
-/// counts: links, addresses, and the overrun of the socket's buffer.
+/// Routes of other tables come and go by the thousand where a routing daemon runs, and what comes to
+/// the qdiscs and filters takes none of ours away. Everything else counts: links, addresses, qdiscs and
+/// filters that go, and the overrun of the socket's buffer.
 fn is_relevant(message: &NetlinkMessage<RouteNetlinkMessage>) -> bool {
     if let NetlinkPayload::InnerMessage(
         RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route),
@@ -215,7 +241,62 @@ fn is_relevant(message: &NetlinkMessage<RouteNetlinkMessage>) -> bool {
     {
         return route.header.table == TABLE_LOCAL;
     }
-    true
+    !matches!(
+        &message.payload,
+        NetlinkPayload::InnerMessage(
+            RouteNetlinkMessage::NewQueueDiscipline(_)
+                | RouteNetlinkMessage::NewTrafficClass(_)
+                | RouteNetlinkMessage::DelTrafficClass(_)
+                | RouteNetlinkMessage::NewTrafficFilter(_)
+                | RouteNetlinkMessage::NewTrafficChain(_)
+                | RouteNetlinkMessage::DelTrafficChain(_)
+        )
+    )
+}
+
+/// A link as one message tells of it.
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    /// The interface, without addresses, and as a member of nothing.
+    interface: Interface,
+    /// What it is a port of.
+    controller: Option<u32>,
+    pub(super) is_vrf: bool,
+}
+
+impl Link {
+    /// `None` if the message names no interface; `all` is what is set for all of them.
+    pub(super) fn of(link: &LinkMessage, all: Conf) -> Option<Self> {
+        Some(Self {
+            interface: Interface {
+                name: Arc::from(name(link)?),
+                ifindex: link.header.index,
+                addresses: Vec::new(),
+                link_layer: link_layer(link.header.link_layer_type),
+                is_loopback: link.header.flags.contains(LinkFlags::Loopback),
+                is_member: false,
+                vlan_of: vlan_of(link),
+                conf: conf::of(link, all),
+                own_vlan: vlan_id(link),
+            },
+            controller: controller(link),
+            is_vrf: kind(link) == Some(&InfoKind::Vrf),
+        })
+    }
+
+    /// The interface with its addresses; `is_vrf` tells of the link of an index.
+    pub(super) fn interface(
+        &self,
+        mut addresses: Vec<IpAddr>,
+        is_vrf: impl FnOnce(u32) -> bool,
+    ) -> Interface {
+        addresses.sort_unstable();
+        Interface {
+            addresses,
+            is_member: self.controller.is_some_and(|index| !is_vrf(index)),
+            ..self.interface.clone()
+        }
+    }
 }
 
 fn interfaces(links: &[LinkMessage], addresses: &[AddressMessage], all: Conf) -> Vec<Interface> {
@@ -226,32 +307,14 @@ fn interfaces(links: &[LinkMessage], addresses: &[AddressMessage], all: Conf) ->
             .or_default()
             .extend(own_address(message));
     }
-    let is_vrf: BTreeSet<u32> = links
-        .iter()
-        .filter(|link| kind(link) == Some(&InfoKind::Vrf))
-        .map(|link| link.header.index)
-        .collect();
-    let mut found: Vec<Interface> = links
-        .iter()
-        .filter_map(|link| {
-            Some(Interface {
-                name: Arc::from(name(link)?),
-                ifindex: link.header.index,
-                addresses: by_index.remove(&link.header.index).unwrap_or_default(),
-                link_layer: link_layer(link.header.link_layer_type),
-                is_loopback: link.header.flags.contains(LinkFlags::Loopback),
-                is_member: controller(link).is_some_and(|index| !is_vrf.contains(&index)),
-                vlan_of: vlan_of(link),
-                conf: conf::of(link, all),
-                own_vlan: vlan_id(link),
-            })
-        })
-        .collect();
-    found.sort_by_key(|interface| interface.ifindex);
-    for interface in &mut found {
-        interface.addresses.sort_unstable();
-    }
-    found
+    let links = links.iter().filter_map(|link| Link::of(link, all));
+    let links: BTreeMap<u32, Link> = links.map(|link| (link.interface.ifindex, link)).collect();
+    let is_vrf = |index| links.get(&index).is_some_and(|link: &Link| link.is_vrf);
+    let interfaces = links.iter().map(|(index, link)| {
+        let addresses = by_index.remove(index).unwrap_or_default();
+        link.interface(addresses, is_vrf)
+    });
+    interfaces.collect()
 }
 
 fn name(link: &LinkMessage) -> Option<&str> {
@@ -363,7 +426,7 @@ const fn link_layer(link_type: LinkLayerType) -> LinkLayer {
 }
 
 /// `IFA_LOCAL` where there is one: on point-to-point links, `IFA_ADDRESS` is the peer's.
-fn own_address(message: &AddressMessage) -> Option<IpAddr> {
+pub(super) fn own_address(message: &AddressMessage) -> Option<IpAddr> {
     let mut address = None;
     for attribute in &message.attributes {
         if let AddressAttribute::Local(local) = attribute {

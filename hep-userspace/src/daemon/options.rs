@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::metrics::Address;
+use crate::model::NodeName;
 
 /// Options of the daemon.
 #[derive(Clone, Debug)]
@@ -11,7 +12,9 @@ pub struct Options {
     /// with a directory takes over.
     pub policy_dir: Option<PathBuf>,
     /// This node's name; HostEndpoints with this `node` are enforced.
-    pub node: String,
+    pub node: NodeName,
+    /// The name is the host's, and follows it.
+    pub follows_host: bool,
     /// This node's labels, for the generated HostEndpoint.
     pub node_labels: BTreeMap<String, String>,
     /// The instance's pin directory, absolute.

@@ -12,16 +12,21 @@ use std::{
 use hep_common::Direction;
 
 use super::{
-    Options, host_endpoint, netlink::HostNetwork, panic_mode, sockets, summary::chain, sysctl,
+    Options, host_endpoint,
+    netlink::HostNetwork,
+    newcomers::{self, Changing, NewcomerWatch},
+    panic_mode, sockets,
+    summary::chain,
+    sysctl,
     takeover::Takeover,
 };
 use crate::{
     compile::{self, CompileError, Generation, Slots, compile, compile_after},
     datapath::{
         self, FlowRoom, Kernel, KernelError, LoadOptions, Observer, Step,
-        attach::{AttachError, Attachments, Target},
+        attach::{AttachError, Attachments, Outcome, Target},
     },
-    model::{AttachType, Interface, Snapshot},
+    model::{AttachType, Interface, NodeName, Snapshot},
     validate::{self, Problem},
 };
 
@@ -69,20 +74,34 @@ pub enum Purpose<'a> {
 }
 
 /// Tells of the flip alone, and remembers the number.
-struct AtFlip<'a, 'b> {
+struct AtFlip<'a, 'b, 'c> {
     purpose: &'a mut Purpose<'b>,
     generation: u32,
+    /// How the thread that polices new interfaces takes part, and what it is to do then.
+    newcomers: Option<(Changing<'c>, Option<newcomers::Rules>)>,
 }
 
-impl Observer for AtFlip<'_, '_> {
+impl Observer for AtFlip<'_, '_, '_> {
     fn before(&mut self, step: Step) -> io::Result<()> {
         let Step::Flip(generation) = step else {
             return Ok(());
         };
         self.generation = generation;
         match &mut *self.purpose {
-            Purpose::Policy(note) => note(generation),
-            Purpose::Known(_) | Purpose::Anew | Purpose::Interfaces => Ok(()),
+            Purpose::Policy(note) => note(generation)?,
+            Purpose::Known(_) | Purpose::Anew | Purpose::Interfaces => {}
+        }
+        if let Some((changing, rules)) = &mut self.newcomers
+            && let Some(rules) = rules.take()
+        {
+            changing.before_flip(generation, rules);
+        }
+        Ok(())
+    }
+
+    fn flipped(&mut self) {
+        if let Some((changing, _)) = &mut self.newcomers {
+            changing.flipped();
         }
     }
 }
@@ -107,6 +126,8 @@ pub struct Enforced {
 /// The kernel's side, and what it is to hold.
 pub struct Reconciler {
     options: Options,
+    /// This node's name, which may have changed since the start.
+    node: NodeName,
     attachments: Attachments,
     kernel: Option<Kernel>,
     network: HostNetwork,
@@ -125,6 +146,8 @@ pub struct Reconciler {
     floor: u32,
     /// Only failsafes and established flows pass, whatever the policy says.
     is_panic: bool,
+    /// Polices interfaces as they appear, once there is a policy.
+    newcomers: Option<NewcomerWatch>,
 }
 
 impl Reconciler {
@@ -133,6 +156,7 @@ impl Reconciler {
     #[must_use]
     pub fn new(options: Options, attachments: Attachments, slots: Slots, floor: u32) -> Self {
         Self {
+            node: options.node.clone(),
             options,
             attachments,
             kernel: None,
@@ -144,6 +168,7 @@ impl Reconciler {
             is_adopted: false,
             floor,
             is_panic: false,
+            newcomers: None,
         }
     }
 
@@ -151,6 +176,11 @@ impl Reconciler {
     /// policy says.
     pub fn set_panic(&mut self, is_panic: bool) {
         self.is_panic = is_panic;
+    }
+
+    /// Has what is enforced from now on be that of the node of this name.
+    pub fn set_node(&mut self, node: NodeName) {
+        self.node = node;
     }
 
     /// What is known of the network.
@@ -242,10 +272,7 @@ impl Reconciler {
     fn effective<'a>(&self, snapshot: &'a Snapshot) -> Cow<'a, Snapshot> {
         let completed = self.completed(snapshot);
         if self.is_panic {
-            Cow::Owned(panic_mode::restrict(
-                completed.into_owned(),
-                &self.options.node,
-            ))
+            Cow::Owned(panic_mode::restrict(completed.into_owned(), &self.node))
         } else {
             completed
         }
@@ -261,7 +288,7 @@ impl Reconciler {
             fragment_timeout: sysctl::fragment_timeout(felix.fragment_timeout),
             timeouts: sysctl::timeouts(&felix.timeouts),
         };
-        let (node, interfaces) = (&self.options.node, &self.network.interfaces);
+        let (node, interfaces) = (&self.node, &self.network.interfaces);
         let snapshot = self.effective(snapshot);
         match &self.last {
             Some(last) => compile_after(&snapshot, node, interfaces, &options, last),
@@ -273,7 +300,7 @@ impl Reconciler {
     #[must_use]
     pub fn warnings(&self, snapshot: &Snapshot) -> Vec<Problem> {
         let snapshot = self.completed(snapshot);
-        let node = &self.options.node;
+        let node = &self.node;
         let mut problems = validate::advice(&snapshot, node);
         problems.extend(compile::warnings(&snapshot, node, &self.network.interfaces));
         problems
@@ -287,7 +314,7 @@ impl Reconciler {
         }
         host_endpoint::complete(
             snapshot,
-            &self.options.node,
+            &self.node,
             &self.options.node_labels,
             &self.network.interfaces,
         )
@@ -319,13 +346,19 @@ impl Reconciler {
             let is_cold = kernel.is_cold()?;
             let description = &mut generation.description;
             description.generation = description.generation.max(self.floor);
+            let newcomers = self.newcomers.as_ref().map(|watch| {
+                let rules = newcomers::Rules::of(&generation, &snapshot.felix);
+                (watch.changing(), Some(rules))
+            });
             let mut observer = AtFlip {
                 purpose,
                 generation: 0,
+                newcomers,
             };
             let applied = kernel.apply_observed(&mut generation, &mut observer);
             // A number that was told of names no other policy, also if the load failed.
             self.floor = self.floor.max(observer.generation);
+            drop(observer);
             entries = applied?.entries_written();
             self.is_cold |= is_cold;
             self.last = Some(generation);
@@ -333,8 +366,13 @@ impl Reconciler {
         Ok(entries)
     }
 
-    /// Attaches where the generation in force has rules, and nowhere else.
-    async fn attach(&mut self, snapshot: &Snapshot) -> Result<(usize, usize), EnforceError> {
+    /// Sees to it that the programs are where the generation in force has rules, and nowhere else:
+    /// interfaces that got one they did not have or a newer one, and interfaces that lost theirs.
+    ///
+    /// # Errors
+    ///
+    /// [`EnforceError::Attach`] and [`EnforceError::Unfinished`]; trying again is safe.
+    pub async fn attach(&mut self, snapshot: &Snapshot) -> Result<(usize, usize), EnforceError> {
         let (Some(kernel), Some(generation)) = (&mut self.kernel, &self.last) else {
             return Ok((0, 0));
         };
@@ -377,10 +415,23 @@ impl Reconciler {
             .end(kernel, &self.network)
             .map_err(EnforceError::Unfinished)?;
         self.is_cold = false;
+        if self.newcomers.is_none() {
+            let number = generation.description.generation;
+            let rules = newcomers::Rules::of(generation, &snapshot.felix);
+            match NewcomerWatch::start(kernel, &self.attachments, number, rules) {
+                Ok(watch) => self.newcomers = Some(watch),
+                Err(error) => log::error!("{}", chain(&error)),
+            }
+        }
         if let Some(error) = first_error {
             return Err(error);
         }
-        let detached = self.attachments.detach_others(&wanted, &names).await?;
+        let watch = self.newcomers.as_ref();
+        let is_new = |ifindex| watch.is_some_and(|watch| watch.polices(ifindex));
+        let detached = self
+            .attachments
+            .detach_others(&wanted, &names, is_new)
+            .await?;
         if !self.is_adopted {
             kernel.finish_adoption().map_err(EnforceError::Unfinished)?;
             self.is_adopted = true;
@@ -398,9 +449,8 @@ async fn attach_both(
     let mut is_changed = false;
     for direction in [Direction::Ingress, Direction::Egress] {
         let program = kernel.program(direction);
-        is_changed |= attachments
-            .attach(program, direction, target, attach_type)
-            .await?;
+        let attached = attachments.attach(program, direction, target, attach_type);
+        is_changed |= attached.await? != Outcome::Already;
     }
     Ok(is_changed)
 }

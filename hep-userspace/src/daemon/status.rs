@@ -23,6 +23,9 @@ pub struct Report {
     pub started_unix_ms: u64,
     /// This node's name.
     pub node: String,
+    /// What the host is called, if the node's name is to follow that and does not yet.
+    #[serde(default)]
+    pub host_name: Option<String>,
     /// The policy directory; empty if it only follows the interfaces (`hep boot`).
     pub policy_dir: PathBuf,
     /// Policy is in force and interfaces are attached as it says.

@@ -63,6 +63,9 @@ pub trait Observer {
     ///
     /// Stops the load with [`KernelError::Stopped`]; the former generation stays in force.
     fn before(&mut self, step: Step) -> io::Result<()>;
+
+    /// Called right after the flip: the generation is in force.
+    fn flipped(&mut self) {}
 }
 
 /// Lets every load go through.
@@ -168,6 +171,7 @@ impl Kernel {
             let fill = start.elapsed();
             allow(observer, Step::Flip(number))?;
             flip(&self.maps, number)?;
+            observer.flipped();
             Ok((tables, fill))
         });
         let (tables, fill) = match prepared {

@@ -7,6 +7,7 @@
 //! | `7-ingress`, `7-egress` | the TCX links of interface 7 |
 //! | `7-ingress-filter`, `7-egress-filter` | directories: it has our clsact filters |
 //! | `7-clsact` | a directory: its clsact qdisc was made by us |
+//! | `7-ingress-missed`, `7-egress-missed` | directories, as old as the last time our program was gone |
 //! | `rcu-expedited` | a directory: the kernel's switch of that name was set by us |
 //!
 //! Our programs run before those of others that are there when we come; what we accept goes on to
@@ -22,12 +23,15 @@ use std::{
 
 use aya::programs::{ProgramError, SchedClassifier, TcAttachType, links::LinkError, tc::TcError};
 use hep_common::Direction;
-use serde::Serialize;
+use tokio::sync::Mutex;
 
-pub use super::hurry::Hurry;
 use super::{
-    clsact,
-    links::{self, Attached},
+    clsact, links,
+    records::{self, remove_record},
+};
+pub use super::{
+    hooks::{Hook, Hooks, hooks},
+    hurry::Hurry,
 };
 use crate::model::AttachType;
 
@@ -46,67 +50,15 @@ pub struct Target {
     pub name: Arc<str>,
 }
 
-/// How one side of an interface has its program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Hook {
-    /// By a TCX link.
-    Tcx,
-    /// By a clsact filter.
-    Clsact,
-    /// It has none.
-    Missing,
-}
-
-impl Hook {
-    /// The stable name that commands print.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tcx => "tcx",
-            Self::Clsact => "clsact",
-            Self::Missing => "missing",
-        }
-    }
-}
-
-/// How both sides of an interface have their programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Hooks {
-    /// Packets that come in.
-    pub ingress: Hook,
-    /// Packets that go out.
-    pub egress: Hook,
-}
-
-/// What is on record in `directory`, an instance's directory of links, about an interface.
-#[must_use]
-pub fn hooks(directory: &Path, ifindex: u32) -> Hooks {
-    let hook = |direction| {
-        if link_record(directory, ifindex, direction).exists() {
-            Hook::Tcx
-        } else if filter_record(directory, ifindex, direction).exists() {
-            Hook::Clsact
-        } else {
-            Hook::Missing
-        }
-    };
-    Hooks {
-        ingress: hook(Direction::Ingress),
-        egress: hook(Direction::Egress),
-    }
-}
-
-fn link_record(directory: &Path, ifindex: u32, direction: Direction) -> PathBuf {
-    directory.join(format!("{ifindex}-{}", direction_name(direction)))
-}
-
-fn filter_record(directory: &Path, ifindex: u32, direction: Direction) -> PathBuf {
-    directory.join(format!("{ifindex}-{}-filter", direction_name(direction)))
-}
-
-fn qdisc_record(directory: &Path, ifindex: u32) -> PathBuf {
-    directory.join(format!("{ifindex}-clsact"))
+/// What an attempt to attach a program came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The program was there.
+    Already,
+    /// It is there now, for the first time or in place of an earlier one.
+    Attached,
+    /// It is there again: somebody had taken it away.
+    Restored,
 }
 
 /// Why programs could not be attached or detached.
@@ -160,6 +112,16 @@ pub enum AttachError {
         /// Cause.
         source: Box<TcError>,
     },
+    /// An `ingress` qdisc is where clsact belongs, which alone has an egress side.
+    #[error(
+        "{interface} has an ingress qdisc, which keeps hep from adding clsact: what leaves by \
+         {interface} is NOT policed; let clsact take its place, with the filters that are on it: \
+         `tc qdisc del dev {interface} ingress`"
+    )]
+    IngressQdisc {
+        /// Interface name.
+        interface: String,
+    },
     /// A routing netlink request failed.
     #[error("qdiscs and filters of {interface}")]
     Netlink {
@@ -171,21 +133,41 @@ pub enum AttachError {
 }
 
 /// The attachments of one instance.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Attachments {
     directory: PathBuf,
     netlink: rtnetlink::Handle,
     has_tcx: bool,
+    /// Whoever changes what an interface has does so alone.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Attachments {
     /// The attachments recorded in `directory`, the directory of links of an instance.
     #[must_use]
-    pub const fn new(directory: PathBuf, netlink: rtnetlink::Handle) -> Self {
+    pub fn new(directory: PathBuf, netlink: rtnetlink::Handle) -> Self {
         Self {
             directory,
             netlink,
             has_tcx: true,
+            turn: Arc::default(),
+        }
+    }
+
+    /// The handle that it asks by.
+    #[must_use]
+    pub const fn netlink(&self) -> &rtnetlink::Handle {
+        &self.netlink
+    }
+
+    /// The same for another thread, with a handle that is served there.
+    #[must_use]
+    pub fn shared(&self, netlink: rtnetlink::Handle) -> Self {
+        Self {
+            directory: self.directory.clone(),
+            netlink,
+            has_tcx: self.has_tcx,
+            turn: Arc::clone(&self.turn),
         }
     }
 
@@ -219,7 +201,7 @@ impl Attachments {
     ) -> Option<Hurry> {
         let is_linked = |ifindex: u32| {
             let mut directions = DIRECTIONS.iter();
-            directions.all(|&direction| link_record(&self.directory, ifindex, direction).exists())
+            directions.all(|&direction| records::link(&self.directory, ifindex, direction).exists())
         };
         let links = match attach_type {
             AttachType::Tcx if self.has_tcx => wanted
@@ -242,8 +224,9 @@ impl Attachments {
         Ok(Hurry::begin(self.directory.join(HURRY_RECORD), interfaces))
     }
 
-    /// Puts a program on one side of an interface, or the current program in place of an earlier
-    /// one, so that there is no moment without. Returns whether anything changed.
+    /// Sees to it that a program is on one side of an interface: the current one, also where an
+    /// earlier one was, so that there is no moment without. What is on record is looked for in the
+    /// kernel; where somebody took it away it is put back, and the time is noted.
     ///
     /// # Errors
     ///
@@ -254,31 +237,77 @@ impl Attachments {
         direction: Direction,
         target: &Target,
         attach_type: AttachType,
-    ) -> Result<bool, AttachError> {
-        let pin = link_record(&self.directory, target.ifindex, direction);
-        let filter = filter_record(&self.directory, target.ifindex, direction);
-        if attach_type == AttachType::Tcx && self.has_tcx {
-            match links::attach(program, direction, target, &pin)? {
-                Attached::Unsupported => self.has_tcx = false,
-                outcome @ (Attached::Changed | Attached::Already) => {
-                    // The attach type may have been changed.
-                    if filter.exists() {
-                        clsact::detach(direction, target, &filter)?;
-                        self.remove_qdisc_if_unused(target).await?;
-                    }
-                    return Ok(outcome == Attached::Changed);
-                }
-            }
+    ) -> Result<Outcome, AttachError> {
+        let turn = Arc::clone(&self.turn);
+        let _turn = turn.lock().await;
+        let outcome = self
+            .try_attach(program, direction, target, attach_type)
+            .await?;
+        if outcome == Outcome::Restored {
+            log::warn!(
+                "{} {}: hep's program was gone, and is back",
+                target.name,
+                direction_name(direction)
+            );
+            records::note_missed(&self.directory, target.ifindex, direction)?;
         }
-        let is_new = !filter.exists();
-        let qdisc = qdisc_record(&self.directory, target.ifindex);
-        clsact::attach(program, direction, target, &filter, &qdisc, &self.netlink).await?;
-        links::remove_pin(&pin)?;
-        Ok(is_new)
+        Ok(outcome)
     }
 
-    /// Takes the programs off every interface that is not in `wanted`; `names` are the interfaces
-    /// that exist. Returns how many interfaces lost their programs.
+    async fn try_attach(
+        &mut self,
+        program: &mut SchedClassifier,
+        direction: Direction,
+        target: &Target,
+        attach_type: AttachType,
+    ) -> Result<Outcome, AttachError> {
+        if attach_type == AttachType::Tcx
+            && let Some(outcome) = self.attach_link(program, direction, target)?
+        {
+            // The attach type may have been changed.
+            let filter = records::filter(&self.directory, target.ifindex, direction);
+            if filter.exists() {
+                clsact::detach(direction, target, &filter)?;
+                self.remove_qdisc_if_unused(target).await?;
+            }
+            return Ok(outcome);
+        }
+        let records = records::Filter::of(&self.directory, target.ifindex, direction);
+        match clsact::attach(program, direction, target, &records, &self.netlink).await {
+            Ok(outcome) => {
+                let pin = records::link(&self.directory, target.ifindex, direction);
+                links::remove_pin(&pin)?;
+                Ok(outcome)
+            }
+            // A link needs no qdisc.
+            Err(error @ AttachError::IngressQdisc { .. }) => {
+                remove_record(&records.filter)?;
+                let linked = self.attach_link(program, direction, target)?;
+                linked.ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `None` if this kernel has no TCX.
+    fn attach_link(
+        &mut self,
+        program: &mut SchedClassifier,
+        direction: Direction,
+        target: &Target,
+    ) -> Result<Option<Outcome>, AttachError> {
+        if !self.has_tcx {
+            return Ok(None);
+        }
+        let pin = records::link(&self.directory, target.ifindex, direction);
+        let outcome = links::attach(program, direction, target, &pin)?;
+        self.has_tcx = outcome.is_some();
+        Ok(outcome)
+    }
+
+    /// Takes the programs off every interface that is not in `wanted` and that nobody else wants, as
+    /// `is_wanted` knows right before; `names` are the interfaces that exist. Returns how many interfaces
+    /// lost their programs.
     ///
     /// # Errors
     ///
@@ -287,16 +316,31 @@ impl Attachments {
         &self,
         wanted: &BTreeSet<u32>,
         names: &BTreeMap<u32, Arc<str>>,
+        is_wanted: impl Fn(u32) -> bool,
     ) -> Result<usize, AttachError> {
         let mut first_error = None;
         let mut detached = 0;
         for ifindex in self.recorded()?.difference(wanted) {
+            let _turn = self.turn.lock().await;
+            if is_wanted(*ifindex) {
+                continue;
+            }
             match self.detach(*ifindex, names.get(ifindex)).await {
                 Ok(()) => detached += 1,
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
         first_error.map_or(Ok(detached), Err)
+    }
+
+    /// Takes the programs off one interface.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError`] with what could not be taken off.
+    pub async fn release(&self, ifindex: u32, name: &Arc<str>) -> Result<(), AttachError> {
+        let _turn = self.turn.lock().await;
+        self.detach(ifindex, Some(name)).await
     }
 
     /// Indices of the interfaces that have, or had when they still existed, something of ours.
@@ -334,7 +378,7 @@ impl Attachments {
         let mut found = BTreeSet::new();
         for ifindex in self.recorded()? {
             for direction in DIRECTIONS {
-                let pin = link_record(&self.directory, ifindex, direction);
+                let pin = records::link(&self.directory, ifindex, direction);
                 found.extend(links::program_of(&pin));
             }
         }
@@ -343,14 +387,15 @@ impl Attachments {
 
     async fn detach(&self, ifindex: u32, name: Option<&Arc<str>>) -> Result<(), AttachError> {
         for direction in DIRECTIONS {
-            links::remove_pin(&link_record(&self.directory, ifindex, direction))?;
-            let filter = filter_record(&self.directory, ifindex, direction);
+            remove_record(&records::missed(&self.directory, ifindex, direction))?;
+            links::remove_pin(&records::link(&self.directory, ifindex, direction))?;
+            let filter = records::filter(&self.directory, ifindex, direction);
             match name {
                 Some(name) if filter.exists() => {
                     let name = Arc::clone(name);
                     clsact::detach(direction, &Target { ifindex, name }, &filter)?;
                 }
-                _ => clsact::remove_record(&filter)?,
+                _ => remove_record(&filter)?,
             }
         }
         match name {
@@ -358,18 +403,18 @@ impl Attachments {
                 let name = Arc::clone(name);
                 self.remove_qdisc_if_unused(&Target { ifindex, name }).await
             }
-            None => clsact::remove_record(&qdisc_record(&self.directory, ifindex)),
+            None => remove_record(&records::qdisc(&self.directory, ifindex)),
         }
     }
 
     async fn remove_qdisc_if_unused(&self, target: &Target) -> Result<(), AttachError> {
         let is_used = DIRECTIONS
             .iter()
-            .any(|&direction| filter_record(&self.directory, target.ifindex, direction).exists());
+            .any(|&direction| records::filter(&self.directory, target.ifindex, direction).exists());
         if is_used {
             return Ok(());
         }
-        let record = qdisc_record(&self.directory, target.ifindex);
+        let record = records::qdisc(&self.directory, target.ifindex);
         clsact::remove_qdisc(target, &record, &self.netlink).await
     }
 }
@@ -392,7 +437,7 @@ pub fn wait_until_unloaded(programs: &BTreeSet<u32>, limit: Duration) -> bool {
 }
 
 /// `ingress` or `egress`.
-const fn direction_name(direction: Direction) -> &'static str {
+pub(super) const fn direction_name(direction: Direction) -> &'static str {
     match direction {
         Direction::Ingress => "ingress",
         Direction::Egress => "egress",

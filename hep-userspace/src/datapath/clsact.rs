@@ -1,6 +1,6 @@
 //! clsact filters: for kernels without TCX, and for `bpfAttachType: TC`.
 
-use std::{fs, io, path::Path};
+use std::path::Path;
 
 use aya::programs::{
     Link, SchedClassifier,
@@ -8,34 +8,52 @@ use aya::programs::{
 };
 use futures_util::TryStreamExt;
 use hep_common::Direction;
-use rtnetlink::packet_route::tc::TcHandle as RouteHandle;
-use rtnetlink::packet_route::tc::{TcAttribute, TcMessage};
+use rtnetlink::packet_route::tc::{
+    TcAttribute, TcFilterBpfOption, TcHandle as RouteHandle, TcMessage, TcOption,
+};
 
-use super::attach::{AttachError, Target, attach_type, program_name};
-use super::links::errno;
+use super::{
+    attach::{AttachError, Outcome, Target, attach_type, program_name},
+    links::errno,
+    records::{self, make_record, remove_record},
+};
 
 /// Ours run before every filter of another priority.
 const PRIORITY: u16 = 1;
 /// Tells our filter from others of the same priority: `0x68650001`, `he` and 1.
 const HANDLE: TcHandle = TcHandle::new(0x6865, 1);
+/// The same, as messages have it.
+const OWN_HANDLE: RouteHandle = RouteHandle {
+    major: 0x6865,
+    minor: 1,
+};
 
-/// Puts `program` on the interface, in place of an earlier one of ours if there is one, and makes
-/// the clsact qdisc if there is none; `qdisc_record` is a directory that says that we did.
+/// Sees to it that `program` is on the interface, in place of an earlier one of ours if there is one,
+/// and makes the clsact qdisc if there is none.
+///
+/// # Errors
+///
+/// [`AttachError::IngressQdisc`] if the side of it that is asked for cannot be had; else what the kernel
+/// refused.
 pub(super) async fn attach(
     program: &mut SchedClassifier,
     direction: Direction,
     target: &Target,
-    filter_record: &Path,
-    qdisc_record: &Path,
+    records: &records::Filter,
     netlink: &rtnetlink::Handle,
-) -> Result<(), AttachError> {
+) -> Result<Outcome, AttachError> {
     let fail = |source| AttachError::Program {
         program: program_name(direction),
         interface: target.name.to_string(),
         ifindex: target.ifindex,
         source: Box::new(source),
     };
-    make_qdisc(target, qdisc_record, netlink).await?;
+    let present = present(direction, target, netlink).await?;
+    let is_on_record = records.filter.exists();
+    if is_on_record && present == Some(program.info().map_err(fail)?.id()) {
+        return Ok(Outcome::Already);
+    }
+    make_qdisc(direction, target, &records.qdisc, netlink).await?;
     let link =
         SchedClassifierLink::attached(&target.name, attach_type(direction), PRIORITY, HANDLE, None)
             .map_err(|_unknown_name| AttachError::Gone(target.name.to_string()))?;
@@ -55,7 +73,49 @@ pub(super) async fn attach(
     };
     // A filter stays until it is deleted; dropping aya's handle would delete it.
     std::mem::forget(program.take_link(id).map_err(fail)?);
-    make_record(filter_record)
+    make_record(&records.filter)?;
+    Ok(if is_on_record && present.is_none() {
+        Outcome::Restored
+    } else {
+        Outcome::Attached
+    })
+}
+
+/// The number of the program that our filter runs on this side of the interface, if it is there.
+pub(super) async fn present(
+    direction: Direction,
+    target: &Target,
+    netlink: &rtnetlink::Handle,
+) -> Result<Option<u32>, AttachError> {
+    // An ingress qdisc has one side, and shows its filters on both.
+    match (top_qdisc(target, netlink).await?, direction) {
+        (TopQdisc::Clsact, _) | (TopQdisc::Ingress, Direction::Ingress) => {}
+        (TopQdisc::Ingress, Direction::Egress) | (TopQdisc::Neither, _) => return Ok(None),
+    }
+    let filters = filters(direction, target, netlink).await?;
+    let ours = filters.iter().find(|filter| {
+        let header = &filter.header;
+        header.handle == OWN_HANDLE
+            && header.info >> 16 == u32::from(PRIORITY)
+            && is_kind(filter, "bpf")
+    });
+    Ok(ours.and_then(program_of))
+}
+
+/// The number of the program that a filter runs.
+fn program_of(filter: &TcMessage) -> Option<u32> {
+    let options = filter.attributes.iter().find_map(|attribute| {
+        if let TcAttribute::Options(options) = attribute {
+            return Some(options);
+        }
+        None
+    })?;
+    options.iter().find_map(|option| {
+        if let TcOption::Bpf(TcFilterBpfOption::ProgId(id)) = option {
+            return Some(*id);
+        }
+        None
+    })
 }
 
 /// Deletes our filter, and the record of it.
@@ -107,35 +167,31 @@ pub(super) async fn remove_qdisc(
     remove_record(qdisc_record)
 }
 
-/// Removes a record, a directory without content.
-pub(super) fn remove_record(record: &Path) -> Result<(), AttachError> {
-    match fs::remove_dir(record) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(AttachError::Directory {
-            path: record.to_path_buf(),
-            source: error,
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// Makes a record.
-pub(super) fn make_record(record: &Path) -> Result<(), AttachError> {
-    match fs::create_dir(record) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(AttachError::Directory {
-            path: record.to_path_buf(),
-            source: error,
-        }),
-        _ => Ok(()),
-    }
+/// What is at the place of clsact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TopQdisc {
+    Clsact,
+    /// An `ingress` qdisc: the same without the egress side.
+    Ingress,
+    Neither,
 }
 
 async fn make_qdisc(
+    direction: Direction,
     target: &Target,
     record: &Path,
     netlink: &rtnetlink::Handle,
 ) -> Result<(), AttachError> {
-    if has_clsact(target, netlink).await? {
-        return Ok(());
+    match (top_qdisc(target, netlink).await?, direction) {
+        (TopQdisc::Clsact, _) => return Ok(()),
+        // Whoever made it keeps it.
+        (TopQdisc::Ingress, Direction::Ingress) => return remove_record(record),
+        (TopQdisc::Ingress, Direction::Egress) => {
+            return Err(AttachError::IngressQdisc {
+                interface: target.name.to_string(),
+            });
+        }
+        (TopQdisc::Neither, _) => {}
     }
     // The record first: a crash between the two leaves a record too many, which is harmless while
     // there is no qdisc.
@@ -146,7 +202,7 @@ async fn make_qdisc(
     })
 }
 
-async fn has_clsact(target: &Target, netlink: &rtnetlink::Handle) -> Result<bool, AttachError> {
+async fn top_qdisc(target: &Target, netlink: &rtnetlink::Handle) -> Result<TopQdisc, AttachError> {
     let qdiscs: Vec<TcMessage> = netlink
         .qdisc()
         .get()
@@ -156,24 +212,38 @@ async fn has_clsact(target: &Target, netlink: &rtnetlink::Handle) -> Result<bool
         .await
         .map_err(|error| netlink_error(target, error))?;
     // Kernels before strict checking answer with the qdiscs of every interface.
-    Ok(qdiscs
+    let mut own = qdiscs
         .iter()
-        .any(|message| message.header.index == index_of(target) && is_kind(message, "clsact")))
+        .filter(|message| message.header.index == index_of(target));
+    let found = own.find_map(|message| {
+        if is_kind(message, "clsact") {
+            return Some(TopQdisc::Clsact);
+        }
+        is_kind(message, "ingress").then_some(TopQdisc::Ingress)
+    });
+    Ok(found.unwrap_or(TopQdisc::Neither))
+}
+
+async fn filters(
+    direction: Direction,
+    target: &Target,
+    netlink: &rtnetlink::Handle,
+) -> Result<Vec<TcMessage>, AttachError> {
+    let request = netlink.traffic_filter(index_of(target)).get();
+    let request = match direction {
+        Direction::Ingress => request.ingress(),
+        Direction::Egress => request.egress(),
+    };
+    match request.execute().try_collect().await {
+        Err(error) if is_gone(&error) => Ok(Vec::new()),
+        found => found.map_err(|error| netlink_error(target, error)),
+    }
 }
 
 async fn has_filters(target: &Target, netlink: &rtnetlink::Handle) -> Result<bool, AttachError> {
     for direction in [Direction::Ingress, Direction::Egress] {
-        let request = netlink.traffic_filter(index_of(target)).get();
-        let request = match direction {
-            Direction::Ingress => request.ingress(),
-            Direction::Egress => request.egress(),
-        };
-        let filters: Result<Vec<TcMessage>, _> = request.execute().try_collect().await;
-        match filters {
-            Ok(filters) if filters.is_empty() => {}
-            Ok(_) => return Ok(true),
-            Err(error) if is_gone(&error) => {}
-            Err(error) => return Err(netlink_error(target, error)),
+        if !filters(direction, target, netlink).await?.is_empty() {
+            return Ok(true);
         }
     }
     Ok(false)

@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::clsact::{make_record, remove_record};
+use super::records::{make_record, remove_record};
 
 /// Where the kernel has its switches.
 const KERNEL: &str = "/sys/kernel";

@@ -13,60 +13,55 @@ use aya::programs::{
 };
 use hep_common::Direction;
 
-use super::attach::{AttachError, Target, attach_type, program_name};
-
-/// What an attempt to attach came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Attached {
-    /// A link was made, or an adopted one was given the current program.
-    Changed,
-    /// The link already ran the current program.
-    Already,
-    /// This kernel has no TCX.
-    Unsupported,
-}
+use super::attach::{AttachError, Outcome, Target, attach_type, program_name};
 
 /// Puts `program` on the interface: through the link pinned at `pin` if it is alive, so that no
-/// packet passes in between, else through a new link in front of other programs.
+/// packet passes in between, else through a new link in front of other programs. `None` if this kernel
+/// has no TCX.
 pub(super) fn attach(
     program: &mut SchedClassifier,
     direction: Direction,
     target: &Target,
     pin: &Path,
-) -> Result<Attached, AttachError> {
+) -> Result<Option<Outcome>, AttachError> {
     let fail = |source| AttachError::Program {
         program: program_name(direction),
         interface: target.name.to_string(),
         ifindex: target.ifindex,
         source: Box::new(source),
     };
+    let mut is_on_record = pin.exists();
     if let Some(link) = adopt(target.ifindex, pin)? {
         let current = program.info().map_err(fail)?.id();
         let fd_link = <&FdLink>::try_from(&link).map_err(|source| link_error(pin, source))?;
         let running = fd_link.info().map_err(|source| link_error(pin, source))?;
-        let is_visible = SchedClassifier::query_tcx(&target.name, attach_type(direction))
-            .map_err(fail)?
-            .1
-            .iter()
-            .any(|info| info.id() == running.program_id());
-        if is_visible {
+        let programs = SchedClassifier::query_tcx(&target.name, attach_type(direction));
+        let (_, programs) = match programs {
+            Err(error) if errno(&error) == Some(libc::ENODEV) => {
+                return Err(AttachError::Gone(target.name.to_string()));
+            }
+            programs => programs.map_err(fail)?,
+        };
+        let mut programs = programs.iter();
+        if programs.any(|info| info.id() == running.program_id()) {
             if running.program_id() == current {
-                return Ok(Attached::Already);
+                return Ok(Some(Outcome::Already));
             }
             let id = program.attach_to_link(link).map_err(fail)?;
             // The pin holds the link; dropping this descriptor leaves it attached.
             drop(program.take_link(id).map_err(fail)?);
-            return Ok(Attached::Changed);
+            return Ok(Some(Outcome::Attached));
         }
         // The number belongs to an interface of another network namespace.
         remove_pin(pin)?;
+        is_on_record = false;
     }
     let order = TcAttachOptions::TcxOrder(LinkOrder::first());
     let id = match program.attach_with_options(&target.name, attach_type(direction), order) {
         Ok(id) => id,
         Err(error) => {
             return match errno(&error) {
-                Some(libc::EINVAL) => Ok(Attached::Unsupported),
+                Some(libc::EINVAL) => Ok(None),
                 Some(libc::ENODEV) => Err(AttachError::Gone(target.name.to_string())),
                 _ => Err(fail(error)),
             };
@@ -84,7 +79,20 @@ pub(super) fn attach(
             path: pin.to_path_buf(),
             source: Box::new(source),
         })?;
-    Ok(Attached::Changed)
+    Ok(Some(if is_on_record {
+        Outcome::Restored
+    } else {
+        Outcome::Attached
+    }))
+}
+
+/// Whether the link pinned at `pin` is on the interface.
+pub(super) fn is_on(pin: &Path, ifindex: u32) -> bool {
+    let Ok(pinned) = PinnedLink::from_pin(pin) else {
+        return false;
+    };
+    SchedClassifierLink::try_from(FdLink::from(pinned))
+        .is_ok_and(|link| interface_of(&link, pin).is_ok_and(|found| found == ifindex))
 }
 
 /// Removes the pin, and with it the link.

@@ -146,6 +146,24 @@ impl Mapping {
         unsafe { AtomicU64::from_ptr(self.0.place(number)) }
     }
 
+    /// The four bytes at a place, a multiple of eight, as a number.
+    pub(super) fn half_word(&self, start: usize) -> u32 {
+        let word = self.word(start / WORD_BYTES).load(Ordering::Relaxed);
+        let [a, b, c, d, ..] = word.to_ne_bytes();
+        u32::from_ne_bytes([a, b, c, d])
+    }
+
+    /// Replaces the value at a place, a multiple of eight: its first word, by which programs know it, is
+    /// zero until the others are there.
+    pub(super) fn replace_value(&self, start: usize, value: &[u8]) {
+        let first = start / WORD_BYTES;
+        self.word(first).store(0, Ordering::Release);
+        // The first word comes last.
+        for (number, word, _) in self.0.places(value).collect::<Vec<_>>().into_iter().rev() {
+            self.word(first + number).store(word, Ordering::Release);
+        }
+    }
+
     /// Replaces the first eight bytes in one step, which no program can see half done.
     pub(super) fn store_first(&self, word: u64) {
         self.word(0).store(word, Ordering::Release);

@@ -29,13 +29,16 @@ pub use problem::{Problem, Severity};
 pub use problems::{MAX_PROBLEMS, bounded};
 use resources::Collected;
 
-use crate::{model::Snapshot, source::File};
+use crate::{
+    model::{NodeName, Snapshot},
+    source::File,
+};
 
 /// The host that resources are loaded for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// Its name, as in `spec.node` of its HostEndpoints.
-    pub name: String,
+    pub name: NodeName,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Number of its CPUs, which `bpfMapSizePerCpuConntrack` multiplies.

@@ -19,7 +19,8 @@ use super::{
     output::{complain, print_json, print_text},
 };
 use crate::{
-    model::{Interface, LinkLayer},
+    daemon::identity,
+    model::{Interface, LinkLayer, NodeName},
     preview::{self, Cut, FlowJudge, InterfaceChange, ListChange, ResourceChange, SetChange},
     reference, source,
 };
@@ -46,7 +47,7 @@ pub(super) struct Arguments {
     /// This host's name, as in spec.node of its HostEndpoints [default: the one in force, or the
     /// kernel's host name]
     #[arg(long, value_name = "NAME", env = "HEP_NODE")]
-    node: Option<String>,
+    node: Option<NodeName>,
     /// Judge for this interface with these addresses instead of for this host's; may be given
     /// several times
     #[arg(
@@ -146,9 +147,9 @@ fn difference(arguments: &Arguments) -> Result<Difference, Failure> {
         None => Some(Live::read(&arguments.instance).map_err(Failure::Unreachable)?),
     };
     let node = match (&arguments.node, &live) {
-        (Some(node), _) => node.trim().to_lowercase(),
-        (None, Some(live)) => live.description.node.clone(),
-        (None, None) => host::host_name(),
+        (Some(node), _) => node.clone(),
+        (None, Some(live)) => live.description.node.as_str().into(),
+        (None, None) => identity::host_name(),
     };
     let interfaces = if arguments.interfaces.is_empty() {
         host::interfaces().map_err(Failure::Unreachable)?
@@ -160,7 +161,7 @@ fn difference(arguments: &Arguments) -> Result<Difference, Failure> {
             .map_err(|error| Failure::Invalid(Problems::of_reading(error.into())))
     };
     let load = |files, name: &PathBuf| {
-        let host = (node.as_str(), interfaces.as_slice());
+        let host = (&*node, interfaces.as_slice());
         Side::load(files, host, live.as_ref(), &arguments.auto, name).map_err(Failure::Invalid)
     };
     let after = load(read(&arguments.to)?, &arguments.to)?;

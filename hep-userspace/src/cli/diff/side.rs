@@ -60,7 +60,7 @@ impl Side {
         auto: &AutoHostEndpoint,
         directory: &Path,
     ) -> Result<Self, Problems> {
-        let loaded = validate::load(&files, &host::node(node.to_owned()), Scope::Directory);
+        let loaded = validate::load(&files, &host::node(node.into()), Scope::Directory);
         let Some(snapshot) = loaded.snapshot else {
             let mut found = loaded.problems;
             found.retain(|problem| problem.severity == Severity::Error);

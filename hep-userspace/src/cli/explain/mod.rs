@@ -22,7 +22,8 @@ use super::{
 };
 use crate::{
     cases::{Case, CaseOptions, DirectionText, Expect, PacketCase, ProtocolText},
-    model::{Interface, LinkLayer, Snapshot},
+    daemon::identity,
+    model::{Interface, LinkLayer, NodeName, Snapshot},
     printable::Printable,
     reference::{Options, Packet, Reference},
     source::{self, File},
@@ -50,7 +51,7 @@ pub(super) struct Arguments {
     live: bool,
     /// This host's name, as in spec.node of its HostEndpoints [default: the kernel's host name]
     #[arg(long, value_name = "NAME", env = "HEP_NODE")]
-    node: Option<String>,
+    node: Option<NodeName>,
     /// The interface whose hook sees the packet
     #[arg(long, value_name = "NAME")]
     interface: String,
@@ -145,9 +146,9 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         },
     };
     let node = match (&arguments.node, &live) {
-        (Some(node), _) => node.trim().to_ascii_lowercase(),
-        (None, Some(live)) => live.description.node.clone(),
-        (None, None) => host::host_name(),
+        (Some(node), _) => node.clone(),
+        (None, Some(live)) => live.description.node.as_str().into(),
+        (None, None) => identity::host_name(),
     };
     let read;
     let files = match (&live, &arguments.policy_dir) {
@@ -189,8 +190,8 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
 }
 
 /// The snapshot, or `None` after printing why the resources are not valid.
-fn load(files: &[File], node: &str, format: Format) -> Result<Option<Snapshot>> {
-    let loaded = validate::load(files, &host::node(node.to_owned()), Scope::Directory);
+fn load(files: &[File], node: &NodeName, format: Format) -> Result<Option<Snapshot>> {
+    let loaded = validate::load(files, &host::node(node.clone()), Scope::Directory);
     if loaded.snapshot.is_none() {
         let is_error = |problem: &&validate::Problem| problem.severity == Severity::Error;
         let errors: Vec<_> = loaded.problems.iter().filter(is_error).collect();

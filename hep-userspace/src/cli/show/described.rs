@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::Shown;
 use crate::{
-    cli::table::Table,
+    cli::{host, status::last_missing, table::Table},
     compile::Description,
-    datapath::attach::{Hooks, hooks},
+    datapath::attach::Hooks,
 };
 
 pub(super) fn endpoints(description: &Description) -> Result<Shown> {
@@ -135,10 +135,12 @@ pub(super) fn interfaces(description: &Description, links: &Path) -> Result<Show
         "KIND",
         "INGRESS",
         "EGRESS",
+        "LAST MISSING",
     ]);
+
     let mut items = Vec::new();
-    for interface in &description.interfaces {
-        let hooks = hooks(links, interface.ifindex);
+    let hooks = host::hooks(description, links)?;
+    for (interface, hooks) in description.interfaces.iter().zip(hooks) {
         table.row(vec![
             interface.name.clone(),
             interface.ifindex.to_string(),
@@ -151,6 +153,7 @@ pub(super) fn interfaces(description: &Description, links: &Path) -> Result<Show
             .to_owned(),
             hooks.ingress.name().to_owned(),
             hooks.egress.name().to_owned(),
+            last_missing(&hooks),
         ]);
         items.push(Interface {
             name: &interface.name,

@@ -75,7 +75,7 @@ pub(super) fn rules(description: &Description, maps: &Maps) -> Result<Shown> {
     let lists: Vec<ShownList<'_>> = description
         .lists
         .iter()
-        .filter(|list| !list.rules.is_empty())
+        .filter(|list| !list.rules.is_empty() && !list.interfaces.is_empty())
         .map(|list| ShownList {
             kind: list.kind,
             direction: &list.direction,
@@ -171,7 +171,8 @@ pub(super) fn policies(description: &Description, maps: &Maps) -> Result<Shown> 
     let mut order = Vec::new();
     let mut found: BTreeMap<(&str, &str), Policy<'_>> = BTreeMap::new();
     let mut seen = BTreeSet::new();
-    for list in &description.lists {
+    let lists = description.lists.iter();
+    for list in lists.filter(|list| !list.interfaces.is_empty()) {
         for rule in list
             .rules
             .iter()

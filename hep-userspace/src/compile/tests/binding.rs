@@ -12,7 +12,7 @@ use crate::{
 
 /// For each interface of the host and five more, its owner; a workload's is marked with `w:`.
 fn owners(snapshot: &Snapshot) -> Vec<(String, String)> {
-    bind(snapshot, " H1 ", &many_interfaces())
+    bind(snapshot, "h1", &many_interfaces())
         .reasons
         .iter()
         .map(|(interface, reason)| {

@@ -109,7 +109,7 @@ fn judged(generation: &Generation) -> Vec<impl PartialEq + std::fmt::Debug + use
 
 fn node() -> Node {
     Node {
-        name: "h1".to_owned(),
+        name: "h1".into(),
         labels: BTreeMap::new(),
         cpus: 1,
     }

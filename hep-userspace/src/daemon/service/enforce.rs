@@ -21,11 +21,16 @@ use super::{
     Daemon,
     wake::ticks,
 };
-use crate::validate::{Loaded, Scope};
+use crate::{
+    model::NodeName,
+    validate::{Loaded, Node, Scope},
+};
 
 /// A policy as it was read, and how long that took.
 pub(super) struct Judged {
     pub(super) loaded: Loaded,
+    /// The name that it was judged for, if that is not the node's yet.
+    pub(super) name: Option<NodeName>,
     pub(super) phases: Vec<(&'static str, Duration)>,
 }
 
@@ -56,6 +61,7 @@ impl From<Loaded> for Judged {
     fn from(loaded: Loaded) -> Self {
         Self {
             loaded,
+            name: None,
             phases: Vec::new(),
         }
     }
@@ -79,15 +85,25 @@ impl Daemon {
     pub(super) fn judge(&mut self, policy: &Policy, started: Instant) -> Judged {
         let read = started.elapsed();
         let begin = Instant::now();
-        let loaded = self
+        let mut loaded = self
             .loader
             .load(&policy.files, &self.node, Scope::Directory);
+        let snapshot = loaded.snapshot.as_ref();
+        let name = snapshot.and_then(|snapshot| self.new_name(snapshot));
+        if let Some(name) = &name {
+            let node = Node {
+                name: name.clone(),
+                ..self.node.clone()
+            };
+            loaded = self.loader.load(&policy.files, &node, Scope::Directory);
+        }
         self.report.lock().last_load_unix_ms = status::unix_ms();
         if loaded.snapshot.is_none() {
             self.tell_problems(&loaded.problems);
         }
         Judged {
             loaded,
+            name,
             phases: vec![("read", read), ("validate", begin.elapsed())],
         }
     }
@@ -113,11 +129,18 @@ impl Daemon {
         judged: Judged,
         aim: &mut Aim,
     ) -> Result<(), DaemonError> {
-        let Judged { loaded, phases } = judged;
+        let Judged {
+            loaded,
+            name,
+            phases,
+        } = judged;
         let Loaded { snapshot, problems } = loaded;
         let Some(snapshot) = snapshot else {
             return Err(DaemonError::Invalid(problems));
         };
+        if let Some(name) = &name {
+            self.reconciler.set_node(name.clone());
+        }
         let outcome = match aim {
             Aim::Known(generation) => {
                 let purpose = Purpose::Known(*generation);
@@ -138,8 +161,12 @@ impl Daemon {
             Err(error) if error.is_in_force() => self.fail(&error),
             Err(error) => {
                 self.state.revoke();
+                self.reconciler.set_node(self.node.name.clone());
                 return Err(error.into());
             }
+        }
+        if let Some(name) = name {
+            self.rename(name);
         }
         logging::set_severity(&snapshot.felix.log_severity);
         self.problems = problems;

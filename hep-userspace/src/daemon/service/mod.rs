@@ -3,6 +3,7 @@
 mod enforce;
 mod hand_over;
 mod load;
+mod name;
 mod orders;
 mod sweep;
 mod trial;
@@ -24,6 +25,7 @@ use super::{
     control::{Answer, Order, Request},
     events::Record,
     feed::{Feed, Monitoring},
+    identity,
     listen::Sockets,
     metrics::{Figures, Listeners},
     netlink::NetworkWatch,
@@ -59,6 +61,8 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     tokio::spawn(sockets.serve(report, feed, orders));
     daemon.orders = Some(received);
     daemon.first_load().await?;
+    // It may have been given meanwhile.
+    daemon.look_at_name().await;
     daemon.publish();
     notify(&[NotifyState::Ready]);
     while daemon.turn().await {}
@@ -161,7 +165,7 @@ impl Daemon {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_unix_ms: status::unix_ms(),
-            node: options.node.clone(),
+            node: options.node.to_string(),
             policy_dir: options.policy_dir.clone().unwrap_or_default(),
             ..Report::default()
         });
@@ -293,6 +297,7 @@ impl Daemon {
                 return false;
             }
         }
+        self.look_at_name().await;
         self.publish();
         self.figures.turned();
         true
@@ -308,12 +313,26 @@ impl Daemon {
     async fn look_at_network(&mut self) {
         match self.network.read().await {
             Ok(network) => {
-                if self.reconciler.set_network(network) {
+                if self.reconciler.set_network(network) || self.failed.is_some() {
                     self.enforce_again().await;
+                } else {
+                    self.look_at_hooks().await;
                 }
             }
             Err(error) => log::error!("{}", chain(&error)),
         }
+    }
+
+    /// Looks whether the programs are still where they belong (spec EV-265).
+    async fn look_at_hooks(&mut self) {
+        let Some(snapshot) = self.snapshot.take() else {
+            return;
+        };
+        match self.reconciler.attach(&snapshot).await {
+            Ok(_changed) => {}
+            Err(error) => self.fail(&error),
+        }
+        self.snapshot = Some(snapshot);
     }
 
     async fn enforce_again(&mut self) {
@@ -459,6 +478,8 @@ fn cpus() -> u32 {
 fn settings(options: &Options, policy_dir: &std::path::Path) -> Settings {
     Settings {
         node: options.node.clone(),
+        follows_host: options.follows_host,
+        machine_id: identity::machine_id(),
         node_labels: options.node_labels.clone(),
         policy_dir: policy_dir.to_path_buf(),
         auto_host_endpoint: options.auto_host_endpoint,

@@ -316,7 +316,7 @@ impl Daemon {
         };
         let preflight = Preflight::new(
             &completed,
-            &self.options.node,
+            &self.node.name,
             interfaces,
             options,
             self.options.revalidate,

@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
+use crate::model::NodeName;
 
 /// Version of the journal's format.
 pub(super) const FORMAT: u32 = 1;
@@ -178,11 +179,17 @@ pub struct Panic {
 }
 
 /// What `hep run` was told, for commands that act while no daemon runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
     /// This node's name.
-    pub node: String,
+    pub node: NodeName,
+    /// The name is the host's, and follows it.
+    #[serde(default)]
+    pub follows_host: bool,
+    /// Whose name it is: the host's machine-id, if it has one.
+    #[serde(default)]
+    pub machine_id: Option<String>,
     /// This node's labels, for the generated HostEndpoint.
     pub node_labels: std::collections::BTreeMap<String, String>,
     /// The policy directory.

@@ -18,7 +18,7 @@ use super::*;
 
 fn node() -> Node {
     Node {
-        name: "node1".to_owned(),
+        name: "node1".into(),
         labels: BTreeMap::new(),
         cpus: 4,
     }

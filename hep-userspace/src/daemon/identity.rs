@@ -1,0 +1,73 @@
+//! What this host is called, and which host it is.
+
+use std::{fs, path::Path};
+
+use super::state::{self, Settings};
+use crate::model::NodeName;
+
+/// Where the host's identity is, which a cloned image does not share with its template.
+const MACHINE_ID: &str = "/etc/machine-id";
+/// Its length in characters.
+const MACHINE_ID_LENGTH: usize = 32;
+
+/// The kernel's host name as Calico takes it for the node's name.
+#[must_use]
+pub fn host_name() -> NodeName {
+    let name = rustix::system::uname();
+    NodeName::from(&*name.nodename().to_string_lossy())
+}
+
+/// The name of a node whose operator gave it none (spec EV-266): the one used last on this very host,
+/// since a host may start before it has been given its name; else its host name.
+#[must_use]
+pub fn node_name(state_dir: &Path) -> NodeName {
+    let kept = state::read_journal(state_dir).ok();
+    let kept = kept.and_then(|journal| journal.settings);
+    kept.and_then(|settings| kept_name(&settings, machine_id().as_deref()))
+        .unwrap_or_else(host_name)
+}
+
+/// The name that was kept, if it is this host's and was not chosen by its operator.
+fn kept_name(settings: &Settings, machine_id: Option<&str>) -> Option<NodeName> {
+    let is_own = machine_id.is_some() && settings.machine_id.as_deref() == machine_id;
+    (settings.follows_host && is_own && !settings.node.is_empty()).then(|| settings.node.clone())
+}
+
+/// Tells this host from others; `None` if it has no identity (yet).
+#[must_use]
+pub fn machine_id() -> Option<String> {
+    let text = fs::read_to_string(MACHINE_ID).ok()?;
+    let text = text.trim();
+    let is_hex = |character: char| character.is_ascii_hexdigit();
+    (text.len() == MACHINE_ID_LENGTH && text.chars().all(is_hex)).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// EV-266: a clone has its template's state directory, and another machine-id.
+    #[test]
+    fn ev_266_a_name_is_kept_for_the_host_that_had_it_and_not_for_its_clone() {
+        let kept = Settings {
+            node: "web-1".into(),
+            machine_id: Some("a".repeat(32)),
+            follows_host: true,
+            ..Settings::default()
+        };
+        let own = "a".repeat(32);
+        assert_eq!(kept_name(&kept, Some(&own)), Some("web-1".into()));
+        assert_eq!(kept_name(&kept, Some("b")), None, "a clone");
+        assert_eq!(kept_name(&kept, None), None, "no identity yet");
+        let chosen = Settings {
+            follows_host: false,
+            ..kept.clone()
+        };
+        assert_eq!(kept_name(&chosen, Some(&own)), None, "--node was given");
+        let unknown = Settings {
+            machine_id: None,
+            ..kept
+        };
+        assert_eq!(kept_name(&unknown, None), None, "nobody knows whose");
+    }
+}

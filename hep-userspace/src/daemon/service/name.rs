@@ -1,0 +1,82 @@
+//! The node's name, where it follows the host's.
+
+use super::{
+    super::{identity, summary::chain},
+    Daemon,
+};
+use crate::model::{NodeName, Snapshot};
+
+impl Daemon {
+    /// The host's name, if the node has another one and is to take it for this policy: an endpoint has
+    /// it, or none has the node's, so that nothing is in force by it (spec EV-266).
+    pub(super) fn new_name(&self, snapshot: &Snapshot) -> Option<NodeName> {
+        if !self.options.follows_host {
+            return None;
+        }
+        let host = identity::host_name();
+        let is_named = |name: &NodeName| {
+            let mut endpoints = snapshot.endpoints.iter();
+            endpoints.any(|endpoint| *endpoint.node == **name)
+        };
+        let is_wanted = host != self.node.name && (is_named(&host) || !is_named(&self.node.name));
+        is_wanted.then_some(host)
+    }
+
+    /// Takes note of what the host is called; the node takes the name if that takes off nothing that is
+    /// in force.
+    pub(super) async fn look_at_name(&mut self) {
+        if !self.options.follows_host {
+            return;
+        }
+        let host = identity::host_name();
+        let is_other = host != self.node.name;
+        let told = is_other.then(|| host.to_string());
+        if self.report.lock().host_name == told {
+            return;
+        }
+        let name = self
+            .snapshot
+            .as_ref()
+            .and_then(|snapshot| self.new_name(snapshot));
+        if name.is_some() {
+            self.judge_again().await;
+        }
+        if host != self.node.name {
+            log::warn!(
+                "the host is called {host}, which no HostEndpoint names; the policy of {} stays in \
+                 force until one does",
+                self.node.name
+            );
+        }
+        let told = (host != self.node.name).then(|| host.to_string());
+        self.report.lock().host_name = told;
+    }
+
+    /// Has the policy in force judged by the name that the host has now.
+    async fn judge_again(&mut self) {
+        let journal = self.state.journal();
+        let entry = journal.in_force.and_then(|number| journal.entry(number));
+        let Some(entry) = entry.cloned() else {
+            return;
+        };
+        let _is_back = self.bring_back(&entry).await;
+    }
+
+    /// The node has this name from now on.
+    pub(super) fn rename(&mut self, name: NodeName) {
+        if name == self.node.name {
+            return;
+        }
+        log::info!("this node is {name} now, and was {}", self.node.name);
+        self.node.name = name.clone();
+        self.report.lock().node = name.to_string();
+        let kept = self.state.update(|journal| {
+            if let Some(settings) = &mut journal.settings {
+                settings.node = name;
+            }
+        });
+        if let Err(error) = kept {
+            log::error!("keep the node's name: {}", chain(&error));
+        }
+    }
+}

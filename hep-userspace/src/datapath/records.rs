@@ -1,0 +1,88 @@
+//! The directory of links: what an instance has put on interfaces, by names of pins and directories.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::UNIX_EPOCH,
+};
+
+use hep_common::Direction;
+
+use super::attach::{AttachError, direction_name};
+
+/// The pin of a TCX link.
+pub(super) fn link(directory: &Path, ifindex: u32, direction: Direction) -> PathBuf {
+    directory.join(format!("{ifindex}-{}", direction_name(direction)))
+}
+
+/// Says that the interface has our filter.
+pub(super) fn filter(directory: &Path, ifindex: u32, direction: Direction) -> PathBuf {
+    directory.join(format!("{ifindex}-{}-filter", direction_name(direction)))
+}
+
+/// Says that we made the interface's clsact qdisc.
+pub(super) fn qdisc(directory: &Path, ifindex: u32) -> PathBuf {
+    directory.join(format!("{ifindex}-clsact"))
+}
+
+/// Is as old as the last time when our program was found gone.
+pub(super) fn missed(directory: &Path, ifindex: u32, direction: Direction) -> PathBuf {
+    directory.join(format!("{ifindex}-{}-missed", direction_name(direction)))
+}
+
+/// The records of a filter.
+pub(super) struct Filter {
+    /// That it is there.
+    pub(super) filter: PathBuf,
+    /// That its qdisc was made by us.
+    pub(super) qdisc: PathBuf,
+}
+
+impl Filter {
+    pub(super) fn of(directory: &Path, ifindex: u32, direction: Direction) -> Self {
+        Self {
+            filter: filter(directory, ifindex, direction),
+            qdisc: qdisc(directory, ifindex),
+        }
+    }
+}
+
+/// Notes that our program was found gone just now.
+pub(super) fn note_missed(
+    directory: &Path,
+    ifindex: u32,
+    direction: Direction,
+) -> Result<(), AttachError> {
+    let record = missed(directory, ifindex, direction);
+    remove_record(&record)?;
+    make_record(&record)
+}
+
+/// When our program was found gone last, in milliseconds of Unix time.
+pub(super) fn last_missed(directory: &Path, ifindex: u32, direction: Direction) -> Option<u64> {
+    let about = fs::metadata(missed(directory, ifindex, direction)).ok()?;
+    let age = about.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(age.as_millis()).ok()
+}
+
+/// Makes a record.
+pub(super) fn make_record(record: &Path) -> Result<(), AttachError> {
+    match fs::create_dir(record) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(AttachError::Directory {
+            path: record.to_path_buf(),
+            source: error,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a record, a directory without content.
+pub(super) fn remove_record(record: &Path) -> Result<(), AttachError> {
+    match fs::remove_dir(record) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(AttachError::Directory {
+            path: record.to_path_buf(),
+            source: error,
+        }),
+        _ => Ok(()),
+    }
+}
