@@ -132,7 +132,7 @@ fn dangling_references_are_errors_in_a_directory_and_warnings_in_files() {
     drop(run(&["validate", "--strict", &file]).exits(3));
 }
 
-/// RS-005, RS-137, RS-133, RS-108: duplicates, unknown and unsupported kinds and clauses.
+/// RS-005, RS-137, RS-108: duplicates, unknown and unsupported kinds and clauses.
 #[test]
 fn what_cannot_be_honoured_is_refused() {
     for (name, text, what) in [
@@ -143,16 +143,19 @@ fn what_cannot_be_honoured_is_refused() {
             "did you mean HostEndpoint?",
         ),
         (
-            "NetworkSet",
-            resource("NetworkSet", "x", "", "nets: []"),
-            "NetworkSet",
+            "a kind of nobody's",
+            resource("Whatever", "x", "", ""),
+            "is not a known kind",
         ),
         (
             "http",
-            policy(
-                "x",
-                "ingress: [{action: Allow, protocol: TCP, http: {methods: [GET]}}]",
-            ),
+            documents(&[
+                eth0(),
+                policy(
+                    "x",
+                    "ingress: [{action: Allow, protocol: TCP, http: {methods: [GET]}}]",
+                ),
+            ]),
             "http",
         ),
         (
@@ -167,7 +170,7 @@ fn what_cannot_be_honoured_is_refused() {
         ),
         ("lo", endpoint("x", "interfaceName: lo"), "lo"),
     ] {
-        let said = on(&directory(&text), &["validate"]).exits(3);
+        let said = on(&directory(&text), &["validate", "--node", "h1"]).exits(3);
         assert!(
             (said.stdout.clone() + &said.stderr).contains(what),
             "{name}: {said:#?}"

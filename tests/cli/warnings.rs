@@ -19,8 +19,8 @@ fn rule(rule: &str) -> String {
     policy("p", &format!("ingress: [{{action: Allow, {rule}}}]"))
 }
 
-/// EV-049, EV-078, EV-129, EV-132, RS-034, RS-035, RS-037, RS-067, RS-071, RS-103, RS-131, RS-132,
-/// RS-135, RS-136, RS-150, RS-157, RS-159, RS-161, RS-184, RS-193, SL-056.
+/// EV-049, EV-078, EV-129, EV-132, RS-034, RS-035, RS-037, RS-067, RS-103, RS-131, RS-150, RS-157,
+/// RS-159, RS-161, RS-184, RS-193, SL-056.
 #[test]
 fn what_is_probably_not_meant_is_told_with_its_place() {
     let untracked = "doNotTrack: true, applyOnForward: true";
@@ -95,15 +95,9 @@ fn what_is_probably_not_meant_is_told_with_its_place() {
             "",
         ),
         (
-            "RS-071",
-            policy("p", "namespaceSelector: x == 'y'"),
-            "W-NAMESPACE",
-            "",
-        ),
-        (
             "RS-103",
             rule("source: {namespaceSelector: all()}"),
-            "W-NAMESPACE",
+            "W-EMPTY",
             "the rule never matches",
         ),
         (
@@ -111,24 +105,6 @@ fn what_is_probably_not_meant_is_told_with_its_place() {
             network_set("s", "", &["192.0.2.0/24".into(), "192.0.2.0/24".into()]),
             "W-REPEATED",
             "",
-        ),
-        (
-            "RS-132",
-            resource("NetworkPolicy", "x", "", ""),
-            "W-IGNORED",
-            "no effect",
-        ),
-        (
-            "RS-135",
-            resource("Node", "x", "", ""),
-            "W-IGNORED",
-            "no effect",
-        ),
-        (
-            "RS-136",
-            resource("IPPool", "x", "", ""),
-            "W-IGNORED",
-            "no effect",
         ),
         (
             "RS-150",
@@ -140,7 +116,7 @@ fn what_is_probably_not_meant_is_told_with_its_place() {
             "RS-150",
             felix("failsafeOutboundHostPorts: []"),
             "W-FAILSAFE",
-            "",
+            "DNS",
         ),
         ("RS-157", felix("ipv6Support: false"), "W-IPV6", ""),
         ("RS-159", felix("bpfEnabled: false"), "W-IGNORED", ""),
@@ -167,12 +143,6 @@ fn what_is_probably_not_meant_is_told_with_its_place() {
             rule("source: {selector: nobody == 'there'}"),
             "W-EMPTY",
             "the rule never matches",
-        ),
-        (
-            "a policy that selects nothing",
-            policy("p", "selector: nobody == 'there'"),
-            "W-UNSELECTED",
-            "selects no HostEndpoint",
         ),
         (
             "no endpoint here",
@@ -202,18 +172,109 @@ fn what_is_probably_not_meant_is_told_with_its_place() {
     }
 }
 
+/// RS-071, RS-132 to RS-136, RS-142, RS-303, RS-309, RS-311, RS-312: what needs no change is told, and is
+/// no warning to `--strict`.
+#[test]
+fn what_needs_no_change_is_a_notice() {
+    let object = |version: &str, kind: &str| {
+        format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x}}\n")
+    };
+    for (text, code, words) in [
+        (
+            policy("p", "namespaceSelector: x == 'y'"),
+            "N-NAMESPACE",
+            "neither namespace",
+        ),
+        (
+            policy("p", "selector: nobody == 'there'"),
+            "N-UNSELECTED",
+            "selects no HostEndpoint",
+        ),
+        (
+            policy(
+                "p",
+                "selector: nobody == 'there', ingress: [{action: Deny, http: {methods: [GET]}}]",
+            ),
+            "N-UNSUPPORTED",
+            "the policy selects no HostEndpoint of h1",
+        ),
+        (
+            policy("p", "types: [Ingress, Ingress], ingress: [{action: Allow}]"),
+            "N-REPEATED",
+            "once",
+        ),
+        (
+            resource("NetworkPolicy", "x", "", ""),
+            "N-SKIPPED",
+            "never apply to hosts",
+        ),
+        (resource("Node", "x", "", ""), "N-SKIPPED", "Node x"),
+        (
+            resource("IPPool", "x", "", ""),
+            "N-SKIPPED",
+            "not about host policy",
+        ),
+        (
+            resource("WorkloadEndpoint", "x", "", ""),
+            "N-SKIPPED",
+            "WorkloadEndpoint x",
+        ),
+        (object("v1", "ConfigMap"), "N-OTHER", "v1 ConfigMap x"),
+        (
+            object("networking.k8s.io/v1", "NetworkPolicy"),
+            "N-OTHER",
+            "is skipped",
+        ),
+        (felix("vxlanPort: 4789"), "N-UNUSED", "vxlanPort"),
+        (
+            "- id: a\n  node: h1\n  packets: []\n".to_owned(),
+            "N-CASES",
+            "hep test",
+        ),
+    ] {
+        let directory = Directory::new();
+        directory.write("a.yaml", &sound());
+        directory.write("b.yaml", &text);
+        let command = ["validate", "--node", "h1", "--strict"];
+        let said = on(&directory, &command).exits(0).says(words);
+        assert!(said.stdout.contains(": notice: "), "{text}{said:#?}");
+        assert!(said.stdout.contains(" 0 warnings, "), "{text}{said:#?}");
+        let problems = on(&directory, &["validate", "--node", "h1", "-o", "json"])
+            .exits(0)
+            .json();
+        let problems = problems.as_array().expect("a list");
+        let told = problems.iter().find(|problem| problem["code"] == code);
+        let told = told.unwrap_or_else(|| panic!("{text}: {problems:#?}"));
+        assert_eq!(told["severity"], "notice", "{text}");
+    }
+}
+
+/// RS-007: a file that cannot be read hides nothing of the others.
+#[test]
+fn a_dangling_link_hides_no_problem() {
+    let directory = Directory::new();
+    directory.write("p.yaml", &policy("p", "ingress: [{action: allow}]"));
+    for link in ["a.yaml", "z.yaml"] {
+        std::os::unix::fs::symlink("nowhere", directory.path().join(link)).expect("link");
+    }
+    let command = ["validate", "--node", "h1"];
+    let said = on(&directory, &command)
+        .exits(3)
+        .says("a.yaml")
+        .says("z.yaml");
+    drop(said.says("write Allow; case counts"));
+}
+
 /// A policy may be for the endpoint that `hep run --auto-host-endpoint` makes.
 #[test]
 fn the_generated_endpoint_is_known_to_validate() {
     let directory = Directory::new();
     directory.write("a.yaml", &policy("p", "selector: env == 'prod'"));
     let command = ["validate", "--node", "h1", "--strict"];
-    drop(
-        on(&directory, &command)
-            .exits(3)
-            .says("selects no HostEndpoint"),
-    );
+    let unselected = "selects no HostEndpoint";
+    drop(on(&directory, &command).exits(0).says(unselected));
     let mut command = command.to_vec();
     command.extend(["--auto-host-endpoint", "--node-label", "env=prod"]);
-    drop(on(&directory, &command).exits(0));
+    let said = on(&directory, &command).exits(0);
+    assert!(!said.stdout.contains(unselected), "{said:#?}");
 }

@@ -90,12 +90,15 @@ impl Judged {
         };
         let mut unreadable = Vec::new();
         for path in paths {
-            let read = if path.is_dir() {
-                source::read_directory(path).map(|files| judge(&files, Scope::Directory))
+            let errors = if path.is_dir() {
+                let (files, errors) = source::read_what_can_be(path);
+                judge(&files, Scope::Directory);
+                errors
             } else {
-                source::read_file(path).map(|file| files.push(file))
+                let read = source::read_file(path).map(|file| files.push(file));
+                read.err().into_iter().collect()
             };
-            unreadable.extend(read.err().map(|error| unreadable_problem(&error)));
+            unreadable.extend(errors.iter().map(unreadable_problem));
         }
         if !files.is_empty() {
             judge(&files, Scope::Files);
@@ -111,7 +114,7 @@ impl Judged {
         match self.problems.iter().map(|problem| problem.severity).min() {
             Some(Severity::Error) => false,
             Some(Severity::Warning) => !strict,
-            Some(Severity::Info) | None => true,
+            Some(Severity::Notice) | None => true,
         }
     }
 
@@ -186,10 +189,16 @@ fn summary(problems: &[Problem], is_valid: bool, resources: usize) -> String {
     };
     let errors = count(Severity::Error, "error");
     let warnings = count(Severity::Warning, "warning");
-    if is_valid {
-        format!("valid: {resources} resources, {warnings}")
+    let is_notice = |problem: &Problem| problem.severity == Severity::Notice;
+    let notices = if problems.iter().any(is_notice) {
+        format!(", {}", count(Severity::Notice, "notice"))
     } else {
-        format!("invalid: {errors}, {warnings}")
+        String::new()
+    };
+    if is_valid {
+        format!("valid: {resources} resources, {warnings}{notices}")
+    } else {
+        format!("invalid: {errors}, {warnings}{notices}")
     }
 }
 

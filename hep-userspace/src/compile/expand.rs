@@ -154,12 +154,7 @@ impl<'s> Matcher<'s> {
             if names.is_empty() {
                 return None;
             }
-            let endpoints = match selector {
-                SideSelector::Nothing => Vec::new(),
-                SideSelector::None | SideSelector::Within(_) | SideSelector::Outside(_) => {
-                    self.objects.endpoints(selector.positive())
-                }
-            };
+            let endpoints = self.objects.endpoints(selector.positive());
             let triples = names
                 .iter()
                 .flat_map(|name| named_ports::triples(endpoints.iter().copied(), name, protocol));
@@ -284,10 +279,6 @@ impl<T: Position> Addresses<T> {
             SideSelector::Outside(selector) => {
                 let set = objects.set(selector, family, |union| space.set_of_objects(union));
                 terms.push(Term { set, negated: true });
-            }
-            SideSelector::Nothing => {
-                let set = space.set(&Arc::default());
-                terms.extend(space.within(set));
             }
         }
         space.predicates.intern(terms)

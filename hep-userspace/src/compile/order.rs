@@ -123,7 +123,7 @@ impl<'s> Ordered<'s> {
 
 /// Whether a policy selects an endpoint with these labels (EV-021, RS-071).
 pub(super) fn selects(policy: &Policy, labels: &BTreeMap<String, String>) -> bool {
-    !policy.selects_no_host && policy.selector.matches(labels)
+    policy.selector.matches(labels)
 }
 
 fn applies(policy: &Policy, direction: Direction) -> bool {

@@ -15,7 +15,7 @@ use super::{
     union::{Union, Unions},
 };
 use crate::{
-    model::{EntityRule, HostEndpoint, IpFamily, NamespaceScope, Nets, Snapshot},
+    model::{EntityRule, HostEndpoint, IpFamily, Nets, Snapshot},
     selector::Selector,
 };
 
@@ -38,19 +38,12 @@ pub(super) enum SideSelector {
     Within(Arc<Selector>),
     /// The address must not belong to a selected object.
     Outside(Arc<Selector>),
-    /// No address satisfies the side.
-    Nothing,
 }
 
 impl SideSelector {
-    /// Merges `selector`, `notSelector` and `namespaceSelector` of a side.
+    /// Merges `selector` and `notSelector` of a side.
     pub(super) fn of(side: &EntityRule) -> Self {
-        let positive = match (side.namespace_scope, &side.selector) {
-            (Some(NamespaceScope::Nothing), _) => return Self::Nothing,
-            (Some(NamespaceScope::Known), None) => Some(Arc::new(Selector::all())),
-            (Some(NamespaceScope::Known) | None, selector) => selector.clone(),
-        };
-        match (positive, &side.not_selector) {
+        match (side.selector.clone(), &side.not_selector) {
             (None, None) => Self::None,
             (Some(positive), None) => Self::Within(positive),
             (Some(positive), Some(negative)) => Self::Within(Arc::new(positive.except(negative))),
@@ -62,7 +55,7 @@ impl SideSelector {
     pub(super) fn positive(&self) -> Option<&Selector> {
         match self {
             Self::Within(selector) => Some(selector),
-            Self::None | Self::Outside(_) | Self::Nothing => None,
+            Self::None | Self::Outside(_) => None,
         }
     }
 }

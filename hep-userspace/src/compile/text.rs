@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{EntityRule, FailsafePort, IcmpMatch, NamespaceScope, PortMatch, Rule};
+use crate::model::{EntityRule, FailsafePort, IcmpMatch, PortMatch, Rule};
 
 /// The conditions of a rule: `TCP, from 10.0.0.0/8, to ports 80,443`; `everything` without any.
 pub(super) fn rule_text(rule: &Rule) -> String {
@@ -67,10 +67,6 @@ fn side_text(word: &str, side: &EntityRule) -> Option<String> {
             .as_ref()
             .map(|s| format!("not selector {}", s.canonical())),
     );
-    parts.extend(side.namespace_scope.map(|scope| match scope {
-        NamespaceScope::Known => "anything known".to_owned(),
-        NamespaceScope::Nothing => "nothing".to_owned(),
-    }));
     if !side.ports.is_empty() {
         parts.push(format!("ports {}", ports_text(&side.ports)));
     }

@@ -61,7 +61,6 @@ pub fn restrict(mut snapshot: Snapshot, node: &str) -> Snapshot {
         tier: Arc::from(DEFAULT_TIER),
         order: None,
         selector: Arc::new(Selector::all()),
-        selects_no_host: false,
         applies_ingress: true,
         applies_egress: true,
         ingress: Arc::default(),

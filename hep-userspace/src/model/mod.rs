@@ -30,7 +30,7 @@ pub use network_set::GlobalNetworkSet;
 pub use node_name::NodeName;
 pub use policy::{Policy, PolicyKind, Stage, StagedAction};
 pub use profile::{DEFAULT_ALLOW_PROFILE, Profile};
-pub use rule::{Action, EntityRule, IcmpMatch, NamespaceScope, PortMatch, Rule};
+pub use rule::{Action, EntityRule, IcmpMatch, PortMatch, Rule};
 pub use scalar::{IpFamily, PortName, PortRange, Protocol};
 pub use snapshot::Snapshot;
 pub use tier::{DEFAULT_TIER, DefaultAction, Tier};

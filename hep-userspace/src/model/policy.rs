@@ -63,10 +63,9 @@ pub struct Policy {
     pub tier: Arc<str>,
     /// `spec.order`; `None` is after every number.
     pub order: Option<f64>,
-    /// `spec.selector`; empty is `all()`.
+    /// `spec.selector`, with `namespaceSelector` and `serviceAccountSelector` about the labels that
+    /// Calico keeps of them (RS-071); empty is `all()`.
     pub selector: Arc<Selector>,
-    /// A `namespaceSelector` or `serviceAccountSelector` is set: selects no HostEndpoint (RS-071).
-    pub selects_no_host: bool,
     /// Whether the (defaulted) `types` holds `Ingress`.
     pub applies_ingress: bool,
     /// Whether the (defaulted) `types` holds `Egress`.

@@ -51,15 +51,6 @@ pub enum PortMatch {
     Named(PortName),
 }
 
-/// What a rule's `namespaceSelector` comes to on a host, where nothing has a namespace (RS-103).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum NamespaceScope {
-    /// `global()`, or an expression that holds for objects without a namespace: every known object.
-    Known,
-    /// `all()`, or an expression that such objects do not satisfy: no object.
-    Nothing,
-}
-
 /// The source or destination side of a rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntityRule {
@@ -67,12 +58,11 @@ pub struct EntityRule {
     pub nets: Vec<IpNetwork>,
     /// CIDRs of which none may contain the address.
     pub not_nets: Vec<IpNetwork>,
-    /// `selector`, if not empty.
+    /// `namespaceSelector` and `selector`, if not both are empty: the former about the labels that
+    /// Calico keeps of namespaces (RS-103).
     pub selector: Option<Arc<Selector>>,
     /// `notSelector`, if not empty.
     pub not_selector: Option<Arc<Selector>>,
-    /// `namespaceSelector`, if not empty.
-    pub namespace_scope: Option<NamespaceScope>,
     /// Ports of which one must match, if there are any.
     pub ports: Vec<PortMatch>,
     /// Ports of which none may match.

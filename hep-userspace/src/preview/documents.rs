@@ -111,10 +111,14 @@ fn write(node: &YamlNode<'_>, text: &mut String) {
     }
 }
 
-/// Text bare, unless it would then be read as something else, or would end somewhere else.
+/// Text bare, unless it would then be read as something else, or would end somewhere else; a truth
+/// value or number in one form, however it was written.
 fn scalar_line(scalar: &Scalar<'_>) -> String {
-    if !scalar.is_text() {
+    if scalar.is_null() {
         return scalar.text.clone().into_owned();
+    }
+    if let Some(value) = scalar.calico_text() {
+        return value;
     }
     let bare = Scalar {
         text: scalar.text.clone(),

@@ -70,7 +70,7 @@ impl<'a> Plan<'a> {
         let mut by_tier: BTreeMap<&str, Vec<&Policy>> = BTreeMap::new();
         for policy in &snapshot.policies {
             // EV-021; RS-071.
-            if !policy.selects_no_host && policy.selector.matches(&labels) {
+            if policy.selector.matches(&labels) {
                 by_tier.entry(&policy.tier).or_default().push(policy);
             }
         }

@@ -9,7 +9,7 @@ use super::{
     objects::{Labels, Objects},
     packet::Packet,
 };
-use crate::model::{EntityRule, IcmpMatch, IpFamily, NamespaceScope, PortMatch, Rule};
+use crate::model::{EntityRule, IcmpMatch, IpFamily, PortMatch, Rule};
 
 /// All conditions that are present must hold; a rule without any matches everything (EV-104).
 pub(super) fn check(rule: &Rule, packet: &Packet, objects: &Objects<'_>) -> Result<(), Mismatch> {
@@ -170,7 +170,7 @@ fn check_side(
 /// EV-107, RS-107: a positive and a negative selector are one set of objects (SL-057); a negative
 /// one alone excludes its objects' addresses. EV-118: an empty set holds no address.
 fn check_selectors(side: &EntityRule, address: IpAddr, objects: &Objects<'_>) -> Result<(), Field> {
-    if has_positive_selector(side) {
+    if side.selector.is_some() {
         let known = objects.contain(address, |labels| positively_selected(side, labels));
         return if known { Ok(()) } else { Err(Field::Selector) };
     }
@@ -182,17 +182,8 @@ fn check_selectors(side: &EntityRule, address: IpAddr, objects: &Objects<'_>) ->
     }
 }
 
-/// A `namespaceSelector` alone makes the side a match on an address set, too (RS-103).
-const fn has_positive_selector(side: &EntityRule) -> bool {
-    side.selector.is_some() || side.namespace_scope.is_some()
-}
-
-/// `(namespaceSelector) && (selector) && !(notSelector)` of one object.
+/// `(selector) && !(notSelector)` of one object.
 fn positively_selected(side: &EntityRule, labels: &Labels) -> bool {
-    let in_scope = match side.namespace_scope {
-        Some(NamespaceScope::Nothing) => false,
-        Some(NamespaceScope::Known) | None => true,
-    };
     let wanted = side
         .selector
         .as_ref()
@@ -201,7 +192,7 @@ fn positively_selected(side: &EntityRule, labels: &Labels) -> bool {
         .not_selector
         .as_ref()
         .is_some_and(|selector| selector.matches(labels));
-    in_scope && wanted && !unwanted
+    wanted && !unwanted
 }
 
 /// EV-108; named ports by EV-124 to EV-129: the triples of the endpoints that satisfy the side's
@@ -222,7 +213,7 @@ fn port_matches(
                 .is_none_or(|wanted| wanted.number == end.protocol);
             protocol_agrees
                 && objects.have_named_port(name, (end.address, end.protocol, port), |labels| {
-                    !has_positive_selector(side) || positively_selected(side, labels)
+                    side.selector.is_none() || positively_selected(side, labels)
                 })
         }
     }

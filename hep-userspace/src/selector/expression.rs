@@ -10,7 +10,7 @@ use std::{
 pub(super) enum Expression {
     /// `all()`.
     All,
-    /// `global()`: true of everything; what it means beyond that is the context's to say.
+    /// `global()`: true of everything, but see [`Self::moved`].
     Global,
     /// `has(key)`.
     Has(String),
@@ -66,12 +66,45 @@ impl Expression {
         }
     }
 
-    /// Whether the expression holds for an object whose labels `label` looks up (SL-021 to SL-032),
-    /// if `all()` is `all`.
-    pub(super) fn holds<'l>(&self, label: &impl Fn(&str) -> Option<&'l str>, all: bool) -> bool {
+    /// Whether `global()` is part of it.
+    pub(super) fn uses_global(&self) -> bool {
         match self {
-            Self::All => all,
             Self::Global => true,
+            Self::All | Self::Has(_) | Self::Compare(..) | Self::In(..) | Self::NotIn(..) => false,
+            Self::Not(operand) => operand.uses_global(),
+            Self::And(operands) | Self::Or(operands) => operands.iter().any(Self::uses_global),
+        }
+    }
+
+    /// The same about the labels whose keys start with `prefix`; `all()` is whether there is a label
+    /// `marker`, and `global()` whether there is none.
+    pub(super) fn moved(&self, prefix: &str, marker: &str) -> Self {
+        let key = |key: &str| format!("{prefix}{key}");
+        let each = |operands: &[Self]| {
+            operands
+                .iter()
+                .map(|one| one.moved(prefix, marker))
+                .collect()
+        };
+        match self {
+            Self::All => Self::Has(marker.to_owned()),
+            Self::Global => Self::Has(marker.to_owned()).negate(),
+            Self::Has(label) => Self::Has(key(label)),
+            Self::Compare(label, comparison, literal) => {
+                Self::Compare(key(label), *comparison, literal.clone())
+            }
+            Self::In(label, set) => Self::In(key(label), set.clone()),
+            Self::NotIn(label, set) => Self::NotIn(key(label), set.clone()),
+            Self::Not(operand) => operand.moved(prefix, marker).negate(),
+            Self::And(operands) => Self::And(each(operands)),
+            Self::Or(operands) => Self::Or(each(operands)),
+        }
+    }
+
+    /// Whether the expression holds for an object whose labels `label` looks up (SL-021 to SL-032).
+    pub(super) fn holds<'l>(&self, label: &impl Fn(&str) -> Option<&'l str>) -> bool {
+        match self {
+            Self::All | Self::Global => true,
             Self::Has(key) => label(key).is_some(),
             Self::Compare(key, comparison, literal) => {
                 let literal = literal.as_str();
@@ -86,9 +119,9 @@ impl Expression {
             }
             Self::In(key, set) => label(key).is_some_and(|value| set.contains(value)),
             Self::NotIn(key, set) => label(key).is_none_or(|value| !set.contains(value)),
-            Self::Not(operand) => !operand.holds(label, all),
-            Self::And(operands) => operands.iter().all(|operand| operand.holds(label, all)),
-            Self::Or(operands) => operands.iter().any(|operand| operand.holds(label, all)),
+            Self::Not(operand) => !operand.holds(label),
+            Self::And(operands) => operands.iter().all(|operand| operand.holds(label)),
+            Self::Or(operands) => operands.iter().any(|operand| operand.holds(label)),
         }
     }
 }

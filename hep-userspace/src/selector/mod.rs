@@ -15,8 +15,8 @@ use sha2::{Digest as _, Sha224};
 pub use error::SelectorError;
 use expression::Expression;
 
-/// Most characters in a selector (SL-001).
-pub const MAX_CHARACTERS: usize = 1024;
+/// Most characters in a selector (RS-302): what hep compares and prints stays of a bounded size.
+pub const MAX_CHARACTERS: usize = 65_536;
 /// Most parentheses inside each other (SL-019).
 pub const MAX_DEPTH: usize = 64;
 
@@ -56,6 +56,20 @@ impl Selector {
         ]))
     }
 
+    /// `(self) && (other)`.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let operands = [self, other].map(|one| one.expression.clone());
+        Self::from(Expression::And(operands.into()))
+    }
+
+    /// The same about other labels: those whose keys start with `prefix` here, and `all()` and
+    /// `global()` about whether there is a label `marker` (RS-071, RS-103).
+    #[must_use]
+    pub fn moved(&self, prefix: &str, marker: &str) -> Self {
+        Self::from(self.expression.moved(prefix, marker))
+    }
+
     /// The canonical text (SL-036): selectors with equal text are the same selector.
     #[must_use]
     pub fn canonical(&self) -> &str {
@@ -67,6 +81,12 @@ impl Selector {
     pub fn id(&self) -> String {
         let digest = Sha224::digest(format!("s:{}", self.canonical));
         format!("s:{}", URL_SAFE_NO_PAD.encode(digest))
+    }
+
+    /// Whether the function `global()` is anywhere in it (RS-063).
+    #[must_use]
+    pub fn uses_global(&self) -> bool {
+        self.expression.uses_global()
     }
 
     /// Whether an object with these labels satisfies the selector.
@@ -81,17 +101,10 @@ impl Selector {
         self.matches_with(|_key| None)
     }
 
-    /// Whether a namespace selector holds for what has no namespace: all labels are absent, and
-    /// `all()`, which stands for "has a namespace" there, is false (RS-103).
-    #[must_use]
-    pub fn matches_without_namespace(&self) -> bool {
-        self.expression.holds(&|_key: &str| None, false)
-    }
-
     /// Whether an object satisfies the selector whose labels `label` looks up.
     #[must_use]
     pub fn matches_with<'l>(&self, label: impl Fn(&str) -> Option<&'l str>) -> bool {
-        self.expression.holds(&label, true)
+        self.expression.holds(&label)
     }
 }
 

@@ -173,14 +173,14 @@ fn errors_say_where_and_what_was_expected() {
     }
 }
 
-/// RS-018, SL-001, SL-004, SL-019.
+/// RS-018, RS-302, SL-001, SL-004, SL-019.
 #[test]
 fn lengths_and_depths_have_limits() {
     let padding = |length: usize| format!("has(a){}", " ".repeat(length - 6));
     parse(&padding(MAX_CHARACTERS));
     assert!(matches!(
         Selector::parse(&padding(MAX_CHARACTERS + 1)),
-        Err(SelectorError::TooLong { characters: 1025 })
+        Err(SelectorError::TooLong { characters }) if characters == MAX_CHARACTERS + 1
     ));
     parse(&format!("has({})", "k".repeat(512)));
     reject(&format!("has({})", "k".repeat(513)));

@@ -27,10 +27,10 @@ pub enum SourceError {
         source: io::Error,
     },
     /// A symbolic link that leads nowhere.
-    #[error("{}: is a symbolic link to nothing; remove it or mend its target", .0.display())]
+    #[error("{}: is a symbolic link to nothing; restore its target", .0.display())]
     Dangling(PathBuf),
     /// A directory, FIFO, socket or device that is called like a policy file.
-    #[error("{}: is not a regular file; rename or remove it", .0.display())]
+    #[error("{}: is not a regular file; give it another name", .0.display())]
     NotAFile(PathBuf),
     /// Larger than [`MAX_FILE_BYTES`].
     #[error("{}: is larger than {} MiB; split it", .0.display(), MAX_FILE_BYTES >> 20)]
@@ -79,6 +79,13 @@ pub fn read_directory(directory: &Path) -> Result<Vec<File>, SourceError> {
     DirectoryReader::default().read(directory)
 }
 
+/// As [`read_directory`], for who wants to see all that is wrong: what can be read, and why the rest
+/// cannot (RS-007).
+#[must_use]
+pub fn read_what_can_be(directory: &Path) -> (Vec<File>, Vec<SourceError>) {
+    DirectoryReader::default().read_what_can_be(directory, SystemTime::now())
+}
+
 /// Reads a directory again and again: a file whose stamp did not change is not read again.
 #[derive(Debug, Default)]
 pub struct DirectoryReader {
@@ -108,28 +115,45 @@ impl DirectoryReader {
         directory: &Path,
         now: SystemTime,
     ) -> Result<Vec<File>, SourceError> {
+        let (files, errors) = self.read_what_can_be(directory, now);
+        errors.into_iter().next().map_or(Ok(files), Err)
+    }
+
+    /// What can be read, and why the rest cannot.
+    fn read_what_can_be(
+        &mut self,
+        directory: &Path,
+        now: SystemTime,
+    ) -> (Vec<File>, Vec<SourceError>) {
         let mut walk = Walk::default();
-        walk.enter(directory, 0)?;
+        if let Err(error) = walk.enter(directory, 0) {
+            walk.errors.push(error);
+        }
         walk.found.sort_by(|a, b| a.0.cmp(&b.0));
         let mut known = std::mem::take(&mut self.known);
         let mut files = Vec::with_capacity(walk.found.len());
         let mut total = 0;
         for (path, stamp) in walk.found {
             let former = known.remove(&path).filter(|known| known.stamp == stamp);
-            let file = match former {
-                Some(former) => former.file,
-                None => read_file(&path)?,
+            let file = match former.map_or_else(|| read_file(&path), |former| Ok(former.file)) {
+                Ok(file) => file,
+                Err(error) => {
+                    walk.errors.push(error);
+                    continue;
+                }
             };
             total += file.text.len() as u64;
             if total > MAX_DIRECTORY_BYTES {
-                return Err(SourceError::TooMuch(directory.to_owned()));
+                walk.errors.push(SourceError::TooMuch(directory.to_owned()));
+                break;
             }
             files.push(file.clone());
             if stamp.is_settled(now) {
                 self.known.insert(path, Known { stamp, file });
             }
         }
-        Ok(files)
+        walk.errors.sort_by(|a, b| a.path().cmp(b.path()));
+        (files, walk.errors)
     }
 
     /// Has the next [`Self::read`] read this file.
@@ -235,6 +259,8 @@ struct Walk {
     found: Vec<(PathBuf, Stamp)>,
     /// Device and inode of the directories entered.
     entered: BTreeSet<(u64, u64)>,
+    /// What cannot be read.
+    errors: Vec<SourceError>,
 }
 
 impl Walk {
@@ -252,7 +278,11 @@ impl Walk {
         }
         for entry in fs::read_dir(directory).map_err(io)? {
             let path = entry.map_err(io)?.path();
-            self.consider(path, depth)?;
+            match self.consider(path, depth) {
+                Err(error @ SourceError::TooMany(_)) => return Err(error),
+                Err(error) => self.errors.push(error),
+                Ok(()) => {}
+            }
         }
         Ok(())
     }

@@ -212,12 +212,23 @@ pub(super) struct Abridged<'t> {
 impl<'t> Abridged<'t> {
     /// Leaves nothing out.
     pub(super) const fn whole(text: &'t str) -> Self {
+        Self::given(text, Cow::Borrowed(text))
+    }
+
+    /// Leaves nothing out, but the parser reads `given` in place of the text, which has the same lines,
+    /// but for what is before their first token.
+    pub(super) const fn given(text: &'t str, given: Cow<'t, str>) -> Self {
         Self {
             whole: text,
-            text: Cow::Borrowed(text),
+            text: given,
             outline: Outline(Vec::new()),
             edit: None,
         }
+    }
+
+    /// Whether the text is ASCII as a whole, so that characters count as bytes.
+    pub(super) fn is_ascii(&self) -> bool {
+        self.whole.is_ascii()
     }
 
     /// Leaves long blocks out.

@@ -1,8 +1,12 @@
 //! Policy files: directories, limits, YAML and JSON text as trees that know their lines.
 
 mod directory;
+mod input;
 mod lines;
+mod merge;
 mod node;
+mod odd;
+mod plain;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -12,9 +16,12 @@ use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 
-pub use directory::{DirectoryReader, SourceError, is_policy_name, read_directory, read_file};
+pub use directory::{
+    DirectoryReader, SourceError, is_policy_name, read_directory, read_file, read_what_can_be,
+};
 pub use lines::{Edit, Lines, Outline, in_common};
 pub use node::{Entry, Piece, Scalar, Sequence, Value, YamlNode};
+pub use scalar::{Number, whole};
 pub use yaml::{Parsed, SyntaxError, parse, parse_again};
 
 /// Largest file that is read. A GlobalNetworkSet of a million members has about 25 MB.

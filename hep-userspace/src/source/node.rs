@@ -107,6 +107,8 @@ pub struct Scalar<'t> {
 pub struct Entry<'t> {
     /// The key's text.
     pub key: Cow<'t, str>,
+    /// The key was written without quotes.
+    pub plain: bool,
     /// The key's line, from 1.
     pub line: u32,
     /// The key's column in characters, from 1.
@@ -116,6 +118,18 @@ pub struct Entry<'t> {
 }
 
 impl YamlNode<'_> {
+    /// Whether a list in it, at any depth, has items that are lines.
+    #[must_use]
+    pub fn has_lines(&self) -> bool {
+        match &self.value {
+            Value::Scalar(_) => false,
+            Value::Sequence(list) => {
+                !list.left_out.is_empty() || list.read.iter().any(Self::has_lines)
+            }
+            Value::Mapping(entries) => entries.iter().any(|entry| entry.value.has_lines()),
+        }
+    }
+
     /// The node with the items of all lists as trees.
     #[must_use]
     pub fn expanded(mut self) -> Self {

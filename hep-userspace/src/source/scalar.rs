@@ -1,80 +1,98 @@
-//! What a plain scalar is: the core schema of YAML 1.2, with YAML 1.1's `yes` and `on` as Go's
-//! parsers, and so Calico's users, still have them.
+//! What a scalar is, where YAML's versions agree about it and where they do not (RS-301).
 
-use super::Scalar;
+use super::{
+    Scalar,
+    plain::{self, Plain},
+};
+
+/// A number, as a scalar has it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// Every reader has this number, or none that has another.
+    Known(f64),
+    /// One with a leading zero, which is octal to Calico.
+    Octal {
+        /// What Calico's reader has.
+        calico: f64,
+        /// What a reader of YAML 1.2, or a person, has.
+        decimal: f64,
+    },
+}
 
 impl Scalar<'_> {
     /// Nothing at all, `~` or `null`.
     #[must_use]
     pub fn is_null(&self) -> bool {
-        self.plain && matches!(&*self.text, "" | "~" | "null" | "Null" | "NULL")
+        self.calico() == Plain::Null
     }
 
-    /// The truth value that it is.
+    /// The truth value that it is, with YAML 1.1's words (`yes`, `on`, `y`).
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
-        if !self.plain {
-            return None;
-        }
-        match &*self.text {
-            "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
-            "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
-            _ => None,
+        match self.calico() {
+            Plain::Truth(value) => Some(value),
+            Plain::Null | Plain::Number(_) | Plain::Text => None,
         }
     }
 
-    /// The integer that it is. A leading zero is refused, since it is octal to some parsers and not
-    /// to others.
+    /// The number that it is, in any form that Calico's reader takes, `.inf` and `.nan` included.
     #[must_use]
-    pub fn as_integer(&self) -> Option<i64> {
-        if !self.plain {
+    pub fn as_number(&self) -> Option<Number> {
+        let Plain::Number(calico) = self.calico() else {
             return None;
-        }
-        let (negative, digits) = match self.text.strip_prefix('-') {
-            Some(digits) => (true, digits),
-            None => (false, self.text.strip_prefix('+').unwrap_or(&self.text)),
         };
-        let (radix, digits) = match digits.as_bytes() {
-            [b'0', b'x', ..] => (16, &digits[2..]),
-            [b'0', b'o', ..] => (8, &digits[2..]),
-            [b'0', _, ..] => return None,
-            _ => (10, digits),
-        };
-        if !digits.starts_with(|first: char| first.is_digit(radix)) {
-            return None;
-        }
-        let magnitude = i64::from_str_radix(digits, radix).ok()?;
-        Some(if negative { -magnitude } else { magnitude })
-    }
-
-    /// The number that it is, `.inf` and `.nan` included.
-    #[must_use]
-    pub fn as_float(&self) -> Option<f64> {
-        if !self.plain {
-            return None;
-        }
-        match self.text.trim_start_matches(['+', '-']) {
-            ".inf" | ".Inf" | ".INF" => Some(if self.text.starts_with('-') {
-                f64::NEG_INFINITY
-            } else {
-                f64::INFINITY
-            }),
-            ".nan" | ".NaN" | ".NAN" => Some(f64::NAN),
-            digits
-                if digits.starts_with(|first: char| first.is_ascii_digit() || first == '.')
-                    && !digits.contains(['n', 'N', 'i', 'I']) =>
+        let digits = self.text.replace('_', "");
+        match plain::core(&digits) {
+            Plain::Number(decimal)
+                if decimal.to_bits() != calico.to_bits() && calico.is_finite() =>
             {
-                #[expect(clippy::cast_precision_loss, reason = "so does every YAML parser")]
-                let integer = self.as_integer().map(|integer| integer as f64);
-                integer.or_else(|| self.text.parse().ok())
+                Some(Number::Octal { calico, decimal })
             }
-            _ => None,
+            Plain::Null | Plain::Truth(_) | Plain::Number(_) | Plain::Text => {
+                Some(Number::Known(calico))
+            }
         }
     }
 
-    /// Whether it is text: quoted, or plain and nothing else.
+    /// Whether it is text to every reader: in quotes, or nothing else to YAML 1.1 and to 1.2.
     #[must_use]
     pub fn is_text(&self) -> bool {
-        !self.plain || !(self.is_null() || self.as_bool().is_some() || self.as_float().is_some())
+        self.calico() == Plain::Text && (!self.plain || plain::core(&self.text) == Plain::Text)
     }
+
+    /// Whether a reader of YAML 1.2 takes it for text, whatever Calico's makes of it.
+    #[must_use]
+    pub fn is_core_text(&self) -> bool {
+        !self.plain || plain::core(&self.text) == Plain::Text
+    }
+
+    /// The truth value or number that Calico's reader takes it for: `true`, `1000`.
+    #[must_use]
+    pub fn calico_text(&self) -> Option<String> {
+        match self.calico() {
+            Plain::Truth(value) => Some(value.to_string()),
+            Plain::Number(value) => Some(value.to_string()),
+            Plain::Null | Plain::Text => None,
+        }
+    }
+
+    fn calico(&self) -> Plain {
+        if self.plain {
+            plain::calico(&self.text)
+        } else {
+            Plain::Text
+        }
+    }
+}
+
+/// The integer that a number is.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "whole and within what a double counts by ones"
+)]
+pub fn whole(number: f64) -> Option<i64> {
+    /// Up to here a double holds every integer.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
 }

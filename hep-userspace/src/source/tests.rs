@@ -59,18 +59,36 @@ fn plain_scalars_resolve_as_go_resolves_them() {
         assert_eq!(scalar(text).as_bool(), Some(true), "{text}");
     }
     assert_eq!(scalar("'true'").as_bool(), None);
-    assert_eq!(scalar("\"22\"").as_integer(), None);
-    assert_eq!(scalar("22").as_integer(), Some(22));
-    assert_eq!(scalar("-1").as_integer(), Some(-1));
-    assert_eq!(scalar("0x16").as_integer(), Some(22));
-    assert_eq!(scalar("022").as_integer(), None);
-    assert_eq!(scalar("1_000").as_integer(), None);
-    assert_eq!(scalar("1e3").as_float(), Some(1000.0));
-    assert_eq!(scalar("-.5").as_float(), Some(-0.5));
-    assert_eq!(scalar("-.inf").as_float(), Some(f64::NEG_INFINITY));
-    assert!(scalar(".nan").as_float().is_some_and(f64::is_nan));
-    assert_eq!(scalar("!!str 22").as_integer(), None);
-    assert_eq!(scalar("!!int \"22\"").as_integer(), Some(22));
+    let known = |number| Some(Number::Known(number));
+    for (text, number) in [
+        ("\"22\"", None),
+        ("22", known(22.0)),
+        ("-1", known(-1.0)),
+        ("0x16", known(22.0)),
+        ("08", known(8.0)),
+        ("1_000", known(1000.0)),
+        ("1e3", known(1000.0)),
+        ("-.5", known(-0.5)),
+        ("-.inf", known(f64::NEG_INFINITY)),
+        ("!!str 22", None),
+        ("!!int \"22\"", known(22.0)),
+    ] {
+        assert_eq!(scalar(text).as_number(), number, "{text}");
+    }
+    for (text, calico, decimal) in [
+        ("022", 18.0, 22.0),
+        ("-010", -8.0, -10.0),
+        ("0_10", 8.0, 10.0),
+    ] {
+        assert_eq!(
+            scalar(text).as_number(),
+            Some(Number::Octal { calico, decimal }),
+            "{text}"
+        );
+    }
+    assert_eq!(whole(80.0), Some(80));
+    assert_eq!(whole(0.5), None);
+    assert_eq!(whole(1e300), None);
     for text in [
         "web",
         "10.0.0.0/8",
@@ -100,7 +118,7 @@ fn common_mistakes_are_told_with_their_place() {
         ("a:\n\tb: 1\n", 2, 1, "not tabs"),
         ("a: b: c\n", 1, 5, "quotes"),
         ("a: 'b\n", 1, 4, "quotes"),
-        ("x: &a 1\ny:\n  <<: {z: 1}\n", 3, 3, "merge keys"),
+        ("x: &a 1\ny:\n  <<: *a\n", 3, 3, "merged"),
         ("? [a]\n: b\n", 1, 3, "cannot be a key"),
         ("a: &x [*x]\n", 1, 8, "inside the value"),
     ] {
@@ -109,6 +127,146 @@ fn common_mistakes_are_told_with_their_place() {
         assert!(error.column.abs_diff(column) <= 4, "{text}: {error}");
         assert!(error.to_string().contains(part), "{text}: {error}");
     }
+}
+
+/// RS-306, RS-310: the mapping at `d` of each, with its keys in order.
+#[test]
+fn merge_keys_give_what_is_not_written_out() {
+    let keys = |text: &str| -> Vec<(String, String)> {
+        let Value::Mapping(entries) = one(text).value else {
+            panic!("{text}: a mapping");
+        };
+        let last = entries.into_iter().find(|entry| entry.key == "d");
+        let Some(Value::Mapping(entries)) = last.map(|entry| entry.value.value) else {
+            panic!("{text}: a mapping at d");
+        };
+        let text = |entry: Entry<'_>| match entry.value.value {
+            Value::Scalar(scalar) => (entry.key.to_string(), scalar.text.to_string()),
+            Value::Sequence(_) | Value::Mapping(_) => panic!("a text"),
+        };
+        entries.into_iter().map(text).collect()
+    };
+    let anchors = "x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\n";
+    for (text, expected) in [
+        ("d: {<<: *x}\n", "a1 b1"),
+        ("d: {<<: *x, b: 3}\n", "a1 b3"),
+        ("d: {b: 3, <<: *x}\n", "b3 a1"),
+        ("d: {<<: [*x, *y]}\n", "a1 b1 c2"),
+        ("d: {<<: [*y, *x], e: 5}\n", "b2 c2 a1 e5"),
+        ("d:\n  <<: {f: 6}\n  b: 3\n", "f6 b3"),
+        ("z: &z {<<: *x, g: 7}\nd: {<<: *z}\n", "a1 b1 g7"),
+        ("d: {<<: []}\n", ""),
+        ("d: {'<<': 8}\n", "<<8"),
+    ] {
+        let got = keys(&format!("{anchors}{text}"));
+        let got: Vec<String> = got
+            .iter()
+            .map(|(key, value)| format!("{key}{value}"))
+            .collect();
+        assert_eq!(got.join(" "), expected, "{text}");
+    }
+    for text in ["<<: null", "<<: x", "<<: [*x, y]", "<<: [[*x]]"] {
+        assert!(
+            error(format!("{anchors}d: {{{text}}}\n"))
+                .message
+                .contains("merged"),
+            "{text}"
+        );
+    }
+    error(format!("{anchors}d: {{<<: *x, <<: *y}}\n"));
+}
+
+/// RS-306: a tab separates tokens, and indents inside of brackets alone.
+#[test]
+fn tabs_separate_tokens_and_indent_nothing() {
+    let plain = one("a: b\nc: [d, {e: f}]\ng:\n  - h\n  - i\n");
+    let values = |node: &YamlNode<'_>| format!("{:?}", without_places(node));
+    for text in [
+        "a:\tb\nc:\t[d,\t{e:\tf}]\ng:\t\n  -\th\n  - \ti\t# j\n",
+        "a: \tb\t\nc: [\td\t,\t{\te: f\t}\t]\ng:\n  - h\t\n\t\n  - i\n\t\n",
+        "a: b\nc: [\n\td,\n\t{\n\t\te: f\n\t}\n\t]\ng:\n  - h\n  - i\n",
+        "a: b\t# j\nc:\n - d\n - {\n\te:\n\tf\n   }\ng:\n  - h\n  - i\n",
+    ] {
+        assert_eq!(values(&one(text)), values(&plain), "{text:?}");
+    }
+    for text in ["a:\n\tb: c\n", "a:\n  b: c\n\td: e\n", "\ta: b\nc: d\n"] {
+        error(text);
+    }
+    let quoted = one("a: \"x:\ty\"\nb: 'x:\ty'\n");
+    assert!(values(&quoted).matches("x:\\ty").count() == 2, "{quoted:?}");
+}
+
+/// A document's texts without their places.
+fn without_places(node: &YamlNode<'_>) -> Vec<String> {
+    match &node.value {
+        Value::Scalar(scalar) => vec![scalar.text.to_string()],
+        Value::Sequence(list) => {
+            let items = list.items().expect("a short list");
+            items.iter().flat_map(without_places).collect()
+        }
+        Value::Mapping(entries) => {
+            let inside = |entry: &Entry<'_>| {
+                [vec![entry.key.to_string()], without_places(&entry.value)].concat()
+            };
+            entries.iter().flat_map(inside).collect()
+        }
+    }
+}
+
+/// RS-306.
+#[test]
+fn each_document_may_begin_with_a_byte_order_mark() {
+    for text in [
+        "\u{feff}a: 1\nb: 2\n---\n\u{feff}a: 1\nb: 2\n",
+        "a: 1\nb: 2\n--- # c\n\n\u{feff}a: 1\nb: 2\n",
+        "a: 1\nb: 2\n...\n\u{feff}---\na: 1\nb: 2\n",
+        "a: 1\nb: 2\n---\r\n\u{feff}a: 1\r\nb: 2\r\n",
+        "{a: 1, b: 2}\n---\n\u{feff}{a: 1, b: 2}\n",
+    ] {
+        let parsed = parse(text.as_bytes());
+        assert_eq!(parsed.errors, [], "{text:?}");
+        let documents: Vec<_> = parsed.documents.iter().map(without_places).collect();
+        assert_eq!(
+            documents,
+            [["a", "1", "b", "2"], ["a", "1", "b", "2"]],
+            "{text:?}"
+        );
+    }
+    for text in [
+        "a: 1\n\u{feff}b: 2\n",
+        "a: \u{feff}1\n",
+        "--- a\n\u{feff}b\n",
+    ] {
+        error(text);
+    }
+}
+
+/// RS-301: what ends a line in YAML 1.1 alone, and what YAML has no use for.
+#[test]
+fn characters_that_readers_take_otherwise_are_refused() {
+    for text in [
+        "a: x\u{85}b: y\n",
+        "a: 'x\u{2028}y'\n",
+        "a: 1\n# c\u{2029}b: 2\n",
+        "a: 'x\u{81}'\n",
+        "a: 'x\u{fffe}'\n",
+        "a: x\u{7f}\n",
+    ] {
+        error(text);
+    }
+    for text in ["a: 1\n# c \u{85}\n", "a: \"x\\u2028y\"\n", "a: é☃\n"] {
+        assert_eq!(parse(text.as_bytes()).errors, [], "{text:?}");
+    }
+}
+
+/// What a tag says of a scalar is so.
+#[test]
+fn tags_of_the_core_schema_are_checked() {
+    for text in ["!!int x", "!!float x", "!!bool 1", "!!null x"] {
+        error(format!("a: {text}\n"));
+    }
+    assert_eq!(scalar("!!bool y").as_bool(), Some(true));
+    assert!(scalar("!!str y").is_text());
 }
 
 #[test]

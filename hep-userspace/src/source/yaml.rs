@@ -7,7 +7,9 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 use super::{
     Entry, LONG_LISTS, MAX_ALIAS_COST, MAX_ANCHOR_RATIO, MAX_NESTING, MAX_SYNTAX_ERRORS, Scalar,
     Sequence, Value, YamlNode,
+    input::Text,
     lines::{Abridged, Lines, Outline},
+    merge, odd,
 };
 
 /// A mistake in YAML or JSON.
@@ -53,7 +55,7 @@ pub fn parse(bytes: &[u8]) -> Parsed<'_> {
     {
         return parsed;
     }
-    build(&Abridged::whole(text)).parsed
+    odd::build_whole(text)
 }
 
 /// As [`parse`], for a file that was parsed before without errors, when it was `former` and had this
@@ -79,14 +81,14 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
 pub(super) fn build<'a, 't>(source: &'a Abridged<'t>) -> Builder<'a, 't> {
     let mut builder = Builder {
         source,
-        is_ascii: source.text.is_ascii(),
+        is_ascii: source.is_ascii(),
         open: Vec::new(),
         anchors: HashMap::new(),
         alias_cost: 0,
         anchor_cost: 0,
         parsed: Parsed::default(),
     };
-    for event in Parser::new_from_str(&source.text) {
+    for event in Parser::new(Text::new(&source.text)) {
         let fatal = match event {
             Ok((event, span)) => builder.event(event, span).err(),
             Err(error) => Some(builder.explain(&error)),
@@ -169,12 +171,21 @@ fn printable(bytes: &[u8]) -> Result<&str, SyntaxError> {
             (message, "save the file as UTF-8", at)
         }
         Ok(text) => {
-            let control = |byte: &u8| (*byte < b' ' && !b"\t\n\r".contains(byte)) || *byte == 0x7f;
-            let Some(at) = bytes.iter().position(control) else {
+            if let Some((at, control)) = odd::unprintable(text) {
+                let message = format!("control character 0x{:02x}", u32::from(control));
+                (message, "remove it", at)
+            } else if let Some((at, end)) = odd::old_line_end(text) {
+                let code = u32::from(end);
+                let message =
+                    format!("character U+{code:04X} ends a line in YAML 1.1, and not in 1.2");
+                (
+                    message,
+                    "write a line feed, or an escape in double quotes",
+                    at,
+                )
+            } else {
                 return Ok(text);
-            };
-            let message = format!("control character 0x{:02x}", bytes[at]);
-            (message, "remove it", at)
+            }
         }
     };
     let before = &bytes[..at];
@@ -203,7 +214,7 @@ struct Open<'t> {
     node: YamlNode<'t>,
     anchor: usize,
     /// In a mapping, the key that waits for its value.
-    key: Option<(Cow<'t, str>, u32, u32)>,
+    key: Option<Key<'t>>,
 }
 
 pub(super) struct Builder<'a, 't> {
@@ -239,8 +250,9 @@ impl<'t> Builder<'_, 't> {
             }
             Event::MappingStart(anchor, _) => self.begin(Value::Mapping(Vec::new()), anchor, start),
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(open) => {
+                Some(mut open) => {
                     self.repeated_keys(&open.node);
+                    merge::resolve(&mut open.node)?;
                     self.close(open.node, open.anchor)
                 }
                 None => Ok(()),
@@ -275,10 +287,11 @@ impl<'t> Builder<'_, 't> {
         };
         match (&mut parent.node.value, parent.key.take()) {
             (Value::Sequence(items), _) => items.read.push(node),
-            (Value::Mapping(entries), Some((key, line, column))) => entries.push(Entry {
-                key,
-                line,
-                column,
+            (Value::Mapping(entries), Some(key)) => entries.push(Entry {
+                key: key.scalar.text,
+                plain: key.scalar.plain,
+                line: key.line,
+                column: key.column,
                 value: node,
             }),
             (Value::Mapping(_), None) => parent.key = Some(key_of(node)?),
@@ -423,7 +436,25 @@ fn too_deep(start: Marker) -> SyntaxError {
 fn tagged_plain(tag: &Tag, text: &str, start: Marker) -> Result<bool, SyntaxError> {
     match tag.suffix.as_str() {
         "str" if tag.is_yaml_core_schema() => Ok(false),
-        "int" | "float" | "bool" | "null" if tag.is_yaml_core_schema() => Ok(true),
+        "int" | "float" | "bool" | "null" if tag.is_yaml_core_schema() => {
+            let scalar = Scalar {
+                text: Cow::Borrowed(text),
+                plain: true,
+            };
+            let is_meant = match tag.suffix.as_str() {
+                "bool" => scalar.as_bool().is_some(),
+                "null" => scalar.is_null(),
+                _ => scalar.as_number().is_some(),
+            };
+            if is_meant {
+                return Ok(true);
+            }
+            Err(error(
+                start,
+                format!("{text:?} is not what its tag !!{} says", tag.suffix),
+                "remove the tag",
+            ))
+        }
         _ => Err(error(
             start,
             format!("'!{}{text}' is a YAML tag, not a text", tag.suffix),
@@ -432,7 +463,14 @@ fn tagged_plain(tag: &Tag, text: &str, start: Marker) -> Result<bool, SyntaxErro
     }
 }
 
-fn key_of(node: YamlNode<'_>) -> Result<(Cow<'_, str>, u32, u32), SyntaxError> {
+/// A key that waits for its value, and where it starts.
+struct Key<'t> {
+    scalar: Scalar<'t>,
+    line: u32,
+    column: u32,
+}
+
+fn key_of(node: YamlNode<'_>) -> Result<Key<'_>, SyntaxError> {
     let refuse = |message: &str, advice| SyntaxError {
         line: node.line,
         column: node.column,
@@ -440,15 +478,15 @@ fn key_of(node: YamlNode<'_>) -> Result<(Cow<'_, str>, u32, u32), SyntaxError> {
         advice,
     };
     match node.value {
-        Value::Scalar(scalar) if scalar.plain && scalar.text == "<<" => Err(refuse(
-            "merge keys are not supported",
-            "write the keys out in each place",
-        )),
         Value::Scalar(scalar) if scalar.is_null() => Err(refuse(
             "a key is missing here",
             "write a key before the ':'",
         )),
-        Value::Scalar(scalar) => Ok((scalar.text, node.line, node.column)),
+        Value::Scalar(scalar) => Ok(Key {
+            scalar,
+            line: node.line,
+            column: node.column,
+        }),
         Value::Sequence(_) | Value::Mapping(_) => Err(refuse(
             "a list or mapping cannot be a key",
             "write a word before the ':'",

@@ -86,7 +86,10 @@ fn borrowed(labels: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &s
 
 /// An endpoint's own labels, and those that it inherits: the first profile that has a key wins
 /// (SL-043).
-fn labels<'s>(endpoint: &'s HostEndpoint, snapshot: &'s Snapshot) -> BTreeMap<&'s str, &'s str> {
+pub(super) fn labels<'s>(
+    endpoint: &'s HostEndpoint,
+    snapshot: &'s Snapshot,
+) -> BTreeMap<&'s str, &'s str> {
     let mut labels: BTreeMap<&str, &str> = borrowed(&endpoint.metadata.labels).collect();
     for name in &endpoint.profiles {
         let profiles = &snapshot.profiles;
@@ -167,17 +170,18 @@ impl<'s> Advisor<'s, '_> {
 
     fn policy(&mut self, policy: &'s Policy) {
         let place = |field: &str| place(&policy.metadata, policy.kind.name(), field);
-        let is_selected = policy.selects_no_host
-            || (self.objects.iter())
-                .filter(|object| object.endpoint.is_some())
-                .any(|object| self.selects(&policy.selector, object));
+        let is_selected = (self.objects.iter())
+            .filter(|object| object.endpoint.is_some())
+            .any(|object| self.selects(&policy.selector, object));
         if !is_selected {
-            self.warn(
-                &place("spec.selector"),
-                "W-UNSELECTED",
+            let problem = place("spec.selector").problem(
+                Severity::Notice,
+                "N-UNSELECTED",
                 format!("{} selects no HostEndpoint", policy.selector),
                 "check the labels of the HostEndpoints",
             );
+            self.problems.push(problem);
+            return;
         }
         self.rules(&place(""), "ingress", &policy.ingress);
         self.rules(&place(""), "egress", &policy.egress);
@@ -281,7 +285,7 @@ impl<'s> Advisor<'s, '_> {
         } else if with(&|_, number| is_protocol(number)).is_none() {
             (
                 format!("port {name} never matches: HostEndpoints have it for another protocol"),
-                "write the protocol that spec.ports has, or the number of the port",
+                "write the protocol that spec.ports of the HostEndpoint has",
             )
         } else if let Some(bare) = lacking {
             (
@@ -362,7 +366,7 @@ impl<'s> Advisor<'s, '_> {
                 &place,
                 "W-CLOSED",
                 message,
-                "add the profile projectcalico-default-allow, or a policy",
+                "write a policy that allows what may pass",
             );
         }
     }
@@ -377,7 +381,6 @@ impl<'s> Advisor<'s, '_> {
             applies
                 && policy.kind == PolicyKind::Enforced
                 && matches!(policy.stage, Stage::Normal { .. })
-                && !policy.selects_no_host
                 && self.selects(&policy.selector, object)
         };
         let allows = |profile: &Profile| {
@@ -433,7 +436,8 @@ impl<'s> Advisor<'s, '_> {
                     let mut place = place(&policy.metadata, policy.kind.name(), "");
                     place.position = rule.position.clone();
                     place.field = format!("spec.{direction}[{index}]");
-                    let advice = format!("add an {opposite} rule to a doNotTrack policy");
+                    let advice =
+                        format!("add an {opposite} rule for the answers to a doNotTrack policy");
                     self.warn(&place, "W-UNTRACKED", message, &advice);
                 }
             }

@@ -1,30 +1,29 @@
 //! Walking a document: typed access to fields, with a problem reported for each that is not as it
 //! must be, and for each key that nobody asked for.
 
-use std::{cell::RefCell, ops::RangeInclusive, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, ops::RangeInclusive, sync::Arc};
 
 use super::{
     Severity,
+    object::Object,
     place::{Context, Place, Step, Steps},
 };
 use crate::{
     model::{GlobalNetworkSet, Position},
-    source::{Entry, Piece, Scalar, Value as Yaml, YamlNode},
+    source::{Entry, Number, Piece, Scalar, Value as Yaml, YamlNode, whole},
 };
 
 /// Longest value that a message repeats.
 const MAX_SHOWN: usize = 80;
 /// Most items of a list that is not meant to be long, but called like one that is.
 const SHORT_LIST: usize = 256;
-/// Most known keys that a message lists.
-const MAX_LISTED: usize = 24;
 
 /// A value of the document.
 #[derive(Clone)]
 pub(super) struct Value<'n> {
-    context: &'n Context<'n>,
-    node: &'n YamlNode<'n>,
-    steps: Steps,
+    pub(super) context: &'n Context<'n>,
+    pub(super) node: &'n YamlNode<'n>,
+    pub(super) steps: Steps,
 }
 
 impl<'n> Value<'n> {
@@ -86,14 +85,14 @@ impl<'n> Value<'n> {
         self.report(Severity::Warning, code, message.into(), advice.into());
     }
 
-    /// Reports something worth knowing here.
-    pub(super) fn info(
+    /// Reports something worth knowing here that needs no change.
+    pub(super) fn notice(
         &self,
         code: &'static str,
         message: impl Into<String>,
         advice: impl Into<String>,
     ) {
-        self.report(Severity::Info, code, message.into(), advice.into());
+        self.report(Severity::Notice, code, message.into(), advice.into());
     }
 
     fn report(&self, severity: Severity, code: &'static str, message: String, advice: String) {
@@ -115,7 +114,7 @@ impl<'n> Value<'n> {
             Yaml::Mapping(_) => "a mapping",
             Yaml::Scalar(scalar) if scalar.is_null() => "nothing",
             Yaml::Scalar(scalar) if scalar.as_bool().is_some() => "a truth value",
-            Yaml::Scalar(scalar) if scalar.as_float().is_some() => "a number",
+            Yaml::Scalar(scalar) if scalar.as_number().is_some() => "a number",
             Yaml::Scalar(_) => "text",
         };
         self.error("E-SYNTAX", format!("must be {wanted}, not {found}"), advice)
@@ -134,14 +133,33 @@ impl<'n> Value<'n> {
         }
     }
 
+    /// Something that is neither a list nor a mapping.
+    pub(super) fn a_scalar(&self) -> Option<()> {
+        match self.scalar() {
+            Some(_) => Some(()),
+            None => self.wrong_type("text", "write one value here"),
+        }
+    }
+
     /// Text.
     pub(super) fn text(&self) -> Option<&'n str> {
         match self.scalar() {
             Some(scalar) if scalar.is_text() => Some(&scalar.text),
-            Some(scalar) => {
-                self.wrong_type("text", &format!("put it in quotes: \"{}\"", scalar.text))
-            }
+            Some(scalar) => self.not_text(scalar),
             None => self.wrong_type("text", "write one value here"),
+        }
+    }
+
+    /// Refuses a scalar that not every reader takes for text (RS-301).
+    pub(super) fn not_text<T>(&self, scalar: &Scalar<'_>) -> Option<T> {
+        let advice = in_quotes(&scalar.text);
+        match scalar.calico_text() {
+            Some(other) if scalar.is_core_text() => {
+                let message =
+                    format!("is {other} to Calico, which reads YAML 1.1, and text to YAML 1.2");
+                self.error("E-SYNTAX", message, advice)
+            }
+            _ => self.wrong_type("text", &advice),
         }
     }
 
@@ -153,29 +171,40 @@ impl<'n> Value<'n> {
         }
     }
 
-    /// An integer within `range`.
+    /// An integer within `range`, in any form that Calico's reader takes (RS-301).
     pub(super) fn integer(&self, range: RangeInclusive<i64>) -> Option<i64> {
         let (low, high) = (range.start(), range.end());
-        match self.scalar().and_then(Scalar::as_integer) {
+        let advice = format!("write a number from {low} to {high}");
+        let Some(number) = self.scalar().and_then(Scalar::as_number) else {
+            return self.wrong_type("an integer", &format!("{advice}, without quotes"));
+        };
+        match whole(self.known(number)?) {
             Some(value) if range.contains(&value) => Some(value),
-            Some(_) => self.error(
-                "E-RANGE",
-                "is out of range",
-                format!("write a number from {low} to {high}"),
-            ),
-            None => self.wrong_type(
-                "an integer",
-                &format!("write a number from {low} to {high}, without quotes"),
-            ),
+            Some(_) => self.error("E-RANGE", "is out of range", advice),
+            None => self.wrong_type("an integer", &advice),
         }
     }
 
     /// A finite number.
     pub(super) fn number(&self) -> Option<f64> {
-        match self.scalar().and_then(Scalar::as_float) {
-            Some(value) if value.is_finite() => Some(value),
-            Some(_) => self.error("E-RANGE", "must be finite", "write a number such as 100"),
-            None => self.wrong_type("a number", "write a number such as 100, without quotes"),
+        let Some(number) = self.scalar().and_then(Scalar::as_number) else {
+            return self.wrong_type("a number", "write a number such as 100, without quotes");
+        };
+        match self.known(number)? {
+            value if value.is_finite() => Some(value),
+            _ => self.error("E-RANGE", "must be finite", "write a number such as 100"),
+        }
+    }
+
+    /// The number, unless readers disagree about it.
+    pub(super) fn known(&self, number: Number) -> Option<f64> {
+        match number {
+            Number::Known(value) => Some(value),
+            Number::Octal { calico, decimal } => self.error(
+                "E-SYNTAX",
+                format!("is {calico} to Calico, which takes it for octal, and {decimal} to others"),
+                format!("write {calico} or {decimal}"),
+            ),
         }
     }
 
@@ -194,17 +223,12 @@ impl<'n> Value<'n> {
         choices: &[(&str, T)],
         same: impl Fn(&str, &str) -> bool,
     ) -> Option<T> {
-        let Some(scalar) = self.scalar() else {
-            return self.text().and(None);
-        };
-        if let Some((_, value)) = choices.iter().find(|(word, _)| same(word, &scalar.text)) {
+        let text = self.text()?;
+        if let Some((_, value)) = choices.iter().find(|(word, _)| same(word, text)) {
             return Some(*value);
         }
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-        let advice = match words
-            .iter()
-            .find(|word| word.eq_ignore_ascii_case(&scalar.text))
-        {
+        let advice = match words.iter().find(|word| word.eq_ignore_ascii_case(text)) {
             Some(word) => format!("write {word}; case counts"),
             None => format!("write {}", one_of(&words)),
         };
@@ -278,16 +302,61 @@ impl<'n> Value<'n> {
 
     /// A list of text without repeats.
     pub(super) fn distinct_texts(&self, limit: usize) -> Option<Vec<(Self, &'n str)>> {
-        let mut seen: Vec<(Self, &'n str)> = Vec::new();
-        for item in self.items_up_to(limit)? {
+        let is_repeat = |item: &Self| {
+            item.error(
+                "E-DUP",
+                "stands in this list already",
+                "keep one of the two",
+            )
+        };
+        self.texts_once(self.items_up_to(limit)?, is_repeat)
+    }
+
+    /// A list of text of which repeats count once (RS-303).
+    pub(super) fn texts(&self) -> Option<Vec<(Self, &'n str)>> {
+        let is_repeat = |item: &Self| {
+            item.notice_repeat();
+            Some(())
+        };
+        self.texts_once(self.items()?.collect(), is_repeat)
+    }
+
+    /// Says that a list has this item already (RS-303).
+    pub(super) fn notice_repeat(&self) {
+        self.notice(
+            "N-REPEATED",
+            "stands in this list already, and counts once",
+            "",
+        );
+    }
+
+    fn texts_once(
+        &self,
+        items: Vec<Self>,
+        is_repeat: impl Fn(&Self) -> Option<()>,
+    ) -> Option<Vec<(Self, &'n str)>> {
+        let mut known = HashSet::new();
+        let mut seen: Vec<(Self, &'n str)> = Vec::with_capacity(items.len());
+        for item in items {
             let Some(text) = item.text() else { continue };
-            if seen.iter().any(|(_, other)| *other == text) {
-                item.error::<()>("E-DUP", "stands in this list already", "remove it");
-            } else {
+            if known.insert(text) {
                 seen.push((item, text));
+            } else {
+                is_repeat(&item);
             }
         }
         Some(seen)
+    }
+
+    /// Warns of a list longer than Calico's schema allows from 3.33 on (RS-302).
+    pub(super) fn warn_if_longer(&self, limit: usize) {
+        if let Some(items) = self.len().filter(|items| *items > limit) {
+            self.warn(
+                "W-SCHEMA",
+                format!("has {items} items; Calico's schema allows {limit} from 3.33 on"),
+                "split it if Calico is to take it as well",
+            );
+        }
     }
 
     /// The keys and values of a mapping whose keys are the author's own.
@@ -295,15 +364,57 @@ impl<'n> Value<'n> {
         let Yaml::Mapping(entries) = &self.node.value else {
             return self.wrong_type("a mapping", "write key: value, one per line");
         };
-        let (context, steps) = (self.context, self.steps.clone());
-        Some(entries.iter().map(move |entry| {
+        let owner = self.clone();
+        Some(entries.iter().filter_map(move |entry| {
             let value = Self {
-                context,
+                context: owner.context,
                 node: &entry.value,
-                steps: steps.then(Step::Key(entry.key.clone().into_owned())),
+                steps: owner.steps.then(Step::Key(entry.key.clone().into_owned())),
             };
-            (&*entry.key, value)
+            value.has_text_key(entry).then_some((&*entry.key, value))
         }))
+    }
+
+    /// Whether every reader takes the key of this value for text; reports it if not (RS-301).
+    fn has_text_key(&self, entry: &Entry<'_>) -> bool {
+        let key = Scalar {
+            text: Cow::Borrowed(&entry.key),
+            plain: entry.plain,
+        };
+        if key.is_text() {
+            return true;
+        }
+        let mut place = self.place();
+        (place.position.line, place.position.column) = (entry.line, entry.column);
+        let message = match key.calico_text() {
+            Some(other) => format!(
+                "the key {} is {other} to Calico, which reads YAML 1.1",
+                key.text
+            ),
+            None => format!(
+                "the key {} is text to Calico, and a number to YAML 1.2",
+                key.text
+            ),
+        };
+        let advice = in_quotes(&key.text);
+        self.context
+            .reading
+            .problems
+            .borrow_mut()
+            .push(place.problem(Severity::Error, "E-SYNTAX", message, advice));
+        false
+    }
+
+    /// Whether this is a mapping with a value for this key.
+    pub(super) fn has_key(&self, key: &str) -> bool {
+        let Yaml::Mapping(entries) = &self.node.value else {
+            return false;
+        };
+        let is_null =
+            |node: &YamlNode<'_>| matches!(&node.value, Yaml::Scalar(scalar) if scalar.is_null());
+        entries
+            .iter()
+            .any(|entry| entry.key == key && !is_null(&entry.value))
     }
 
     /// A mapping whose keys are known; call [`Object::finish`] when all of them were asked for.
@@ -311,128 +422,13 @@ impl<'n> Value<'n> {
         let Yaml::Mapping(entries) = &self.node.value else {
             return self.wrong_type("a mapping", "write key: value, one per line, indented");
         };
-        Some(Object {
-            value: self.clone(),
-            entries,
-            known: RefCell::new(Vec::new()),
-        })
+        Some(Object::new(self.clone(), entries))
     }
 }
 
-/// A mapping whose keys are known.
-pub(super) struct Object<'n> {
-    /// The mapping itself.
-    pub(super) value: Value<'n>,
-    entries: &'n [Entry<'n>],
-    known: RefCell<Vec<&'static str>>,
-}
-
-impl<'n> Object<'n> {
-    /// The value of `key`, unless there is none.
-    pub(super) fn optional(&self, key: &'static str) -> Option<Value<'n>> {
-        self.known.borrow_mut().push(key);
-        let entry = self.entries.iter().find(|entry| entry.key == key)?;
-        let value = Value {
-            context: self.value.context,
-            node: &entry.value,
-            steps: self.value.steps.then(Step::Key(key.to_owned())),
-        };
-        (!value.is_null()).then_some(value)
-    }
-
-    /// The value of `key`; an error if there is none.
-    pub(super) fn required(&self, key: &'static str, advice: &str) -> Option<Value<'n>> {
-        let value = self.optional(key);
-        if value.is_none() {
-            self.missing(key, advice);
-        }
-        value
-    }
-
-    /// The decoded value of `key`: `Some(None)` if there is none, `None` if it has a problem.
-    pub(super) fn read<T>(
-        &self,
-        key: &'static str,
-        decode: impl FnOnce(&Value<'n>) -> Option<T>,
-    ) -> Option<Option<T>> {
-        match self.optional(key) {
-            None => Some(None),
-            Some(value) => decode(&value).map(Some),
-        }
-    }
-
-    /// The decoded value of `key`, or `absent` if there is none; `None` if it has a problem.
-    pub(super) fn read_or<T>(
-        &self,
-        key: &'static str,
-        absent: T,
-        decode: impl FnOnce(&Value<'n>) -> Option<T>,
-    ) -> Option<T> {
-        self.read(key, decode).map(|value| value.unwrap_or(absent))
-    }
-
-    /// Reports that `key` is missing.
-    pub(super) fn missing(&self, key: &'static str, advice: &str) {
-        let mut place = self.value.place();
-        place.field = self.value.steps.then(Step::Key(key.to_owned())).to_string();
-        let problem = place.problem(Severity::Error, "E-REQUIRED", "is missing", advice);
-        self.value
-            .context
-            .reading
-            .problems
-            .borrow_mut()
-            .push(problem);
-    }
-
-    /// Whether the key stands there with a value.
-    pub(super) fn has(&self, key: &'static str) -> bool {
-        self.optional(key).is_some()
-    }
-
-    /// Keys that are allowed and mean nothing here.
-    pub(super) fn ignore(&self, keys: &[&'static str]) {
-        self.known.borrow_mut().extend(keys);
-    }
-
-    /// Reports the keys that nobody asked for (RS-003).
-    pub(super) fn finish(self) {
-        let known = self.known.borrow();
-        for entry in self.entries {
-            if known.iter().any(|known| *known == entry.key) {
-                continue;
-            }
-            let steps = self
-                .value
-                .steps
-                .then(Step::Key(entry.key.clone().into_owned()));
-            let place = Place {
-                position: Position {
-                    file: Arc::clone(self.value.context.reading.path),
-                    line: entry.line,
-                    column: entry.column,
-                },
-                field: steps.to_string(),
-                ..self.value.place()
-            };
-            let advice = match nearest(&entry.key, &known) {
-                Some(near) => format!("did you mean {near}?"),
-                None if known.len() > MAX_LISTED => "remove it".to_owned(),
-                None => {
-                    let mut words = known.clone();
-                    words.sort_unstable();
-                    words.dedup();
-                    format!("remove it; known here: {}", words.join(", "))
-                }
-            };
-            let problem = place.problem(Severity::Error, "E-SYNTAX", "unknown key", advice);
-            self.value
-                .context
-                .reading
-                .problems
-                .borrow_mut()
-                .push(problem);
-        }
-    }
+/// Advice to write a text in quotes.
+fn in_quotes(text: &str) -> String {
+    format!("put it in quotes: \"{text}\"")
 }
 
 /// The known word that was probably meant.

@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
-    cursor::{Object, Value, one_of},
+    cursor::{Value, one_of},
     names::NameRule,
+    object::Object,
     resources::{Header, Reference},
     scalars::{address, is_interface_name, port_name, port_number, protocol},
 };
@@ -36,7 +37,7 @@ pub(super) fn decode(header: Header<'_>, spec: Object<'_>) -> Option<HostEndpoin
         });
     let interface = spec.read_or("interfaceName", InterfaceMatch::ByAddress, interface);
     let expected_ips = spec.read_or("expectedIPs", BTreeSet::new(), |value| {
-        let texts = value.distinct_texts(usize::MAX)?;
+        let texts = value.texts()?;
         Some(
             texts
                 .iter()
@@ -45,7 +46,7 @@ pub(super) fn decode(header: Header<'_>, spec: Object<'_>) -> Option<HostEndpoin
         )
     });
     let profiles = spec.read_or("profiles", Vec::new(), |value| {
-        let texts = value.distinct_texts(usize::MAX)?;
+        let texts = value.texts()?;
         let names = texts.iter().filter_map(|(item, _)| {
             let name = NameRule::Subdomain.read(item)?;
             header.refer(Reference::Profile, name, item);

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use ipnetwork::IpNetwork;
 
 use super::{
-    cursor::{Object, Value},
+    cursor::Value,
     names::NameRule,
-    scalars::{parse_selector, port_match, rule_net, selector},
+    namespaced::NAMESPACE,
+    object::Object,
+    scalars::{is_mapped, parse_selector, port_match, rule_net, selector},
 };
 use crate::{
-    model::{EntityRule, NamespaceScope, PortMatch},
+    model::{EntityRule, PortMatch},
     selector::Selector,
 };
 
-/// Most items in `nets` and `notNets`.
+/// Most items in `nets` and `notNets` in Calico's schema (RS-302).
 const MAX_NETS: usize = 256;
-/// Most items in `ports` and `notPorts`.
+/// Most items in `ports` and `notPorts` in Calico's schema (RS-302).
 const MAX_PORTS: usize = 50;
 
 /// A list of ports that is not empty.
@@ -34,6 +36,13 @@ pub(super) struct Side<'n> {
     /// All networks of `nets` and `notNets`.
     pub(super) nets: Vec<(Value<'n>, IpNetwork)>,
     pub(super) port_lists: Vec<PortList<'n>>,
+}
+
+/// Whether a side has conditions that nothing here can judge (RS-104, RS-105).
+pub(super) fn is_unjudged(side: &Value<'_>) -> bool {
+    ["services", "serviceAccounts"]
+        .iter()
+        .any(|key| side.has_key(key))
 }
 
 /// Decodes a side; an absent one matches everything.
@@ -58,7 +67,7 @@ fn decode<'n>(object: &Object<'n>, side: &mut Side<'n>) -> Option<EntityRule> {
     let not_ports = self::ports(object, "notPorts", side);
     let selector = optional_selector(object, "selector");
     let not_selector = optional_selector(object, "notSelector");
-    let namespace_scope = object.read("namespaceSelector", namespace_scope);
+    let namespaces = object.read("namespaceSelector", namespace_selector);
     refuse_services(object);
     if let Some(value) = object.optional("serviceAccounts") {
         if let Some(accounts) = value.object() {
@@ -69,15 +78,17 @@ fn decode<'n>(object: &Object<'n>, side: &mut Side<'n>) -> Option<EntityRule> {
         value.error::<()>(
             "E-UNSUPPORTED",
             "a host has no service accounts, and without this condition the rule would match more",
-            "remove it, or select addresses by nets or selector",
+            "select addresses by nets or selector instead",
         );
     }
     Some(EntityRule {
         nets: nets?,
         not_nets: not_nets?,
-        selector: selector?,
+        selector: match (namespaces?.flatten(), selector?) {
+            (Some(namespaces), Some(selector)) => Some(Arc::new(namespaces.and(&selector))),
+            (namespaces, selector) => namespaces.or(selector),
+        },
         not_selector: not_selector?,
-        namespace_scope: namespace_scope?.flatten(),
         ports: ports?,
         not_ports: not_ports?,
     })
@@ -97,7 +108,8 @@ fn nets<'n>(object: &Object<'n>, key: &'static str, side: &mut Side<'n>) -> Opti
     let Some(list) = object.optional(key) else {
         return Some(Vec::new());
     };
-    let items = list.distinct_texts(MAX_NETS)?;
+    list.warn_if_longer(MAX_NETS);
+    let items = list.texts()?;
     let mut nets = Vec::with_capacity(items.len());
     for (item, _) in &items {
         let Some(net) = rule_net(item) else { continue };
@@ -105,11 +117,14 @@ fn nets<'n>(object: &Object<'n>, key: &'static str, side: &mut Side<'n>) -> Opti
             item.error::<()>(
                 "E-CIDR",
                 "excludes every address, so the rule would match nothing",
-                "remove it",
+                "write the networks to exclude",
             );
         }
         nets.push(net);
-        side.nets.push((item.clone(), net));
+        // One that no packet has is of neither family (RS-304).
+        if !is_mapped(net) {
+            side.nets.push((item.clone(), net));
+        }
     }
     (nets.len() == items.len()).then_some(nets)
 }
@@ -122,9 +137,17 @@ fn ports<'n>(
     let Some(value) = object.optional(key) else {
         return Some(Vec::new());
     };
-    let items = value.items_up_to(MAX_PORTS)?;
-    let ports: Vec<PortMatch> = items.iter().filter_map(port_match).collect();
-    let is_whole = ports.len() == items.len();
+    value.warn_if_longer(MAX_PORTS);
+    let items: Vec<Value<'_>> = value.items()?.collect();
+    let mut ports: Vec<PortMatch> = Vec::with_capacity(items.len());
+    let mut is_whole = true;
+    for item in &items {
+        match port_match(item) {
+            Some(port) if ports.contains(&port) => item.notice_repeat(),
+            Some(port) => ports.push(port),
+            None => is_whole = false,
+        }
+    }
     if !items.is_empty() {
         let numeric = ports.iter().any(|port| matches!(port, PortMatch::Range(_)));
         side.port_lists.push(PortList { value, numeric });
@@ -132,32 +155,23 @@ fn ports<'n>(
     is_whole.then_some(ports)
 }
 
-/// RS-102, RS-103: `Some(None)` if empty.
-fn namespace_scope(value: &Value<'_>) -> Option<Option<NamespaceScope>> {
+/// RS-102, RS-103: about the labels that Calico keeps of namespaces; `Some(None)` if empty.
+fn namespace_selector(value: &Value<'_>) -> Option<Option<Arc<Selector>>> {
     let text = value.text()?;
     if text.is_empty() {
         return Some(None);
     }
     let selector = parse_selector(value, text)?;
-    if selector.canonical() == "global()" {
-        return Some(Some(NamespaceScope::Known));
-    }
-    if text.contains("global(") {
+    if selector.uses_global() && selector.canonical() != "global()" {
         return value.error(
             "E-SELECTOR",
             "global() cannot be combined with anything else",
             "write global() alone",
         );
     }
-    if selector.matches_without_namespace() {
-        return Some(Some(NamespaceScope::Known));
-    }
-    value.warn(
-        "W-NAMESPACE",
-        "nothing known to this host has a namespace, so the rule never matches",
-        "write global(), or remove it",
-    );
-    Some(Some(NamespaceScope::Nothing))
+    Some(Some(Arc::new(
+        selector.moved(NAMESPACE.prefix, NAMESPACE.marker),
+    )))
 }
 
 /// RS-098, RS-100, RS-105.
@@ -177,6 +191,6 @@ fn refuse_services(object: &Object<'_>) {
     value.error::<()>(
         "E-UNSUPPORTED",
         "a host knows no services, and without this condition the rule would match more",
-        "remove it, or write nets and ports",
+        "write the service's nets and ports instead",
     );
 }

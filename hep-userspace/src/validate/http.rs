@@ -11,7 +11,7 @@ pub(super) fn refuse(value: &Value<'_>) {
     value.error::<()>(
         "E-UNSUPPORTED",
         "HTTP cannot be judged here, and without this condition the rule would match more",
-        "remove it, or filter HTTP in a proxy",
+        "filter HTTP in a proxy, and allow here what may reach the proxy",
     );
 }
 

@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::HashMap, path::Path, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    Loaded, Node, Problem, Scope, Severity,
+    Loaded, Node, OTHER_GROUP, Problem, Scope, Severity, elsewhere,
     problems::Problems,
     references,
     resources::{self, Collected, Reading},
@@ -53,6 +53,10 @@ impl Loader {
         }
         references::check(&collected, scope, &mut problems);
         let snapshot = snapshot(collected, node);
+        match scope {
+            Scope::Directory => elsewhere::excuse(&snapshot, &node.name, problems.found_mut()),
+            Scope::Files => refuse_others(problems.found_mut()),
+        }
         let is_valid = !problems.has_errors();
         Loaded {
             snapshot: is_valid.then_some(snapshot),
@@ -64,8 +68,9 @@ impl Loader {
 /// Decodes a file, with the help of what it said before; takes its problems into an empty list.
 fn decode(file: &File, former: Option<Decoded>, problems: Problems) -> Decoded {
     // What is wrong in a list would have to be told again.
-    let tells =
-        |problem: &Problem| problem.severity == Severity::Error || problem.code == "W-REPEATED";
+    let tells = |problem: &Problem| {
+        problem.severity == Severity::Error || ["W-REPEATED", "W-MAPPED"].contains(&problem.code)
+    };
     let former = former.filter(|former| !former.problems.found().iter().any(tells));
     let parsed = match &former {
         Some(former) => source::parse_again(&file.text, &former.text, &former.outline),
@@ -89,6 +94,18 @@ fn decode(file: &File, former: Option<Decoded>, problems: Problems) -> Decoded {
         outline: parsed.outline,
         collected,
         problems: problems.into_inner(),
+    }
+}
+
+/// Who has files judged alone wants to know of each object whether it is right.
+fn refuse_others(problems: &mut [Problem]) {
+    for problem in problems.iter_mut().filter(|it| it.code == OTHER_GROUP) {
+        problem.severity = Severity::Error;
+        problem.code = "E-KIND";
+        problem.advice =
+            "give hep validate the directory as a whole, where such objects are skipped, or \
+                          write apiVersion: projectcalico.org/v3"
+                .to_owned();
     }
 }
 

@@ -3,12 +3,18 @@
 
 mod advice;
 mod cursor;
+mod elsewhere;
 mod endpoint;
 mod entity;
 mod felix;
 mod http;
+mod kinds;
 mod loader;
+mod metadata;
+mod misplaced;
 mod names;
+mod namespaced;
+mod object;
 mod place;
 mod policy;
 mod problem;
@@ -33,6 +39,9 @@ use crate::{
     model::{NodeName, Snapshot},
     source::File,
 };
+
+/// Code of the notice about an object of another API group.
+const OTHER_GROUP: &str = "N-OTHER";
 
 /// The host that resources are loaded for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -128,6 +128,22 @@ pub(super) fn labels(value: &Value<'_>) -> Option<BTreeMap<String, String>> {
     Some(labels)
 }
 
+/// Reports labels that Calico kept in an annotation and that are not valid.
+pub(super) fn check_kept(labels: &BTreeMap<String, String>, value: &Value<'_>) {
+    for (key, text) in labels {
+        if !is_label_key(key) || !(text.is_empty() || is_label_text(text)) {
+            value.error::<()>(
+                "E-LABEL",
+                format!(
+                    "label {} in the annotation is not valid",
+                    key.escape_debug()
+                ),
+                "export the object anew, with calicoctl get -o yaml",
+            );
+        }
+    }
+}
+
 /// Annotations (RS-013, RS-014).
 pub(super) fn annotations(value: &Value<'_>) -> Option<BTreeMap<String, String>> {
     let mut annotations = BTreeMap::new();

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    cursor::{Object, Value},
+    cursor::Value,
     names::NameRule,
+    namespaced::policy_selector,
+    object::Object,
     resources::{Header, Reference},
     rule::rules,
     scalars::selector,
@@ -21,11 +23,10 @@ const STAGED_ACTIONS: [(&str, StagedAction); 4] = [
     ("Ignore", StagedAction::Ignore),
 ];
 
-/// Fields of `spec` other than `tier` and `stagedAction`.
-const FIELDS: [&str; 11] = [
+/// Fields of `spec` that the deletion of a policy must not have (RS-112, RS-305).
+const FIELDS: [&str; 10] = [
     "order",
     "selector",
-    "types",
     "ingress",
     "egress",
     "doNotTrack",
@@ -47,7 +48,10 @@ enum Type {
 pub(super) fn decode(header: Header<'_>, spec: Object<'_>, staged: bool) -> Option<Policy> {
     let kind = if staged {
         let action = spec.read_or("stagedAction", StagedAction::Set, |value| {
-            value.choice(&STAGED_ACTIONS)
+            match value.text()? {
+                "" => Some(StagedAction::Set),
+                _ => value.choice(&STAGED_ACTIONS),
+            }
         });
         if action == Some(StagedAction::Delete) {
             check_delete(&spec);
@@ -65,8 +69,8 @@ pub(super) fn decode(header: Header<'_>, spec: Object<'_>, staged: bool) -> Opti
         }
     });
     let order = spec.read("order", Value::number);
-    let selector = spec.read_or("selector", Arc::new(Selector::all()), non_empty_selector);
-    let selects_no_host = selects_no_host(&spec);
+    let own = spec.read("selector", own_selector).map(Option::flatten);
+    let selector = policy_selector(own.clone().flatten(), &spec);
     let ingress = spec.read_or("ingress", Vec::new(), rules);
     let egress = spec.read_or("egress", Vec::new(), rules);
     // An empty list says no more than none.
@@ -100,8 +104,7 @@ pub(super) fn decode(header: Header<'_>, spec: Object<'_>, staged: bool) -> Opti
         metadata: header.metadata,
         tier: Arc::from(tier?),
         order: order?,
-        selector: selector?,
-        selects_no_host: selects_no_host?,
+        selector: own.and(selector)?,
         applies_ingress,
         applies_egress,
         ingress: ingress?.into(),
@@ -110,40 +113,15 @@ pub(super) fn decode(header: Header<'_>, spec: Object<'_>, staged: bool) -> Opti
     })
 }
 
-fn non_empty_selector(value: &Value<'_>) -> Option<Arc<Selector>> {
+/// A policy's own selector; `Some(None)` if it is absent or empty, `None` if it has a problem.
+fn own_selector(value: &Value<'_>) -> Option<Option<Arc<Selector>>> {
     match value.text()? {
-        "" => Some(Arc::new(Selector::all())),
-        _ => selector(value),
+        "" => Some(None),
+        _ => selector(value).map(Some),
     }
 }
 
-/// RS-071: a selector of namespaces or service accounts selects no host.
-fn selects_no_host(spec: &Object<'_>) -> Option<bool> {
-    let mut selects_none = false;
-    let mut is_valid = true;
-    for key in ["namespaceSelector", "serviceAccountSelector"] {
-        let Some(value) = spec.optional(key) else {
-            continue;
-        };
-        let Some(text) = value.text() else {
-            is_valid = false;
-            continue;
-        };
-        if text.is_empty() {
-            continue;
-        }
-        is_valid &= selector(&value).is_some();
-        selects_none = true;
-        value.warn(
-            "W-NAMESPACE",
-            "hosts have neither namespace nor service account, so this policy is never enforced here",
-            "remove it if the policy is meant for hosts",
-        );
-    }
-    is_valid.then_some(selects_none)
-}
-
-/// RS-050, RS-062.
+/// RS-050, RS-303.
 fn types(value: &Value<'_>) -> Option<Vec<Type>> {
     let mut types = Vec::new();
     for item in value.items()? {
@@ -152,7 +130,7 @@ fn types(value: &Value<'_>) -> Option<Vec<Type>> {
             continue;
         };
         if types.contains(&kind) {
-            item.error::<()>("E-TYPES", "stands in this list already", "remove it");
+            item.notice_repeat();
         } else {
             types.push(kind);
         }
@@ -246,7 +224,7 @@ fn check_delete(spec: &Object<'_>) {
             value.error::<()>(
                 "E-POLICYFLAGS",
                 "a staged policy with stagedAction: Delete only names the policy to delete",
-                "remove every field of spec but tier and stagedAction",
+                "keep only tier, types and stagedAction in spec",
             );
         }
     }

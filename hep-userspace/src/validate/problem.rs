@@ -13,8 +13,8 @@ pub enum Severity {
     Error,
     /// The load goes on, but probably not as the author meant it.
     Warning,
-    /// Worth knowing.
-    Info,
+    /// Worth knowing; nothing needs to change. Never degrades the daemon, never fails `--strict`.
+    Notice,
 }
 
 impl Severity {
@@ -24,7 +24,7 @@ impl Severity {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
-            Self::Info => "info",
+            Self::Notice => "notice",
         }
     }
 }
@@ -34,7 +34,7 @@ impl Severity {
 pub struct Problem {
     /// How bad it is.
     pub severity: Severity,
-    /// Stable code, `E-…` or `W-…`.
+    /// Stable code: `E-…`, `W-…` or `N-…`, by severity.
     pub code: &'static str,
     /// Where it is.
     pub position: Position,

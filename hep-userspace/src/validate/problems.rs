@@ -4,7 +4,7 @@
 use super::{Problem, Severity};
 use crate::model::Position;
 
-/// Most errors of a list, and most warnings and notes together.
+/// Most errors of a list, most warnings, and most notices.
 pub const MAX_PROBLEMS: usize = 500;
 /// Most characters of a problem's field, message or advice.
 const MAX_TEXT: usize = 1000;
@@ -13,18 +13,27 @@ const MAX_TEXT: usize = 1000;
 #[derive(Clone, Debug)]
 pub(super) struct Problems {
     found: Vec<Problem>,
-    /// How many more errors, and how many more of the others, are taken.
-    room: [usize; 2],
+    /// How many more of each severity are taken.
+    room: [usize; 3],
     left_out: LeftOut,
 }
 
 /// Problems that were only counted.
 #[derive(Clone, Debug, Default)]
 struct LeftOut {
-    errors: usize,
-    others: usize,
+    /// By severity.
+    counts: [usize; 3],
     /// The place of the first.
     first: Option<Position>,
+}
+
+/// The place of a severity in counts.
+const fn class(severity: Severity) -> usize {
+    match severity {
+        Severity::Error => 0,
+        Severity::Warning => 1,
+        Severity::Notice => 2,
+    }
 }
 
 impl Problems {
@@ -32,10 +41,9 @@ impl Problems {
     pub(super) const fn new() -> Self {
         Self {
             found: Vec::new(),
-            room: [MAX_PROBLEMS; 2],
+            room: [MAX_PROBLEMS; 3],
             left_out: LeftOut {
-                errors: 0,
-                others: 0,
+                counts: [0; 3],
                 first: None,
             },
         }
@@ -56,14 +64,13 @@ impl Problems {
         position: impl FnOnce() -> Position,
         problem: impl FnOnce() -> Problem,
     ) {
-        let class = usize::from(severity != Severity::Error);
+        let class = class(severity);
         if self.room[class] > 0 {
             self.room[class] -= 1;
             self.found.push(shortened(problem()));
             return;
         }
-        let counts = [&mut self.left_out.errors, &mut self.left_out.others];
-        *counts[class] += 1;
+        self.left_out.counts[class] += 1;
         self.left_out.first.get_or_insert_with(position);
     }
 
@@ -78,8 +85,9 @@ impl Problems {
         for problem in &other.found {
             self.push(problem.clone());
         }
-        self.left_out.errors += other.left_out.errors;
-        self.left_out.others += other.left_out.others;
+        for (count, other) in self.left_out.counts.iter_mut().zip(other.left_out.counts) {
+            *count += other;
+        }
         if let (None, Some(first)) = (&self.left_out.first, &other.left_out.first) {
             self.left_out.first = Some(first.clone());
         }
@@ -90,15 +98,20 @@ impl Problems {
         &self.found
     }
 
+    /// Those that were taken, to be judged anew.
+    pub(super) fn found_mut(&mut self) -> &mut [Problem] {
+        &mut self.found
+    }
+
     /// Whether each problem that was found was taken.
-    pub(super) const fn is_whole(&self) -> bool {
-        self.left_out.errors == 0 && self.left_out.others == 0
+    pub(super) fn is_whole(&self) -> bool {
+        self.left_out.counts == [0; 3]
     }
 
     /// Whether there is any error, taken or counted.
     pub(super) fn has_errors(&self) -> bool {
         let is_error = |problem: &Problem| problem.severity == Severity::Error;
-        self.left_out.errors > 0 || self.found.iter().any(is_error)
+        self.left_out.counts[class(Severity::Error)] > 0 || self.found.iter().any(is_error)
     }
 
     /// All by place, and, if some were only counted, one more that says how many.
@@ -122,8 +135,10 @@ pub fn bounded(problems: Vec<Problem>) -> Vec<Problem> {
 impl LeftOut {
     fn problem(self) -> Option<Problem> {
         let first = self.first?;
-        let (severity, code) = match self.errors {
-            0 => (Severity::Warning, "W-MORE"),
+        let [errors, warnings, notices] = self.counts;
+        let (severity, code) = match (errors, warnings) {
+            (0, 0) => (Severity::Notice, "N-MORE"),
+            (0, _) => (Severity::Warning, "W-MORE"),
             _ => (Severity::Error, "E-MORE"),
         };
         let count = |count: usize, what: &str| match count {
@@ -131,7 +146,11 @@ impl LeftOut {
             1 => Some(format!("1 more {what}")),
             _ => Some(format!("{count} more {what}s")),
         };
-        let counts = [count(self.errors, "error"), count(self.others, "warning")];
+        let counts = [
+            count(errors, "error"),
+            count(warnings, "warning"),
+            count(notices, "notice"),
+        ];
         let counts: Vec<String> = counts.into_iter().flatten().collect();
         Some(Problem {
             severity,
@@ -210,6 +229,17 @@ mod tests {
         assert_eq!(first.message.chars().count(), MAX_TEXT + 1);
         let errors = bounded.iter().filter(|it| it.severity == Severity::Error);
         assert_eq!(errors.count(), 2);
+    }
+
+    #[test]
+    fn notices_push_out_no_warning() {
+        let notices = (1..=502).map(|line| problem(Severity::Notice, line));
+        let warning = problem(Severity::Warning, 503);
+        let bounded = bounded(notices.chain([warning]).collect());
+        assert_eq!(bounded.len(), MAX_PROBLEMS + 2);
+        let last = bounded.last().expect("there are some");
+        assert_eq!((last.code, last.severity), ("N-MORE", Severity::Notice));
+        assert!(last.message.contains("2 more notices"), "{last}");
     }
 
     #[test]

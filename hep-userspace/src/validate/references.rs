@@ -27,7 +27,12 @@ pub(super) fn check(collected: &Collected, scope: Scope, problems: &mut Problems
     for (kind, name, place) in &collected.names {
         if let Some(other) = first.get(&(*kind, name.as_str())) {
             let message = format!("{kind} {name} is defined in {} already", other.position);
-            problems.push(place.problem(Severity::Error, "E-DUP", message, "rename or remove one"));
+            problems.push(place.problem(
+                Severity::Error,
+                "E-DUP",
+                message,
+                "give one of the two another name",
+            ));
         } else {
             first.insert((kind, name), place);
         }
@@ -90,6 +95,10 @@ pub(super) fn add_built_in(snapshot: &mut Snapshot) {
             });
         }
     }
+    // Written ones are the same (RS-043).
+    snapshot
+        .profiles
+        .retain(|profile| &*profile.metadata.name != DEFAULT_ALLOW_PROFILE);
     let allow = || Arc::from([Rule::for_everything(Action::Allow)]);
     snapshot.profiles.push(Profile {
         metadata: metadata(DEFAULT_ALLOW_PROFILE),

@@ -1,11 +1,13 @@
-//! From documents to resources: kinds, lists, metadata.
+//! From documents to resources: objects and lists of them.
 
-use std::{cell::RefCell, collections::BTreeMap, path::Path, sync::Arc};
+use std::{cell::RefCell, path::Path, sync::Arc};
 
 use super::{
-    cursor::{Object, Value, nearest, one_of},
-    endpoint, felix, names,
-    names::NameRule,
+    cursor::Value,
+    endpoint, felix,
+    kinds::{self, Kind, Version},
+    metadata,
+    object::Object,
     place::{Context, Place},
     policy,
     problems::{Problems, shorten},
@@ -15,81 +17,6 @@ use crate::{
     model::{GlobalNetworkSet, HostEndpoint, Metadata, Policy, Profile, Tier},
     source::{Value as Yaml, YamlNode},
 };
-
-/// The only API version (RS-001).
-const API_VERSION: &str = "projectcalico.org/v3";
-
-/// What is done with objects of a kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    HostEndpoint,
-    Profile,
-    Policy,
-    StagedPolicy,
-    Tier,
-    NetworkSet,
-    Felix,
-    /// Accepted, with a warning that says why it has no effect.
-    Ignored(&'static str),
-    /// Refused, with the reason.
-    Unsupported(&'static str, &'static str),
-}
-
-const NAMESPACED: &str = "policies of a namespace never apply to hosts";
-const NOT_POLICY: &str = "it is not about host policy";
-const NODE: &str = "the daemon knows its node's name from its own configuration";
-
-/// Kinds by name (RS-132 to RS-137).
-const KINDS: [(&str, Kind); 26] = [
-    ("HostEndpoint", Kind::HostEndpoint),
-    ("Profile", Kind::Profile),
-    ("GlobalNetworkPolicy", Kind::Policy),
-    ("StagedGlobalNetworkPolicy", Kind::StagedPolicy),
-    ("Tier", Kind::Tier),
-    ("GlobalNetworkSet", Kind::NetworkSet),
-    ("FelixConfiguration", Kind::Felix),
-    ("NetworkPolicy", Kind::Ignored(NAMESPACED)),
-    ("StagedNetworkPolicy", Kind::Ignored(NAMESPACED)),
-    ("StagedKubernetesNetworkPolicy", Kind::Ignored(NAMESPACED)),
-    (
-        "NetworkSet",
-        Kind::Unsupported(
-            "sets of a namespace are not supported, and selectors would miss its addresses",
-            "write a GlobalNetworkSet",
-        ),
-    ),
-    (
-        "WorkloadEndpoint",
-        Kind::Unsupported("workloads are not supported", "write a HostEndpoint"),
-    ),
-    ("Node", Kind::Ignored(NODE)),
-    ("KubeControllersConfiguration", Kind::Ignored(NOT_POLICY)),
-    ("IPPool", Kind::Ignored(NOT_POLICY)),
-    ("IPReservation", Kind::Ignored(NOT_POLICY)),
-    ("BGPConfiguration", Kind::Ignored(NOT_POLICY)),
-    ("BGPFilter", Kind::Ignored(NOT_POLICY)),
-    ("BGPPeer", Kind::Ignored(NOT_POLICY)),
-    ("IPAMBlock", Kind::Ignored(NOT_POLICY)),
-    ("IPAMConfig", Kind::Ignored(NOT_POLICY)),
-    ("IPAMConfiguration", Kind::Ignored(NOT_POLICY)),
-    ("IPAMHandle", Kind::Ignored(NOT_POLICY)),
-    ("CalicoNodeStatus", Kind::Ignored(NOT_POLICY)),
-    ("ClusterInformation", Kind::Ignored(NOT_POLICY)),
-    ("BlockAffinity", Kind::Ignored(NOT_POLICY)),
-];
-
-/// Keys of `metadata` that the API server writes (RS-015).
-const SERVER_METADATA: [&str; 9] = [
-    "uid",
-    "resourceVersion",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "generation",
-    "managedFields",
-    "ownerReferences",
-    "finalizers",
-    "selfLink",
-];
 
 /// Most characters of a kind or name that a problem repeats; no valid name is longer.
 const MAX_NAME: usize = 256;
@@ -190,6 +117,15 @@ pub(super) fn document(node: &YamlNode<'_>, reading: Reading<'_>, collected: &mu
         kind: shown(kind.clone()),
         name: shown(name),
     };
+    // Only sets are long; a rule's list is read item by item.
+    let expanded;
+    let is_container = matches!(node.value, Yaml::Sequence(_)) || context.kind.ends_with("List");
+    let node = if is_container || context.kind.ends_with("NetworkSet") || !node.has_lines() {
+        node
+    } else {
+        expanded = node.clone().expanded();
+        &expanded
+    };
     let value = Value::root(&context, node);
     if let Yaml::Sequence(list) = &node.value {
         for item in list.items().unwrap_or_default() {
@@ -198,7 +134,7 @@ pub(super) fn document(node: &YamlNode<'_>, reading: Reading<'_>, collected: &mu
     } else if kind.ends_with("List") && entry("items").is_some() {
         list(&value, &kind, node, reading, collected);
     } else {
-        object(&value, &kind, collected);
+        object(&value, &kind, &context.name, collected);
     }
 }
 
@@ -211,21 +147,28 @@ fn list(
 ) {
     let Some(object) = value.object() else { return };
     object.ignore(&["kind", "metadata"]);
+    let Some(version) = object.required("apiVersion", "write apiVersion: projectcalico.org/v3")
+    else {
+        return;
+    };
+    let Some(text) = version.text() else { return };
     // kubectl wraps what it exports in a list of its own.
     let is_kubectl = kind == "List";
-    if let Some(version) = object.required("apiVersion", "write apiVersion: projectcalico.org/v3")
-        && version
-            .text()
-            .is_some_and(|text| text != API_VERSION && !(is_kubectl && text == "v1"))
-    {
-        wrong_version(&version);
+    match Version::of(text) {
+        _ if is_kubectl && text == "v1" => {}
+        Version::Calico | Version::Stored => {}
+        Version::Other if !is_kubectl && !kinds::looks_read(kind) => {
+            kinds::notice_other(value, text, kind, "");
+            return;
+        }
+        Version::Other | Version::Mistyped => kinds::wrong_version(&version),
     }
     let item_kind = kind.strip_suffix("List").unwrap_or_default();
-    if !is_kubectl && KINDS.iter().all(|(name, _)| *name != item_kind) {
-        unknown_kind(&object);
+    if !is_kubectl && Kind::of(item_kind).is_none() {
+        kinds::unknown_kind(&object);
     }
     if let Some(items) = object.optional("items") {
-        let is_list = items.items().is_some();
+        let is_list = items.len().is_some() || items.items().is_some();
         if is_list
             && let Yaml::Mapping(entries) = &node.value
             && let Some(entry) = entries.iter().find(|entry| entry.key == "items")
@@ -236,83 +179,61 @@ fn list(
     object.finish();
 }
 
-fn wrong_version(value: &Value<'_>) {
-    value.error::<()>(
-        "E-KIND",
-        "is not a known API version",
-        format!("write {API_VERSION}"),
-    );
+/// Whether an object is one of a file for `hep test`.
+fn is_case(object: &Object<'_>) -> bool {
+    !object.has("apiVersion") && !object.has("kind") && object.has("packets") && object.has("id")
 }
 
-fn unknown_kind(object: &Object<'_>) {
-    let Some(value) = object.required("kind", "write the kind, such as kind: GlobalNetworkPolicy")
-    else {
-        return;
-    };
-    let Some(text) = value.text() else { return };
-    let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
-    let advice = match nearest(text, &names) {
-        Some(near) => format!("did you mean {near}?"),
-        None => format!("write {}", one_of(&names[..7])),
-    };
-    value.error::<()>("E-KIND", "is not a known kind", advice);
-}
-
-fn object(value: &Value<'_>, kind: &str, collected: &mut Collected) {
+fn object(value: &Value<'_>, kind: &str, name: &str, collected: &mut Collected) {
     let Some(object) = value.object() else { return };
+    if is_case(&object) {
+        value.notice(
+            "N-CASES",
+            "is a case for hep test, and no policy; keep it in a directory of its own",
+            "",
+        );
+        return;
+    }
     let version = object.required("apiVersion", "write apiVersion: projectcalico.org/v3");
-    let Some((kind_name, kind)) = KINDS.iter().find(|(name, _)| *name == kind) else {
+    let version_text = version.as_ref().and_then(Value::text);
+    let version_is = version_text.map_or(Version::Calico, Version::of);
+    if version_is == Version::Other && !kind.is_empty() && !kinds::looks_read(kind) {
+        kinds::notice_other(value, version_text.unwrap_or_default(), kind, name);
+        return;
+    }
+    let Some((kind_name, kind)) = Kind::of(kind) else {
         if object.has("kind") {
-            unknown_kind(&object);
+            kinds::unknown_kind(&object);
         } else {
             object.missing("kind", "write the kind, such as kind: GlobalNetworkPolicy");
         }
         return;
     };
     object.ignore(&["kind"]);
-    if let Some(version) = version
-        && version.text().is_some_and(|text| text != API_VERSION)
-    {
-        wrong_version(&version);
+    if let (Some(version), Version::Other | Version::Mistyped) = (&version, version_is) {
+        kinds::wrong_version(version);
     }
-    match kind {
-        Kind::Ignored(why) => {
-            value.warn(
-                "W-IGNORED",
-                format!("{kind_name} has no effect: {why}"),
-                "remove it from here",
-            );
-            return;
-        }
-        Kind::Unsupported(why, advice) => {
-            value.error::<()>("E-UNSUPPORTED", *why, *advice);
-            return;
-        }
-        Kind::HostEndpoint
-        | Kind::Profile
-        | Kind::Policy
-        | Kind::StagedPolicy
-        | Kind::Tier
-        | Kind::NetworkSet
-        | Kind::Felix => {}
+    if let Kind::Skipped(why) = kind {
+        value.notice(
+            "N-SKIPPED",
+            format!("{kind_name} {name} is skipped: {why}"),
+            "",
+        );
+        return;
     }
     let Some(metadata_value) = object.required("metadata", "write metadata: with name: below it")
     else {
         return;
     };
-    let rule = match kind {
-        Kind::Tier => NameRule::Label,
-        Kind::Policy | Kind::StagedPolicy => NameRule::Policy,
-        Kind::HostEndpoint
-        | Kind::Profile
-        | Kind::NetworkSet
-        | Kind::Felix
-        | Kind::Ignored(_)
-        | Kind::Unsupported(..) => NameRule::Subdomain,
-    };
-    let metadata = metadata(&metadata_value, value, rule, kind_name, collected);
+    let metadata = metadata::read(
+        &metadata_value,
+        value,
+        (kind_name, kind),
+        version_is,
+        collected,
+    );
     let spec_value = object.optional("spec");
-    if *kind == Kind::Tier {
+    if kind == Kind::Tier {
         object.ignore(&["status"]);
     }
     let position = value.position();
@@ -353,45 +274,9 @@ fn object(value: &Value<'_>, kind: &str, collected: &mut Collected) {
             .policies
             .extend(policy::decode(header, spec, true)),
         Kind::Tier => collected.tiers.extend(simple::tier(header, spec)),
-        Kind::NetworkSet => collected.sets.extend(simple::network_set(header, spec)),
+        Kind::GlobalSet => collected.sets.extend(simple::network_set(header, spec)),
+        Kind::NamespacedSet => collected.sets.extend(simple::set_nets(header, spec)),
         Kind::Felix => collected.felix.extend(felix::decode(&header, spec)),
-        Kind::Ignored(_) | Kind::Unsupported(..) => {}
+        Kind::Skipped(_) => {}
     }
-}
-
-fn metadata(
-    value: &Value<'_>,
-    document: &Value<'_>,
-    rule: NameRule,
-    kind: &'static str,
-    collected: &mut Collected,
-) -> Option<Metadata> {
-    let object = value.object()?;
-    // A name with a mistake has been reported; the rest of the resource is still looked at.
-    let name = object
-        .required("name", "write the resource's name")
-        .map(|name| {
-            if rule.read(&name).is_some() {
-                let text = name.text().unwrap_or_default().to_owned();
-                collected.names.push((kind, text, name.place()));
-            }
-            name.scalar().map_or("", |scalar| &*scalar.text)
-        });
-    let labels = object.read_or("labels", BTreeMap::new(), names::labels);
-    let annotations = object.read_or("annotations", BTreeMap::new(), names::annotations);
-    if let Some(namespace) = object.optional("namespace") {
-        namespace.error::<()>(
-            "E-SYNTAX",
-            format!("a {kind} has no namespace"),
-            "remove it",
-        );
-    }
-    object.ignore(&SERVER_METADATA);
-    object.finish();
-    Some(Metadata {
-        name: Arc::from(name.unwrap_or_default()),
-        labels: labels.unwrap_or_default(),
-        annotations: annotations.unwrap_or_default(),
-        position: document.position(),
-    })
 }

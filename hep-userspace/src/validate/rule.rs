@@ -6,14 +6,15 @@ use hep_common::protocol::{ICMP, ICMPV6};
 use ipnetwork::IpNetwork;
 
 use super::{
-    cursor::{Object, Value},
-    entity::{Side, side},
+    cursor::Value,
+    entity::{Side, is_unjudged, side},
     http, names,
+    object::Object,
     scalars::protocol,
 };
 use crate::model::{Action, IcmpMatch, IpFamily, Protocol, Rule};
 
-/// Most rules in one direction of a policy or profile (RS-040, RS-051).
+/// Most rules in one direction of a policy or profile in Calico's schema (RS-302).
 const MAX_RULES: usize = 1024;
 
 const ACTIONS: [(&str, Action); 4] = [
@@ -25,9 +26,27 @@ const ACTIONS: [(&str, Action); 4] = [
 
 /// Decodes the rules of one direction.
 pub(super) fn rules(value: &Value<'_>) -> Option<Vec<Rule>> {
-    let items = value.items_up_to(MAX_RULES)?;
-    let decoded: Vec<Option<Rule>> = items.iter().map(rule).collect();
-    decoded.into_iter().collect()
+    value.warn_if_longer(MAX_RULES);
+    let decoded: Vec<Option<Option<Rule>>> = value
+        .items()?
+        .map(|item| rule(&item).map(|rule| narrowed(rule, &item)))
+        .collect();
+    let decoded: Option<Vec<Option<Rule>>> = decoded.into_iter().collect();
+    Some(decoded?.into_iter().flatten().collect())
+}
+
+/// The rule, unless it would let more pass than is written: an Allow or Pass with a condition that
+/// cannot be judged, which a policy that selects nothing of this host may have (RS-312).
+fn narrowed(rule: Rule, value: &Value<'_>) -> Option<Rule> {
+    let is_unjudged = value.has_key("http")
+        || value.object().is_some_and(|object| {
+            ["source", "destination"]
+                .into_iter()
+                .filter_map(|side| object.optional(side))
+                .any(|side| is_unjudged(&side))
+        });
+    let widens = matches!(rule.action, Action::Allow | Action::Pass);
+    (!(is_unjudged && widens)).then_some(rule)
 }
 
 fn rule(value: &Value<'_>) -> Option<Rule> {
@@ -134,7 +153,7 @@ fn check_ports(sides: &[&Side<'_>; 2], protocol: Option<Protocol>) {
                 list.value.error::<()>(
                     "E-PORTPROTO",
                     format!("protocol {protocol} has no ports"),
-                    "write protocol: TCP, UDP or SCTP, or remove the ports",
+                    "write protocol: TCP, UDP or SCTP",
                 );
             }
             _ => {}
@@ -234,11 +253,18 @@ fn check_protocol_family(
         (Some(ICMPV6), Some(IpFamily::V4)) => ("ICMPv6 with ipVersion: 4", "ICMP"),
         _ => return,
     };
-    if let Some(value) = rule.optional(key) {
-        value.error::<()>(
-            "E-FAMILY",
-            wrong,
-            format!("write {right}, or change ipVersion"),
-        );
+    let Some(value) = rule.optional(key) else {
+        return;
+    };
+    let advice = format!("write {right}, or change ipVersion");
+    if protocol.is_some_and(|protocol| protocol.by_name) {
+        value.error::<()>("E-FAMILY", wrong, advice);
+    } else {
+        // RS-304: a number is looked for in packets of any family.
+        let outcome = match key {
+            "protocol" => "which no packet has, so the rule never matches",
+            _ => "which no packet has, so it excludes nothing",
+        };
+        value.warn("W-FAMILY", format!("{wrong}, {outcome}"), advice);
     }
 }

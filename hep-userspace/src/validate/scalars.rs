@@ -8,9 +8,11 @@ use super::cursor::Value;
 use crate::{
     model::{PortMatch, PortName, PortRange, Protocol},
     selector::Selector,
-    source::Scalar,
+    source::{Scalar, whole},
 };
 
+/// Most characters of a selector in Calico's schema (RS-302).
+const SCHEMA_CHARACTERS: usize = 1024;
 /// Longest interface name.
 const MAX_INTERFACE: usize = 15;
 
@@ -26,7 +28,7 @@ pub(super) fn protocol(value: &Value<'_>) -> Option<Protocol> {
             by_name: true,
         });
     }
-    match number(scalar) {
+    match number(value, scalar)? {
         Some(number) => match u8::try_from(number) {
             Ok(number) if number > 0 => Some(Protocol {
                 number,
@@ -50,10 +52,12 @@ pub(super) fn protocol(value: &Value<'_>) -> Option<Protocol> {
     }
 }
 
-/// An integer, or a quoted decimal. A plain one with a leading zero is neither: it is octal to Go.
-fn number(scalar: &Scalar<'_>) -> Option<i64> {
-    let quoted = || decimal(&scalar.text).filter(|_| !scalar.plain);
-    scalar.as_integer().or_else(quoted)
+/// An integer, or a quoted decimal; `Some(None)` for anything else, `None` if readers disagree.
+fn number(value: &Value<'_>, scalar: &Scalar<'_>) -> Option<Option<i64>> {
+    Some(match scalar.as_number() {
+        Some(number) => whole(value.known(number)?),
+        None => decimal(&scalar.text).filter(|_| !scalar.plain),
+    })
 }
 
 /// A number in decimal digits alone.
@@ -74,7 +78,11 @@ pub(super) fn port_match(value: &Value<'_>) -> Option<PortMatch> {
         return value.text().and(None);
     };
     let text: &str = &scalar.text;
-    if let Some(number) = number(scalar) {
+    // What YAML 1.2 has for text would be a port's name.
+    if !scalar.is_text() && scalar.is_core_text() {
+        return value.not_text(scalar);
+    }
+    if let Some(number) = number(value, scalar)? {
         let port = u16::try_from(number).ok();
         return match port.and_then(|port| PortRange::new(port, port)) {
             Some(range) => Some(PortMatch::Range(range)),
@@ -89,7 +97,8 @@ pub(super) fn port_match(value: &Value<'_>) -> Option<PortMatch> {
         return value.error(
             "E-SYNTAX",
             "is not a port",
-            "write a port from 1 to 65535 without leading zeros, a range such as \"80:443\", or a name",
+            "write a port from 1 to 65535, a range such as \"80:443\", or a name; a name that looks \
+             like something else in quotes",
         );
     }
     if let Some((low, high)) = text.split_once(':') {
@@ -159,9 +168,12 @@ pub(super) fn port_name(value: &Value<'_>, name: &str) -> Option<PortName> {
 /// A network of a rule: a CIDR without host bits (RS-024).
 pub(super) fn rule_net(value: &Value<'_>) -> Option<IpNetwork> {
     let text = value.text()?;
-    let Some(net) = parse_net(text) else {
+    let Some(net) = any_net(text) else {
         return not_a_net(value, "write a CIDR such as 192.0.2.0/24 or 2001:db8::/32");
     };
+    if is_mapped(net) {
+        warn_mapped(value);
+    }
     if !text.contains('/') {
         return value.error(
             "E-CIDR",
@@ -182,42 +194,53 @@ pub(super) fn rule_net(value: &Value<'_>) -> Option<IpNetwork> {
 
 /// A network of a set: a CIDR or an address; what is behind the prefix is masked off (RS-025).
 pub(super) fn set_net(value: &Value<'_>) -> Option<IpNetwork> {
-    match masked_net(value.text()?) {
-        Some(net) => Some(net),
+    match any_net(value.text()?) {
+        Some(net) => {
+            if is_mapped(net) {
+                warn_mapped(value);
+            }
+            Some(mask(net))
+        }
         None => not_a_net(value, "write a CIDR such as 192.0.2.0/24, or an address"),
     }
 }
 
-/// A network of a set, if its text is right.
+/// A network of a set, if its text is right and not odd.
 pub(super) fn masked_net(text: &str) -> Option<IpNetwork> {
     parse_net(text).map(mask)
 }
 
 fn not_a_net(value: &Value<'_>, advice: &str) -> Option<IpNetwork> {
-    let mapped = value.scalar().is_some_and(|scalar| {
-        let address = scalar.text.split('/').next().unwrap_or_default();
-        matches!(address.parse(), Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_some())
-    });
-    if mapped {
-        return value.error(
-            "E-CIDR",
-            "is an IPv4 address in IPv6 form, which no packet carries",
-            "write the IPv4 address",
-        );
-    }
     value.error("E-CIDR", "is not a network", advice)
 }
 
-/// An address with an optional prefix length, in Go's strict syntax; host bits are kept.
+/// Whether this is an IPv4 network in IPv6 form, which no packet carries.
+pub(super) fn is_mapped(net: IpNetwork) -> bool {
+    matches!(net.ip(), IpAddr::V6(address) if address.to_ipv4_mapped().is_some())
+}
+
+/// RS-304.
+fn warn_mapped(value: &Value<'_>) {
+    value.warn(
+        "W-MAPPED",
+        "is an IPv4 address in IPv6 form, which no packet carries, so it never matches",
+        "write the IPv4 address",
+    );
+}
+
+/// An address with an optional prefix length, in Go's strict syntax; host bits are kept. `None` also
+/// for one that no packet carries.
 pub(super) fn parse_net(text: &str) -> Option<IpNetwork> {
+    any_net(text).filter(|net| !is_mapped(*net))
+}
+
+/// An address with an optional prefix length, in Go's strict syntax; host bits are kept.
+fn any_net(text: &str) -> Option<IpNetwork> {
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix)),
         None => (text, None),
     };
     let address: IpAddr = address.parse().ok()?;
-    if matches!(address, IpAddr::V6(address) if address.to_ipv4_mapped().is_some()) {
-        return None;
-    }
     let bits = if address.is_ipv4() { 32 } else { 128 };
     let prefix = match prefix {
         Some(prefix) if prefix.len() <= 3 => u8::try_from(decimal(prefix)?).ok()?,
@@ -234,10 +257,12 @@ fn mask(net: IpNetwork) -> IpNetwork {
 /// An address without prefix length (RS-027).
 pub(super) fn address(value: &Value<'_>, text: &str) -> Option<IpAddr> {
     match text.parse() {
-        Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_some() => {
-            not_a_net(value, "").and(None)
+        Ok(address) => {
+            if is_mapped(IpNetwork::from(address)) {
+                warn_mapped(value);
+            }
+            Some(address)
         }
-        Ok(address) => Some(address),
         Err(_) => value.error(
             "E-CIDR",
             "is not an address",
@@ -261,15 +286,15 @@ pub(super) fn is_interface_name(name: &str) -> bool {
 
 /// A selector that does not use `global()` (RS-049, RS-101); `None` also if it is empty.
 pub(super) fn selector(value: &Value<'_>) -> Option<Arc<Selector>> {
-    let text = value.text()?;
-    if text.contains("global(") {
+    let selector = parse_selector(value, value.text()?)?;
+    if selector.uses_global() {
         return value.error(
             "E-SELECTOR",
             "global() is not allowed here",
-            "remove it; only a rule's namespaceSelector may be global()",
+            "select by labels; only a rule's namespaceSelector may be global()",
         );
     }
-    parse_selector(value, text)
+    Some(selector)
 }
 
 /// A selector; `None` also if it is empty.
@@ -278,7 +303,20 @@ pub(super) fn parse_selector(value: &Value<'_>, text: &str) -> Option<Arc<Select
         return None;
     }
     match Selector::parse(text) {
-        Ok(selector) => Some(Arc::new(selector)),
+        Ok(selector) => {
+            let characters = text.chars().count();
+            if characters > SCHEMA_CHARACTERS {
+                value.warn(
+                    "W-SCHEMA",
+                    format!(
+                        "has {characters} characters; Calico's schema allows {SCHEMA_CHARACTERS} \
+                         from 3.33 on"
+                    ),
+                    "shorten it if Calico is to take it as well",
+                );
+            }
+            Some(Arc::new(selector))
+        }
         Err(error) => value.error("E-SELECTOR", error.to_string(), selector_advice(text)),
     }
 }

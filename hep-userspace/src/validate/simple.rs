@@ -5,24 +5,24 @@ use std::collections::BTreeMap;
 use ipnetwork::IpNetwork;
 
 use super::{
-    cursor::{Object, Value},
+    cursor::Value,
     names,
+    namespaced::NAMESPACE,
+    object::Object,
     resources::Header,
     rule::rules,
     scalars::{masked_net, parse_net, set_net},
 };
 use crate::{
     model::{
-        DEFAULT_ALLOW_PROFILE, DEFAULT_TIER, DefaultAction, GlobalNetworkSet, NetList, Nets,
-        Profile, Tier,
+        Action, DEFAULT_ALLOW_PROFILE, DEFAULT_TIER, DefaultAction, GlobalNetworkSet, NetList,
+        Nets, Profile, Rule, Tier,
     },
     source::{Piece, YamlNode},
 };
 
 /// Order of a tier whose file gives none (RS-117).
 const DEFAULT_TIER_ORDER: f64 = 1_000_000.0;
-/// Label that network sets must not have (RS-127).
-const NAMESPACE_LABEL: &str = "projectcalico.org/namespace";
 
 /// The tiers that always exist (RS-120 to RS-122).
 pub(super) const BUILT_IN_TIERS: [(&str, f64, DefaultAction); 3] = [
@@ -36,23 +36,39 @@ const DEFAULT_ACTIONS: [(&str, DefaultAction); 2] =
 
 /// Decodes a Profile's `spec`.
 pub(super) fn profile(header: Header<'_>, spec: Object<'_>) -> Option<Profile> {
-    if &*header.metadata.name == DEFAULT_ALLOW_PROFILE {
-        header.value.error::<()>(
-            "E-DUP",
-            "this profile is built in and cannot be changed",
-            "choose another name",
-        );
-    }
     let ingress = spec.read_or("ingress", Vec::new(), rules);
     let egress = spec.read_or("egress", Vec::new(), rules);
     let labels_to_apply = spec.read_or("labelsToApply", BTreeMap::new(), names::labels);
     spec.finish();
-    Some(Profile {
+    let profile = Profile {
         metadata: header.metadata,
         ingress: ingress?.into(),
         egress: egress?.into(),
         labels_to_apply: labels_to_apply?,
-    })
+    };
+    if &*profile.metadata.name == DEFAULT_ALLOW_PROFILE && !is_default_allow(&profile) {
+        header.value.error::<()>(
+            "E-DUP",
+            "this profile is always there, allows everything both ways, and cannot be changed",
+            "write ingress: [{action: Allow}] and egress: [{action: Allow}], as Calico exports it, or \
+             list another profile in the HostEndpoints",
+        );
+    }
+    Some(profile)
+}
+
+/// Whether this is just what the built-in profile does (RS-043).
+fn is_default_allow(profile: &Profile) -> bool {
+    let allows = |rules: &[Rule]| {
+        let [rule] = rules else { return false };
+        let everything = Rule {
+            annotations: rule.annotations.clone(),
+            position: rule.position.clone(),
+            ..Rule::for_everything(Action::Allow)
+        };
+        *rule == everything
+    };
+    allows(&profile.ingress) && allows(&profile.egress) && profile.labels_to_apply.is_empty()
 }
 
 /// Decodes a Tier's `spec`.
@@ -100,13 +116,18 @@ pub(super) fn tier(header: Header<'_>, spec: Object<'_>) -> Option<Tier> {
 
 /// Decodes a GlobalNetworkSet's `spec`.
 pub(super) fn network_set(header: Header<'_>, spec: Object<'_>) -> Option<GlobalNetworkSet> {
-    if header.metadata.labels.contains_key(NAMESPACE_LABEL) {
+    if header.metadata.labels.contains_key(NAMESPACE.marker) {
         header.value.error::<()>(
             "E-LABEL",
-            format!("label {NAMESPACE_LABEL} is reserved"),
-            "remove it; global sets have no namespace",
+            format!("label {} is reserved", NAMESPACE.marker),
+            "write the label with another key; global sets have no namespace",
         );
     }
+    set_nets(header, spec)
+}
+
+/// Decodes the `spec` of a set, of a namespace or not.
+pub(super) fn set_nets(header: Header<'_>, spec: Object<'_>) -> Option<GlobalNetworkSet> {
     let name = &header.metadata.name;
     let nets = spec.read_or("nets", Nets::default(), |value| {
         changed_nets(value, name).or_else(|| nets(value))

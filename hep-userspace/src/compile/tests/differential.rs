@@ -18,8 +18,8 @@ use super::{
 use crate::{
     compile::{Generation, RuleDescription},
     model::{
-        Action, DEFAULT_ALLOW_PROFILE, DefaultAction, EntityRule, IcmpMatch, NamespaceScope,
-        Policy, Profile, Rule, Snapshot, Stage,
+        Action, DEFAULT_ALLOW_PROFILE, DefaultAction, EntityRule, IcmpMatch, Policy, Profile, Rule,
+        Snapshot, Stage,
     },
     reference::{self, Reference, RuleRef, Source},
 };
@@ -88,13 +88,12 @@ fn some_side(family: Option<Family>, ports: bool) -> impl Strategy<Value = Entit
         subsequence(nets.get(1..).unwrap_or_default().to_vec(), 0..=most),
         proptest::option::weighted(0.2, select(&SELECTORS[..])),
         proptest::option::weighted(0.2, select(&SELECTORS[..])),
-        proptest::option::weighted(0.05, any::<bool>()),
         subsequence(items.clone(), 0..=most_ports),
         subsequence(items, 0..=most_ports),
         0..3_u8,
     )
         .prop_map(
-            |(nets, not_nets, wanted, unwanted, scope, ports, not_ports, form)| {
+            |(nets, not_nets, wanted, unwanted, ports, not_ports, form)| {
                 let mut made = side();
                 made.nets = if form == 0 {
                     networks(&nets)
@@ -108,10 +107,6 @@ fn some_side(family: Option<Family>, ports: bool) -> impl Strategy<Value = Entit
                 };
                 made.selector = wanted.map(selector);
                 made.not_selector = unwanted.map(selector);
-                made.namespace_scope = scope.map(|known| match known {
-                    true => NamespaceScope::Known,
-                    false => NamespaceScope::Nothing,
-                });
                 made.ports = ports.iter().map(|text| port_match(text)).collect();
                 made.not_ports = not_ports.iter().map(|text| port_match(text)).collect();
                 made

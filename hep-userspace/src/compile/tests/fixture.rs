@@ -283,7 +283,6 @@ pub(in crate::compile) fn ingress(name: &str, rules: impl Into<Vec<Rule>>) -> Po
         tier: DEFAULT_TIER.into(),
         order: None,
         selector: Arc::new(Selector::all()),
-        selects_no_host: false,
         applies_ingress: true,
         applies_egress: false,
         ingress: rules.into().into(),

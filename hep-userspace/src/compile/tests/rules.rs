@@ -7,7 +7,7 @@ use super::{
     },
     walker::{self, Packet},
 };
-use crate::model::{IpFamily, NamespaceScope, Rule, Snapshot};
+use crate::model::{IpFamily, Rule, Snapshot};
 
 const C: &str = "198.51.100.7";
 const C6: &str = "2001:db8:c::7";
@@ -97,16 +97,16 @@ fn selectors_of_one_side_are_merged() {
         (tcp("192.0.2.99", HOST, 1), false),
     ];
     check("SL-057", allow().from(merged), &rows);
-    let scoped = |scope| {
-        let mut side = side();
-        side.namespace_scope = Some(scope);
-        allow().from(side)
-    };
+    let scoped = |text| allow().from(side().selector(text));
     let rows = [(tcp(C, HOST, 1), true), (tcp("192.0.2.99", HOST, 1), false)];
-    check("RS-103 known", scoped(NamespaceScope::Known), &rows);
+    check(
+        "RS-103 known",
+        scoped("!has(projectcalico.org/namespace)"),
+        &rows,
+    );
     check(
         "RS-103 nothing",
-        scoped(NamespaceScope::Nothing),
+        scoped("has(projectcalico.org/namespace)"),
         &[(tcp(C, HOST, 1), false)],
     );
 }

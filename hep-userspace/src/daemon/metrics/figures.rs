@@ -176,7 +176,7 @@ impl Figures {
             "When the policy directory was last loaded, or refused",
             report.last_load_unix_ms,
         );
-        let problems = ["error", "warning", "info"].map(|severity| {
+        let problems = ["error", "warning", "notice"].map(|severity| {
             let count = report
                 .problems
                 .iter()

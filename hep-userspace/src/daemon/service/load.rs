@@ -352,7 +352,7 @@ impl Daemon {
             match severity {
                 Severity::Error => log::error!("{text}"),
                 Severity::Warning => log::warn!("{text}"),
-                Severity::Info => log::info!("{text}"),
+                Severity::Notice => log::info!("{text}"),
             }
         }
         if fresh.len() > MAX_LOGGED {

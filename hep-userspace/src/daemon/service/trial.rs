@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     source,
-    validate::{Problem, Scope},
+    validate::{Problem, Scope, Severity},
 };
 
 /// Shortest and longest trial.
@@ -155,7 +155,9 @@ impl Daemon {
         if let Some(refused) = &self.refused {
             warnings.push(format!("{refused}; `hep confirm` replaces its files"));
         }
-        warnings.extend(loaded.problems.iter().map(ToString::to_string));
+        let is_warning = |problem: &&Problem| problem.severity == Severity::Warning;
+        let found = loaded.problems.iter().filter(is_warning);
+        warnings.extend(found.map(ToString::to_string));
 
         let trial = Trial {
             generation: None,

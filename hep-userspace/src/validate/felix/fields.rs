@@ -5,7 +5,8 @@ use std::sync::{Arc, LazyLock};
 use regex::Regex;
 
 use super::{
-    super::cursor::{Object, Value},
+    super::cursor::Value,
+    super::object::Object,
     DEFAULT_TIMEOUTS, Draft, Setting,
     values::{
         self, Shape, constant, duration, excluded, failsafes, host, matching, rate, regex, timeout,
@@ -26,7 +27,7 @@ pub(super) const USED: [(&str, Decode); 34] = [
             ("TC", AttachType::Tc),
             ("Netkit", AttachType::Tcx),
         ];
-        let kind = value.choice_any_case(&kinds)?;
+        let kind = value.choice(&kinds)?;
         set(move |draft| draft.merged.attach_type = kind)
     }),
     ("bpfConntrackTimeouts", timeouts),
@@ -105,11 +106,11 @@ pub(super) const USED: [(&str, Decode); 34] = [
         set(move |draft| draft.merged.allow_invalid = allow)
     }),
     ("failsafeInboundHostPorts", |value| {
-        let ports = failsafes(value)?;
+        let ports = failsafes(value, INBOUND)?;
         set(move |draft| draft.merged.failsafe_inbound = ports)
     }),
     ("failsafeOutboundHostPorts", |value| {
-        let ports = failsafes(value)?;
+        let ports = failsafes(value, OUTBOUND)?;
         set(move |draft| draft.merged.failsafe_outbound = ports)
     }),
     ("healthEnabled", |value| {
@@ -204,6 +205,33 @@ pub(super) const USED: [(&str, Decode); 34] = [
     }),
 ];
 
+/// What an empty list of inbound failsafe ports means.
+const INBOUND: &str =
+    "no inbound failsafe port at all: a policy without a rule for SSH locks you out";
+/// What an empty list of outbound failsafe ports means.
+const OUTBOUND: &str = "no outbound failsafe port at all: a policy without rules for DNS and DHCP \
+                        stops this host from resolving names and from keeping its address";
+
+/// Those of them that are text.
+pub(super) const TEXTS: [&str; 16] = [
+    "bpfAttachType",
+    "bpfDataIfacePattern",
+    "bpfEnforceRPF",
+    "bpfL3IfacePattern",
+    "bpfLogLevel",
+    "defaultEndpointToHostAction",
+    "healthHost",
+    "interfaceExclude",
+    "interfacePrefix",
+    "iptablesFilterDenyAction",
+    "logActionRateLimit",
+    "logPrefix",
+    "logSeverityScreen",
+    "nftablesFilterDenyAction",
+    "prometheusMetricsCertFile",
+    "prometheusMetricsHost",
+];
+
 /// Largest size of a kernel map that makes sense.
 const MAX_MAP_SIZE: i64 = 1 << 28;
 
@@ -265,7 +293,7 @@ fn timeouts(value: &Value<'_>) -> Option<Setting> {
     if let Some(grace) = object.optional("creationGracePeriod")
         && grace.scalar().is_none_or(|scalar| scalar.text != "Auto")
     {
-        duration(&grace);
+        values::timer(&grace);
     }
     object.finish();
     set(move |draft| {

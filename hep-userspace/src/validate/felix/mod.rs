@@ -9,11 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use regex::Regex;
 
-use super::{
-    Node,
-    cursor::{Object, Value},
-    resources::Header,
-};
+use super::{Node, cursor::Value, object::Object, resources::Header};
 use crate::model::{
     AttachType, EndpointToHostAction, FailsafePort, FelixConfiguration, LogLevel, Protocol,
     ReversePath, TimeoutSetting, Timeouts,
@@ -64,17 +60,19 @@ pub(super) fn decode(header: &Header<'_>, spec: Object<'_>) -> Option<Settings> 
     }
     let mut settings = Vec::new();
     let mut unused = Vec::new();
-    // Calico takes an empty text for a field that is not there.
-    let present = |name| {
+    // Calico takes an empty text for a field that is not there, where it wants text (RS-307).
+    let present = |name, is_text| {
         let is_empty =
             |value: &Value<'_>| value.scalar().is_some_and(|scalar| scalar.text.is_empty());
-        spec.optional(name).filter(|value| !is_empty(value))
+        spec.optional(name)
+            .filter(|value| !(is_text && is_empty(value)))
     };
     for (field, decode) in fields::USED {
-        settings.extend(present(field).and_then(|value| decode(&value)));
+        let is_text = fields::TEXTS.contains(&field);
+        settings.extend(present(field, is_text).and_then(|value| decode(&value)));
     }
     for (field, shape) in &ignored::IGNORED {
-        if let Some(value) = present(field) {
+        if let Some(value) = present(field, shape.is_text()) {
             values::check(&value, shape);
             unused.push(*field);
         }
@@ -82,8 +80,8 @@ pub(super) fn decode(header: &Header<'_>, spec: Object<'_>) -> Option<Settings> 
     fields::check_together(&spec);
     spec.finish();
     if !unused.is_empty() {
-        header.value.info(
-            "W-IGNORED",
+        header.value.notice(
+            "N-UNUSED",
             format!("has no effect here: {}", unused.join(", ")),
             "",
         );

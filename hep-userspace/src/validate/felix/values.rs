@@ -12,7 +12,7 @@ use regex::Regex;
 
 use super::super::{
     cursor::Value,
-    scalars::{is_interface_name, port_match, port_number, set_net},
+    scalars::{is_interface_name, port_match, set_net},
 };
 use crate::model::{FailsafePort, IpFamily, LogRate, PortMatch, Protocol, TimeoutSetting};
 
@@ -22,8 +22,10 @@ pub(super) enum Shape {
     /// An integer within bounds.
     Int(i64, i64),
     Text,
-    /// One of these words, in any case.
+    /// One of these words.
     Word(&'static [&'static str]),
+    /// One of these words, in any case (RS-307).
+    AnyCase(&'static [&'static str]),
     Duration,
     Regex,
     Host,
@@ -48,6 +50,35 @@ pub(super) enum Shape {
     RouteTables,
 }
 
+impl Shape {
+    /// Whether Calico has text here, which may be empty.
+    pub(super) const fn is_text(&self) -> bool {
+        match self {
+            Self::Text
+            | Self::Word(_)
+            | Self::AnyCase(_)
+            | Self::Regex
+            | Self::Host
+            | Self::Interface
+            | Self::Address(_)
+            | Self::Region
+            | Self::InterfacePattern
+            | Self::Scalar => true,
+            Self::Bool
+            | Self::Int(..)
+            | Self::Duration
+            | Self::Nets
+            | Self::Ipv4Nets
+            | Self::Port
+            | Self::Ports
+            | Self::InterfacePatterns
+            | Self::HealthTimeouts
+            | Self::RouteTable
+            | Self::RouteTables => false,
+        }
+    }
+}
+
 /// Checks a field that is not used.
 pub(super) fn check(value: &Value<'_>, shape: &Shape) -> Option<()> {
     match shape {
@@ -55,6 +86,10 @@ pub(super) fn check(value: &Value<'_>, shape: &Shape) -> Option<()> {
         Shape::Int(low, high) => value.integer(*low..=*high).map(drop),
         Shape::Text => value.text().map(drop),
         Shape::Word(words) => {
+            let choices: Vec<(&str, ())> = words.iter().map(|word| (*word, ())).collect();
+            value.choice(&choices)
+        }
+        Shape::AnyCase(words) => {
             let choices: Vec<(&str, ())> = words.iter().map(|word| (*word, ())).collect();
             value.choice_any_case(&choices)
         }
@@ -208,10 +243,12 @@ fn route_table(value: &Value<'_>) -> Option<(i64, i64)> {
     Some((first, last))
 }
 
+/// What to write for a duration.
+const ADVICE: &str = "write a duration such as 90s, 1m30s or 500ms";
+
 /// A duration as Go writes it.
 pub(super) fn duration(value: &Value<'_>) -> Option<Duration> {
-    const ADVICE: &str = "write a duration such as 90s, 1m30s or 500ms";
-    let text = value.scalar().map_or("", |scalar| &*scalar.text);
+    let text = value.text()?;
     if let Some(negative) = text.strip_prefix('-')
         && parse_duration(negative).is_some()
     {
@@ -220,6 +257,18 @@ pub(super) fn duration(value: &Value<'_>) -> Option<Duration> {
     match parse_duration(text.strip_prefix('+').unwrap_or(text)) {
         Some(duration) => Some(duration),
         None => value.error("E-SYNTAX", "is not a duration", ADVICE),
+    }
+}
+
+/// A duration as Calico's schema has it for connection timers: with units from `us` to `h`, and
+/// without a sign (RS-193, RS-307).
+pub(super) fn timer(value: &Value<'_>) -> Option<Duration> {
+    static PATTERN: LazyLock<Regex> =
+        LazyLock::new(|| constant(r"^([0-9]*(\.[0-9]*)?(ms|s|h|m|us))+$"));
+    let text = value.text()?;
+    match parse_duration(text).filter(|_| PATTERN.is_match(text)) {
+        Some(duration) => Some(duration),
+        None => value.error("E-SYNTAX", "is not a duration of a timer", ADVICE),
     }
 }
 
@@ -272,11 +321,11 @@ pub(super) fn timeout(
         );
         return Some(default);
     }
-    let duration = duration(value)?;
+    let duration = timer(value)?;
     if duration.is_zero() {
-        return value.error(
-            "E-RANGE",
-            "a timer of 0 would forget every flow at once",
+        value.warn(
+            "W-TIMER",
+            "a timer of 0 forgets every flow at once",
             "write a duration such as 60s, or Auto",
         );
     }
@@ -343,18 +392,21 @@ pub(super) fn excluded(text: &str) -> Result<Vec<Regex>, String> {
     text.split(',').map(item).collect()
 }
 
-/// A list of failsafe ports (RS-145 to RS-149).
-pub(super) fn failsafes(value: &Value<'_>) -> Option<Vec<FailsafePort>> {
+/// A list of failsafe ports (RS-145 to RS-149); `none` says what an empty one means.
+pub(super) fn failsafes(value: &Value<'_>, none: &str) -> Option<Vec<FailsafePort>> {
     let items: Vec<Value<'_>> = value.items()?.collect();
     if items.is_empty() {
         value.warn(
             "W-FAILSAFE",
-            "no failsafe port at all: a policy without a rule for SSH locks you out",
+            none,
             "leave the field out for the default list, or list the ports you need",
         );
     }
     let decoded: Vec<Option<FailsafePort>> = items.iter().map(failsafe).collect();
-    decoded.into_iter().collect()
+    let mut ports: Vec<FailsafePort> = decoded.into_iter().collect::<Option<_>>()?;
+    // No packet that gets anywhere has this port (RS-148).
+    ports.retain(|entry| entry.port != 0);
+    Some(ports)
 }
 
 fn failsafe(value: &Value<'_>) -> Option<FailsafePort> {
@@ -363,7 +415,17 @@ fn failsafe(value: &Value<'_>) -> Option<FailsafePort> {
     let protocol = object.read_or("protocol", TCP, |value| value.choice_any_case(&PROTOCOLS));
     let port = object
         .required("port", "write a port from 1 to 65535")
-        .and_then(|value| port_number(&value));
+        .and_then(|value| {
+            let port = u16::try_from(value.integer(0..=i64::from(u16::MAX))?).ok()?;
+            if port == 0 {
+                value.warn(
+                    "W-FAILSAFE",
+                    "port 0 opens nothing",
+                    "write a port from 1 to 65535",
+                );
+            }
+            Some(port)
+        });
     let net = object.read("net", |value| match value.text()? {
         "" => Some(None),
         _ => set_net(value).map(Some),

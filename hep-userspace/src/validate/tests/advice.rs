@@ -32,13 +32,13 @@ fn policies_that_select_no_endpoint_are_told() {
     silent(&(web.clone() + &policy("selector: role == 'web'")));
     warn(
         &(web.clone() + &policy("selector: role == 'wbe'")),
-        "W-UNSELECTED",
+        "N-UNSELECTED",
         "spec.selector",
     );
     // SL-048: a policy never selects a set. SL-043: labels of profiles count.
     warn(
         &(web.clone() + &set("role: db", "10.0.0.1") + &policy("selector: role == 'db'")),
-        "W-UNSELECTED",
+        "N-UNSELECTED",
         "spec.selector",
     );
     let profile = document("Profile", "x", "labelsToApply: {env: prod, role: db}");
@@ -46,7 +46,7 @@ fn policies_that_select_no_endpoint_are_told() {
     silent(&(inherits.clone() + &profile + &policy("selector: env == 'prod'")));
     warn(
         &(inherits + &profile + &policy("selector: role == 'db'")),
-        "W-UNSELECTED",
+        "N-UNSELECTED",
         "spec.selector",
     );
 }
@@ -218,5 +218,6 @@ fn files_alone_are_not_judged_as_a_whole() {
         "selector: role == 'web', ingress: [{action: Allow, source: {selector: has(x)}, destination: {ports: [http]}}]",
     );
     assert_eq!(load_one(&text, Scope::Files).problems, []);
-    assert_eq!(warnings(&text).len(), 3);
+    // A policy that selects nothing is told once, and as a notice.
+    assert_eq!(warnings(&text).len(), 1);
 }

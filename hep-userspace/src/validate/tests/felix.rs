@@ -137,10 +137,19 @@ fn failsafe_lists_replace_the_defaults() {
     assert_eq!(felix_.failsafe_outbound.len(), 9);
     let none = felix("failsafeOutboundHostPorts: []");
     assert!(merged(&none).failsafe_outbound.is_empty());
-    warn(&none, "W-FAILSAFE", "spec.failsafeOutboundHostPorts");
+    let told = warn(&none, "W-FAILSAFE", "spec.failsafeOutboundHostPorts");
+    assert!(
+        told.message.contains("DNS") && !told.message.contains("SSH"),
+        "{told}"
+    );
+    let none = felix("failsafeInboundHostPorts: []");
+    let told = warn(&none, "W-FAILSAFE", "spec.failsafeInboundHostPorts");
+    assert!(told.message.contains("SSH"), "{told}");
+    let zero = felix("failsafeInboundHostPorts: [{port: 22}, {protocol: UDP, port: 0}]");
+    warn(&zero, "W-FAILSAFE", "spec.failsafeInboundHostPorts[1].port");
+    assert_eq!(ports(&merged(&zero).failsafe_inbound), ["TCP 22"]);
     for (item, code, field) in [
         ("protocol: ICMP, port: 1", "E-ENUM", ".protocol"),
-        ("port: 0", "E-RANGE", ".port"),
         ("port: 65536", "E-RANGE", ".port"),
         ("protocol: TCP", "E-REQUIRED", ".port"),
         ("port: 1, net: x", "E-CIDR", ".net"),
@@ -208,7 +217,7 @@ fn fields_that_are_used_set_what_they_say() {
     assert_eq!(felix_.metrics, Some(("::1".to_owned(), 9091)));
 }
 
-/// RS-141, RS-142, RS-193, RS-203.
+/// RS-141, RS-142, RS-193, RS-203, RS-301, RS-307.
 #[test]
 fn values_out_of_range_are_errors() {
     for (field, value, code) in [
@@ -233,6 +242,21 @@ fn values_out_of_range_are_errors() {
         ("chainInsertMode", "prepend", "E-ENUM"),
         ("bpfMapSizeRoute", "0", "E-RANGE"),
         ("bpfNotAField", "1", "E-SYNTAX"),
+        // Empty where no text is wanted.
+        ("ipv6Support", "''", "E-SYNTAX"),
+        ("bpfMapSizeConntrack", "''", "E-SYNTAX"),
+        ("interfaceRefreshInterval", "''", "E-SYNTAX"),
+        ("failsafeInboundHostPorts", "''", "E-SYNTAX"),
+        ("wireguardEnabled", "''", "E-SYNTAX"),
+        ("vxlanPort", "''", "E-SYNTAX"),
+        ("routeRefreshInterval", "''", "E-SYNTAX"),
+        ("externalNodesList", "''", "E-SYNTAX"),
+        // Case counts where Calico's schema has no other.
+        ("bpfAttachType", "tcx", "E-ENUM"),
+        ("nftablesMode", "auto", "E-ENUM"),
+        ("floatingIPs", "enabled", "E-ENUM"),
+        // A truth value to Calico.
+        ("bpfLogLevel", "Off", "E-SYNTAX"),
     ] {
         refuse(
             &felix(&format!("{field}: {value}")),
@@ -250,6 +274,23 @@ fn values_out_of_range_are_errors() {
         "E-SYNTAX",
         "spec.bpfConntrackTimeouts.udp",
     );
+    for duration in ["10ns", "1µs", "+5s", "'0'", "''", "1d", "5"] {
+        refuse(
+            &felix(&format!("bpfConntrackTimeouts: {{udpTimeout: {duration}}}")),
+            "E-SYNTAX",
+            "spec.bpfConntrackTimeouts.udpTimeout",
+        );
+    }
+    let zero = felix("bpfConntrackTimeouts: {udpTimeout: 0s}");
+    warn(&zero, "W-TIMER", "spec.bpfConntrackTimeouts.udpTimeout");
+    for accepted in [
+        "routeSource: workloadips, chainInsertMode: APPEND, logSeverityFile: debug",
+        "iptablesFilterDenyAction: '', wireguardInterfaceName: '', logDebugFilenameRegex: ''",
+        "interfaceRefreshInterval: '0', iptablesRefreshInterval: +5s, xdpRefreshInterval: 10ns",
+        "bpfLogLevel: 'Off', bpfMapSizeConntrack: 5_000",
+    ] {
+        accept(&felix(accepted));
+    }
     warn(
         &felix("bpfConntrackTimeouts: {udpTimeout: Auto}"),
         "W-IGNORED",
@@ -262,7 +303,7 @@ fn values_out_of_range_are_errors() {
     assert_eq!(merged(&felix(tls)).metrics, None, "not in the clear");
 }
 
-/// RS-157, RS-159, RS-161, RS-184, RS-142, RS-158, RS-165, RS-169, RS-182, RS-212.
+/// RS-157, RS-159, RS-161, RS-184, RS-142, RS-158, RS-165, RS-169, RS-182, RS-212, RS-311.
 #[test]
 fn fields_without_effect_are_accepted_and_told() {
     for (field, value) in [
@@ -282,7 +323,7 @@ fn fields_without_effect_are_accepted_and_told() {
          externalNodesList: [10.0.0.0/8], flowLogsFlushInterval: 15s, bpfRedirectToPeer: Enabled, natPortRange: '1:2', logSeveritySys: ''",
     ));
     assert!(
-        matches!(infos.as_slice(), [one] if one.severity == Severity::Info && one.message.contains("vxlanPort")),
+        matches!(infos.as_slice(), [one] if one.severity == Severity::Notice && one.message.contains("vxlanPort")),
         "{infos:?}"
     );
     assert!(!merged(&felix("ipv6Support: false")).ipv6_support);

@@ -2,13 +2,17 @@
 
 mod advice;
 mod again;
+mod elsewhere;
 mod felix;
 mod felix_unused;
 mod hostile;
 mod load;
+mod misplaced;
 mod policies;
 mod resources;
 mod rules;
+mod stored;
+mod text;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -53,6 +57,11 @@ fn policy(spec: &str) -> String {
 /// A policy with one ingress rule.
 fn rule(fields: &str) -> String {
     policy(&format!("ingress: [{{{fields}}}]"))
+}
+
+/// A policy of a host that has an endpoint.
+fn here(policy: &str) -> String {
+    endpoint("node: node1, interfaceName: eth0").replace("name: e", "name: here") + policy
 }
 
 /// The snapshot of what must be valid.

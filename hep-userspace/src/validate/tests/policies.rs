@@ -31,9 +31,11 @@ fn tier_order_and_selector_have_defaults() {
         "E-SELECTOR",
         "spec.selector",
     );
+    let long = policy(&format!("selector: \"has(a){}\"", " && has(b)".repeat(200)));
+    warn(&long, "W-SCHEMA", "spec.selector");
 }
 
-/// RS-050, RS-062, RS-067.
+/// RS-050, RS-062, RS-067, RS-303.
 #[test]
 fn types_are_derived_from_the_rules_unless_written() {
     let r = "[{action: Allow}]";
@@ -54,11 +56,11 @@ fn types_are_derived_from_the_rules_unless_written() {
             "{spec}"
         );
     }
-    refuse(
-        &policy("types: [Ingress, Ingress]"),
-        "E-TYPES",
-        "spec.types[1]",
-    );
+    let twice = policy("types: [Ingress, Ingress]");
+    let repeat = warn(&twice, "N-REPEATED", "spec.types[1]");
+    assert_eq!(repeat.severity, Severity::Notice);
+    let twice = &accept(&twice).policies[0];
+    assert_eq!((twice.applies_ingress, twice.applies_egress), (true, false));
     refuse(&policy("types: [ingress]"), "E-ENUM", "spec.types[0]");
     warn(
         &policy(&format!("types: [Ingress], egress: {r}")),
@@ -119,28 +121,68 @@ fn flags_that_exclude_each_other_are_refused() {
     );
 }
 
-/// RS-055, RS-056, RS-057, RS-063, RS-071, SL-052.
+/// RS-055, RS-056, RS-071, SL-052: as Calico puts them together, so that a host, which has none of
+/// these labels, is selected by what holds without them.
 #[test]
-fn namespace_selectors_of_a_policy_select_no_host() {
+fn namespace_selectors_of_a_policy_hold_for_hosts_or_not() {
+    let selects = |spec: &str| {
+        let selector = &accept(&policy(spec)).policies[0].selector;
+        selector.matches_with(|key| (key == "role").then_some("web"))
+    };
     for key in ["namespaceSelector", "serviceAccountSelector"] {
-        for selector in ["all()", "env != 'x'", "!has(x)"] {
-            let text = policy(&format!("{key}: \"{selector}\""));
-            assert!(accept(&text).policies[0].selects_no_host, "{text}");
-            warn(&text, "W-NAMESPACE", &format!("spec.{key}"));
+        for (selector, expected) in [
+            ("all()", false),
+            ("env == 'x'", false),
+            ("has(x)", false),
+            ("env in {'x', 'y'}", false),
+            ("env contains 'x'", false),
+            ("role == 'web'", false),
+            ("env != 'x'", true),
+            ("env not in {'x', 'y'}", true),
+            ("!has(x)", true),
+            ("role != 'web'", true),
+            ("!(env contains 'x')", true),
+            ("!all()", true),
+            ("env != 'x' && has(y)", false),
+            ("env != 'x' || has(y)", true),
+            ("env != 'x' && all()", false),
+        ] {
+            let spec = format!("{key}: \"{selector}\"");
+            assert_eq!(selects(&spec), expected, "{spec}");
+            let own = format!("selector: role == 'web', {spec}");
+            assert_eq!(selects(&own), expected, "{own}");
+            assert!(
+                !selects(&format!("selector: role == 'db', {spec}")),
+                "{spec}"
+            );
+            // Calico replaces all() in what the policy has for itself, too.
+            assert!(!selects(&format!("selector: all(), {spec}")), "{spec}");
+            if !expected {
+                let notice = warn(&policy(&spec), "N-NAMESPACE", &format!("spec.{key}"));
+                assert_eq!(notice.severity, Severity::Notice);
+            }
         }
-        assert!(!accept(&policy(&format!("{key}: ''"))).policies[0].selects_no_host);
+        assert!(selects(&format!("{key}: ''")));
         refuse(
             &policy(&format!("{key}: 'a ='")),
             "E-SELECTOR",
             &format!("spec.{key}"),
         );
     }
+}
+
+/// RS-057, RS-063: the function, not a text that has its name in it.
+#[test]
+fn the_function_global_is_not_for_policies() {
     for key in ["selector", "namespaceSelector", "serviceAccountSelector"] {
-        refuse(
-            &policy(&format!("{key}: 'global()'")),
-            "E-SELECTOR",
-            &format!("spec.{key}"),
-        );
+        for text in ["global()", "has(a) && !global( )"] {
+            refuse(
+                &policy(&format!("{key}: '{text}'")),
+                "E-SELECTOR",
+                &format!("spec.{key}"),
+            );
+        }
+        accept(&policy(&format!("{key}: \"a != 'global()'\"")));
     }
     accept(&policy("performanceHints: [AssumeNeededOnEveryNode]"));
     refuse(
@@ -150,7 +192,7 @@ fn namespace_selectors_of_a_policy_select_no_host() {
     );
 }
 
-/// RS-110, RS-111, RS-112, RS-115.
+/// RS-110, RS-111, RS-112, RS-115, RS-305.
 #[test]
 fn staged_policies_are_checked_like_others_and_delete_only_names() {
     let staged = |spec: &str| document("StagedGlobalNetworkPolicy", "p", spec);
@@ -171,13 +213,16 @@ fn staged_policies_are_checked_like_others_and_delete_only_names() {
     }
     refuse(&staged("stagedAction: Drop"), "E-ENUM", "spec.stagedAction");
     accept(&staged(
-        "stagedAction: Delete, selector: '', ingress: [], doNotTrack: false",
+        "stagedAction: Delete, selector: '', ingress: [], doNotTrack: false, types: [Ingress]",
     ));
+    assert_eq!(
+        accept(&staged("stagedAction: ''")).policies[0].kind,
+        PolicyKind::Staged(StagedAction::Set)
+    );
     for (field, value) in [
         ("order", "1"),
         ("selector", "all()"),
         ("ingress", "[{action: Allow}]"),
-        ("types", "[Ingress]"),
         ("applyOnForward", "true"),
     ] {
         refuse(

@@ -6,9 +6,9 @@ use crate::model::{DefaultAction, InterfaceMatch};
 /// RS-001, RS-003, RS-137.
 #[test]
 fn kinds_versions_and_keys_are_strict() {
-    let good = endpoint("node: n, interfaceName: eth0");
+    let good = endpoint("node: n1, interfaceName: eth0");
     accept(&good);
-    let version = refuse(&good.replace("org/v3", "org/v1"), "E-KIND", "apiVersion");
+    let version = refuse(&good.replace("org/v3", "org/v4"), "E-KIND", "apiVersion");
     assert!(version.advice.contains("projectcalico.org/v3"));
     let kind = refuse(
         &good.replace("HostEndpoint", "HostEndpiont"),
@@ -31,11 +31,15 @@ fn kinds_versions_and_keys_are_strict() {
         "E-REQUIRED",
         "metadata",
     );
-    let misspelt = endpoint("node: n, interfaceName: eth0, profles: []");
+    let misspelt = endpoint("node: n1, interfaceName: eth0, profles: []");
     let key = refuse(&misspelt, "E-SYNTAX", "spec.profles");
     assert!(key.advice.contains("profiles?"), "{key}");
-    assert_eq!((key.position.line, key.position.column), (5, 38));
-    refuse(&good.replace("node: n", "node: n, node: m"), "E-SYNTAX", "");
+    assert_eq!((key.position.line, key.position.column), (5, 39));
+    refuse(
+        &good.replace("node: n1", "node: n1, node: m"),
+        "E-SYNTAX",
+        "",
+    );
     refuse(&format!("{good}status: {{}}\n"), "E-SYNTAX", "status");
 }
 
@@ -50,9 +54,9 @@ fn a_missing_spec_is_an_empty_one_and_told() {
     );
 }
 
-/// RS-132, RS-133, RS-134, RS-135, RS-136.
+/// RS-132, RS-134, RS-135, RS-136, RS-309.
 #[test]
-fn kinds_that_mean_little_here_warn_or_are_refused() {
+fn kinds_that_mean_nothing_here_are_skipped_with_a_notice() {
     for kind in [
         "NetworkPolicy",
         "StagedNetworkPolicy",
@@ -60,11 +64,11 @@ fn kinds_that_mean_little_here_warn_or_are_refused() {
         "Node",
         "IPPool",
         "BGPPeer",
+        "WorkloadEndpoint",
     ] {
-        warn(&document(kind, "x", "whatever: 1"), "W-IGNORED", "");
-    }
-    for kind in ["NetworkSet", "WorkloadEndpoint"] {
-        refuse(&document(kind, "x", "nets: []"), "E-UNSUPPORTED", "");
+        let notice = warn(&document(kind, "x", "whatever: 1"), "N-SKIPPED", "");
+        assert_eq!(notice.severity, Severity::Notice);
+        assert!(notice.message.contains(kind), "{notice}");
     }
 }
 
@@ -91,7 +95,7 @@ fn names_follow_their_kind() {
         ),
     ] {
         let spec = if kind == "HostEndpoint" {
-            "node: n, interfaceName: \"*\""
+            "node: n1, interfaceName: \"*\""
         } else {
             ""
         };
@@ -171,17 +175,17 @@ fn labels_and_annotations_follow_their_rules() {
 /// RS-028, RS-029, RS-030, RS-031, RS-027, RS-026.
 #[test]
 fn host_endpoints_need_a_node_and_an_interface_or_addresses() {
-    let star = &accept(&endpoint("node: n, interfaceName: \"*\"")).endpoints[0];
+    let star = &accept(&endpoint("node: n1, interfaceName: \"*\"")).endpoints[0];
     assert_eq!(star.interface, InterfaceMatch::All);
     let both = &accept(&endpoint(
-        "node: n, expectedIPs: [192.0.2.1, '2001:db8::1']",
+        "node: n1, expectedIPs: [192.0.2.1, '2001:db8::1']",
     ))
     .endpoints[0];
     assert_eq!(
         (&both.interface, both.expected_ips.len()),
         (&InterfaceMatch::ByAddress, 2)
     );
-    accept(&endpoint("node: n, interfaceName: eth0.100_a-b"));
+    accept(&endpoint("node: n1, interfaceName: eth0.100_a-b"));
     refuse(&endpoint("interfaceName: eth0"), "E-REQUIRED", "spec.node");
     refuse(
         &endpoint("node: '', interfaceName: eth0"),
@@ -195,15 +199,15 @@ fn host_endpoints_need_a_node_and_an_interface_or_addresses() {
     );
     assert_eq!(upper.advice, "write node1");
     for nowhere in [
-        "node: n",
-        "node: n, interfaceName: ''",
-        "node: n, expectedIPs: []",
+        "node: n1",
+        "node: n1, interfaceName: ''",
+        "node: n1, expectedIPs: []",
     ] {
         refuse(&endpoint(nowhere), "E-REQUIRED", "spec.interfaceName");
     }
     for name in ["eth*", "'a b'", "a/b", "sixteen-letters0"] {
         refuse(
-            &endpoint(&format!("node: n, interfaceName: {name}")),
+            &endpoint(&format!("node: n1, interfaceName: {name}")),
             "E-NAME",
             "spec.interfaceName",
         );
@@ -213,22 +217,21 @@ fn host_endpoints_need_a_node_and_an_interface_or_addresses() {
         "2001:db8::/64",
         "192.0.2",
         "x",
-        "'::ffff:192.0.2.1'",
         "fe80::1%eth0",
     ] {
         refuse(
-            &endpoint(&format!("node: n, expectedIPs: [{address}]")),
+            &endpoint(&format!("node: n1, expectedIPs: [{address}]")),
             "E-CIDR",
             "spec.expectedIPs[0]",
         );
     }
+    // RS-303, RS-304.
+    let twice = endpoint("node: n1, expectedIPs: [192.0.2.1, 192.0.2.1]");
+    warn(&twice, "N-REPEATED", "spec.expectedIPs[1]");
+    let mapped = endpoint("node: n1, expectedIPs: ['::ffff:192.0.2.1']");
+    warn(&mapped, "W-MAPPED", "spec.expectedIPs[0]");
     refuse(
-        &endpoint("node: n, expectedIPs: [192.0.2.1, 192.0.2.1]"),
-        "E-DUP",
-        "spec.expectedIPs[1]",
-    );
-    refuse(
-        &endpoint("node: n, expectedIPs: 192.0.2.1"),
+        &endpoint("node: n1, expectedIPs: 192.0.2.1"),
         "E-SYNTAX",
         "spec.expectedIPs",
     );
@@ -237,7 +240,7 @@ fn host_endpoints_need_a_node_and_an_interface_or_addresses() {
 /// RS-022, RS-033, RS-034, RS-035.
 #[test]
 fn endpoint_ports_have_a_name_a_protocol_and_a_port() {
-    let ports = |ports: &str| endpoint(&format!("node: n, interfaceName: eth0, ports: [{ports}]"));
+    let ports = |ports: &str| endpoint(&format!("node: n1, interfaceName: eth0, ports: [{ports}]"));
     accept(&ports(
         "{name: http, protocol: TCP, port: 80}, {name: http, protocol: UDP, port: 80}, {name: z-9, protocol: 132, port: 1}",
     ));
@@ -281,7 +284,7 @@ fn endpoint_ports_have_a_name_a_protocol_and_a_port() {
         "W-REPEATED",
         "spec.ports[1]",
     );
-    let dscp = endpoint("node: n, interfaceName: eth0").replace(
+    let dscp = endpoint("node: n1, interfaceName: eth0").replace(
         "name: e",
         "name: e, annotations: {qos.projectcalico.org/dscp: '20'}",
     );
@@ -293,7 +296,7 @@ fn endpoint_ports_have_a_name_a_protocol_and_a_port() {
 fn profiles_that_endpoints_name_must_exist() {
     let with = |profiles: &str| {
         endpoint(&format!(
-            "node: n, interfaceName: eth0, profiles: {profiles}"
+            "node: n1, interfaceName: eth0, profiles: {profiles}"
         ))
     };
     let snapshot = accept(
@@ -313,22 +316,41 @@ fn profiles_that_endpoints_name_must_exist() {
         "spec.profiles[0]",
     );
     assert!(missing.advice.contains("web?"), "{missing}");
-    refuse(
-        &(with("[a, a]") + &document("Profile", "a", "")),
-        "E-DUP",
-        "spec.profiles[1]",
-    );
-    refuse(
-        &document("Profile", "projectcalico-default-allow", ""),
-        "E-DUP",
-        "metadata",
-    );
+    let twice = with("[a, b, a]") + &document("Profile", "a", "") + &document("Profile", "b", "");
+    warn(&twice, "N-REPEATED", "spec.profiles[2]");
+    assert_eq!(accept(&twice).endpoints[0].profiles.len(), 2);
     let alone = load_one(&with("[elsewhere]"), Scope::Files);
     assert!(alone.snapshot.is_some());
     assert_eq!(alone.problems[0].severity, Severity::Warning);
 }
 
-/// RS-040, RS-041, RS-042.
+/// RS-043: as Calico exports it, and in no other form.
+#[test]
+fn the_built_in_profile_may_be_written_as_it_is() {
+    let written = |spec: &str| document("Profile", "projectcalico-default-allow", spec);
+    for rule in [
+        "{action: Allow}",
+        "{action: Allow, source: {}, destination: {}}",
+    ] {
+        let text = written(&format!("ingress: [{rule}], egress: [{rule}]"));
+        let snapshot = accept(&text);
+        assert_eq!(snapshot.profiles.len(), 1, "{text}");
+        accept(&text.replace("{name:", "{uid: x, resourceVersion: '1', name:"));
+    }
+    for spec in [
+        "",
+        "ingress: [{action: Allow}]",
+        "ingress: [{action: Deny}], egress: [{action: Allow}]",
+        "ingress: [{action: Allow, protocol: TCP}], egress: [{action: Allow}]",
+        "ingress: [{action: Allow}, {action: Allow}], egress: [{action: Allow}]",
+        "ingress: [{action: Allow}], egress: [{action: Allow}], labelsToApply: {a: b}",
+    ] {
+        let error = refuse(&written(spec), "E-DUP", "metadata");
+        assert!(error.message.contains("always there"), "{error}");
+    }
+}
+
+/// RS-040, RS-041, RS-042, RS-302.
 #[test]
 fn profiles_have_rules_and_labels() {
     let snapshot = accept(&document(
@@ -349,7 +371,7 @@ fn profiles_have_rules_and_labels() {
         )
     };
     accept(&many(1024));
-    refuse(&many(1025), "E-RANGE", "spec.egress");
+    warn(&many(1025), "W-SCHEMA", "spec.egress");
     refuse(
         &document("Profile", "x", "labelsToApply: {a: 'b c'}"),
         "E-LABEL",
@@ -417,7 +439,7 @@ fn tiers_have_defaults_and_built_in_ones_are_fixed() {
         "spec.defaultAction",
     );
     accept(&document("Tier", "t", "order: -1.5"));
-    for order in [".nan", ".inf", "-.inf", "1e999"] {
+    for order in [".nan", ".inf", "-.inf"] {
         refuse(
             &document("Tier", "t", &format!("order: {order}")),
             "E-RANGE",
@@ -431,7 +453,7 @@ fn tiers_have_defaults_and_built_in_ones_are_fixed() {
     );
 }
 
-/// RS-025, RS-126, RS-127, RS-128, RS-131.
+/// RS-025, RS-126, RS-127, RS-128, RS-131, RS-304.
 #[test]
 fn network_sets_mask_their_members_and_merge_repeats() {
     let set = |nets: &str| document("GlobalNetworkSet", "s", &format!("nets: {nets}"));
@@ -467,14 +489,48 @@ fn network_sets_mask_their_members_and_merge_repeats() {
         "10.0.0.0/+8",
         "10.0.0.0/",
         "x",
-        "'::ffff:10.0.0.0/104'",
     ] {
         refuse(&set(&format!("[{net}]")), "E-CIDR", "spec.nets[0]");
     }
+    warn(&set("['::ffff:10.0.0.0/104']"), "W-MAPPED", "spec.nets[0]");
     refuse(&set("[1.5]"), "E-SYNTAX", "spec.nets[0]");
     let labelled = set("[]").replace(
         "name: s",
         "name: s, labels: {projectcalico.org/namespace: x}",
     );
     refuse(&labelled, "E-LABEL", "metadata");
+}
+
+/// RS-133, RS-309: selectors match a set of a namespace, too, by a label that tells which.
+#[test]
+fn sets_of_a_namespace_are_read_with_its_label() {
+    let set = |metadata: &str| document("NetworkSet", metadata, "nets: [10.0.0.0/8]");
+    let sets = accept(&(set("s, namespace: prod, labels: {a: b}") + &set("s"))).sets;
+    let seen: Vec<_> = sets
+        .iter()
+        .map(|set| (&*set.metadata.name, set.metadata.labels.clone()))
+        .collect();
+    let labels = |labels: &[(&str, &str)]| {
+        let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        labels.iter().map(own).collect()
+    };
+    assert_eq!(
+        seen,
+        [
+            (
+                "default/s",
+                labels(&[("projectcalico.org/namespace", "default")])
+            ),
+            (
+                "prod/s",
+                labels(&[("projectcalico.org/namespace", "prod"), ("a", "b")])
+            ),
+        ]
+    );
+    refuse(
+        &(set("s") + &set("s, namespace: default")),
+        "E-DUP",
+        "metadata.name",
+    );
+    refuse(&set("s, namespace: A_b"), "E-NAME", "metadata.namespace");
 }

@@ -1,8 +1,6 @@
 //! Rules and their sides.
 
 use super::*;
-use crate::model::NamespaceScope;
-
 /// RS-019, RS-020, RS-021, RS-022, RS-023, RS-074, RS-075, RS-076, RS-077, RS-004: one field at a time.
 #[test]
 fn fields_of_a_rule_are_checked_one_by_one() {
@@ -109,7 +107,7 @@ fn fields_of_a_rule_are_checked_one_by_one() {
     }
 }
 
-/// RS-024, RS-090, RS-094, RS-097, RS-051.
+/// RS-024, RS-090, RS-094, RS-097, RS-051, RS-302.
 #[test]
 fn networks_and_lists_of_a_rule_have_limits() {
     for net in [
@@ -141,11 +139,12 @@ fn networks_and_lists_of_a_rule_have_limits() {
             "spec.ingress[0].source.notNets[0]",
         );
     }
-    refuse(
-        &rule("action: Allow, source: {nets: [10.0.0.0/8, 10.0.0.0/8]}"),
-        "E-DUP",
-        "spec.ingress[0].source.nets[1]",
-    );
+    // RS-303, RS-304.
+    let twice = rule("action: Allow, source: {nets: [10.0.0.0/8, 10.0.0.0/8]}");
+    warn(&twice, "N-REPEATED", "spec.ingress[0].source.nets[1]");
+    assert_eq!(accept(&twice).policies[0].ingress[0].source.nets.len(), 1);
+    let mapped = rule("action: Allow, source: {nets: ['::ffff:10.0.0.0/104', 10.0.0.0/8]}");
+    warn(&mapped, "W-MAPPED", "spec.ingress[0].source.nets[0]");
     let nets = |count: u32| {
         (0..count)
             .map(|n| format!("10.0.{}.{}/32", n / 256, n % 256))
@@ -156,27 +155,45 @@ fn networks_and_lists_of_a_rule_have_limits() {
         "action: Allow, source: {{nets: [{}]}}",
         nets(256)
     )));
-    refuse(
+    warn(
         &rule(&format!("action: Allow, source: {{nets: [{}]}}", nets(257))),
-        "E-RANGE",
+        "W-SCHEMA",
         "spec.ingress[0].source.nets",
     );
-    let ports = |count: usize| vec!["80"; count].join(", ");
+    // Also as long as the lists of sets are, whose lines are not read one by one.
+    let lines: Vec<String> = (0..700)
+        .map(|n| format!("      - 10.0.{}.{}/32", n / 256, n % 256))
+        .collect();
+    let long = policy("").replace(
+        "spec: {}",
+        &format!(
+            "spec:\n  ingress:\n  - action: Allow\n    source:\n      nets:\n{}",
+            lines.join("\n")
+        ),
+    );
+    assert_eq!(accept(&long).policies[0].ingress[0].source.nets.len(), 700);
+    let ports = |count: usize| {
+        let ports: Vec<String> = (1..=count).map(|port| port.to_string()).collect();
+        ports.join(", ")
+    };
     accept(&rule(&format!(
         "action: Allow, protocol: TCP, source: {{ports: [{}]}}",
         ports(50)
     )));
-    refuse(
+    warn(
         &rule(&format!(
             "action: Allow, protocol: TCP, source: {{ports: [{}]}}",
             ports(51)
         )),
-        "E-RANGE",
+        "W-SCHEMA",
         "spec.ingress[0].source.ports",
     );
+    let twice = rule("action: Allow, protocol: TCP, source: {ports: [80, '80:80', 81]}");
+    warn(&twice, "N-REPEATED", "spec.ingress[0].source.ports[1]");
+    assert_eq!(accept(&twice).policies[0].ingress[0].source.ports.len(), 2);
     let rules = |count: usize| policy(&format!("egress: [{}]", "{action: Allow},".repeat(count)));
     accept(&rules(1024));
-    refuse(&rules(1025), "E-RANGE", "spec.egress");
+    warn(&rules(1025), "W-SCHEMA", "spec.egress");
 }
 
 /// RS-081 to RS-091.
@@ -236,8 +253,8 @@ fn fields_of_a_rule_that_contradict_each_other_are_refused() {
         ),
         ("notICMP: {type: 8}", "E-ICMPPROTO", "notICMP"),
         ("protocol: ICMP, ipVersion: 6", "E-FAMILY", "protocol"),
-        ("protocol: 58, ipVersion: 4", "E-FAMILY", "protocol"),
-        ("notProtocol: 1, ipVersion: 6", "E-FAMILY", "notProtocol"),
+        ("protocol: ICMPv6, ipVersion: 4", "E-FAMILY", "protocol"),
+        ("notProtocol: ICMP, ipVersion: 6", "E-FAMILY", "notProtocol"),
         (
             "notProtocol: ICMPv6, ipVersion: 4",
             "E-FAMILY",
@@ -282,33 +299,44 @@ fn fields_of_a_rule_that_contradict_each_other_are_refused() {
     }
 }
 
-/// RS-095, RS-101, RS-102, RS-103.
+/// RS-095, RS-101, RS-102, RS-103: (expression, hosts and global sets, things of a namespace whose
+/// label x is z).
 #[test]
 fn selectors_of_a_rule_and_its_namespaces() {
-    let scope = |text: &str| {
-        let text = rule(&format!(
-            "action: Allow, source: {{namespaceSelector: \"{text}\"}}"
-        ));
-        accept(&text).policies[0].ingress[0].source.namespace_scope
+    let source = |side: &str| {
+        let text = rule(&format!("action: Allow, source: {{{side}}}"));
+        accept(&text).policies[0].ingress[0].source.selector.clone()
     };
-    for (text, expected) in [
-        ("", None),
-        ("global()", Some(NamespaceScope::Known)),
-        (" global( ) ", Some(NamespaceScope::Known)),
-        ("all()", Some(NamespaceScope::Nothing)),
-        ("all() && x != 'y'", Some(NamespaceScope::Nothing)),
-        ("x == 'y'", Some(NamespaceScope::Nothing)),
-        ("x != 'y'", Some(NamespaceScope::Known)),
-        ("!has(x)", Some(NamespaceScope::Known)),
-        ("x not in {'y'}", Some(NamespaceScope::Known)),
+    let inside = |key: &str| match key {
+        "projectcalico.org/namespace" => Some("prod"),
+        "pcns.x" => Some("z"),
+        _ => None,
+    };
+    for (text, host, member) in [
+        ("global()", true, false),
+        (" global( ) ", true, false),
+        ("all()", false, true),
+        ("all() && x != 'y'", false, true),
+        ("x == 'y'", false, false),
+        ("x == 'z'", false, true),
+        ("x != 'y'", true, true),
+        ("x != 'z'", true, false),
+        ("!has(x)", true, false),
+        ("x not in {'y'}", true, true),
     ] {
-        assert_eq!(scope(text), expected, "{text}");
+        let selector = source(&format!("namespaceSelector: \"{text}\"")).expect("a selector");
+        assert_eq!(selector.matches_unlabelled(), host, "{text}");
+        assert_eq!(selector.matches_with(inside), member, "{text}");
+        let both = source(&format!("selector: has(y), namespaceSelector: \"{text}\""));
+        let both = both.expect("a selector");
+        assert!(!both.matches_unlabelled(), "{text}");
+        assert_eq!(
+            both.matches_with(|key| (key == "y").then_some("")),
+            host,
+            "{text}"
+        );
     }
-    warn(
-        &rule("action: Allow, source: {namespaceSelector: all()}"),
-        "W-NAMESPACE",
-        "spec.ingress[0].source.namespaceSelector",
-    );
+    assert_eq!(source("namespaceSelector: ''"), None);
     for text in ["global() && has(x)", "global() || has(x)", "!global()"] {
         refuse(
             &rule(&format!(
@@ -333,17 +361,35 @@ fn selectors_of_a_rule_and_its_namespaces() {
     assert_eq!(empty.policies[0].ingress[0].source.selector, None);
 }
 
+/// RS-084, RS-086, RS-087, RS-304: numbers never imply a family.
+#[test]
+fn icmp_by_number_with_the_other_family_never_matches_and_is_told() {
+    for (fields, field) in [
+        ("protocol: 58, ipVersion: 4", "protocol"),
+        ("protocol: 1, ipVersion: 6", "protocol"),
+        ("protocol: 1, ipVersion: 6, icmp: {type: 8}", "protocol"),
+        ("notProtocol: 1, ipVersion: 6", "notProtocol"),
+    ] {
+        warn(
+            &rule(&format!("action: Allow, {fields}")),
+            "W-FAMILY",
+            &format!("spec.ingress[0].{field}"),
+        );
+    }
+}
+
 /// RS-104, RS-105, RS-108, RS-064, RS-065, RS-066.
 #[test]
 fn conditions_that_a_host_cannot_judge_are_refused() {
     let at = |field: &str| format!("spec.ingress[0].{field}");
+    let rule = |fields: &str| here(&rule(fields));
     refuse(
         &rule("action: Allow, http: {methods: [GET], paths: [{exact: /x}]}"),
         "E-UNSUPPORTED",
         &at("http"),
     );
     refuse(
-        &rule("action: Allow, source: {services: {name: s, namespace: n}}"),
+        &rule("action: Allow, source: {services: {name: s, namespace: ns}}"),
         "E-UNSUPPORTED",
         &at("source.services"),
     );
@@ -388,19 +434,19 @@ fn rules_with_unsupported_conditions_are_refused_however_they_are_written() {
             "http",
         ),
         (
-            "action: Allow, protocol: TCP, destination: {services: {name: s, namespace: n}, ports: [80]}",
+            "action: Allow, protocol: TCP, destination: {services: {name: s, namespace: ns}, ports: [80]}",
             "destination.services",
         ),
         (
-            "action: Allow, source: {services: {namespace: n}}",
+            "action: Allow, source: {services: {namespace: ns}}",
             "source.services.name",
         ),
         (
-            "action: Allow, source: {services: {name: S_, namespace: n}}",
+            "action: Allow, source: {services: {name: S_, namespace: ns}}",
             "source.services.name",
         ),
         (
-            "action: Allow, source: {services: {name: s, namespace: n}, selector: has(a)}",
+            "action: Allow, source: {services: {name: s, namespace: ns}, selector: has(a)}",
             "source.services",
         ),
         (
@@ -408,7 +454,7 @@ fn rules_with_unsupported_conditions_are_refused_however_they_are_written() {
             "source.serviceAccounts",
         ),
     ] {
-        let loaded = load_one(&rule(fields), Scope::Directory);
+        let loaded = load_one(&here(&rule(fields)), Scope::Directory);
         assert!(loaded.snapshot.is_none(), "{fields} was accepted");
         let wanted = format!("spec.ingress[0].{field}");
         assert!(

@@ -1,0 +1,114 @@
+//! Texts that the parser takes otherwise than Calico's reader does: control characters, line ends of
+//! YAML 1.1, byte order marks of later documents, tabs that indent inside of brackets (RS-306).
+
+use std::borrow::Cow;
+
+use saphyr_parser::Parser;
+
+use super::{Parsed, input::Text, lines::Abridged, yaml::build};
+
+/// The byte order mark.
+const MARK: char = '\u{feff}';
+/// What the parser says of a line that starts with a tab.
+const TAB: &str = "tabs disallowed within this context (block indentation)";
+/// What stands for a tab that indents: deeper than any block around the brackets.
+const DEEP: &str = "                                        ";
+/// Most runs of lines that start with tabs, and the longest text that has them.
+const MOST_RUNS: usize = 16;
+const LONGEST: usize = 1 << 20;
+
+/// The first character that YAML does not allow, and its place.
+pub(super) fn unprintable(text: &str) -> Option<(usize, char)> {
+    let is_control = |byte: u8| (byte < b' ' && !b"\t\n\r".contains(&byte)) || byte == 0x7f;
+    if let Some(at) = text.bytes().position(is_control) {
+        return text[at..].chars().next().map(|control| (at, control));
+    }
+    if text.is_ascii() {
+        return None;
+    }
+    text.char_indices().find(|(_, character)| {
+        matches!(character, '\u{80}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
+    })
+}
+
+/// The first character that ends a line in YAML 1.1 alone, where that makes a difference: anywhere
+/// but at the end of a line that is a comment.
+pub(super) fn old_line_end(text: &str) -> Option<(usize, char)> {
+    if text.is_ascii() {
+        return None;
+    }
+    let is_end = |character: char| matches!(character, '\u{85}' | '\u{2028}' | '\u{2029}');
+    text.match_indices(is_end).find_map(|(at, found)| {
+        let start = text[..at].rfind('\n').map_or(0, |before| before + 1);
+        let is_comment = text[start..].trim_start().starts_with('#');
+        let rest = text[at..].split('\n').next().unwrap_or_default();
+        let is_last = rest
+            .chars()
+            .all(|after| is_end(after) || after.is_whitespace());
+        let found = found.chars().next().filter(|_| !(is_comment && is_last));
+        found.map(|found| (at, found))
+    })
+}
+
+/// Parses a text as a whole.
+pub(super) fn build_whole(text: &str) -> Parsed<'_> {
+    let mut given = without_marks(text);
+    for _ in 0..MOST_RUNS {
+        let parsed = build(&Abridged::given(text, given.clone())).parsed;
+        let tab = parsed.errors.last().filter(|error| error.message == TAB);
+        match tab.and_then(|error| with_blanks(&given, error.line)) {
+            Some(next) => given = Cow::Owned(next),
+            None => return parsed,
+        }
+    }
+    build(&Abridged::given(text, given)).parsed
+}
+
+/// The text without the byte order marks that later documents begin with.
+fn without_marks(text: &str) -> Cow<'_, str> {
+    if !text.contains(MARK) {
+        return Cow::Borrowed(text);
+    }
+    let mut is_start = true;
+    let lines = text.split_inclusive('\n').map(|line| {
+        let bare = line.strip_prefix(MARK).filter(|_| is_start).unwrap_or(line);
+        let (marker, rest) = match bare.get(..3) {
+            Some("---" | "...") => (true, &bare[3..]),
+            _ => (false, bare),
+        };
+        let rest = rest.trim_matches([' ', '\t', '\r', '\n']);
+        is_start = (is_start || marker) && (rest.is_empty() || rest.starts_with('#'));
+        bare
+    });
+    Cow::Owned(lines.collect())
+}
+
+/// The text with blanks in place of the tabs that the lines from this one on start with, if they are
+/// inside of brackets, where indentation means nothing.
+fn with_blanks(text: &str, line: u32) -> Option<String> {
+    let before = usize::try_from(line).ok()?.checked_sub(1)?;
+    let start: usize = text.split_inclusive('\n').take(before).map(str::len).sum();
+    let (head, tail) = text.split_at_checked(start)?;
+    // What is before the brackets close ends too early, and what no brackets hold does not.
+    let is_inside = text.len() <= LONGEST && Parser::new(Text::new(head)).any(|it| it.is_err());
+    if !is_inside {
+        return None;
+    }
+    let mut blank = head.to_owned();
+    let mut is_run = true;
+    for line in tail.split_inclusive('\n') {
+        let bare = line.trim_start_matches([' ', '\t']);
+        let (lead, rest) = line.split_at(line.len() - bare.len());
+        is_run &= lead.contains('\t');
+        if is_run {
+            blank.extend(
+                lead.chars()
+                    .map(|lead| if lead == '\t' { DEEP } else { " " }),
+            );
+        } else {
+            blank.push_str(lead);
+        }
+        blank.push_str(rest);
+    }
+    Some(blank)
+}

@@ -1,0 +1,49 @@
+//! Policies that select nothing of this host: whatever conditions they have, they never refuse a load
+//! (RS-312).
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{Problem, Severity, advice::labels};
+use crate::model::{Policy, Snapshot};
+
+/// Code of the refusal of a condition that cannot be judged on a host.
+const UNSUPPORTED: &str = "E-UNSUPPORTED";
+
+/// Makes notices of the refusals of conditions in policies that select no endpoint of the host `node`.
+pub(super) fn excuse(snapshot: &Snapshot, node: &str, problems: &mut [Problem]) {
+    let is_about = |problem: &Problem| problem.code == UNSUPPORTED;
+    if !problems.iter().any(is_about) {
+        return;
+    }
+    let here: Vec<BTreeMap<&str, &str>> = snapshot
+        .endpoints
+        .iter()
+        .filter(|endpoint| &*endpoint.node == node)
+        .map(|endpoint| labels(endpoint, snapshot))
+        .collect();
+    let selects = |policy: &Policy| {
+        here.iter()
+            .any(|labels| policy.selector.matches_with(|key| labels.get(key).copied()))
+    };
+    let elsewhere: HashSet<(&str, &str)> = snapshot
+        .policies
+        .iter()
+        .filter(|policy| !selects(policy))
+        .map(|policy| (policy.kind.name(), &*policy.metadata.name))
+        .collect();
+    for problem in problems.iter_mut().filter(|problem| is_about(problem)) {
+        // What was exported from Kubernetes may have another name there.
+        let kind = problem.kind.as_str();
+        let stored = problem.name.strip_prefix("default.");
+        let mut names = [Some(problem.name.as_str()), stored].into_iter().flatten();
+        if names.any(|name| elsewhere.contains(&(kind, name))) {
+            problem.severity = Severity::Notice;
+            problem.code = "N-UNSUPPORTED";
+            problem.message = format!(
+                "{}; the policy selects no HostEndpoint of {node}",
+                problem.message
+            );
+            problem.advice = String::new();
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! `metadata` of a resource, as users write it and as Calico keeps it in Kubernetes (RS-008 to RS-016,
+//! RS-305, RS-308).
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::Deserialize;
+
+use super::{
+    cursor::Value,
+    kinds::{Kind, Version},
+    names,
+    namespaced::NAMESPACE,
+    object::Object,
+    resources::Collected,
+};
+use crate::model::Metadata;
+
+/// Annotation in which Calico keeps the metadata of what is in Kubernetes.
+const KEPT: &str = "projectcalico.org/metadata";
+/// Namespace of what names none.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// What a key of Kubernetes' metadata holds that has no meaning here (RS-015, RS-305).
+#[derive(Clone, Copy)]
+enum Ignored {
+    Scalar,
+    Number,
+    List,
+}
+
+/// Keys of `metadata` that clients and the API server write (RS-015, RS-305).
+const OTHER_METADATA: [(&str, Ignored); 11] = [
+    ("uid", Ignored::Scalar),
+    ("resourceVersion", Ignored::Scalar),
+    ("creationTimestamp", Ignored::Scalar),
+    ("deletionTimestamp", Ignored::Scalar),
+    ("selfLink", Ignored::Scalar),
+    ("generateName", Ignored::Scalar),
+    ("generation", Ignored::Number),
+    ("deletionGracePeriodSeconds", Ignored::Number),
+    ("managedFields", Ignored::List),
+    ("ownerReferences", Ignored::List),
+    ("finalizers", Ignored::List),
+];
+
+/// What the annotation says.
+#[derive(Deserialize, Default)]
+struct Kept {
+    name: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+/// Reads the metadata of `document`, and notes its name.
+pub(super) fn read(
+    value: &Value<'_>,
+    document: &Value<'_>,
+    (kind_name, kind): (&'static str, Kind),
+    version: Version,
+    collected: &mut Collected,
+) -> Option<Metadata> {
+    let object = value.object()?;
+    let name_value = object.required("name", "write the resource's name");
+    let labels = object.read_or("labels", BTreeMap::new(), names::labels);
+    let annotations = object.read_or("annotations", BTreeMap::new(), names::annotations);
+    let namespace = namespace(&object, kind_name, kind);
+    for (key, holds) in OTHER_METADATA {
+        object.read(key, |value| match holds {
+            Ignored::Scalar => value.a_scalar(),
+            Ignored::Number => value.number().map(drop),
+            Ignored::List => value.items().map(drop),
+        });
+    }
+    object.finish();
+    // A name with a mistake has been reported; the rest of the resource is still looked at.
+    let valid_name = name_value
+        .as_ref()
+        .and_then(|name| kind.name_rule().read(name));
+    let mut metadata = Metadata {
+        name: Arc::from(valid_name.unwrap_or_default()),
+        labels: labels.unwrap_or_default(),
+        annotations: annotations.unwrap_or_default(),
+        position: document.position(),
+    };
+    match version {
+        Version::Stored => put_back(&mut metadata, kind, value),
+        Version::Calico | Version::Mistyped | Version::Other => warn_kept(&metadata, value),
+    }
+    if kind == Kind::NamespacedSet {
+        metadata.name = Arc::from(format!("{namespace}/{}", metadata.name));
+        let label = NAMESPACE.marker.to_owned();
+        metadata.labels.insert(label, namespace);
+    }
+    if let Some(name_value) = name_value.filter(|_| valid_name.is_some()) {
+        let name = metadata.name.to_string();
+        collected.names.push((kind_name, name, name_value.place()));
+    }
+    Some(metadata)
+}
+
+/// The namespace of a kind that has one; an error for others (RS-016).
+fn namespace(object: &Object<'_>, kind_name: &str, kind: Kind) -> String {
+    let given = object.optional("namespace");
+    let text = given.as_ref().and_then(Value::scalar);
+    let text = text.map_or("", |scalar| &*scalar.text);
+    if let Some(value) = given.filter(|value| value.scalar().is_none() || !text.is_empty()) {
+        if kind == Kind::NamespacedSet {
+            names::NameRule::Label.read(&value);
+        } else {
+            value.error::<()>(
+                "E-SYNTAX",
+                format!("a {kind_name} has no namespace"),
+                "select what it is meant for by labels, and leave the namespace out",
+            );
+        }
+    }
+    if text.is_empty() {
+        DEFAULT_NAMESPACE
+    } else {
+        text
+    }
+    .to_owned()
+}
+
+/// Metadata as the annotation has it: what is beside it, too, counts only where it says nothing.
+fn put_back(metadata: &mut Metadata, kind: Kind, value: &Value<'_>) {
+    let Some(text) = metadata.annotations.remove(KEPT) else {
+        return;
+    };
+    let Ok(kept) = serde_json::from_str::<Kept>(&text) else {
+        value.error::<()>(
+            "E-LABEL",
+            format!("annotation {KEPT} is not the JSON of metadata"),
+            "export the object anew, with calicoctl get -o yaml",
+        );
+        return;
+    };
+    let labels = kept.labels.unwrap_or_default();
+    names::check_kept(&labels, value);
+    metadata.labels.extend(labels);
+    metadata
+        .annotations
+        .extend(kept.annotations.unwrap_or_default());
+    let is_policy = matches!(kind, Kind::Policy | Kind::StagedPolicy);
+    let stored = metadata.name.strip_prefix("default.").filter(|_| is_policy);
+    if let Some(name) = kept
+        .name
+        .as_deref()
+        .filter(|name| !name.is_empty())
+        .or(stored)
+    {
+        match kind.name_rule().check(name) {
+            Ok(()) => metadata.name = Arc::from(name),
+            Err(advice) => {
+                value.error::<()>(
+                    "E-NAME",
+                    format!("annotation {KEPT} has the name {name}"),
+                    advice,
+                );
+            }
+        }
+    }
+}
+
+/// An object of Calico's own version whose labels are only in the annotation was exported in the
+/// other version and given this one by hand.
+fn warn_kept(metadata: &Metadata, value: &Value<'_>) {
+    let Some(text) = metadata.annotations.get(KEPT) else {
+        return;
+    };
+    let labels = serde_json::from_str::<Kept>(text)
+        .ok()
+        .and_then(|kept| kept.labels);
+    let labels = labels.unwrap_or_default();
+    let missing: Vec<&str> = labels
+        .iter()
+        .filter(|(key, value)| metadata.labels.get(*key) != Some(value))
+        .map(|(key, _)| key.as_str())
+        .collect();
+    if !missing.is_empty() {
+        value.warn(
+            "W-METADATA",
+            format!(
+                "annotation {KEPT} holds labels that metadata.labels does not: {}",
+                missing.join(", ")
+            ),
+            "write apiVersion: crd.projectcalico.org/v1 for what was exported so, or write the labels \
+             in metadata.labels",
+        );
+    }
+}

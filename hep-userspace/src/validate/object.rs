@@ -1,0 +1,150 @@
+//! A mapping whose keys are known: typed access to each, and a problem for each key that nobody asked
+//! for.
+
+use std::{cell::RefCell, sync::Arc};
+
+use super::{
+    Severity,
+    cursor::Value,
+    misplaced,
+    place::{Place, Step},
+};
+use crate::{model::Position, source::Entry};
+
+/// Most known keys that a message lists.
+const MAX_LISTED: usize = 24;
+
+/// A mapping whose keys are known.
+pub(super) struct Object<'n> {
+    /// The mapping itself.
+    pub(super) value: Value<'n>,
+    entries: &'n [Entry<'n>],
+    known: RefCell<Vec<&'static str>>,
+}
+
+impl<'n> Object<'n> {
+    /// A mapping of which nothing was asked for yet.
+    pub(super) const fn new(value: Value<'n>, entries: &'n [Entry<'n>]) -> Self {
+        Self {
+            value,
+            entries,
+            known: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// The value of `key`, unless there is none.
+    pub(super) fn optional(&self, key: &'static str) -> Option<Value<'n>> {
+        self.known.borrow_mut().push(key);
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        let value = Value {
+            context: self.value.context,
+            node: &entry.value,
+            steps: self.value.steps.then(Step::Key(key.to_owned())),
+        };
+        (!value.is_null()).then_some(value)
+    }
+
+    /// The value of `key`; an error if there is none.
+    pub(super) fn required(&self, key: &'static str, advice: &str) -> Option<Value<'n>> {
+        let value = self.optional(key);
+        if value.is_none() {
+            self.missing(key, advice);
+        }
+        value
+    }
+
+    /// The decoded value of `key`: `Some(None)` if there is none, `None` if it has a problem.
+    pub(super) fn read<T>(
+        &self,
+        key: &'static str,
+        decode: impl FnOnce(&Value<'n>) -> Option<T>,
+    ) -> Option<Option<T>> {
+        match self.optional(key) {
+            None => Some(None),
+            Some(value) => decode(&value).map(Some),
+        }
+    }
+
+    /// The decoded value of `key`, or `absent` if there is none; `None` if it has a problem.
+    pub(super) fn read_or<T>(
+        &self,
+        key: &'static str,
+        absent: T,
+        decode: impl FnOnce(&Value<'n>) -> Option<T>,
+    ) -> Option<T> {
+        self.read(key, decode).map(|value| value.unwrap_or(absent))
+    }
+
+    /// Reports that `key` is missing.
+    pub(super) fn missing(&self, key: &'static str, advice: &str) {
+        let mut place = self.value.place();
+        place.field = self.value.steps.then(Step::Key(key.to_owned())).to_string();
+        let problem = place.problem(Severity::Error, "E-REQUIRED", "is missing", advice);
+        self.value
+            .context
+            .reading
+            .problems
+            .borrow_mut()
+            .push(problem);
+    }
+
+    /// Whether the key stands there with a value.
+    pub(super) fn has(&self, key: &'static str) -> bool {
+        self.optional(key).is_some()
+    }
+
+    /// Keys that are allowed and mean nothing here.
+    pub(super) fn ignore(&self, keys: &[&'static str]) {
+        self.known.borrow_mut().extend(keys);
+    }
+
+    /// What to write for a key that nobody asked for. It is not to remove it: without a condition, a
+    /// rule or policy is about more.
+    fn unknown_advice(&self, key: &str, known: &[&'static str]) -> String {
+        let path = self.value.steps.to_string();
+        let has_rules = known.contains(&"ingress");
+        if let Some(advice) =
+            misplaced::advice(&path, key, has_rules).or_else(|| misplaced::respelled(key, known))
+        {
+            return advice;
+        }
+        if known.len() > MAX_LISTED {
+            return "no field is called so; check its spelling".to_owned();
+        }
+        let mut words = known.to_vec();
+        words.sort_unstable();
+        words.dedup();
+        format!("known here: {}", words.join(", "))
+    }
+
+    /// Reports the keys that nobody asked for (RS-003).
+    pub(super) fn finish(self) {
+        let known = self.known.borrow();
+        for entry in self.entries {
+            if known.iter().any(|known| *known == entry.key) {
+                continue;
+            }
+            let steps = self
+                .value
+                .steps
+                .then(Step::Key(entry.key.clone().into_owned()));
+            let place = Place {
+                position: Position {
+                    file: Arc::clone(self.value.context.reading.path),
+                    line: entry.line,
+                    column: entry.column,
+                },
+                field: steps.to_string(),
+                ..self.value.place()
+            };
+            let advice = self.unknown_advice(&entry.key, &known);
+            let problem = place.problem(Severity::Error, "E-SYNTAX", "unknown key", advice);
+            self.value
+                .context
+                .reading
+                .problems
+                .borrow_mut()
+                .push(problem);
+        }
+    }
+}
