@@ -100,6 +100,8 @@ reasons! {
     ReversePath = "reverse_path", false;
     /// More VLAN tags than are read, one that is cut off, or a link layer that hides an IP header.
     LinkHeader = "link_header", false;
+    /// From or to an address that the kernel takes from nobody: a martian.
+    Martian = "martian", false;
     /// The packet ends before a header that it must have.
     Truncated = "truncated", false;
     /// An IP header that contradicts itself or the frame.

@@ -45,6 +45,14 @@ pub const fn own_vlan(flags: u32) -> u32 {
     flags >> OWN_VLAN_SHIFT & 0xfff
 }
 
+/// The kernel takes IPv4 packets that come from one of this host's own addresses (`accept_local`), or
+/// cannot be trusted to discard them (a VRF's port).
+pub const FLAG_ACCEPTS_LOCAL: u32 = 1 << 4;
+/// The kernel takes IPv4 packets from and to loopback addresses (`route_localnet`).
+pub const FLAG_ROUTES_LOCALNET: u32 = 1 << 5;
+/// The kernel forwards IPv6 packets from here though forwarding is off (`force_forwarding`).
+pub const FLAG_FORCED_V6: u32 = 1 << 6;
+
 /// Number of a list; 0 stands for none.
 pub type ListNumber = u16;
 

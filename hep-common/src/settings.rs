@@ -30,6 +30,8 @@ pub const FLAG_RPF_STRICT: u32 = 1 << 5;
 pub const FLAG_NAMED_PORTS: u32 = 1 << 6;
 /// Put denied packets on the event ring, rate limited.
 pub const FLAG_DENY_EVENTS: u32 = 1 << 7;
+/// With [`FLAG_ND_EXEMPT`]: accept router advertisements that pass their checks.
+pub const FLAG_RA_EXEMPT: u32 = 1 << 8;
 
 /// Behaviour of one generation; the `SETTINGS` map has two, chosen by `generation & 1`.
 #[repr(C)]

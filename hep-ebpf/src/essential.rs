@@ -21,9 +21,14 @@ mod kind {
     pub(super) const LISTENER_REPORT_V2: u8 = 143;
 }
 
-/// Whether `packet` is essential and passes its checks.
+/// Whether `packet` is essential and passes its checks; router advertisements are if `advertisements`. Its
+/// hop limit shows that a packet that leaves was not routed: a router lowers it.
 #[inline(always)]
-pub(crate) fn is_essential<A: Address>(packet: &Packet<A>, direction: Direction) -> bool {
+pub(crate) fn is_essential<A: Address>(
+    packet: &Packet<A>,
+    direction: Direction,
+    advertisements: bool,
+) -> bool {
     if !matches!(A::FAMILY, Family::V6) || packet.protocol != protocol::ICMPV6 {
         return false;
     }
@@ -33,7 +38,10 @@ pub(crate) fn is_essential<A: Address>(packet: &Packet<A>, direction: Direction)
         | kind::NEIGHBOUR_SOLICITATION
         | kind::NEIGHBOUR_ADVERTISEMENT => discovery,
         kind::ROUTER_ADVERTISEMENT => {
-            discovery && direction == Direction::Ingress && packet.src.is_link_local()
+            advertisements
+                && discovery
+                && direction == Direction::Ingress
+                && packet.src.is_link_local()
         }
         kind::LISTENER_QUERY
         | kind::LISTENER_REPORT

@@ -101,11 +101,13 @@ fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed
     match A::plain(&Direct::new(scene.ctx), offset, scene.bytes()) {
         Some(plain) => {
             work.packet = plain.packet();
+            let is_suspect = route::may_be_martian(scene, &work.packet);
             next = match stages {
                 Some(step) => step,
+                None if is_suspect => next::STAGES,
                 None => after_stages(plain.protocol, plain.ports.tcp_flags),
             };
-            if let Some(list) = only_list(scene, work, next) {
+            if !is_suspect && let Some(list) = only_list(scene, work, next) {
                 work.trace.list = list.into();
                 next = next::RULES;
             }

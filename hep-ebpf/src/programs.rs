@@ -98,8 +98,8 @@ pub(crate) fn conclude(scene: &Scene<'_>, reason: Reason) -> u32 {
 
 /// Declares the steps of one family.
 macro_rules! steps {
-    ($address:ty, $steps:ident: $load:ident, $stages:ident, $track:ident, $revalidate:ident,
-     $midstream:ident, $open:ident, $rules:ident, $keep:ident, $finish:ident) => {
+    ($address:ty, $steps:ident: $load:ident, $stages:ident, $track:ident, $reclassify:ident,
+     $revalidate:ident, $midstream:ident, $open:ident, $rules:ident, $keep:ident, $finish:ident) => {
         /// Takes the steps that a packet needs, from `next` on.
         #[inline(always)]
         fn $steps(skb: *mut __sk_buff, hook: u32, mut next: u32) -> u32 {
@@ -116,7 +116,9 @@ macro_rules! steps {
                 next = $track(skb, hook);
             }
             if next == next::REVALIDATE {
-                $revalidate(skb, hook);
+                if $reclassify(skb, hook) == next::REVALIDATE {
+                    $revalidate(skb, hook);
+                }
                 next = $track(skb, hook);
             }
             if next == next::MIDSTREAM || next == next::APPROVE {
@@ -153,6 +155,13 @@ macro_rules! steps {
         #[inline(never)]
         extern "C" fn $track(skb: *mut __sk_buff, hook: u32) -> u32 {
             step::<$address>(skb, hook, maps::interface, track)
+        }
+
+        #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        extern "C" fn $reclassify(skb: *mut __sk_buff, hook: u32) -> u32 {
+            step::<$address>(skb, hook, maps::interface, reclassify)
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
@@ -209,8 +218,8 @@ macro_rules! steps {
     };
 }
 
-steps!([u8; 4], steps4: hep_load4, hep_stages4, hep_track4, hep_revalidate4, hep_midstream4, hep_open4, hep_rules4, hep_keep4, hep_finish4);
-steps!([u8; 16], steps6: hep_load6, hep_stages6, hep_track6, hep_revalidate6, hep_midstream6, hep_open6, hep_rules6, hep_keep6, hep_finish6);
+steps!([u8; 4], steps4: hep_load4, hep_stages4, hep_track4, hep_reclassify4, hep_revalidate4, hep_midstream4, hep_open4, hep_rules4, hep_keep4, hep_finish4);
+steps!([u8; 16], steps6: hep_load6, hep_stages6, hep_track6, hep_reclassify6, hep_revalidate6, hep_midstream6, hep_open6, hep_rules6, hep_keep6, hep_finish6);
 
 /// Parses a packet that is not plain.
 #[inline(always)]
@@ -371,11 +380,21 @@ fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
     }
 }
 
+/// Finds out whether the packet's flow is to be judged by the rules in force before it is tracked.
+#[inline(always)]
+fn reclassify<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
+    work.revalidated = 1;
+    if conntrack::reclassify(scene, work) {
+        next::REVALIDATE
+    } else {
+        next::TRACK
+    }
+}
+
 /// Judges the packet's flow by the rules in force.
 #[inline(always)]
 fn revalidate<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
     conntrack::revalidate(scene, work);
-    work.revalidated = 1;
     next::TRACK
 }
 

@@ -8,10 +8,11 @@ use aya_ebpf::bindings::{
 };
 use hep_common::{
     Direction, Family,
-    endpoint::{FLAG_MEMBER, Interface},
+    endpoint::{FLAG_ACCEPTS_LOCAL, FLAG_FORCED_V6, FLAG_MEMBER, FLAG_ROUTES_LOCALNET, Interface},
     local::LocalAddress,
     protocol,
     settings::{FLAG_RPF_LOOSE, FLAG_RPF_STRICT},
+    tick::Tick,
 };
 
 use crate::{
@@ -25,6 +26,10 @@ use crate::{
 const AF_INET: u8 = 2;
 /// As [`AF_INET`].
 const AF_INET6: u8 = 10;
+/// Index of the loopback interface in every network namespace.
+const LOOPBACK: u32 = 1;
+/// Type of a packet whose link-layer address is not this interface's: IP discards it.
+const PACKET_OTHERHOST: u32 = 3;
 /// UDP ports of DHCP servers and of their clients.
 const DHCP: (u16, u16) = (67, 68);
 
@@ -53,10 +58,10 @@ pub(crate) fn at_a_glance<A: Address>(
     trace: &mut Trace,
 ) -> Route {
     trace.route = match scene.direction {
-        Direction::Ingress if maps::is_quickly_own(&destination(packet)) => Route::Local,
-        Direction::Ingress => Route::Unknown,
-        Direction::Egress if scene.ctx.ingress_ifindex() == 0 => Route::Local,
-        Direction::Egress => Route::Forwarded,
+        Direction::Ingress if maps::is_quickly_own(&local(&packet.dst)) => Route::Local,
+        Direction::Egress if scene.ctx.ingress_ifindex() != 0 => Route::Forwarded,
+        Direction::Egress if maps::is_quickly_own(&local(&packet.src)) => Route::Local,
+        Direction::Ingress | Direction::Egress => Route::Unknown,
     };
     trace.route
 }
@@ -66,16 +71,44 @@ pub(crate) fn at_a_glance<A: Address>(
 fn is_own<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
     match scene.direction {
         Direction::Ingress => is_for_host(scene, packet, scene.interface),
-        Direction::Egress => scene.ctx.ingress_ifindex() == 0,
+        Direction::Egress => is_from_host(scene, packet),
     }
 }
 
-/// A packet's destination, as the map of own addresses has it.
+/// An address, as the map of own addresses has it.
 #[inline(always)]
-fn destination<A: Address>(packet: &Packet<A>) -> LocalAddress {
+fn local<A: Address>(address: &A) -> LocalAddress {
     LocalAddress {
-        address: packet.dst.mapped(),
+        address: address.mapped(),
     }
+}
+
+/// Whether a packet that leaves is this host's. Children of the interface (macvlan, macvtap, ipvlan) send
+/// by it too, from addresses of their own (spec EV-261).
+#[inline(never)]
+fn is_from_host<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
+    if scene.ctx.ingress_ifindex() != 0 {
+        return false;
+    }
+    let source = local(&packet.src);
+    if maps::is_quickly_own(&source)
+        || maps::is_own_source(&source)
+        || packet.src.is_unspecified()
+        || packet.src.is_loopback()
+    {
+        return true;
+    }
+    match ask(scene, packet, scene.interface.ifindex, Leg::Back) {
+        Way::Through(_) => false,
+        Way::None => true,
+        Way::Unknown => !knows_own_addresses(scene),
+    }
+}
+
+/// Whether an address that no map has is certainly not this host's.
+#[inline(always)]
+fn knows_own_addresses(scene: &Scene<'_>) -> bool {
+    maps::own_state().is_complete(Tick::at(scene.now_ns))
 }
 
 /// Whether a packet that arrives at an interface is for this host.
@@ -85,7 +118,7 @@ pub(crate) fn is_for_host<A: Address>(
     packet: &Packet<A>,
     interface: &Interface,
 ) -> bool {
-    let destination = destination(packet);
+    let destination = local(&packet.dst);
     if maps::is_quickly_own(&destination) || maps::is_own_address(&destination) {
         return true;
     }
@@ -93,12 +126,22 @@ pub(crate) fn is_for_host<A: Address>(
     if interface.flags & FLAG_MEMBER != 0 {
         return false;
     }
-    packet.dst.is_for_everyone()
-        || is_for_dhcp_client(packet)
-        || match ask(scene, packet, interface.ifindex, Leg::Onward) {
-            Way::Through(_) => false,
-            Way::None | Way::Unknown => true,
+    if packet.dst.is_for_everyone() || packet.dst.is_unspecified() || packet.src.is_unspecified() {
+        return true;
+    }
+    match ask(scene, packet, interface.ifindex, Leg::Onward) {
+        Way::Through(way_out) => way_out == interface.ifindex && is_for_dhcp_client(packet),
+        Way::None => true,
+        Way::Unknown => {
+            is_for_dhcp_client(packet) || !(knows_own_addresses(scene) || is_forced::<A>(interface))
         }
+    }
+}
+
+/// Whether an interface forwards though the kernel says that it does not.
+#[inline(always)]
+fn is_forced<A: Address>(interface: &Interface) -> bool {
+    matches!(A::FAMILY, Family::V6) && interface.flags & FLAG_FORCED_V6 != 0
 }
 
 /// Whether this is a DHCP server's answer to a client, which may have no address yet.
@@ -107,6 +150,64 @@ fn is_for_dhcp_client<A: Address>(packet: &Packet<A>) -> bool {
     matches!(A::FAMILY, Family::V4)
         && packet.protocol == protocol::UDP
         && (packet.src_port, packet.dst_port) == DHCP
+}
+
+/// Whether a packet that arrives is routed onward: it is not this host's, and layer 2 does not carry it, as
+/// it does between ports of a bridge and to children of the interface (spec EV-172).
+#[inline(always)]
+pub(crate) fn is_routed<A: Address>(
+    scene: &Scene<'_>,
+    packet: &Packet<A>,
+    trace: &mut Trace,
+) -> bool {
+    let interface = scene.interface;
+    matches!(scene.direction, Direction::Ingress)
+        && interface.flags & FLAG_MEMBER == 0
+        && scene.ctx.pkt_type() != PACKET_OTHERHOST
+        && is_forwarded(scene, packet, trace)
+        && match ask(scene, packet, interface.ifindex, Leg::Onward) {
+            Way::Through(way_out) => way_out != interface.ifindex,
+            Way::None => false,
+            Way::Unknown => is_forced::<A>(interface),
+        }
+}
+
+/// Whether a packet that arrives may be a martian: a quick answer that is no for most.
+#[inline(always)]
+pub(crate) fn may_be_martian<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
+    matches!(scene.direction, Direction::Ingress)
+        && (maps::is_quickly_own(&local(&packet.src))
+            || maps::own_state().crowded != 0
+            || packet.src.is_loopback()
+            || packet.dst.is_loopback()
+            || packet.src.is_for_everyone())
+}
+
+/// Whether the kernel is sure to discard a packet that arrives, for its addresses (spec EV-262).
+#[inline(always)]
+pub(crate) fn is_martian<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
+    let flags = scene.interface.flags;
+    // What layer 2 carries on does not come before the kernel's IP.
+    if !may_be_martian(scene, packet)
+        || flags & FLAG_MEMBER != 0
+        || scene.ctx.pkt_type() == PACKET_OTHERHOST
+    {
+        return false;
+    }
+    if packet.src.is_for_everyone() {
+        return true;
+    }
+    let from_or_to_loopback = packet.src.is_loopback() || packet.dst.is_loopback();
+    match A::FAMILY {
+        Family::V4 => {
+            let source = local(&packet.src);
+            (flags & FLAG_ROUTES_LOCALNET == 0 && from_or_to_loopback)
+                || (flags & FLAG_ACCEPTS_LOCAL == 0
+                    && !packet.src.is_loopback()
+                    && (maps::is_quickly_own(&source) || maps::is_own_source(&source)))
+        }
+        Family::V6 => from_or_to_loopback,
+    }
 }
 
 /// Whether the reverse path of new flows is checked here.
@@ -126,11 +227,15 @@ pub(crate) fn fails_reverse_path<A: Address>(scene: &Scene<'_>, packet: &Packet<
         return false;
     }
     let ifindex = scene.interface.ifindex;
-    match ask(scene, packet, ifindex, Leg::Back) {
+    let way = match ask(scene, packet, ifindex, Leg::Back) {
+        // Of an interface that forwards nothing the kernel says no more; userspace has it answer as of
+        // the loopback interface, by which its own check of the reverse path asks, too.
+        Way::Unknown => ask(scene, packet, LOOPBACK, Leg::Back),
+        way => way,
+    };
+    match way {
         Way::Through(way_back) => scene.has(FLAG_RPF_STRICT) && way_back != ifindex,
-        Way::None => true,
-        // The kernel does not tell a host that forwards nothing.
-        Way::Unknown => false,
+        Way::None | Way::Unknown => true,
     }
 }
 

@@ -1,6 +1,10 @@
 //! The stages before the connection table, in their order (spec EV-001 and EV-002).
 
-use hep_common::{Direction, counter::Reason, settings::FLAG_ND_EXEMPT};
+use hep_common::{
+    Direction,
+    counter::Reason,
+    settings::{FLAG_ND_EXEMPT, FLAG_RA_EXEMPT},
+};
 
 use crate::{
     address::Address,
@@ -28,6 +32,9 @@ pub(crate) fn before_tracking<A: Address>(scene: &Scene<'_>, work: &mut Work<A>)
         let mark = scene.ctx.mark() & !scene.interface.bypass_mark;
         scene.ctx.set_mark(mark);
     }
+    if route::is_martian(scene, packet) {
+        return Some(Reason::Martian);
+    }
     if packet.fragment == Fragment::Later {
         let (reason, untracked) = fragment::later(scene, packet);
         if untracked {
@@ -35,7 +42,10 @@ pub(crate) fn before_tracking<A: Address>(scene: &Scene<'_>, work: &mut Work<A>)
         }
         return Some(reason);
     }
-    if scene.has(FLAG_ND_EXEMPT) && essential::is_essential(packet, scene.direction) {
+    if scene.has(FLAG_ND_EXEMPT)
+        && essential::is_essential(packet, scene.direction, scene.has(FLAG_RA_EXEMPT))
+        && !route::is_routed(scene, packet, trace)
+    {
         return Some(Reason::Essential);
     }
     if marked

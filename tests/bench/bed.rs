@@ -1,7 +1,7 @@
 //! The programs under measurement: yardsticks, and hep's own with a policy loaded.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
     sync::Arc,
@@ -74,7 +74,7 @@ pub(crate) fn hep(text: &str) -> Result<Kernel> {
     let snapshot = snapshot(file(text.to_owned()))?;
     let mut kernel = empty()?;
     kernel.apply(&mut compile_for(&snapshot, IFINDEX, &Slots::default())?)?;
-    kernel.set_local(&OWN_ADDRESSES.into())?;
+    kernel.set_local(&BTreeSet::from(OWN_ADDRESSES).into())?;
     Ok(kernel)
 }
 
@@ -178,6 +178,7 @@ fn options() -> Options {
     const HOUR_NS: u64 = 3_600_000_000_000;
     Options {
         nd_exempt: true,
+        ra_exempt: true,
         revalidate: true,
         bypass_mark: 0,
         deny_events: false,

@@ -3,17 +3,12 @@
 //! Resources are text and go the daemon's way: validated, compiled, loaded. Nothing is attached and
 //! nothing pinned.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::IpAddr, path::Path, time::Duration};
 
 use hep_common::{Direction, counter::Reason, endpoint::QUICK_INTERFACES, settings};
 use hep_userspace::{
     compile::{self, Generation, Options, Slots},
-    datapath::{Flow, FlowRoom, Kernel, LoadOptions},
+    datapath::{Flow, FlowRoom, Kernel, LoadOptions, OwnAddresses},
     model::{Interface, LinkLayer, LogLevel, Snapshot, TimeoutSetting, Timeouts},
     source::File,
     validate::{self, Node, Scope},
@@ -141,14 +136,18 @@ impl Loaded {
             record_decisions,
         })
         .unwrap_or_else(|error| panic!("load the programs (needs root): {}", chain(&error)));
-        let mut local: BTreeSet<IpAddr> = Net::both()
+        let own = Net::both()
             .iter()
             .flat_map(|net| [net.host, net.host_inside])
             .collect();
-        local.extend(
-            ["192.0.2.255", "10.0.0.255"]
-                .map(|text| -> IpAddr { text.parse().expect("a literal address") }),
-        );
+        let shared = ["192.0.2.255", "10.0.0.255"]
+            .map(|text| -> IpAddr { text.parse().expect("a literal address") })
+            .into();
+        let local = OwnAddresses {
+            own,
+            shared,
+            has_networks: false,
+        };
         kernel
             .set_local(&local)
             .unwrap_or_else(|error| panic!("set local addresses: {}", chain(&error)));
@@ -227,6 +226,7 @@ impl Bench {
         let snapshot = load(resources);
         let options = Options {
             nd_exempt: self.nd_exempt,
+            ra_exempt: true,
             revalidate: self.revalidate,
             bypass_mark: 1 << 30,
             deny_events: false,

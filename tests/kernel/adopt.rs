@@ -76,7 +76,7 @@ fn own_addresses_are_replaced_as_a_whole() {
         set(&["2001:db8::1", "2001:db8::2", "198.51.100.1"]),
         set(&[]),
     ] {
-        kernel.set_local(&addresses).expect("writes");
+        kernel.set_local(&addresses.clone().into()).expect("writes");
         assert_eq!(kernel.maps().local().expect("reads"), addresses);
     }
 }
@@ -98,7 +98,7 @@ fn own_addresses_are_quickly_found_at_their_places() {
             .iter()
             .map(|text| text.parse().expect("is an address"))
             .collect();
-        kernel.set_local(&addresses).expect("writes");
+        kernel.set_local(&addresses.clone().into()).expect("writes");
         let quick = map.get(&0, 0).expect("reads").addresses;
         let found: Vec<(usize, LocalAddress)> = (0..)
             .zip(quick)

@@ -2,6 +2,7 @@
 //!
 //! Every test shows first, without the daemon, that its probes get through.
 
+mod addresses;
 mod atomic;
 mod attached;
 mod binding;

@@ -190,7 +190,8 @@ fn multicast_broadcast_and_link_local_destinations_are_local() {
     ]);
 }
 
-/// EV-096: at egress, what came in by an interface is forwarded, whatever its source address.
+/// EV-096, EV-261: at egress, what came in by an interface is forwarded, whatever its source address, and
+/// so is what comes from an address that is not the host's.
 #[test]
 fn at_egress_the_incoming_interface_tells_forwarded_from_own_packets() {
     let rules = "types: [Egress], egress: [{action: Deny}]";
@@ -200,7 +201,7 @@ fn at_egress_the_incoming_interface_tells_forwarded_from_own_packets() {
         let own = || packet::udp(net.host, net.client).dport(5000);
         bench.expect(&[
             ("own", EGRESS, own(), Reason::PolicyDeny),
-            ("own, foreign source", EGRESS, packet(), Reason::PolicyDeny),
+            ("a child's", EGRESS, packet(), Reason::ForwardDefault),
             ("forwarded", FORWARD_OUT, packet(), Reason::ForwardDefault),
             (
                 "forwarded, masqueraded",

@@ -22,7 +22,10 @@ fn bench() -> Bench {
         eth0(),
         policy(
             "some",
-            &format!("types: [Ingress, Egress], ingress: [{rules}], egress: [{rules}]"),
+            &format!(
+                "applyOnForward: true, types: [Ingress, Egress], ingress: [{rules}], \
+                 egress: [{rules}]"
+            ),
         ),
     ];
     for name in ["tun0", "vlan5", "ib0", "odd0"] {

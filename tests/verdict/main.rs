@@ -11,6 +11,7 @@ mod parse;
 mod policy_change;
 mod reverse_path;
 mod robustness;
+mod route;
 mod stages;
 mod tcp_state;
 mod workload;

@@ -22,7 +22,7 @@ use hep_common::{
 pub(crate) use fresh::{Keep, Opening, judge as open, keep};
 pub(crate) use midstream::judge as midstream;
 pub(crate) use related::{is_error, related};
-pub(crate) use revalidate::revalidate;
+pub(crate) use revalidate::{reclassify, revalidate};
 
 use crate::{
     address::Address,

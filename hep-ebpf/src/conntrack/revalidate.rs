@@ -17,19 +17,26 @@ use crate::{
     scene::{Scene, Work},
 };
 
-/// Looks whether the flow with the key at hand is still what it was judged as, local or forwarded, and
-/// judges its opener's tuple again wherever it was approved, if not, or if other rules are in force
-/// since. The flow then counts as judged by the generation in force: it goes on, or it is blocked.
+/// Looks whether the flow with the key at hand is still what it was judged as, local or forwarded; whether
+/// [`revalidate`] is to judge it again, because it is not or because other rules are in force since.
+#[inline(always)]
+pub(crate) fn reclassify<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
+    let found = find(scene, work);
+    let Some((flow, _)) = found else {
+        return false;
+    };
+    set_tuple(work, flow);
+    classify_again(scene, work, flow)
+}
+
+/// Judges the opener's tuple again wherever the flow was approved; [`reclassify`] has written it down. The
+/// flow then counts as judged by the generation in force: it goes on, or it is blocked.
 #[inline(always)]
 pub(crate) fn revalidate<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) {
     let found = find(scene, work);
     let Some((flow, _)) = found else {
         return;
     };
-    set_tuple(work, &flow.copied());
-    if !classify_again(scene, work, flow) {
-        return;
-    }
     let mut denied = false;
     for hook in [Direction::Ingress, Direction::Egress] {
         let conn = flow.copied();
@@ -144,8 +151,9 @@ fn is_forwarded_out<A: Address>(
 }
 
 /// Writes down the packet that opened the flow.
-#[inline(always)]
-fn set_tuple<A: Address>(work: &mut Work<A>, conn: &Conn) {
+#[inline(never)]
+fn set_tuple<A: Address>(work: &mut Work<A>, flow: Flow) {
+    let conn = flow.copied();
     let ends = A::ends(&work.key);
     let opened_by = conn.opener();
     let (src, src_port) = pick(ends, opened_by);

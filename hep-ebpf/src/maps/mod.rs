@@ -16,8 +16,8 @@ pub(crate) use grace::grace_until_ns;
 pub(crate) use scratch::{work4, work6};
 pub(crate) use tables::{
     Near, Policy, Slot, Table, control, destination_ports, interface, interface_quickly,
-    is_own_address, is_quickly_own, named_port, ranges4, ranges6_low, ranges6_mid, ranges6_top,
-    root4, root6, rows, settings, source_ports,
+    is_own_address, is_own_source, is_quickly_own, named_port, own_state, ranges4, ranges6_low,
+    ranges6_mid, ranges6_top, root4, root6, rows, settings, source_ports,
 };
 
 /// A key on the stack, where the kernel allows aligned access only, while the compiler copies

@@ -15,7 +15,7 @@ use aya_ebpf::{
 use hep_common::{
     address::{ROOT_LEN, Ranges4, Ranges6Low, Ranges6Mid, Ranges6Top, Run},
     endpoint::{Interface, MAX_PROBES, QUICK_INTERFACES, quick_place},
-    local::{Local, LocalAddress, MAX_LOCAL, QUICK_LEN, QuickLocal},
+    local::{Local, LocalAddress, MAX_LOCAL, OwnState, QUICK_LEN, QuickLocal},
     named_port::{NamedPortClass, NamedPortKey},
     port::{DESTINATION_BLOCKS, PortClasses, SOURCE_BLOCKS},
     rule::{List, Page, Row, WORDS_PER_LIST, WORDS_PER_PAGE},
@@ -195,6 +195,9 @@ static LOCAL: HashMap<LocalAddress, Local, { MAX_LOCAL as usize }, { BPF_F_NO_PR
 #[btf_map]
 static QUICK_LOCAL: Array<QuickLocal, 1> = Array::new();
 
+#[btf_map]
+static OWN_STATE: Array<OwnState, 1> = Array::new();
+
 /// The generation in force, 0: none yet; and how often what is local has changed.
 #[inline(always)]
 #[expect(unsafe_code, reason = "userspace writes the word while it is read")]
@@ -268,6 +271,26 @@ pub(crate) fn named_port(slot: Slot, key: NamedPortKey) -> Option<NamedPortClass
 #[inline(always)]
 pub(crate) fn is_own_address(address: &LocalAddress) -> bool {
     LOCAL.get_ptr(address).is_some()
+}
+
+/// As [`is_own_address`], of those that a packet of this host may have as its source.
+#[inline(always)]
+#[expect(unsafe_code, reason = "hash entries are reached through raw pointers")]
+pub(crate) fn is_own_source(address: &LocalAddress) -> bool {
+    // SAFETY: an aligned 32-bit read of a value that is never changed.
+    unsafe { LOCAL.get(address) }.is_some_and(|local| local.shared == 0)
+}
+
+/// How far the maps of own addresses can be believed.
+#[inline(always)]
+#[expect(unsafe_code, reason = "userspace writes the words while they are read")]
+pub(crate) fn own_state() -> OwnState {
+    match OWN_STATE.get_ptr(0) {
+        // SAFETY: the kernel returned the value of index 0, which is aligned and lives as long as the
+        // program; both words have a meaning by themselves.
+        Some(state) => unsafe { state.read_volatile() },
+        None => OwnState::default(),
+    }
 }
 
 /// Whether `address` is one of this host's own and at its place: a quick answer for most of them.

@@ -17,6 +17,8 @@ pub(crate) trait Metadata {
     fn ifindex(&self) -> u32;
     /// The interface the frame was received on; 0: this host made it.
     fn ingress_ifindex(&self) -> u32;
+    /// Whose link-layer address the frame has, `PACKET_…` of `linux/if_packet.h`.
+    fn pkt_type(&self) -> u32;
 }
 
 #[expect(unsafe_code, reason = "the context is a raw pointer")]
@@ -58,6 +60,12 @@ impl Metadata for TcContext {
     fn ingress_ifindex(&self) -> u32 {
         // SAFETY: as in `vlan_control`.
         unsafe { (*self.skb.skb).ingress_ifindex }
+    }
+
+    #[inline(always)]
+    fn pkt_type(&self) -> u32 {
+        // SAFETY: as in `vlan_control`.
+        unsafe { (*self.skb.skb).pkt_type }
     }
 }
 

@@ -62,12 +62,15 @@ pub enum Resource {
 pub struct CaseOptions {
     /// `--ipv6-nd-exempt`.
     pub ipv6_nd_exempt: bool,
+    /// `--ipv6-ra-exempt`.
+    pub ipv6_ra_exempt: bool,
 }
 
 impl Default for CaseOptions {
     fn default() -> Self {
         Self {
             ipv6_nd_exempt: true,
+            ipv6_ra_exempt: true,
         }
     }
 }

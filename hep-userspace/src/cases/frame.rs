@@ -11,7 +11,7 @@ const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// Locally administered, unicast.
 const MAC_SOURCE: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
 /// As [`MAC_SOURCE`].
-const MAC_DESTINATION: [u8; 6] = [0x02, 0, 0, 0, 0, 2];
+pub(super) const MAC_DESTINATION: [u8; 6] = [0x02, 0, 0, 0, 0, 2];
 /// Identifier of ICMP queries.
 const ICMP_IDENTIFIER: u16 = 0x1234;
 /// Protocol of the packet that ICMP errors are about.

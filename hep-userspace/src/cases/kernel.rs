@@ -107,6 +107,8 @@ pub struct KernelEngine {
     devices: Vec<u32>,
     loaded: Description,
     interfaces: Vec<(Arc<str>, u32)>,
+    /// Addresses of the case's interfaces.
+    own: BTreeSet<IpAddr>,
     /// What the mirror of local addresses holds.
     local: BTreeSet<IpAddr>,
     /// Addresses, the lower first, and protocols of flows that the tables may hold.
@@ -135,6 +137,7 @@ impl KernelEngine {
             devices,
             loaded: Description::default(),
             interfaces: Vec::new(),
+            own: BTreeSet::new(),
             local: BTreeSet::new(),
             flows: HashSet::new(),
         })
@@ -156,6 +159,11 @@ impl KernelEngine {
         self.kernel.apply(&mut generation)?;
         self.kernel.clear_fragments()?;
         self.loaded = generation.description;
+        self.own = case
+            .interfaces
+            .iter()
+            .flat_map(|interface| interface.addresses.iter().copied())
+            .collect();
         self.interfaces = case
             .interfaces
             .iter()
@@ -168,6 +176,7 @@ impl KernelEngine {
         let long = u64::try_from(LONG.as_nanos()).unwrap_or(u64::MAX);
         let options = compile::Options {
             nd_exempt: case.options.nd_exempt,
+            ra_exempt: case.options.ra_exempt,
             revalidate: true,
             bypass_mark: case.options.bypass_mark,
             deny_events: false,
@@ -198,19 +207,28 @@ impl KernelEngine {
     /// [`KernelEngineError`] if the kernel refuses to run one.
     pub fn judge(&mut self, packets: &[Packet]) -> Result<Vec<KernelVerdict>, KernelEngineError> {
         // What a case says about a packet has to be what the programs find out: at ingress by the
-        // destination, at egress by the interface it came in by. Changing the mirror of local
-        // addresses is slow, so those packets come first that need their destinations in it.
-        let is_local = |packet: &Packet| {
-            packet.direction == Direction::Ingress
-                && !packet.forwarded
-                && !is_for_everyone(packet.destination)
-        };
+        // destination, at egress by the source. Changing the mirror of local addresses is slow, so
+        // those packets come together that need addresses in it.
         let mut verdicts: Vec<Option<KernelVerdict>> = packets.iter().map(|_| None).collect();
-        for local in [true, false] {
-            let here = || packets.iter().filter(|packet| local && is_local(packet));
-            self.set_local(here().map(|packet| packet.destination).collect())?;
-            for (packet, verdict) in packets.iter().zip(&mut verdicts) {
-                if is_local(packet) == local {
+        for kind in [Kind::Martian, Kind::In, Kind::Out, Kind::Other] {
+            let of_kind = |packet: &&Packet| self.kind(packet) == kind;
+            let here = packets.iter().filter(of_kind);
+            let own: BTreeSet<IpAddr> = here.filter_map(|packet| kind.own(packet)).collect();
+            // What comes from another packet's own address would be a martian beside that. (The mirror
+            // has IPv4 addresses mapped.)
+            let seen: BTreeSet<IpAddr> = own.iter().map(IpAddr::to_canonical).collect();
+            let is_alone = |packet: &Packet| kind == Kind::In && seen.contains(&packet.source);
+            for alone in [false, true] {
+                for (packet, verdict) in packets.iter().zip(&mut verdicts) {
+                    if self.kind(packet) != kind || is_alone(packet) != alone {
+                        continue;
+                    }
+                    let needed = if alone {
+                        kind.own(packet).into_iter().collect()
+                    } else {
+                        own.clone()
+                    };
+                    self.set_local(needed)?;
                     *verdict = Some(self.judge_one(packet)?);
                 }
             }
@@ -218,9 +236,23 @@ impl KernelEngine {
         Ok(verdicts.into_iter().flatten().collect())
     }
 
+    /// What the packet needs the mirror of local addresses for.
+    fn kind(&self, packet: &Packet) -> Kind {
+        match packet.direction {
+            Direction::Ingress if packet.source.is_ipv4() && self.own.contains(&packet.source) => {
+                Kind::Martian
+            }
+            Direction::Ingress if !packet.forwarded && !is_for_everyone(packet.destination) => {
+                Kind::In
+            }
+            Direction::Egress if !packet.forwarded => Kind::Out,
+            Direction::Ingress | Direction::Egress => Kind::Other,
+        }
+    }
+
     fn set_local(&mut self, addresses: BTreeSet<IpAddr>) -> Result<(), KernelError> {
         if self.local != addresses {
-            self.kernel.set_local(&addresses)?;
+            self.kernel.set_local(&addresses.clone().into())?;
             self.local = addresses;
         }
         Ok(())
@@ -297,6 +329,30 @@ impl KernelEngine {
         let rules = &self.loaded.rules;
         let found = rules.binary_search_by_key(&slot, |rule| rule.slot).ok()?;
         rules.get(found).map(|rule| RuleDescription::clone(rule))
+    }
+}
+
+/// Which addresses of a packet must be in the mirror of local addresses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It comes from an address of the case's interfaces.
+    Martian,
+    /// It is for this host.
+    In,
+    /// This host sends it.
+    Out,
+    /// None.
+    Other,
+}
+
+impl Kind {
+    /// The address that must be in the mirror.
+    const fn own(self, packet: &Packet) -> Option<IpAddr> {
+        match self {
+            Self::Martian | Self::Out => Some(packet.source),
+            Self::In => Some(packet.destination),
+            Self::Other => None,
+        }
     }
 }
 

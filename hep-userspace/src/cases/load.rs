@@ -88,6 +88,7 @@ impl LoadedCase {
             packets: packets.collect::<Result<_, _>>()?,
             options: Options {
                 nd_exempt: case.options.ipv6_nd_exempt,
+                ra_exempt: case.options.ipv6_ra_exempt,
                 ..Options::default()
             },
         })

@@ -5,6 +5,8 @@ use std::{fs, io, net::Ipv4Addr, net::Ipv6Addr};
 use nix::sched::{CloneFlags, unshare};
 use rtnetlink::{LinkUnspec, LinkVeth, RouteMessageBuilder};
 
+use super::frame::MAC_DESTINATION;
+
 /// Switches that make the kernel's routing look-up say "forwarded" for addresses it knows nothing of.
 const SYSCTLS: [(&str, &str); 4] = [
     ("/proc/sys/net/ipv4/conf/all/forwarding", "1"),
@@ -67,15 +69,20 @@ async fn make_devices() -> Result<Vec<u32>, NamespaceError> {
         }
         // Number 1 is the loopback device, which stays down: with it up, 127.0.0.0/8 and ::1 were
         // local whatever a packet's case says.
-        let devices: Vec<u32> = (2..2 + 2 * PAIRS).collect();
+        let mut devices: Vec<u32> = (2..2 + 2 * PAIRS).collect();
         for device in &devices {
-            let up = LinkUnspec::new_with_index(*device).up().build();
+            // Frames are for whatever device they come to.
+            let up = LinkUnspec::new_with_index(*device)
+                .address(MAC_DESTINATION.to_vec())
+                .up()
+                .build();
             handle.link().set(up).execute().await?;
         }
-        if let Some(device) = devices.first() {
-            let ipv4 = RouteMessageBuilder::<Ipv4Addr>::new().output_interface(*device);
+        // All is routed to a device where nothing comes from.
+        if let Some(device) = devices.pop() {
+            let ipv4 = RouteMessageBuilder::<Ipv4Addr>::new().output_interface(device);
             handle.route().add(ipv4.build()).execute().await?;
-            let ipv6 = RouteMessageBuilder::<Ipv6Addr>::new().output_interface(*device);
+            let ipv6 = RouteMessageBuilder::<Ipv6Addr>::new().output_interface(device);
             handle.route().add(ipv6.build()).execute().await?;
         }
         Ok(devices)

@@ -87,6 +87,7 @@ async fn detach(instance: &Instance) -> Result<usize> {
     let mut programs = BTreeSet::new();
     let mut hurries = Vec::new();
     for directory in datapath::all_links_directories(&instance.bpffs)? {
+        datapath::answer_routes(&directory, false)?;
         let attachments = Attachments::new(directory, watch.handle());
         programs.extend(attachments.programs()?);
         hurries.extend(attachments.hurry_detaching()?);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use hep_common::settings::{FLAG_DENY_EVENTS, FLAG_ND_EXEMPT, FLAG_REVALIDATE, Settings};
+use hep_common::settings::{
+    FLAG_DENY_EVENTS, FLAG_ND_EXEMPT, FLAG_RA_EXEMPT, FLAG_REVALIDATE, Settings,
+};
 
 use super::{Instance, output::complain};
 use crate::{
@@ -56,6 +58,7 @@ impl Live {
     pub(super) fn options(&self) -> reference::Options {
         reference::Options {
             nd_exempt: self.has(FLAG_ND_EXEMPT),
+            ra_exempt: self.has(FLAG_RA_EXEMPT),
             bypass_mark: self.settings.bypass_mark,
         }
     }

@@ -127,6 +127,7 @@ pub(super) fn last_options(instance: &Instance) -> Result<Option<Options>> {
         auto_host_endpoint: settings.auto_host_endpoint,
         revalidate: settings.revalidate,
         nd_exempt: settings.nd_exempt,
+        ra_exempt: settings.ra_exempt,
         bypass_mark: settings.bypass_mark,
         deny_events: false,
         memory_bytes: None,

@@ -65,11 +65,22 @@ pub(super) struct Arguments {
         env = "HEP_IPV6_ND_EXEMPT"
     )]
     ipv6_nd_exempt: bool,
-    /// The bit of the packet mark that tells other interfaces of a forwarded packet which an
-    /// untracked policy accepted; 0 for none
+    /// Of that, accept router advertisements; where false, policy judges them: a rogue one can give
+    /// this host a router and addresses
     #[arg(
         long,
-        default_value = "0x1000000",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        value_name = "BOOL",
+        env = "HEP_IPV6_RA_EXEMPT"
+    )]
+    ipv6_ra_exempt: bool,
+    /// The bit of the packet mark that tells other interfaces of a forwarded packet which an
+    /// untracked policy accepted; 0 for none. Nothing else may set it: with untracked policies in
+    /// force, forwarded packets that bear it skip policy where they leave. Without any it means nothing
+    #[arg(
+        long,
+        default_value = "0x1000",
         value_parser = parse_mark,
         value_name = "MASK",
         env = "HEP_BYPASS_MARK"
@@ -138,6 +149,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         auto_host_endpoint: arguments.auto.auto_host_endpoint,
         revalidate: arguments.on_policy_change == OnPolicyChange::Revalidate,
         nd_exempt: arguments.ipv6_nd_exempt,
+        ra_exempt: arguments.ipv6_ra_exempt,
         bypass_mark: arguments.bypass_mark,
         deny_events: arguments.deny_events,
         memory_bytes: arguments.memory_total,

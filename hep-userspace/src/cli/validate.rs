@@ -159,6 +159,7 @@ fn too_large(snapshot: &Snapshot, node: &str, interfaces: &[Interface]) -> Optio
     let felix = &snapshot.felix;
     let options = compile::Options {
         nd_exempt: true,
+        ra_exempt: true,
         revalidate: true,
         bypass_mark: 0,
         deny_events: false,

@@ -7,7 +7,7 @@ use hep_common::{
     rule::List,
     settings::{
         FLAG_ALLOW_INVALID, FLAG_DENY_EVENTS, FLAG_NAMED_PORTS, FLAG_ND_EXEMPT, FLAG_NO_IPV6,
-        FLAG_REVALIDATE, FLAG_RPF_LOOSE, FLAG_RPF_STRICT, Settings, Timeouts,
+        FLAG_RA_EXEMPT, FLAG_REVALIDATE, FLAG_RPF_LOOSE, FLAG_RPF_STRICT, Settings, Timeouts,
     },
 };
 
@@ -43,6 +43,8 @@ pub struct Generation {
 pub struct Options {
     /// Accept neighbour discovery and multicast listener traffic without policy (EV-172).
     pub nd_exempt: bool,
+    /// Of these, accept router advertisements.
+    pub ra_exempt: bool,
     /// Judge established flows again when the generation changed (EV-160).
     pub revalidate: bool,
     /// The skb mark bit that exempts a forwarded packet accepted untracked; 0: none (EV-080).
@@ -146,6 +148,10 @@ fn compile_from(
     }
     let (index, rows) = rows.finish();
     let mut settings = settings(&snapshot.felix, options, matcher.named_ports.is_used());
+    if lists.has_untracked() {
+        // Else the bit is whoever's it is (EV-080).
+        settings.bypass_mark = options.bypass_mark;
+    }
     let newcomers = Newcomers::new(snapshot, node, &binding, &lists, &settings);
     let entries = binding.bound.iter().map(|bound| {
         let counters = 2 * slots.interfaces.taken[&*bound.interface.name];
@@ -203,10 +209,11 @@ fn compile_from(
     })
 }
 
-/// The settings, but for the size of the interface table.
+/// The settings, but for the size of the interface table and the bypass mark.
 fn settings(felix: &FelixConfiguration, options: &Options, named_ports: bool) -> Settings {
     let flags = [
         (options.nd_exempt, FLAG_ND_EXEMPT),
+        (options.ra_exempt, FLAG_RA_EXEMPT),
         (options.revalidate, FLAG_REVALIDATE),
         (options.deny_events, FLAG_DENY_EVENTS),
         (felix.allow_invalid, FLAG_ALLOW_INVALID),
@@ -222,7 +229,7 @@ fn settings(felix: &FelixConfiguration, options: &Options, named_ports: bool) ->
             .filter(|(on, _)| *on)
             .fold(0, |flags, (_, flag)| flags | flag),
         interface_mask: 0,
-        bypass_mark: options.bypass_mark,
+        bypass_mark: 0,
         log_rate: log_rate.records,
         log_burst,
         log_period_s: log_rate.period_s,

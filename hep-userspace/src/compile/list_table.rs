@@ -122,6 +122,12 @@ impl ListTable {
         Ok(table)
     }
 
+    /// Whether any interface has untracked rules, or may have when it comes.
+    pub(super) fn has_untracked(&self) -> bool {
+        let mut lists = self.of_endpoints.values().flatten().flatten();
+        lists.any(|lists| lists.untracked != 0)
+    }
+
     /// The lists in words; list 0 is a placeholder.
     pub(super) fn describe(&self, binding: &Binding<'_>, slot_of: &[u32]) -> Vec<ListDescription> {
         let mut descriptions: Vec<ListDescription> = std::iter::once(ListDescription::default())

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use hep_common::{
     endpoint::{
-        self, FLAG_MEMBER, FLAG_NO_ETHERNET, FLAG_UNKNOWN_LINK, FLAG_WORKLOAD, LINK_HEADER_SHIFT,
-        Lists, OWN_VLAN_SHIFT,
+        self, FLAG_ACCEPTS_LOCAL, FLAG_FORCED_V6, FLAG_MEMBER, FLAG_NO_ETHERNET,
+        FLAG_ROUTES_LOCALNET, FLAG_UNKNOWN_LINK, FLAG_WORKLOAD, LINK_HEADER_SHIFT, Lists,
+        OWN_VLAN_SHIFT,
     },
     settings::Settings,
     tick::Tick,
@@ -106,6 +107,9 @@ impl Newcomers {
         let flags = [
             (bound.workload, FLAG_WORKLOAD),
             (interface.is_member, FLAG_MEMBER),
+            (interface.conf.accepts_local, FLAG_ACCEPTS_LOCAL),
+            (interface.conf.routes_localnet, FLAG_ROUTES_LOCALNET),
+            (interface.conf.is_forced_v6, FLAG_FORCED_V6),
         ];
         let flags = flags.iter().filter(|(is_set, _)| *is_set);
         Some(endpoint::Interface {

@@ -21,6 +21,7 @@ pub(super) fn of_all() -> Conf {
         forwards_v6: is_set("ipv6/conf/all/forwarding"),
         accepts_local: is_set("ipv4/conf/all/accept_local"),
         routes_localnet: is_set("ipv4/conf/all/route_localnet"),
+        is_forced_v6: false,
     }
 }
 
@@ -46,7 +47,7 @@ pub(super) fn of(link: &LinkMessage, all: Conf) -> Conf {
         if let AfSpecUnspec::Inet6(settings) = family {
             for setting in settings {
                 if let AfSpecInet6::DevConf(set) = setting {
-                    conf.forwards_v6 |= set.force_forwarding != 0;
+                    conf.is_forced_v6 = set.force_forwarding != 0;
                 }
             }
         }

@@ -3,13 +3,7 @@
 //! Notifications only say that something changed; what it is now is read anew as a whole, so that a
 //! lost notification costs nothing but time.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-    net::IpAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, io, net::IpAddr, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, TryStreamExt};
 use rtnetlink::{
@@ -27,7 +21,10 @@ use rtnetlink::{
 };
 
 use super::conf;
-use crate::model::{Conf, Interface, LinkLayer};
+use crate::{
+    datapath::OwnAddresses,
+    model::{Conf, Interface, LinkLayer},
+};
 
 /// The routing table of this host's own addresses.
 const TABLE_LOCAL: u8 = 255;
@@ -60,8 +57,8 @@ pub enum NetworkError {
 pub struct HostNetwork {
     /// All interfaces, by index.
     pub interfaces: Vec<Interface>,
-    /// The addresses whose packets the host keeps: local, broadcast and anycast.
-    pub local: BTreeSet<IpAddr>,
+    /// The addresses whose packets the host keeps.
+    pub local: OwnAddresses,
 }
 
 pub(super) type Notifications = futures_channel::mpsc::UnboundedReceiver<(
@@ -125,6 +122,12 @@ impl NetworkWatch {
 
     /// Index of the interface that packets to `address` leave by, if there is a route.
     pub async fn interface_towards(&self, address: IpAddr) -> Option<u32> {
+        self.way_to(address).await.map(|(_, ifindex)| ifindex)
+    }
+
+    /// Whether packets to `address` are this host's own, and else the interface they leave by, if there is
+    /// a route.
+    pub async fn way_to(&self, address: IpAddr) -> Option<(bool, u32)> {
         let mut request = RouteMessage::default();
         let (family, bits, destination) = match address {
             IpAddr::V4(v4) => (AddressFamily::Inet, 32, RouteAddress::Inet(v4)),
@@ -137,9 +140,10 @@ impl NetworkWatch {
             .push(RouteAttribute::Destination(destination));
         let mut found = Box::pin(self.requests.route().get(request).execute());
         let route = found.try_next().await.ok()??;
+        let is_own = route.header.kind != RouteType::Unicast;
         route.attributes.iter().find_map(|attribute| {
             if let RouteAttribute::Oif(ifindex) = attribute {
-                return Some(*ifindex);
+                return Some((is_own, *ifindex));
             }
             None
         })
@@ -291,11 +295,13 @@ impl Link {
         is_vrf: impl FnOnce(u32) -> bool,
     ) -> Interface {
         addresses.sort_unstable();
-        Interface {
-            addresses,
-            is_member: self.controller.is_some_and(|index| !is_vrf(index)),
-            ..self.interface.clone()
-        }
+        let is_in_vrf = self.controller.map(is_vrf);
+        let mut interface = self.interface.clone();
+        interface.addresses = addresses;
+        interface.is_member = is_in_vrf == Some(false);
+        // Beyond a VRF a host may well meet itself: its own addresses are those of another table there.
+        interface.conf.accepts_local |= is_in_vrf == Some(true);
+        interface
     }
 }
 
@@ -439,19 +445,36 @@ pub(super) fn own_address(message: &AddressMessage) -> Option<IpAddr> {
     address
 }
 
-/// Single addresses only; a packet to a local prefix is found by the routing look-up.
-fn local_addresses(routes: &[RouteMessage]) -> BTreeSet<IpAddr> {
-    routes
-        .iter()
-        .filter(|route| {
-            route.header.table == TABLE_LOCAL
-                && matches!(
-                    route.header.kind,
-                    RouteType::Local | RouteType::Broadcast | RouteType::Anycast
-                )
-        })
-        .filter_map(single_destination)
-        .collect()
+/// Single addresses only; a packet to a local network is found by the routing look-up.
+fn local_addresses(routes: &[RouteMessage]) -> OwnAddresses {
+    let mut found = OwnAddresses::default();
+    for route in routes {
+        if route.header.table != TABLE_LOCAL {
+            continue;
+        }
+        match (route.header.kind, single_destination(route)) {
+            (RouteType::Local, Some(address)) => {
+                found.own.insert(address);
+            }
+            (RouteType::Broadcast | RouteType::Anycast, Some(address)) => {
+                found.shared.insert(address);
+            }
+            // Every host has this network.
+            (RouteType::Local, None) if !is_loopback(route) => found.has_networks = true,
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether a route is to 127.0.0.0/8.
+fn is_loopback(route: &RouteMessage) -> bool {
+    route.attributes.iter().any(|attribute| {
+        matches!(
+            attribute,
+            RouteAttribute::Destination(RouteAddress::Inet(address)) if address.is_loopback()
+        )
+    })
 }
 
 fn single_destination(route: &RouteMessage) -> Option<IpAddr> {
@@ -601,7 +624,14 @@ mod tests {
             route(TABLE_LOCAL, RouteType::Anycast, 128, v6(0)),
             route(TABLE_LOCAL, RouteType::Multicast, 128, v6(1)),
         ];
-        let expected = ["192.0.2.10", "192.0.2.255", "2001:db8::", "2001:db8::10"];
-        assert_eq!(local_addresses(&routes), expected.map(ip).into());
+        let expected = OwnAddresses {
+            own: ["192.0.2.10", "2001:db8::10"].map(ip).into(),
+            shared: ["192.0.2.255", "2001:db8::"].map(ip).into(),
+            has_networks: true,
+        };
+        assert_eq!(local_addresses(&routes), expected);
+        let loopback = RouteAddress::Inet([127, 0, 0, 0].into());
+        let usual = [route(TABLE_LOCAL, RouteType::Local, 8, loopback)];
+        assert_eq!(local_addresses(&usual), OwnAddresses::default());
     }
 }

@@ -33,6 +33,8 @@ pub struct Options {
     pub revalidate: bool,
     /// Accept neighbour discovery and multicast listener traffic before policy.
     pub nd_exempt: bool,
+    /// Of these, accept router advertisements.
+    pub ra_exempt: bool,
     /// The skb mark bit of forwarded packets that an untracked policy accepted; 0: none.
     pub bypass_mark: u32,
     /// Report denied packets on the event ring.

@@ -2,9 +2,8 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io,
-    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -23,10 +22,10 @@ use super::{
 use crate::{
     compile::{self, CompileError, Generation, Slots, compile, compile_after},
     datapath::{
-        self, FlowRoom, Kernel, KernelError, LoadOptions, Observer, Step,
+        self, FlowRoom, Kernel, KernelError, LoadOptions, Observer, OwnAddresses, Step,
         attach::{AttachError, Attachments, Outcome, Target},
     },
-    model::{AttachType, Interface, NodeName, Snapshot},
+    model::{AttachType, Interface, NodeName, ReversePath, Snapshot},
     validate::{self, Problem},
 };
 
@@ -40,6 +39,9 @@ pub enum EnforceError {
     /// The kernel's side refused.
     #[error("load the policy")]
     Kernel(#[from] KernelError),
+    /// The reverse-path check that policy wants cannot be made (EV-187).
+    #[error("bpfEnforceRPF: have the kernel answer about routes")]
+    ReversePath(#[source] io::Error),
     /// What is to follow the load failed in the kernel.
     #[error("finish the load of the policy")]
     Unfinished(#[source] KernelError),
@@ -53,7 +55,7 @@ impl EnforceError {
     #[must_use]
     pub const fn is_in_force(&self) -> bool {
         match self {
-            Self::Compile(_) | Self::Kernel(_) => false,
+            Self::Compile(_) | Self::Kernel(_) | Self::ReversePath(_) => false,
             Self::Unfinished(_) | Self::Attach(_) => true,
         }
     }
@@ -133,7 +135,7 @@ pub struct Reconciler {
     network: HostNetwork,
     /// By what the programs classify packets, once they were told: local addresses, and which
     /// interfaces forward.
-    classified: Option<(BTreeSet<IpAddr>, Forwarding)>,
+    classified: Option<(OwnAddresses, Forwarding)>,
     /// The generation in force, if this daemon compiled it.
     last: Option<Generation>,
     /// Counter slots that a former daemon gave out.
@@ -214,7 +216,18 @@ impl Reconciler {
         kernel.set_local(&now.0)?;
         kernel.reclassify()?;
         self.classified = Some(now);
-        Ok(())
+        kernel.vouch()
+    }
+
+    /// Vouches that the programs know every address of this host; to be said every few seconds while its
+    /// network is followed.
+    pub fn vouch(&mut self) {
+        if let Some(kernel) = &mut self.kernel
+            && self.classified.is_some()
+            && let Err(error) = kernel.vouch()
+        {
+            log::error!("{}", chain(&error));
+        }
     }
 
     /// The kernel's side, once something was in force.
@@ -251,7 +264,14 @@ impl Reconciler {
         let is_same = |last| is_same(last, &generation);
         let is_new =
             !matches!(purpose, Purpose::Interfaces) || !self.last.as_ref().is_some_and(is_same);
+        let checks_path = snapshot.felix.reverse_path != ReversePath::Disabled;
+        if checks_path {
+            self.answer_routes(true)?;
+        }
         let entries = self.apply(snapshot, generation, is_new, &mut purpose)?;
+        if !checks_path {
+            self.answer_routes(false)?;
+        }
         phases.end("load");
         let (attached, detached) = self.attach(snapshot).await?;
         phases.end("attach");
@@ -268,6 +288,12 @@ impl Reconciler {
         })
     }
 
+    /// Has the kernel answer about routes though it forwards nothing, or no longer.
+    fn answer_routes(&self, wanted: bool) -> Result<(), EnforceError> {
+        let links = datapath::links_directory(&self.options.bpffs);
+        datapath::answer_routes(&links, wanted).map_err(EnforceError::ReversePath)
+    }
+
     /// The snapshot as it is enforced.
     fn effective<'a>(&self, snapshot: &'a Snapshot) -> Cow<'a, Snapshot> {
         let completed = self.completed(snapshot);
@@ -282,6 +308,7 @@ impl Reconciler {
         let felix = &snapshot.felix;
         let options = compile::Options {
             nd_exempt: self.options.nd_exempt,
+            ra_exempt: self.options.ra_exempt,
             revalidate: self.options.revalidate && !self.is_panic,
             bypass_mark: self.options.bypass_mark,
             deny_events: self.options.deny_events,
@@ -460,7 +487,10 @@ type Forwarding = BTreeMap<u32, (bool, bool)>;
 
 /// Which interfaces of the network forward.
 fn forwarding(network: &HostNetwork) -> Forwarding {
-    let forwards = |interface: &Interface| (interface.conf.forwards_v4, interface.conf.forwards_v6);
+    let forwards = |interface: &Interface| {
+        let conf = &interface.conf;
+        (conf.forwards_v4, conf.forwards_v6 || conf.is_forced_v6)
+    };
     let interfaces = network.interfaces.iter();
     interfaces
         .map(|interface| (interface.ifindex, forwards(interface)))

@@ -22,6 +22,7 @@ use super::{
     attach::program_name,
     features,
     former::{self, Former},
+    local::Mirror,
     names, object,
     pins::Pins,
     sys,
@@ -66,6 +67,8 @@ pub struct Kernel {
     pub(super) in_force: Option<InForce>,
     /// No packet looks into the idle slots, and they are ready for the next load.
     pub(super) is_settled: bool,
+    /// The mirror of this host's own addresses.
+    pub(super) mirror: Mirror,
 }
 
 impl Kernel {
@@ -151,6 +154,7 @@ impl Kernel {
             pins: None,
             in_force: None,
             is_settled: false,
+            mirror: Mirror::default(),
         })
     }
 

@@ -1,13 +1,16 @@
 //! The mirror of this host's own addresses.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use hep_common::local::{Local, LocalAddress, QuickLocal};
+use hep_common::{
+    local::{Local, LocalAddress, OwnState, QuickLocal, VOUCHED_NS},
+    tick::Tick,
+};
 
-use super::{Kernel, KernelError, Maps, names, sys::Cursor};
+use super::{Kernel, KernelError, Maps, flows::monotonic_ns, names, sys::Cursor};
 
 const MAP: &str = names::LOCAL;
 /// Entries read at a time.
@@ -49,6 +52,51 @@ impl Maps {
     }
 }
 
+/// This host's own addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnAddresses {
+    /// Those that its packets come from.
+    pub own: BTreeSet<IpAddr>,
+    /// Broadcast and anycast addresses.
+    pub shared: BTreeSet<IpAddr>,
+    /// Whole networks are its own besides, of which the maps say nothing.
+    pub has_networks: bool,
+}
+
+impl From<BTreeSet<IpAddr>> for OwnAddresses {
+    /// Of addresses that packets come from.
+    fn from(own: BTreeSet<IpAddr>) -> Self {
+        Self {
+            own,
+            ..Self::default()
+        }
+    }
+}
+
+impl OwnAddresses {
+    /// Every address, as the map has it.
+    fn entries(&self) -> BTreeMap<LocalAddress, Local> {
+        let of = |addresses: &BTreeSet<IpAddr>, shared| {
+            let entry = move |address: &IpAddr| {
+                let address = mapped(*address);
+                (LocalAddress { address }, Local { shared })
+            };
+            addresses.iter().map(entry).collect::<BTreeMap<_, _>>()
+        };
+        let mut entries = of(&self.shared, 1);
+        entries.extend(of(&self.own, 0));
+        entries
+    }
+}
+
+/// What is known of the mirror beside the addresses in it.
+#[derive(Debug, Default)]
+pub(super) struct Mirror {
+    /// It has every address of this host.
+    is_complete: bool,
+    state: OwnState,
+}
+
 impl Kernel {
     /// Makes the mirror hold just these addresses. New ones are written before old ones go; those
     /// beyond the map's capacity are left out, and the programs ask the routing table about them.
@@ -56,41 +104,74 @@ impl Kernel {
     /// # Errors
     ///
     /// [`KernelError::Map`] with what the kernel said.
-    pub fn set_local(&mut self, addresses: &BTreeSet<IpAddr>) -> Result<(), KernelError> {
+    pub fn set_local(&mut self, addresses: &OwnAddresses) -> Result<(), KernelError> {
         let capacity = self.maps.info(MAP)?.max_entries() as usize;
-        let wanted: BTreeSet<LocalAddress> = addresses
-            .iter()
-            .take(capacity)
-            .map(|address| LocalAddress {
-                address: mapped(*address),
-            })
-            .collect();
+        let entries = addresses.entries();
+        self.mirror.is_complete = entries.len() <= capacity && !addresses.has_networks;
+        let wanted: BTreeMap<LocalAddress, Local> = entries.into_iter().take(capacity).collect();
         let mut map = self.maps.hash_mut::<LocalAddress, Local>(MAP)?;
         let found = map
-            .keys()
-            .collect::<Result<BTreeSet<_>, _>>()
+            .iter()
+            .collect::<Result<BTreeMap<_, _>, _>>()
             .map_err(KernelError::map(MAP, "read"))?;
-        let (outdated, missing) = (found.difference(&wanted), wanted.difference(&found));
-        let fits = found.len() + missing.clone().count() <= capacity;
+        let outdated = || found.keys().filter(|address| !wanted.contains_key(address));
+        let missing = || {
+            let is_missing = |(address, local): &(_, &Local)| found.get(*address) != Some(local);
+            wanted.iter().filter(is_missing)
+        };
+        let fits = found.len() + missing().count() <= capacity;
         let remove = |map: &mut aya::maps::HashMap<_, _, _>| {
-            outdated
-                .clone()
+            outdated()
                 .try_for_each(|address| map.remove(address))
                 .map_err(KernelError::map(MAP, "remove from"))
         };
         if !fits {
             remove(&mut map)?;
         }
-        for address in missing {
-            map.insert(address, Local::default(), 0)
+        for (address, local) in missing() {
+            map.insert(address, local, 0)
                 .map_err(KernelError::map(MAP, "write"))?;
         }
         if fits {
             remove(&mut map)?;
         }
+        let own = || {
+            let entries = wanted.iter();
+            entries.filter_map(|(address, local)| (local.shared == 0).then_some(*address))
+        };
+        let quick = QuickLocal::of(own());
+        let is_crowded = own().any(|address| quick.addresses[address.place()] != address);
+        // Until both are written, no address is missed.
+        self.mirror.state.crowded = 1;
+        self.write_own_state()?;
         self.maps
             .array_mut(names::QUICK_LOCAL)?
-            .set(0, QuickLocal::of(wanted), 0)
-            .map_err(KernelError::map(names::QUICK_LOCAL, "write"))
+            .set(0, quick, 0)
+            .map_err(KernelError::map(names::QUICK_LOCAL, "write"))?;
+        self.mirror.state.crowded = u32::from(is_crowded);
+        self.write_own_state()
+    }
+
+    /// Vouches for a while that the mirror has every address of this host, if it has: a daemon that
+    /// follows the kernel's tables says so again and again (spec EV-095).
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Map`] with what the kernel said.
+    pub fn vouch(&mut self) -> Result<(), KernelError> {
+        self.mirror.state.vouched_until = if self.mirror.is_complete {
+            Tick::some_at(monotonic_ns() + VOUCHED_NS)
+        } else {
+            Tick::NONE
+        };
+        self.write_own_state()
+    }
+
+    fn write_own_state(&mut self) -> Result<(), KernelError> {
+        let state = self.mirror.state;
+        self.maps
+            .array_mut(names::OWN_STATE)?
+            .set(0, state, 0)
+            .map_err(KernelError::map(names::OWN_STATE, "write"))
     }
 }

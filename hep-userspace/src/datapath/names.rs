@@ -48,6 +48,8 @@ pub(super) const FRAGMENTS: &str = "FRAGMENTS";
 pub(super) const LOCAL: &str = "LOCAL";
 /// Some of them, by place.
 pub(super) const QUICK_LOCAL: &str = "QUICK_LOCAL";
+/// How far these two can be believed.
+pub(super) const OWN_STATE: &str = "OWN_STATE";
 /// Interfaces that came under policy a moment ago.
 pub(super) const GRACE: &str = "GRACE";
 /// Counters by interface, direction and reason.
@@ -83,7 +85,7 @@ pub(super) const IN_PLACE: [&str; 4] = [RANGES4, RANGES6_TOP, RANGES6_MID, RANGE
 pub(super) const HALVES: [&str; 5] = [QUICK_IFACES, ROOTS4, ROOTS6, DPORTS, SPORTS];
 
 /// The other maps that userspace uses and the object declares.
-pub(super) const PLAIN: [&str; 19] = [
+pub(super) const PLAIN: [&str; 20] = [
     CONTROL,
     SETTINGS,
     QUICK_IFACES,
@@ -99,6 +101,7 @@ pub(super) const PLAIN: [&str; 19] = [
     FRAGMENTS,
     LOCAL,
     QUICK_LOCAL,
+    OWN_STATE,
     GRACE,
     COUNTERS,
     RULE_COUNTERS,

@@ -21,9 +21,12 @@ pub enum LinkLayer {
 pub struct Conf {
     /// Forwards IPv4 packets (`forwarding`).
     pub forwards_v4: bool,
-    /// Forwards IPv6 packets (`all.forwarding`, or `force_forwarding` here).
+    /// Forwards IPv6 packets (`all.forwarding`).
     pub forwards_v6: bool,
-    /// Takes IPv4 packets whose source is one of this host's own addresses (`accept_local`).
+    /// Forwards IPv6 packets whatever is set for all (`force_forwarding`).
+    pub is_forced_v6: bool,
+    /// May take IPv4 packets whose source is one of this host's own addresses (`accept_local`, or the
+    /// interface is a VRF's).
     pub accepts_local: bool,
     /// Takes IPv4 packets from and to loopback addresses (`route_localnet`).
     pub routes_localnet: bool,

@@ -1,6 +1,10 @@
 //! The steps that a packet takes (section 1 of the specification).
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use hep_common::{Direction, counter::Reason, protocol};
 
@@ -13,7 +17,7 @@ use super::{
     walk::{Decision, Walker},
 };
 use crate::model::{
-    EndpointToHostAction, FailsafePort, Interface, IpFamily, ReversePath, Snapshot,
+    Conf, EndpointToHostAction, FailsafePort, Interface, IpFamily, ReversePath, Snapshot,
 };
 
 /// What `hep run` is told beside the resources and that changes verdicts.
@@ -21,6 +25,8 @@ use crate::model::{
 pub struct Options {
     /// Neighbour discovery and multicast listener traffic passes (EV-172).
     pub nd_exempt: bool,
+    /// Of these, accept router advertisements.
+    pub ra_exempt: bool,
     /// The skb mark bit of forwarded packets that were accepted untracked (EV-080); 0: none.
     pub bypass_mark: u32,
 }
@@ -29,6 +35,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             nd_exempt: true,
+            ra_exempt: true,
             bypass_mark: 0,
         }
     }
@@ -38,6 +45,9 @@ impl Default for Options {
 struct Policed<'a> {
     role: Role<'a>,
     plan: Option<Plan<'a>>,
+    /// A port of a bridge, bond or team.
+    is_member: bool,
+    conf: Conf,
 }
 
 /// The evaluator for one snapshot on one host.
@@ -46,6 +56,8 @@ pub struct Reference<'a> {
     options: Options,
     objects: Objects<'a>,
     interfaces: BTreeMap<Arc<str>, Policed<'a>>,
+    /// This host's own addresses.
+    own: BTreeSet<IpAddr>,
 }
 
 impl<'a> Reference<'a> {
@@ -65,12 +77,21 @@ impl<'a> Reference<'a> {
                     Some(Plan::new(snapshot, endpoint))
                 }
             };
-            Policed { role, plan }
+            Policed {
+                role,
+                plan,
+                is_member: interface.is_member,
+                conf: interface.conf,
+            }
         };
         Self {
             snapshot,
             options,
             objects: Objects::new(snapshot),
+            own: interfaces
+                .iter()
+                .flat_map(|interface| interface.addresses.iter().copied())
+                .collect(),
             interfaces: interfaces
                 .iter()
                 .map(|interface| (Arc::clone(&interface.name), policed(interface)))
@@ -121,10 +142,17 @@ impl<'a> Reference<'a> {
             walker.record.trace.push(Step::Ipv6Unpoliced); // RS-157
             return by_pipeline(Reason::Unpoliced);
         }
-        if self.options.nd_exempt && is_essential(packet) {
-            return by_pipeline(Reason::Essential); // I5, E5
+        if self.is_martian(packet, policed) {
+            return by_pipeline(Reason::Martian); // EV-262
         }
         let forwarded = packet.forwarded;
+        // EV-172: what leaves with such a hop limit was not routed.
+        let is_routed = forwarded && packet.direction == Direction::Ingress && !policed.is_member;
+        let is_advertisement = packet.icmp.is_some_and(|icmp| icmp.icmp_type == 134);
+        let is_exempt = self.options.nd_exempt && (self.options.ra_exempt || !is_advertisement);
+        if is_exempt && is_essential(packet) && !is_routed {
+            return by_pipeline(Reason::Essential); // I5, E5
+        }
         let is_workload = match policed.role {
             Role::Workload(_) => true,
             Role::Endpoint(_) | Role::Unpoliced => false,
@@ -168,10 +196,53 @@ impl<'a> Reference<'a> {
     }
 
     /// EV-080: forwarded, and exempt because it was accepted untracked where it came in.
-    const fn is_bypassed(&self, packet: &Packet, forwarded: bool) -> bool {
+    fn is_bypassed(&self, packet: &Packet, forwarded: bool) -> bool {
         forwarded
             && matches!(packet.direction, Direction::Egress)
             && packet.mark & self.options.bypass_mark != 0
+            && self.has_untracked()
+    }
+
+    /// Any interface has untracked rules: else nothing sets the mark, and nobody heeds it.
+    fn has_untracked(&self) -> bool {
+        let endpoints = self
+            .interfaces
+            .values()
+            .filter(|policed| match policed.role {
+                Role::Endpoint(_) => true,
+                Role::Workload(_) | Role::Unpoliced => false,
+            });
+        let directions = [Direction::Ingress, Direction::Egress];
+        let mut tiers =
+            endpoints.flat_map(|policed| policed.plan.iter().flat_map(|plan| &plan.tiers));
+        tiers.any(|tier| {
+            directions
+                .iter()
+                .any(|direction| tier.policies(List::Untracked, *direction).next().is_some())
+        })
+    }
+
+    /// EV-262: the kernel is sure to discard what arrives thus.
+    fn is_martian(&self, packet: &Packet, policed: &Policed<'_>) -> bool {
+        if packet.direction == Direction::Egress || policed.is_member {
+            return false;
+        }
+        let conf = policed.conf;
+        match (packet.source, packet.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                source.is_multicast()
+                    || source.is_broadcast()
+                    || (!conf.routes_localnet
+                        && (source.is_loopback() || destination.is_loopback()))
+                    || (!conf.accepts_local
+                        && !source.is_loopback()
+                        && (self.own.contains(&packet.source)
+                            || (!packet.forwarded && source == destination)))
+            }
+            (source, destination) => {
+                source.is_multicast() || source.is_loopback() || destination.is_loopback()
+            }
+        }
     }
 
     /// EV-075 to EV-079: for egress only what this host sends itself; failsafe traffic of this host

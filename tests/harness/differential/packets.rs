@@ -155,14 +155,12 @@ fn packet(rng: &mut Rng, material: &Material) -> PacketCase {
     packet
 }
 
-/// What goes to a group, to everybody or to a DHCP client is for this host, whatever the FIB says
-/// (EV-095), and the kernel forwards nothing to link-local and loopback addresses.
+/// What goes to a group or to everybody, or comes from nobody, is for this host, whatever the FIB says
+/// (EV-094, EV-095), and the kernel forwards nothing to link-local and loopback addresses.
 fn stay_if_local(packet: &mut PacketCase) {
-    let dhcp = packet.dst.is_ipv4()
-        && packet.proto == ProtocolText::Number(17)
-        && packet.sport == Some(67)
-        && packet.dport == Some(68);
-    if packet.direction == DirectionText::Ingress && (dhcp || stays_here(packet.dst)) {
+    let is_nobody = packet.dst.is_unspecified() || packet.src.is_unspecified();
+    let is_local = is_nobody || stays_here(packet.dst);
+    if packet.direction == DirectionText::Ingress && is_local {
         packet.forwarded = false;
     }
 }

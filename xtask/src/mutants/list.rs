@@ -50,8 +50,36 @@ const ADDRESS: &str = "hep-ebpf/src/classify/address.rs";
 const STAGES: &str = "hep-ebpf/src/stages.rs";
 const MIDSTREAM: &str = "hep-ebpf/src/conntrack/midstream.rs";
 
-pub(super) const MISTAKES: [Mistake; 30] = [
+pub(super) const MISTAKES: [Mistake; 34] = [
     // The programs.
+    mistake(
+        "unspecified source taken for forwarded",
+        "hep-ebpf/src/route.rs",
+        "packet.dst.is_unspecified() || packet.src.is_unspecified() {",
+        "packet.dst.is_unspecified() {",
+        Both,
+    ),
+    mistake(
+        "routed neighbour discovery taken for essential",
+        STAGES,
+        "        && !route::is_routed(scene, packet, trace)\n",
+        "",
+        Ipv6,
+    ),
+    mistake(
+        "DHCP answers that are routed taken for local",
+        "hep-ebpf/src/route.rs",
+        "way_out == interface.ifindex && is_for_dhcp_client(packet)",
+        "is_for_dhcp_client(packet)",
+        Both,
+    ),
+    mistake(
+        "martians judged by policy",
+        STAGES,
+        "    if route::is_martian(scene, packet) {",
+        "    if false {",
+        Both,
+    ),
     mistake(
         "source and destination port swapped",
         "hep-ebpf/src/parse/transport.rs",

@@ -88,6 +88,7 @@ fn options(snapshot: &Snapshot, live: Option<&Live>) -> compile::Options {
     let reference = live.map(Live::options).unwrap_or_default();
     compile::Options {
         nd_exempt: reference.nd_exempt,
+        ra_exempt: reference.ra_exempt,
         revalidate: live.is_none_or(Live::revalidates),
         bypass_mark: reference.bypass_mark,
         deny_events: live.is_some_and(Live::reports_denials),

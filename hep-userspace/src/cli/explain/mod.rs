@@ -1,6 +1,7 @@
 //! `hep explain`.
 
 mod answer;
+mod route;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -70,7 +71,7 @@ pub(super) struct Arguments {
     /// Destination, written like the source
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = parse_end)]
     dst: End,
-    /// The packet is routed through this host
+    /// The packet is routed through this host; with --live the kernel's tables say so too
     #[arg(long)]
     forwarded: bool,
     /// ICMP type [default: echo request]
@@ -89,6 +90,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "BOOL", env = "HEP_IPV6_ND_EXEMPT", default_value_t = true,
           action = clap::ArgAction::Set)]
     ipv6_nd_exempt: bool,
+    /// As the option of `hep run`: accept router advertisements without policy
+    #[arg(long, value_name = "BOOL", env = "HEP_IPV6_RA_EXEMPT", default_value_t = true,
+          action = clap::ArgAction::Set)]
+    ipv6_ra_exempt: bool,
     #[command(flatten)]
     auto: AutoHostEndpoint,
     #[command(flatten)]
@@ -163,12 +168,21 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         return Ok(Exit::Invalid);
     };
     let interfaces = interfaces(arguments)?;
-    let packet = packet(arguments)?;
+    let mut packet = packet(arguments)?;
+    if let Some(live) = &live
+        && !arguments.forwarded
+    {
+        let here = interfaces.iter().find(|here| here.name == packet.interface);
+        if let Some(here) = here {
+            packet.forwarded = route::is_forwarded(&packet, here, &live.maps.local()?)?;
+        }
+    }
     let (snapshot, options) = match &live {
         Some(live) => (live.complete(snapshot), live.options()),
         None => {
             let options = Options {
                 nd_exempt: arguments.ipv6_nd_exempt,
+                ra_exempt: arguments.ipv6_ra_exempt,
                 ..Options::default()
             };
             let snapshot = arguments.auto.complete(&snapshot, &node, &interfaces);

@@ -335,6 +335,7 @@ fn agree(snapshot: &Snapshot, packets: &[(At, Packet)]) -> Result<(), TestCaseEr
     .expect("within limits");
     let options = reference::Options {
         nd_exempt: false,
+        ra_exempt: true,
         bypass_mark: 0,
     };
     let reference = Reference::new(snapshot, "h1", &interfaces, options);

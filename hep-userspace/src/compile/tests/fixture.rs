@@ -62,6 +62,7 @@ pub(in crate::compile) fn address(text: &str) -> IpAddr {
 pub(in crate::compile) fn options() -> Options {
     Options {
         nd_exempt: true,
+        ra_exempt: true,
         revalidate: true,
         bypass_mark: 0,
         deny_events: false,

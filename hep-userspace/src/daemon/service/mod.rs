@@ -45,6 +45,8 @@ use crate::{
 
 /// How often expired flows are swept.
 const SWEEP: Duration = Duration::from_secs(10);
+/// How often the programs are told that they know every address of this host.
+const VOUCH: Duration = Duration::from_secs(2);
 /// First and longest wait before something that failed is tried again.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -108,6 +110,7 @@ struct Daemon {
     failed: Option<Failure>,
     refresh: Option<Interval>,
     sweep: Interval,
+    vouch: Interval,
     watchdog: Option<Interval>,
     events: Option<Events>,
     feed: Feed,
@@ -200,6 +203,7 @@ impl Daemon {
             failed: None,
             refresh: None,
             sweep: ticks(SWEEP),
+            vouch: ticks(VOUCH),
             watchdog: sd_notify::watchdog_enabled().map(|period| ticks(period / 2)),
             events: None,
             feed,
@@ -245,6 +249,7 @@ impl Daemon {
             () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => Wake::Retry,
             () = tick(self.watchdog.as_mut()) => Wake::Watchdog,
             _ = self.sweep.tick() => Wake::Sweep,
+            _ = self.vouch.tick() => Wake::Vouch,
             event = next_event(self.events.as_mut()) => Wake::Event(event),
         };
         match wake {
@@ -273,6 +278,10 @@ impl Daemon {
             Wake::Sweep => {
                 self.sweep_flows().await;
                 self.serve_figures().await;
+            }
+            Wake::Vouch => {
+                self.reconciler.vouch();
+                return true;
             }
             Wake::Event(Ok(event)) => {
                 self.tell_event(&event);
@@ -485,6 +494,7 @@ fn settings(options: &Options, policy_dir: &std::path::Path) -> Settings {
         auto_host_endpoint: options.auto_host_endpoint,
         revalidate: options.revalidate,
         nd_exempt: options.nd_exempt,
+        ra_exempt: options.ra_exempt,
         bypass_mark: options.bypass_mark,
         keep_generations: options.keep_generations,
         allow_shared_policy_dir: options.allow_shared_policy_dir,

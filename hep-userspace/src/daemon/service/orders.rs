@@ -312,6 +312,7 @@ impl Daemon {
         let interfaces = &self.reconciler.network().interfaces;
         let options = reference::Options {
             nd_exempt: self.options.nd_exempt,
+            ra_exempt: self.options.ra_exempt,
             bypass_mark: self.options.bypass_mark,
         };
         let preflight = Preflight::new(

@@ -19,6 +19,7 @@ pub(super) enum Wake {
     Directory,
     Refresh,
     Sweep,
+    Vouch,
     Retry,
     Watchdog,
     Reload,

@@ -200,6 +200,9 @@ pub struct Settings {
     pub revalidate: bool,
     /// Accept neighbour discovery before policy.
     pub nd_exempt: bool,
+    /// Of that, accept router advertisements.
+    #[serde(default = "usual")]
+    pub ra_exempt: bool,
     /// The skb mark bit of forwarded packets that an untracked policy accepted.
     pub bypass_mark: u32,
     /// How many good policies are kept.
@@ -207,6 +210,11 @@ pub struct Settings {
     /// Write confirmed policies also where others than root can.
     #[serde(default)]
     pub allow_shared_policy_dir: bool,
+}
+
+/// What holds unless somebody said otherwise.
+const fn usual() -> bool {
+    true
 }
 
 impl Journal {
