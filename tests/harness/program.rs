@@ -21,8 +21,8 @@ pub fn program(name: &str) -> Command {
 }
 
 fn is_listed(name: &str) -> bool {
-    LIST.lines()
-        .any(|line| line.split_whitespace().next() == Some(name))
+    let mut lines = LIST.lines().filter(|line| !line.starts_with('#'));
+    lines.any(|line| line.split_whitespace().next() == Some(name))
 }
 
 #[cfg(test)]
