@@ -38,16 +38,23 @@ pub(super) fn old_line_end(text: &str) -> Option<(usize, char)> {
         return None;
     }
     let is_end = |character: char| matches!(character, '\u{85}' | '\u{2028}' | '\u{2029}');
-    text.match_indices(is_end).find_map(|(at, found)| {
-        let start = text[..at].rfind('\n').map_or(0, |before| before + 1);
-        let is_comment = text[start..].trim_start().starts_with('#');
-        let rest = text[at..].split('\n').next().unwrap_or_default();
-        let is_last = rest
-            .chars()
-            .all(|after| is_end(after) || after.is_whitespace());
-        let found = found.chars().next().filter(|_| !(is_comment && is_last));
-        found.map(|found| (at, found))
-    })
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if let Some((at, end)) = line
+            .char_indices()
+            .find(|(_, character)| is_end(*character))
+        {
+            let is_comment = line.trim_start().starts_with('#');
+            let is_last = line[at..]
+                .chars()
+                .all(|after| is_end(after) || after.is_whitespace());
+            if !(is_comment && is_last) {
+                return Some((start + at, end));
+            }
+        }
+        start += line.len();
+    }
+    None
 }
 
 /// Parses a text as a whole.

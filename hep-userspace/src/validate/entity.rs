@@ -1,6 +1,6 @@
 //! The source or destination side of a rule (RS-094 to RS-107).
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use ipnetwork::IpNetwork;
 
@@ -140,10 +140,11 @@ fn ports<'n>(
     value.warn_if_longer(MAX_PORTS);
     let items: Vec<Value<'_>> = value.items()?.collect();
     let mut ports: Vec<PortMatch> = Vec::with_capacity(items.len());
+    let mut known = HashSet::with_capacity(items.len());
     let mut is_whole = true;
     for item in &items {
         match port_match(item) {
-            Some(port) if ports.contains(&port) => item.notice_repeat(),
+            Some(port) if !known.insert(port.clone()) => item.notice_repeat(),
             Some(port) => ports.push(port),
             None => is_whole = false,
         }

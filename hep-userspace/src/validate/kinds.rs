@@ -89,7 +89,7 @@ impl Version {
         let (group, _) = text.split_once('/').unwrap_or(("", text));
         let is_near = |known: &str| {
             let known = known.split('/').next().unwrap_or_default();
-            strsim::damerau_levenshtein(&group.to_ascii_lowercase(), known) <= MISTYPED
+            is_mistyped(group, known)
         };
         match text {
             VERSION => Self::Calico,
@@ -121,17 +121,22 @@ impl Kind {
     }
 }
 
+/// Whether a word differs from a known one by at most [`MISTYPED`] letters, in whatever case.
+fn is_mistyped(word: &str, known: &str) -> bool {
+    // The distance costs the product of the lengths.
+    word.len() <= known.len() + MISTYPED
+        && strsim::damerau_levenshtein(&word.to_ascii_lowercase(), &known.to_ascii_lowercase())
+            <= MISTYPED
+}
+
 /// Whether an object of another group is called like something that is read, or nearly so.
 pub(super) fn looks_read(kind: &str) -> bool {
-    let kind = kind
-        .strip_suffix("List")
-        .unwrap_or(kind)
-        .to_ascii_lowercase();
-    KINDS[..READ].iter().any(|(known, _)| {
-        strsim::damerau_levenshtein(&kind, &known.to_ascii_lowercase()) <= MISTYPED
-            // Kubernetes' own kind of this name.
-            && kind != "networkpolicy"
-    })
+    let kind = kind.strip_suffix("List").unwrap_or(kind);
+    // Kubernetes has a kind of its own that is called so.
+    kind != "NetworkPolicy"
+        && KINDS[..READ]
+            .iter()
+            .any(|(known, _)| is_mistyped(kind, known))
 }
 
 /// Reports an `apiVersion` with a mistake.

@@ -27,6 +27,14 @@ fn hostile_files_are_errors_in_bounded_time() {
         "- 1".into(),
         "kind: [a]\nmetadata: 1\n".into(),
         "apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata: [x]\nspec: 1\n".into(),
+        // What would take long if it were compared with each other, or each with all.
+        format!("# {}\nx", "\u{85}".repeat(1 << 20)).into_bytes(),
+        format!(
+            "{0}/v1: {0}\napiVersion: {0}/v3\nkind: {0}\n",
+            "k".repeat(1 << 20)
+        )
+        .into_bytes(),
+        many_ports(100_000).into_bytes(),
     ] {
         let loaded = load(&[file("x.yaml", text)], &node(), Scope::Directory);
         assert!(loaded.snapshot.is_none());
@@ -70,6 +78,16 @@ fn problems_are_bounded_in_number_and_length() {
         first.starts_with("b.yaml:") && first.len() < 4000,
         "{first}"
     );
+}
+
+/// A rule with this many ranges of ports, all different, and a mistake.
+fn many_ports(count: usize) -> String {
+    let ranges = (0..count).map(|at| format!("'{}:{}'", 1 + at / 1000, 60_000 + at % 1000));
+    let ranges: Vec<String> = ranges.collect();
+    rule(&format!(
+        "action: allow, protocol: TCP, source: {{ports: [{}]}}",
+        ranges.join(", ")
+    ))
 }
 
 #[test]
