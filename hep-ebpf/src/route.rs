@@ -231,7 +231,7 @@ pub(crate) fn fails_reverse_path<A: Address>(scene: &Scene<'_>, packet: &Packet<
         // Of an interface that forwards nothing the kernel says no more; userspace has it answer as of
         // the loopback interface, by which its own check of the reverse path asks, too.
         Way::Unknown => ask(scene, packet, LOOPBACK, Leg::Back),
-        way => way,
+        way @ (Way::Through(_) | Way::None) => way,
     };
     match way {
         Way::Through(way_back) => scene.has(FLAG_RPF_STRICT) && way_back != ifindex,

@@ -97,7 +97,11 @@ pub(crate) fn network(ctx: &TcContext, interface_flags: u32, direction: Directio
     );
     match unpacked(packed) {
         Network::Other if is_sure => Network::Unreadable,
-        network => network,
+        network @ (Network::V4(_)
+        | Network::V6(_)
+        | Network::Vlan
+        | Network::Other
+        | Network::Unreadable) => network,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `{"command":"status"}` → `{"version":1,"status":{…}}`. What changes anything is done by the
 //! daemon's loop, one request after another. After `{"command":"monitor"}` lines go on as long as
-//! the client listens (see [`super::feed`]). [`super::listen`] answers.
+//! the client listens (see [`super::feed`]). `listen` answers.
 
 use std::{
     io,
