@@ -2,7 +2,10 @@
 
 use hep_common::{Direction, Family, protocol};
 
-use crate::{address::Address, parse::Packet};
+use crate::{
+    address::Address,
+    parse::{Fragment, Packet},
+};
 
 /// Hop limit of packets that no router has passed on.
 const NOT_ROUTED: u8 = 255;
@@ -29,7 +32,10 @@ pub(crate) fn is_essential<A: Address>(
     direction: Direction,
     advertisements: bool,
 ) -> bool {
-    if !matches!(A::FAMILY, Family::V6) || packet.protocol != protocol::ICMPV6 {
+    if !matches!(A::FAMILY, Family::V6)
+        || packet.protocol != protocol::ICMPV6
+        || packet.fragment != Fragment::Whole
+    {
         return false;
     }
     let discovery = packet.hop_limit == NOT_ROUTED && packet.icmp_code == 0;

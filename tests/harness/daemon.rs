@@ -184,7 +184,7 @@ impl Daemon {
     ///
     /// As [`Daemon::spawn`].
     pub fn spawn_called(&mut self, host_name: &str) {
-        let mut command = Command::new("unshare");
+        let mut command = program("unshare");
         command
             .args(["--uts", "sh", "-c", "hostname \"$0\" && exec \"$@\""])
             .arg(host_name)
@@ -201,7 +201,7 @@ impl Daemon {
     pub fn call(&self, host_name: &str) {
         let process = self.process().expect("it runs");
         let uts = format!("--uts=/proc/{process}/ns/uts");
-        let mut command = Command::new("nsenter");
+        let mut command = program("nsenter");
         drop(Said::by(command.args([&uts, "hostname", host_name])).exits(0));
     }
 

@@ -10,7 +10,6 @@ use std::{
         process::CommandExt as _,
     },
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
@@ -19,6 +18,7 @@ use hep_tests::{
     eventually, hep,
     policy::{Directory, documents, endpoint, eth0},
     probe::PATIENCE,
+    program::program,
     site::Site,
 };
 use nix::{sys::stat::Mode, unistd::mkfifo};
@@ -220,7 +220,7 @@ fn foreign_names_forge_nothing_that_operators_read() {
     let site = Site::new();
     let interface = "e\u{1b}[2J\u{9b}m\u{202e}";
     let made = site.host.run(|| {
-        let mut command = Command::new("ip");
+        let mut command = program("ip");
         command.args([
             "link", "add", interface, "type", "veth", "peer", "name", "other",
         ]);

@@ -24,6 +24,9 @@ const FILES: u8 = 6;
 /// A state that lasted for so long may count although it was meant to be passed through.
 const RESTING: Duration = Duration::from_millis(40);
 
+/// A kind of Calico's that is none: a typing mistake must not become "no policy" (RS-309).
+const MISTYPED: &str = "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicys\n";
+
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Content {
@@ -297,7 +300,7 @@ impl Folder {
 
     fn break_one(&mut self) {
         let number = self.number();
-        let texts = ["kind: [", "{}", "apiVersion: v1\nkind: Pod\n", "\u{0}\u{1}"];
+        let texts = ["kind: [", "{}", MISTYPED, "\u{0}\u{1}"];
         let text = texts[self.rng.usize(..texts.len())];
         self.put(&name(number), text);
         self.files.insert(number, Content::Broken);

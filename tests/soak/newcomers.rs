@@ -3,7 +3,7 @@
 
 use std::{
     io::Write as _,
-    process::{Command, Stdio},
+    process::Stdio,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
@@ -16,6 +16,7 @@ use hep_tests::{
     namespace::Namespace,
     packet::{self, Mac},
     policy::{endpoint, felix, network_set, policy},
+    program::program,
     receiver::Receiver,
     site::Site,
 };
@@ -252,7 +253,7 @@ fn flood(host: &Namespace, events: u64, done: &AtomicBool) -> u64 {
     host.ip("link add noise type veth peer name noise-end\nlink set noise up");
     let mut ip = host
         .run(|| {
-            Command::new("ip")
+            program("ip")
                 .args(["-force", "-batch", "-"])
                 .stdin(Stdio::piped())
                 .spawn()

@@ -132,7 +132,7 @@ fn ev_188_no_packet_is_judged_by_rules_and_sets_of_two_generations() {
             ),
         ]
     };
-    let generations = [generation("x", "y"), generation("y", "x")];
+    let generations = [generation("one", "two"), generation("two", "one")];
     let mut daemon = Daemon::start(&site.host, &generations[0]);
     let done = AtomicBool::new(false);
     let mut pairs = Pairs::new(&site);

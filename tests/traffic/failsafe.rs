@@ -2,11 +2,12 @@
 
 use std::{net::TcpListener, thread, time::Duration};
 
+use hep_common::grace::GRACE_NS;
 use hep_tests::{
     address::Net,
     link::Link,
     packet::{self, ACK},
-    policy::{eth0, felix, no_failsafe, policy},
+    policy::{eth0, eth0_default_allow, felix, no_failsafe, policy},
     probe::{
         Connection,
         Heard::{Answer, Nothing},
@@ -16,7 +17,7 @@ use hep_tests::{
     site::{HOST_MAC, OUTSIDE_MAC},
 };
 
-use crate::{Ground, ground, judge, no_endpoint};
+use crate::{Ground, ground, judge};
 
 fn deny_all() -> String {
     policy(
@@ -99,6 +100,9 @@ fn ev_070_connections_of_failsafe_ports_outlive_their_flows() {
         ))
     };
     let link = Link::open(&site.outside, "eth0");
+    // Once it is over, nothing passes for being from before the policy (EV-158).
+    daemon.replace(&[eth0_default_allow()]);
+    thread::sleep(Duration::from_nanos(GRACE_NS));
     for (failsafes, lives) in [
         ("", true),
         (
@@ -106,7 +110,7 @@ fn ev_070_connections_of_failsafe_ports_outlive_their_flows() {
             false,
         ),
     ] {
-        daemon.replace(&no_endpoint());
+        daemon.replace(&[eth0_default_allow()]);
         // To the host's port 22, and to port 2379 of somebody else.
         let mut inbound = Net::both().map(|net| Connection::open(site, net.client, net.host, 22));
         let mut outbound =

@@ -72,6 +72,9 @@ fn essentials_pass_only_with_what_proves_them() {
         discovery(local, 134, 0, 255),
         pass,
     ));
+    let fragment = discovery(local, 135, 0, 255).fragment(0, 16, true);
+    rows.push(("first fragment", INGRESS, fragment, deny));
+    rows.push(("routed", FORWARD_OUT, discovery(global, 135, 0, 254), deny));
     rows.push(("from afar", INGRESS, discovery(global, 134, 0, 255), deny));
     rows.push(("hop limit 64", INGRESS, discovery(local, 134, 0, 64), deny));
     rows.push(("outbound", EGRESS, discovery(local, 134, 0, 255), deny));

@@ -318,7 +318,11 @@ pub(super) fn open(path: &Path, request: &Request) -> Result<(Answer, Connection
     stream.set_read_timeout(Some(patience)).map_err(fail)?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
-    stream.write_all(&line).map_err(fail)?;
+    match stream.write_all(&line) {
+        // Whom it turns away it answers without listening.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        sent => sent.map_err(fail)?,
+    }
     let mut connection = io::BufReader::new(stream);
     let mut line = String::new();
     connection.read_line(&mut line).map_err(fail)?;

@@ -378,6 +378,9 @@ fn is_essential(packet: &Packet) -> bool {
     let (IpAddr::V6(source), Some(icmp)) = (packet.source, packet.icmp) else {
         return false;
     };
+    if packet.fragmented {
+        return false;
+    }
     let link_local = source.is_unicast_link_local();
     match icmp.icmp_type {
         133 | 135 | 136 => packet.hop_limit == 255 && icmp.code == 0,

@@ -150,10 +150,10 @@ pub(super) fn wrong_version(value: &Value<'_>) {
 
 /// Says that an object of another group is skipped. Of files that are judged alone each is to be
 /// right, so that there it is an error (`Loader`).
-pub(super) fn notice_other(value: &Value<'_>, version: &str, kind: &str, name: &str) {
+pub(super) fn notice_other(value: &Value<'_>, version: &str, kind: &str) {
     value.notice(
         super::OTHER_GROUP,
-        format!("{version} {kind} {name} is no resource of Calico's, and is skipped"),
+        format!("{version} {kind} is no resource of Calico's, and is skipped"),
         "",
     );
 }

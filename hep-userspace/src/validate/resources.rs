@@ -158,7 +158,7 @@ fn list(
         _ if is_kubectl && text == "v1" => {}
         Version::Calico | Version::Stored => {}
         Version::Other if !is_kubectl && !kinds::looks_read(kind) => {
-            kinds::notice_other(value, text, kind, "");
+            kinds::notice_other(value, text, kind);
             return;
         }
         Version::Other | Version::Mistyped => kinds::wrong_version(&version),
@@ -198,7 +198,7 @@ fn object(value: &Value<'_>, kind: &str, name: &str, collected: &mut Collected) 
     let version_text = version.as_ref().and_then(Value::text);
     let version_is = version_text.map_or(Version::Calico, Version::of);
     if version_is == Version::Other && !kind.is_empty() && !kinds::looks_read(kind) {
-        kinds::notice_other(value, version_text.unwrap_or_default(), kind, name);
+        kinds::notice_other(value, version_text.unwrap_or_default(), kind);
         return;
     }
     let Some((kind_name, kind)) = Kind::of(kind) else {

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     daemon::Daemon,
     namespace::Namespace,
+    program::program,
     site::{HOST_INSIDE_MAC, HOST_MAC, INSIDE_MAC},
 };
 
@@ -170,7 +171,9 @@ impl Ground {
             }
         };
         address(&host, &inside, addressed, kind);
-        let judges = [Judge::new(&host, addressed), Judge::new(&inside, "eth0")];
+        let by_port = kind.setup == Setup::Port;
+        let judges = [(&host, addressed), (&inside, "eth0")]
+            .map(|(namespace, interface)| Judge::new(namespace, interface, by_port));
         let daemon = Daemon::start(&host, &resources());
         Some(Self {
             injector,
@@ -222,7 +225,7 @@ fn try_ip(namespace: &Namespace, commands: &str) -> bool {
             return true;
         }
         namespace.run(|| {
-            let mut ip = std::process::Command::new("ip");
+            let mut ip = program("ip");
             ip.args(&words).output().expect("run ip").status.success()
         })
     })

@@ -32,8 +32,16 @@ pub(super) fn resources() -> Vec<String> {
 }
 
 /// The same for nftables: what returns from `judge` is allowed by the policy, or needs none (EV-172,
-/// EV-179); the rest has got past.
-fn rules(interface: &str) -> String {
+/// EV-179); the rest has got past. Neighbour discovery that goes back by the interface it came from meets
+/// policy only there, behind the hook that counts here; and what layer 2 carried from a port to the bridge
+/// (`by_port`) meets none where that routes it.
+fn rules(interface: &str, by_port: bool) -> String {
+    let routed = "icmpv6 type { 133, 135, 136 } ip6 hoplimit 254";
+    let carried = if by_port {
+        format!("{routed} return")
+    } else {
+        String::new()
+    };
     let (v4_id, v6_id) = (FIRST_DENIED_ID, u32::from(FIRST_DENIED_ID) << 16);
     format!(
         "table inet oracle {{
@@ -47,10 +55,12 @@ fn rules(interface: &str) -> String {
     meta nfproto ipv6 meta l4proto ipv6-icmp icmpv6 type 128 return
     ip frag-off & 0x1fff != 0 ip id < {v4_id} return
     exthdr frag exists frag frag-off != 0 frag id < {v6_id} return
+    exthdr frag exists frag more-fragments 1 counter name past return
     icmpv6 type {{ 133, 135, 136 }} icmpv6 code 0 ip6 hoplimit 255 return
     icmpv6 type 134 icmpv6 code 0 ip6 hoplimit 255 ip6 saddr fe80::/10 return
     icmpv6 type {{ 130, 131, 132, 143 }} ip6 hoplimit 1 ip6 saddr fe80::/10 return
     icmpv6 type {{ 130, 131, 132, 143 }} ip6 hoplimit 1 ip6 saddr :: return
+    {carried}
     counter name past
   }}
   chain prerouting {{
@@ -64,6 +74,7 @@ fn rules(interface: &str) -> String {
   }}
   chain forward {{
     type filter hook forward priority 0
+    iifname {interface} oifname {interface} {routed} accept
     iifname {interface} jump judge
   }}
 }}
@@ -86,14 +97,14 @@ pub(super) struct Count {
 }
 
 impl Judge {
-    /// Judges what comes in by an interface.
+    /// Judges what comes in by an interface, or by a port of that bridge (`by_port`).
     ///
     /// # Panics
     ///
     /// If nftables refuses.
-    pub(super) fn new(namespace: &Namespace, interface: &str) -> Self {
+    pub(super) fn new(namespace: &Namespace, interface: &str, by_port: bool) -> Self {
         let mut file = tempfile::NamedTempFile::new().expect("make a file of rules");
-        file.write_all(rules(interface).as_bytes())
+        file.write_all(rules(interface, by_port).as_bytes())
             .expect("write the rules");
         let path = file.path().to_string_lossy().into_owned();
         namespace.command("nft", &["-f", &path]);
