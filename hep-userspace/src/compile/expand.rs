@@ -207,9 +207,7 @@ impl Conditions {
             icmp: rule.icmp,
             not_icmp: rule.not_icmp,
             ports: Ports::default(),
-            needs_ports: sides
-                .iter()
-                .any(|side| !side.ports.is_empty() || !side.not_ports.is_empty()),
+            needs_ports: sides.iter().any(|side| wants_ports(side)),
         };
         let mut alternatives = Vec::with_capacity(from.len() * to.len());
         for from in &from {
@@ -318,6 +316,12 @@ fn ports(side: &EntityRule) -> Vec<SidePorts> {
         });
     }
     alternatives
+}
+
+/// Whether a side matches no packet without ports: nothing but `notPorts` of names alone does (EV-123,
+/// EV-128).
+fn wants_ports(side: &EntityRule) -> bool {
+    !side.ports.is_empty() || side.not_ports.iter().any(|item| name(item).is_none())
 }
 
 fn name(item: &PortMatch) -> Option<&str> {

@@ -29,7 +29,7 @@ pub(super) struct Service {
     pub(super) not_icmp: Option<IcmpMatch>,
     /// Destination ports that match.
     pub(super) ports: Ports,
-    /// The rule has ports on either side: it matches no packet without ports (EV-123).
+    /// The rule matches no packet without ports (EV-123).
     pub(super) needs_ports: bool,
 }
 

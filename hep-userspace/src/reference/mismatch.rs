@@ -54,7 +54,7 @@ pub enum Mismatch {
     Icmp,
     /// `notICMP`.
     NotIcmp,
-    /// The rule has ports, the packet none.
+    /// The rule has `ports`, the packet none.
     NoPorts,
     /// A condition of one side.
     Side(Side, Field),

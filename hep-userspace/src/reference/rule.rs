@@ -16,7 +16,7 @@ pub(super) fn check(rule: &Rule, packet: &Packet, objects: &Objects<'_>) -> Resu
     check_family(rule, packet)?;
     check_protocol(rule, packet)?;
     check_icmp(rule, packet)?;
-    if has_ports(rule) && packet.ports.is_none() {
+    if wants_ports(rule) && packet.ports.is_none() {
         return Err(Mismatch::NoPorts); // EV-123
     }
     // EV-112: the sides are independent; EV-109: each is compared with its own address and port.
@@ -122,10 +122,10 @@ fn is_icmp(wanted: IcmpMatch, packet: &Packet) -> bool {
     })
 }
 
-fn has_ports(rule: &Rule) -> bool {
-    [&rule.source, &rule.destination]
-        .iter()
-        .any(|side| !side.ports.is_empty() || !side.not_ports.is_empty())
+/// Whether the rule matches only packets with certain ports. What has none is not in a set of named ports
+/// either, so `notPorts` holds (EV-123, EV-128).
+fn wants_ports(rule: &Rule) -> bool {
+    !rule.source.ports.is_empty() || !rule.destination.ports.is_empty()
 }
 
 /// One end of a packet.

@@ -152,9 +152,15 @@ fn protocols_ports_and_icmp() {
         allow().protocol("ICMPv6").icmp_type(128),
         &rows,
     );
+    let portless = || [portless(C, HOST, 112), icmp4(8), icmp6(C6, HOST6, 128)];
+    let rows = portless().map(|packet| (packet, true));
     let unnamed = allow().from(side().not_ports(&["web"]));
-    let rows = [(portless(C, HOST, 112), false), (tcp(C, HOST, 80), true)];
-    check("EV-123 no ports to compare", unnamed, &rows);
+    check("EV-123 outside of a set of names", unnamed, &rows);
+    let rows = portless().map(|packet| (packet, false));
+    let named = allow()
+        .from(side().not_ports(&["web"]))
+        .to(side().ports(&["web"]));
+    check("EV-123 no ports to compare", named, &rows);
 }
 
 /// EV-124 to EV-128, EV-131.
