@@ -94,8 +94,10 @@ reasons! {
     Blocked = "blocked", false;
     /// A TCP packet that fits no connection and opens none.
     InvalidTcp = "invalid_tcp", false;
-    /// An ICMP error that belongs to no known flow.
+    /// An ICMP message that belongs to no known flow and opens none.
     InvalidIcmp = "invalid_icmp", false;
+    /// An SCTP packet that belongs to no known flow and opens none.
+    InvalidSctp = "invalid_sctp", false;
     /// The reverse-path check failed.
     ReversePath = "reverse_path", false;
     /// More VLAN tags than are read, one that is cut off, or a link layer that hides an IP header.

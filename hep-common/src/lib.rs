@@ -56,10 +56,19 @@ pub mod protocol {
     pub const TCP: u8 = 6;
     /// User Datagram Protocol.
     pub const UDP: u8 = 17;
+    /// Datagram Congestion Control Protocol; its ports tell flows apart, and no rule matches them.
+    pub const DCCP: u8 = 33;
     /// Internet Control Message Protocol for IPv6.
     pub const ICMPV6: u8 = 58;
     /// Stream Control Transmission Protocol.
     pub const SCTP: u8 = 132;
-    /// Lightweight UDP; its ports are not matched.
+    /// Lightweight UDP; its ports tell flows apart, and no rule matches them.
     pub const UDPLITE: u8 = 136;
+
+    /// Whether flows of a protocol are told apart by ports, the first four bytes of its header (spec
+    /// EV-150).
+    #[must_use]
+    pub const fn is_keyed_by_ports(protocol: u8) -> bool {
+        matches!(protocol, TCP | UDP | DCCP | SCTP | UDPLITE)
+    }
 }

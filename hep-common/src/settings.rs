@@ -18,7 +18,7 @@ abi!(Control, 8, [u32, u32]);
 pub const FLAG_ND_EXEMPT: u32 = 1 << 0;
 /// Judge established flows again when the generation changed; else keep them.
 pub const FLAG_REVALIDATE: u32 = 1 << 1;
-/// Judge TCP packets that fit no connection by policy instead of dropping them.
+/// Judge packets that belong to no flow and open none by policy instead of dropping them.
 pub const FLAG_ALLOW_INVALID: u32 = 1 << 2;
 /// Do not police IPv6 at all.
 pub const FLAG_NO_IPV6: u32 = 1 << 3;
@@ -32,6 +32,9 @@ pub const FLAG_NAMED_PORTS: u32 = 1 << 6;
 pub const FLAG_DENY_EVENTS: u32 = 1 << 7;
 /// With [`FLAG_ND_EXEMPT`]: accept router advertisements that pass their checks.
 pub const FLAG_RA_EXEMPT: u32 = 1 << 8;
+/// Judge ICMP messages of any type but errors and redirects by policy, without a flow too: where a packet
+/// is judged for its rule alone.
+pub const FLAG_ANY_ICMP: u32 = 1 << 9;
 
 /// Behaviour of one generation; the `SETTINGS` map has two, chosen by `generation & 1`.
 #[repr(C)]

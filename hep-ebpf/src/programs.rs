@@ -364,13 +364,12 @@ fn leaves_more() -> bool {
 /// Asks the connection table, and with it the rules.
 #[inline(always)]
 fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
-    if conntrack::is_error(&work.packet) {
-        return match conntrack::related(scene, work) {
-            Ok(reason) => settle(scene, work, reason),
-            Err(conntrack::Stale) => next::REVALIDATE,
-        };
-    }
-    match conntrack::track(scene, work) {
+    let verdict = if conntrack::is_error(&work.packet) {
+        conntrack::related(scene, work)
+    } else {
+        conntrack::track(scene, work)
+    };
+    match verdict {
         Ok(reason) => settle(scene, work, reason),
         Err(Todo::Revalidate) => next::REVALIDATE,
         Err(Todo::Open) => next::OPEN,

@@ -182,6 +182,7 @@ fn options() -> Options {
         revalidate: true,
         bypass_mark: 0,
         deny_events: false,
+        any_icmp: false,
         fragment_timeout: Duration::from_secs(30),
         timeouts: Timeouts {
             tcp_syn_sent_ns: HOUR_NS,

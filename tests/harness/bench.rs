@@ -230,6 +230,7 @@ impl Bench {
             revalidate: self.revalidate,
             bypass_mark: 1 << 30,
             deny_events: false,
+            any_icmp: false,
             fragment_timeout: snapshot
                 .felix
                 .fragment_timeout

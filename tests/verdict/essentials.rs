@@ -53,7 +53,8 @@ fn essentials_pass_only_with_what_proves_them() {
             rows.push(("code 1", hook, discovery(local, kind, 1, 255), deny));
         }
         rows.push(("no address yet", hook, discovery(none, 135, 0, 255), pass));
-        rows.push(("redirect", hook, discovery(local, 137, 0, 255), deny));
+        let redirect = discovery(local, 137, 0, 255);
+        rows.push(("redirect", hook, redirect, Reason::InvalidIcmp));
         for kind in [130, 131, 132, 143] {
             rows.push(("listener, local", hook, discovery(local, kind, 0, 1), pass));
             rows.push(("listener, ::", hook, discovery(none, kind, 0, 1), pass));

@@ -13,6 +13,7 @@ use hep_tests::{
 const KNOWN: Reason = Reason::Established;
 const ALLOW: Reason = Reason::PolicyAllow;
 const DENY: Reason = Reason::NoProfile;
+const INVALID: Reason = Reason::InvalidIcmp;
 
 fn bench(rules: &str) -> Bench {
     Bench::with(&[
@@ -57,6 +58,42 @@ fn udp_and_sctp_flows_are_known_by_their_ports() {
     }
 }
 
+/// EV-150: so are those of UDP-Lite and DCCP, whose ports no rule matches.
+#[test]
+fn ev_150_udp_lite_and_dccp_flows_are_known_by_their_ports() {
+    let mut bench = bench("{action: Allow, protocol: UDPLite}, {action: Allow, protocol: 33}");
+    for net in Net::both() {
+        for number in [136, 33] {
+            let request = packet::with_ports(net.client, net.host, number)
+                .sport(1111)
+                .dport(3333);
+            let answer = request.clone().reversed();
+            let error = packet::icmp_error(
+                net.host,
+                if net.host.is_ipv4() { 3 } else { 1 },
+                3,
+                &request,
+                64,
+            );
+            bench.expect_sequence(&[
+                ("answer first", EGRESS, answer.clone(), DENY),
+                ("request", INGRESS, request.clone(), ALLOW),
+                ("answer", EGRESS, answer.clone(), KNOWN),
+                (
+                    "another port here",
+                    EGRESS,
+                    answer.clone().sport(2222),
+                    DENY,
+                ),
+                ("another port there", EGRESS, answer.dport(2222), DENY),
+                ("request again", INGRESS, request.clone(), KNOWN),
+                ("another request", INGRESS, request.sport(1112), ALLOW),
+                ("an error about it", EGRESS, error, Reason::Related),
+            ]);
+        }
+    }
+}
+
 /// EV-150: protocols without ports are flows of their addresses.
 #[test]
 fn protocols_without_ports_are_flows_of_their_addresses() {
@@ -97,7 +134,7 @@ fn ev_247_echo_flows_know_who_asked() {
                 "a reply to nothing",
                 INGRESS,
                 packet::echo_reply(them, us, 7),
-                DENY,
+                INVALID,
             ),
             ("we ask", EGRESS, packet::echo_request(us, them, 7), ALLOW),
             (
@@ -122,19 +159,19 @@ fn ev_247_echo_flows_know_who_asked() {
                 "another identifier",
                 INGRESS,
                 packet::echo_reply(them, us, 8),
-                DENY,
+                INVALID,
             ),
             (
                 "another sender",
                 INGRESS,
                 packet::echo_reply(net.member, us, 7),
-                DENY,
+                INVALID,
             ),
             (
                 "we answer what nobody asked",
                 EGRESS,
                 packet::echo_reply(us, them, 7),
-                Reason::TierDefault,
+                INVALID,
             ),
             (
                 "we ask again",
@@ -165,7 +202,7 @@ fn other_icmp_queries_are_flows_like_echo() {
                 "a reply of another type",
                 EGRESS,
                 packet::echo_reply(net.host, net.client, 9),
-                DENY,
+                INVALID,
             ),
             ("the reply", EGRESS, answer, KNOWN),
         ]);
@@ -210,7 +247,11 @@ fn flows_end_by_the_timer_of_their_protocol() {
             }
             bench.age_flows(Duration::from_secs(30));
             for (name, _, answer) in packets {
-                let wanted = if name == key { DENY } else { KNOWN };
+                let wanted = match name {
+                    _ if name != key => KNOWN,
+                    "icmpTimeout" => INVALID,
+                    _ => DENY,
+                };
                 bench.continue_sequence(&[(name, EGRESS, answer, wanted)]);
             }
         }

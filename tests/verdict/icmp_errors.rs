@@ -35,8 +35,8 @@ fn header_bytes(net: &Net) -> usize {
     if net.host.is_ipv4() { 20 } else { 40 }
 }
 
-/// EV-169, EV-170, EV-173: errors pass about a known flow of any protocol, from any router, and are
-/// dropped about an unknown one; other types meet policy.
+/// EV-169, EV-170, EV-171, EV-173: errors pass about a known flow of any protocol, from any router, and
+/// are dropped about an unknown one; source quench and redirect about a known one meet policy.
 #[test]
 fn errors_pass_about_known_flows_only() {
     let mut bench = bench();
@@ -63,7 +63,7 @@ fn errors_pass_about_known_flows_only() {
             }
             bench.continue_sequence(&rows);
             bench.forget_flows();
-            for kind in errors {
+            for kind in errors.iter().chain(others) {
                 let error = icmp_error(net.client, *kind, 0, flow, 128);
                 bench.continue_sequence(&[(name, INGRESS, error, UNKNOWN)]);
             }

@@ -5,6 +5,7 @@ mod deltas;
 mod essentials;
 mod flow_state;
 mod icmp_errors;
+mod invalid;
 mod link_layer;
 mod long_sets;
 mod parse;

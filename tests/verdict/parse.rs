@@ -180,6 +180,16 @@ fn transport_headers_must_be_whole() {
             (
                 "SCTP, 12 bytes",
                 packet::protocol(client, host, 132, 12),
+                Reason::InvalidSctp,
+            ),
+            (
+                "DCCP, 11 bytes",
+                packet::protocol(client, host, 33, 11),
+                Reason::Truncated,
+            ),
+            (
+                "DCCP, 12 bytes",
+                packet::protocol(client, host, 33, 12),
                 Reason::TierDefault,
             ),
             (

@@ -7,17 +7,19 @@ use hep_common::{
     },
     counter::{Note, Reason},
     protocol,
+    settings::{FLAG_ALLOW_INVALID, FLAG_ANY_ICMP},
     tick::Tick,
 };
 
 use super::{
-    by_rules, find, icmp, is_opening,
+    by_rules, find, icmp, is_error, is_opening,
     known::{self, Syn, said},
     midstream::is_midstream,
+    sctp,
 };
 use crate::{
     address::Address,
-    parse::tcp,
+    parse::{Packet, tcp},
     route,
     scene::{Route, Scene, Work, opposite},
 };
@@ -43,6 +45,9 @@ pub(crate) enum Opening {
 #[inline(always)]
 pub(crate) fn judge<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Opening {
     let packet = &work.packet;
+    if let Some(reason) = invalid(scene, packet) {
+        return Opening::Verdict(reason);
+    }
     let opening = is_opening(packet.protocol, packet.tcp_flags);
     if route::checks_reverse_path(scene)
         && !(opening && is_known(scene, work))
@@ -51,11 +56,23 @@ pub(crate) fn judge<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Openin
         return Opening::Verdict(Reason::ReversePath);
     }
     let reason = by_rules(scene, work);
-    if reason.allows() && !icmp::is_reply(work.packet.protocol, work.packet.icmp_type) {
+    let packet = &work.packet;
+    if reason.allows() && !icmp::is_reply(packet.protocol, packet.icmp_type) && !is_error(packet) {
         Opening::Accept(reason)
     } else {
         Opening::Verdict(reason)
     }
+}
+
+/// Why no policy is asked about a packet without a flow, if it is not TCP (spec EV-171, EV-267).
+#[inline(always)]
+fn invalid<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> Option<Reason> {
+    if packet.protocol == protocol::SCTP {
+        let is_valid = sctp::may_come_first(packet.sctp_chunk) || scene.has(FLAG_ALLOW_INVALID);
+        return (!is_valid).then_some(Reason::InvalidSctp);
+    }
+    let is_valid = icmp::may_come_first(packet) || scene.has(FLAG_ALLOW_INVALID | FLAG_ANY_ICMP);
+    (!is_valid).then_some(Reason::InvalidIcmp)
 }
 
 /// How the flow of an accepted packet is remembered.

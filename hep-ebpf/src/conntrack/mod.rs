@@ -6,6 +6,7 @@ mod known;
 mod midstream;
 mod related;
 mod revalidate;
+mod sctp;
 mod socket;
 
 use core::hint::cold_path;
@@ -142,9 +143,6 @@ pub(crate) fn glimpse<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) -> G
     flow.touch(sender, now, scene.bytes());
     Glimpse::Continues
 }
-
-/// The packet's flow must be judged by the rules in force first, by [`revalidate`].
-pub(crate) struct Stale;
 
 /// What is to be done about a packet before there is a verdict.
 pub(crate) enum Todo {

@@ -1,19 +1,29 @@
-//! ICMP errors, which belong to the flow of the packet that they are about (spec EV-173, EV-174).
+//! ICMP errors and redirects, which belong to the flow of the packet that they are about (spec EV-171,
+//! EV-173, EV-174).
 
-use hep_common::{Family, conntrack::FLAG_BLOCKED, counter::Reason, protocol};
+use hep_common::{
+    Family, conntrack::FLAG_BLOCKED, counter::Reason, protocol, settings::FLAG_ALLOW_INVALID,
+};
 
-use super::{Stale, find, is_current, key};
+use super::{Todo, find, is_current, key};
 use crate::{
     address::Address,
     parse::{self, Packet},
     scene::{Scene, Work},
 };
 
-/// Whether `packet` is an ICMP error.
+/// IPv4: the receiver is to send less.
+const SOURCE_QUENCH: u8 = 4;
+/// IPv4: the receiver is to use another router.
+const REDIRECT: u8 = 5;
+
+/// Whether `packet` is an ICMP error, or an IPv4 source quench or redirect.
 #[inline(always)]
 pub(crate) const fn is_error<A: Address>(packet: &Packet<A>) -> bool {
     match (A::FAMILY, packet.protocol) {
-        (Family::V4, protocol::ICMP) => matches!(packet.icmp_type, 3 | 11 | 12),
+        (Family::V4, protocol::ICMP) => {
+            matches!(packet.icmp_type, 3 | SOURCE_QUENCH | REDIRECT | 11 | 12)
+        }
         (Family::V6, protocol::ICMPV6) => matches!(packet.icmp_type, 1..=4),
         (Family::V4 | Family::V6, _) => false,
     }
@@ -23,30 +33,44 @@ pub(crate) const fn is_error<A: Address>(packet: &Packet<A>) -> bool {
 ///
 /// # Errors
 ///
-/// [`Stale`] if the rules in force have not judged its flow yet.
+/// [`Todo::Revalidate`] if the rules in force have not judged its flow yet, [`Todo::Open`] if they are to
+/// judge the message.
 #[inline(always)]
-pub(crate) fn related<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result<Reason, Stale> {
+pub(crate) fn related<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result<Reason, Todo> {
+    let Some((generation, flags)) = flow_of(scene, work) else {
+        return if scene.has(FLAG_ALLOW_INVALID) {
+            Err(Todo::Open)
+        } else {
+            Ok(Reason::InvalidIcmp)
+        };
+    };
+    if !is_current(scene, generation) && work.revalidated == 0 {
+        return Err(Todo::Revalidate);
+    }
+    if flags & FLAG_BLOCKED != 0 {
+        return Ok(Reason::Blocked);
+    }
+    match (A::FAMILY, work.packet.icmp_type) {
+        (Family::V4, SOURCE_QUENCH | REDIRECT) => Err(Todo::Open),
+        (Family::V4 | Family::V6, _) => Ok(Reason::Related),
+    }
+}
+
+/// Generation and flags of the flow that an error is about, if it is known.
+#[inline(always)]
+fn flow_of<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Option<(u32, u8)> {
     let Work {
         packet,
         other: quoted,
         ..
     } = work;
     if !parse::load_quoted(scene.ctx, packet, quoted) || !packet.dst.is(&quoted.src) {
-        return Ok(Reason::InvalidIcmp);
+        return None;
     }
     let (key, _) = key(&*quoted);
     work.key = key;
     work.missed = 0;
-    let Some((flow, _)) = find(scene, work) else {
-        return Ok(Reason::InvalidIcmp);
-    };
+    let (flow, _) = find(scene, work)?;
     let conn = flow.copied();
-    if !is_current(scene, conn.generation) && work.revalidated == 0 {
-        return Err(Stale);
-    }
-    Ok(if conn.flags & FLAG_BLOCKED != 0 {
-        Reason::Blocked
-    } else {
-        Reason::Related
-    })
+    Some((conn.generation, conn.flags))
 }

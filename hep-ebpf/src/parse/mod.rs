@@ -59,6 +59,8 @@ pub(crate) struct Packet<A> {
     pub(crate) fragment_protocol: u8,
     /// How much of a fragmented packet this is.
     pub(crate) fragment: Fragment,
+    /// Type of the chunk of an SCTP packet that has one only; else 0, which is DATA.
+    pub(crate) sctp_chunk: u8,
     /// Identification of the fragmented packet, host byte order.
     pub(crate) fragment_id: u32,
     /// Where the transport header starts, from the start of the frame.
@@ -84,6 +86,7 @@ impl<A> Packet<A> {
             tos: 0,
             fragment_protocol: 0,
             fragment: Fragment::Whole,
+            sctp_chunk: 0,
             fragment_id: 0,
             transport: 0,
             segment: Segment {

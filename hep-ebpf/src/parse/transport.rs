@@ -4,7 +4,7 @@ use hep_common::{conntrack::Segment, counter::Reason, protocol};
 
 use super::{
     Fragment, Packet,
-    cursor::{Direct, Loader, wire},
+    cursor::{Direct, Loader, Wire as _, wire},
 };
 
 /// Flags of a TCP header.
@@ -48,7 +48,7 @@ impl Tcp {
 }
 
 wire! {
-    /// Where UDP, SCTP and TCP have their ports.
+    /// Where every protocol that has ports has them.
     struct PortPair {
         src: 2,
         dst: 2,
@@ -65,6 +65,18 @@ wire! {
     }
 }
 
+wire! {
+    /// The head of an SCTP chunk.
+    struct Chunk {
+        kind: 1,
+        flags: 1,
+        length: 2,
+    }
+}
+
+/// Length of an SCTP header; chunks follow.
+const SCTP_BYTES: u32 = 12;
+
 /// Bytes that a packet of `protocol` has at least; of a first fragment only what is read is asked
 /// for.
 #[inline(always)]
@@ -72,21 +84,21 @@ const fn minimum_bytes(protocol: u8, fragment: Fragment) -> u32 {
     match (protocol, fragment) {
         (protocol::TCP, Fragment::Whole) => 20,
         (protocol::TCP, _) => 14,
-        (protocol::SCTP, Fragment::Whole) => 12,
-        (
-            protocol::UDP | protocol::UDPLITE | protocol::ICMP | protocol::ICMPV6 | protocol::SCTP,
-            _,
-        ) => 8,
+        (protocol::SCTP, Fragment::Whole) => SCTP_BYTES,
+        (protocol::DCCP, Fragment::Whole) => 12,
+        (protocol::UDP | protocol::UDPLITE | protocol::DCCP | protocol::SCTP, _)
+        | (protocol::ICMP | protocol::ICMPV6, _) => 8,
         _ => 0,
     }
 }
 
-/// Whether an ICMP query of this protocol and type carries an identifier.
+/// Whether an ICMP query or reply of this protocol and type carries an identifier; of a node information
+/// query that is what it asks for.
 #[inline(always)]
 pub(super) const fn has_identifier(protocol: u8, kind: u8) -> bool {
     match protocol {
         protocol::ICMP => matches!(kind, 0 | 8 | 13..=18),
-        protocol::ICMPV6 => matches!(kind, 128 | 129),
+        protocol::ICMPV6 => matches!(kind, 128 | 129 | 139 | 140),
         _ => false,
     }
 }
@@ -118,10 +130,11 @@ pub(super) fn parse<A>(
                 packet.segment = header.segment(available);
             }
         }
-        protocol::UDP | protocol::SCTP => {
-            let header: PortPair = loader.read(packet.transport)?;
-            packet.src_port = u16::from_be_bytes(header.src);
-            packet.dst_port = u16::from_be_bytes(header.dst);
+        protocol if protocol::is_keyed_by_ports(protocol) => {
+            read_ports(loader, packet)?;
+            if protocol == protocol::SCTP {
+                packet.sctp_chunk = only_chunk(loader, packet.transport, available);
+            }
         }
         protocol::ICMP | protocol::ICMPV6 => {
             let header: Icmp = loader.read(packet.transport)?;
@@ -135,6 +148,35 @@ pub(super) fn parse<A>(
         _ => {}
     }
     Ok(())
+}
+
+/// Reads the ports of a protocol that has them first in its header.
+#[inline(always)]
+fn read_ports<A>(loader: &Loader<'_>, packet: &mut Packet<A>) -> Result<(), Reason> {
+    let header: PortPair = loader.read(packet.transport)?;
+    packet.src_port = u16::from_be_bytes(header.src);
+    packet.dst_port = u16::from_be_bytes(header.dst);
+    Ok(())
+}
+
+/// The type of the only chunk of an SCTP packet whose header is at `offset` and which has `available`
+/// bytes; 0 if it has more than one, or none (spec EV-267).
+#[inline(always)]
+fn only_chunk(loader: &Loader<'_>, offset: u32, available: u32) -> u8 {
+    if available < SCTP_BYTES.wrapping_add(Chunk::BYTES) {
+        return 0;
+    }
+    let chunk: Result<Chunk, Reason> = loader.read(offset.wrapping_add(SCTP_BYTES));
+    let Ok(chunk) = chunk else {
+        return 0;
+    };
+    let [kind] = chunk.kind;
+    // Chunks are padded to words.
+    let bytes = u32::from(u16::from_be_bytes(chunk.length)).wrapping_add(3) & !3;
+    if SCTP_BYTES.wrapping_add(bytes) < available {
+        return 0;
+    }
+    kind
 }
 
 /// What a plain packet's transport header says.
@@ -186,11 +228,7 @@ pub(super) fn plain(
 #[inline(always)]
 pub(super) fn quoted<A>(loader: &Loader<'_>, packet: &mut Packet<A>) -> Result<(), Reason> {
     match packet.protocol {
-        protocol::TCP | protocol::UDP | protocol::SCTP => {
-            let header: PortPair = loader.read(packet.transport)?;
-            packet.src_port = u16::from_be_bytes(header.src);
-            packet.dst_port = u16::from_be_bytes(header.dst);
-        }
+        protocol if protocol::is_keyed_by_ports(protocol) => read_ports(loader, packet)?,
         protocol::ICMP | protocol::ICMPV6 => {
             let header: Icmp = loader.read(packet.transport)?;
             [packet.icmp_type] = header.kind;

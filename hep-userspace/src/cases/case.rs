@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::Protocol,
-    reference::{IcmpHeader, Packet, Ports, tcp_flags},
+    reference::{IcmpHeader, Packet, Ports, sctp_chunk, tcp_flags},
 };
 
 /// Source port of a packet whose case gives none.
@@ -56,7 +56,7 @@ pub enum Resource {
     Inline(serde_json::Value),
 }
 
-/// Options of `hep run` that change verdicts.
+/// What changes verdicts beside the resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CaseOptions {
@@ -64,6 +64,9 @@ pub struct CaseOptions {
     pub ipv6_nd_exempt: bool,
     /// `--ipv6-ra-exempt`.
     pub ipv6_ra_exempt: bool,
+    /// An ICMP message that only belongs to a flow (a reply, a redirect of IPv6, an unknown type) is invalid,
+    /// as on the host (EV-171). Else policy judges it: a case is about rules, and may name any type.
+    pub icmp_invalid_check: bool,
 }
 
 impl Default for CaseOptions {
@@ -71,6 +74,7 @@ impl Default for CaseOptions {
         Self {
             ipv6_nd_exempt: true,
             ipv6_ra_exempt: true,
+            icmp_invalid_check: false,
         }
     }
 }
@@ -103,7 +107,7 @@ pub struct Case {
     /// The interface that packets are judged at unless they name another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
-    /// Options of `hep run`.
+    /// What changes verdicts beside them.
     #[serde(default, skip_serializing_if = "CaseOptions::is_default")]
     pub options: CaseOptions,
     /// The packets.
@@ -152,7 +156,7 @@ pub struct PacketCase {
     pub dst: IpAddr,
     /// Protocol.
     pub proto: ProtocolText,
-    /// Source port.
+    /// Source port, of a protocol that has ports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sport: Option<u16>,
     /// Destination port.
@@ -176,6 +180,9 @@ pub struct PacketCase {
     /// Flags of a TCP packet, such as `ACK` or `FIN ACK`; `SYN` if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp_flags: Option<String>,
+    /// Type of the only chunk of an SCTP packet; 1, INIT, if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sctp_chunk: Option<u8>,
     /// Whether it comes in two fragments, which get the same verdict.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fragmented: bool,
@@ -273,18 +280,16 @@ impl PacketCase {
             by_name: false,
         }
         .has_ports();
-        let ports = if has_ports {
-            Some(Ports {
+        let destination_port = self.pre_dnat_dport.filter(|_| before_dnat).or(self.dport);
+        if has_ports && destination_port.is_none() {
+            return Err(CaseError::NoPort(number));
+        }
+        let ports = destination_port
+            .filter(|_| protocol::is_keyed_by_ports(number))
+            .map(|destination| Ports {
                 source: self.sport.unwrap_or(DEFAULT_SOURCE_PORT),
-                destination: self
-                    .pre_dnat_dport
-                    .filter(|_| before_dnat)
-                    .or(self.dport)
-                    .ok_or(CaseError::NoPort(number))?,
-            })
-        } else {
-            None
-        };
+                destination,
+            });
         let (icmp_protocol, echo_request) = match self.src {
             IpAddr::V4(_) => (protocol::ICMP, ICMP_ECHO_REQUEST),
             IpAddr::V6(_) => (protocol::ICMPV6, ICMPV6_ECHO_REQUEST),
@@ -306,6 +311,7 @@ impl PacketCase {
                 protocol::TCP => flags(self.tcp_flags.as_deref())?,
                 _ => 0,
             },
+            sctp_chunk: self.sctp_chunk.unwrap_or(sctp_chunk::INIT),
             hop_limit: self.hop_limit.unwrap_or(DEFAULT_HOP_LIMIT),
             mark: 0,
             fragmented: self.fragmented,

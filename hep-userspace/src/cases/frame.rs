@@ -19,6 +19,8 @@ pub(super) const EMBEDDED_PROTOCOL: u8 = protocol::UDP;
 /// Payload of protocols that have no header here; no protocol needs more (EV-181).
 const OTHER_PAYLOAD: [u8; 8] = [0; 8];
 
+/// Length of an SCTP chunk, its head included: that of an INIT without parameters.
+const SCTP_CHUNK_BYTES: u8 = 20;
 /// Payload of the later fragment of a packet that comes in two.
 const LATER_PAYLOAD: [u8; 8] = [0; 8];
 /// The IPv6 extension header of fragments.
@@ -183,9 +185,13 @@ fn transport(packet: &Packet) -> Vec<u8> {
             (header, 6)
         }
         protocol::SCTP => {
-            let mut header = ports.to_vec();
-            header.extend([0; 8]);
-            return header;
+            let chunk = [packet.sctp_chunk, 0, 0, SCTP_CHUNK_BYTES];
+            let mut body = [&ports[..], &[0; 8], &chunk].concat();
+            body.resize(body.len() + usize::from(SCTP_CHUNK_BYTES) - chunk.len(), 0);
+            return body;
+        }
+        number if protocol::is_keyed_by_ports(number) => {
+            return [&ports[..], &OTHER_PAYLOAD].concat();
         }
         _ => return OTHER_PAYLOAD.to_vec(),
     };
@@ -273,7 +279,7 @@ mod tests {
     use hep_common::Direction;
 
     use super::*;
-    use crate::reference::{IcmpHeader, Ports, tcp_flags};
+    use crate::reference::{IcmpHeader, Ports, sctp_chunk, tcp_flags};
 
     fn packet(protocol: u8, source: &str, destination: &str) -> Packet {
         let ports = Ports {
@@ -290,6 +296,7 @@ mod tests {
             ports: (protocol != protocol::ICMP && protocol != protocol::ICMPV6).then_some(ports),
             icmp: None,
             tcp_flags: tcp_flags::SYN,
+            sctp_chunk: sctp_chunk::INIT,
             hop_limit: 64,
             mark: 0,
             fragmented: false,

@@ -180,6 +180,7 @@ impl KernelEngine {
             revalidate: true,
             bypass_mark: case.options.bypass_mark,
             deny_events: false,
+            any_icmp: case.options.any_icmp,
             fragment_timeout: LONG,
             timeouts: Timeouts {
                 tcp_syn_sent_ns: long,

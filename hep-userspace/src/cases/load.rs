@@ -89,6 +89,7 @@ impl LoadedCase {
             options: Options {
                 nd_exempt: case.options.ipv6_nd_exempt,
                 ra_exempt: case.options.ipv6_ra_exempt,
+                any_icmp: !case.options.icmp_invalid_check,
                 ..Options::default()
             },
         })

@@ -60,6 +60,7 @@ impl Live {
             nd_exempt: self.has(FLAG_ND_EXEMPT),
             ra_exempt: self.has(FLAG_RA_EXEMPT),
             bypass_mark: self.settings.bypass_mark,
+            ..reference::Options::default()
         }
     }
 

@@ -163,6 +163,7 @@ fn too_large(snapshot: &Snapshot, node: &str, interfaces: &[Interface]) -> Optio
         revalidate: true,
         bypass_mark: 0,
         deny_events: false,
+        any_icmp: false,
         fragment_timeout: sysctl::fragment_timeout(felix.fragment_timeout),
         timeouts: sysctl::timeouts(&felix.timeouts),
     };

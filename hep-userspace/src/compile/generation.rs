@@ -6,8 +6,9 @@ use hep_common::{
     endpoint,
     rule::List,
     settings::{
-        FLAG_ALLOW_INVALID, FLAG_DENY_EVENTS, FLAG_NAMED_PORTS, FLAG_ND_EXEMPT, FLAG_NO_IPV6,
-        FLAG_RA_EXEMPT, FLAG_REVALIDATE, FLAG_RPF_LOOSE, FLAG_RPF_STRICT, Settings, Timeouts,
+        FLAG_ALLOW_INVALID, FLAG_ANY_ICMP, FLAG_DENY_EVENTS, FLAG_NAMED_PORTS, FLAG_ND_EXEMPT,
+        FLAG_NO_IPV6, FLAG_RA_EXEMPT, FLAG_REVALIDATE, FLAG_RPF_LOOSE, FLAG_RPF_STRICT, Settings,
+        Timeouts,
     },
 };
 
@@ -51,6 +52,8 @@ pub struct Options {
     pub bypass_mark: u32,
     /// Report denied packets.
     pub deny_events: bool,
+    /// Judge ICMP messages of any type but errors and redirects by policy, without a flow too (EV-171).
+    pub any_icmp: bool,
     /// Life of a fragmented packet's stored verdict.
     pub fragment_timeout: Duration,
     /// Idle times of flows; those that follow the kernel's are resolved.
@@ -217,6 +220,7 @@ fn settings(felix: &FelixConfiguration, options: &Options, named_ports: bool) ->
         (options.revalidate, FLAG_REVALIDATE),
         (options.deny_events, FLAG_DENY_EVENTS),
         (felix.allow_invalid, FLAG_ALLOW_INVALID),
+        (options.any_icmp, FLAG_ANY_ICMP),
         (!felix.ipv6_support, FLAG_NO_IPV6),
         (felix.reverse_path == ReversePath::Loose, FLAG_RPF_LOOSE),
         (felix.reverse_path == ReversePath::Strict, FLAG_RPF_STRICT),

@@ -96,10 +96,7 @@ impl Record {
             Err(number) => ("", number.to_string()),
         };
         let address = |octets| Some(Ipv6Addr::from(octets).to_canonical());
-        let has_ports = matches!(
-            event.protocol,
-            protocol::TCP | protocol::UDP | protocol::SCTP
-        );
+        let has_ports = protocol::is_keyed_by_ports(event.protocol);
         let is_icmp = matches!(event.protocol, protocol::ICMP | protocol::ICMPV6);
         Self {
             unix_ms,

@@ -95,6 +95,7 @@ fn packet(
         }),
         icmp: None,
         tcp_flags,
+        sctp_chunk: 0,
         hop_limit: 64,
         mark: 0,
         fragmented: false,

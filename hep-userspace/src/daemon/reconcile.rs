@@ -312,6 +312,7 @@ impl Reconciler {
             revalidate: self.options.revalidate && !self.is_panic,
             bypass_mark: self.options.bypass_mark,
             deny_events: self.options.deny_events,
+            any_icmp: false,
             fragment_timeout: sysctl::fragment_timeout(felix.fragment_timeout),
             timeouts: sysctl::timeouts(&felix.timeouts),
         };

@@ -136,11 +136,10 @@ fn tracked(text: &str) -> Vec<SeedFlow> {
 /// `ipv4 2 tcp 6 431999 ESTABLISHED src=… dst=… sport=… dport=… src=… dst=… sport=… dport=… …`
 fn tracked_flow(line: &str) -> Option<Vec<SeedFlow>> {
     let number: u8 = line.split_ascii_whitespace().nth(3)?.parse().ok()?;
-    let has_ports = matches!(number, protocol::TCP | protocol::UDP | protocol::SCTP);
     if number == protocol::TCP && !line.contains(" ESTABLISHED ") {
         return None;
     }
-    if !has_ports {
+    if !protocol::is_keyed_by_ports(number) {
         return None;
     }
     let values = |key: &str| -> Vec<&str> {

@@ -13,7 +13,7 @@ use crate::{
     compile::{Generation, Headers, judge},
     datapath::{End, Flow},
     model::{Interface, Snapshot},
-    reference::{IcmpHeader, Options, Packet, Place, Ports, Reference, tcp_flags},
+    reference::{IcmpHeader, Options, Packet, Place, Ports, Reference, sctp_chunk, tcp_flags},
 };
 
 /// Types of echo requests and replies.
@@ -69,7 +69,15 @@ impl<'a> FlowJudge<'a> {
     ) -> Self {
         Self {
             generation,
-            reference: Reference::new(snapshot, node, interfaces, options),
+            reference: Reference::new(
+                snapshot,
+                node,
+                interfaces,
+                Options {
+                    any_icmp: true, // The flow is known, whatever opened it.
+                    ..options
+                },
+            ),
             interfaces,
             by_index: interfaces.iter().map(|it| (it.ifindex, it)).collect(),
             revalidates,
@@ -155,10 +163,7 @@ impl<'a> FlowJudge<'a> {
 
 /// A packet of each end of the flow, as it would open one.
 fn packets(flow: &Flow, hook: Direction, interface: &Arc<str>, forwarded: bool) -> [Packet; 2] {
-    let has_ports = matches!(
-        flow.protocol,
-        protocol::TCP | protocol::UDP | protocol::SCTP
-    );
+    let has_ports = protocol::is_keyed_by_ports(flow.protocol);
     let is_icmp = matches!(flow.protocol, protocol::ICMP | protocol::ICMPV6);
     let packet = |from: &End, to: &End, direction, icmp_type| Packet {
         direction,
@@ -177,6 +182,7 @@ fn packets(flow: &Flow, hook: Direction, interface: &Arc<str>, forwarded: bool) 
         } else {
             0
         },
+        sctp_chunk: sctp_chunk::INIT,
         hop_limit: 64,
         mark: 0,
         fragmented: false,

@@ -21,6 +21,6 @@ mod walk;
 pub use binding::Role;
 pub use judgement::{Decider, Judgement, RuleRef, Source, Stage, Step};
 pub use mismatch::{Field, Mismatch, Side};
-pub use packet::{IcmpHeader, Packet, Ports, tcp_flags};
+pub use packet::{IcmpHeader, Packet, Ports, sctp_chunk, tcp_flags};
 pub use pipeline::{Options, Reference};
 pub use render::Place;

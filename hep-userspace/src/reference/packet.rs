@@ -18,7 +18,15 @@ pub mod tcp_flags {
     pub const ACK: u8 = 1 << 4;
 }
 
-/// Ports of a TCP, UDP or SCTP packet.
+/// Types of SCTP chunks.
+pub mod sctp_chunk {
+    /// Opens an association.
+    pub const INIT: u8 = 1;
+    /// Looks whether another path of an association works.
+    pub const HEARTBEAT: u8 = 4;
+}
+
+/// Source and destination port of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
     /// Source port.
@@ -51,12 +59,15 @@ pub struct Packet {
     pub destination: IpAddr,
     /// IANA number of the upper-layer protocol.
     pub protocol: u8,
-    /// Ports, for TCP, UDP and SCTP.
+    /// Ports, for TCP, UDP and SCTP, and if they are known for UDP-Lite and DCCP, whose flows have them
+    /// though no rule matches them.
     pub ports: Option<Ports>,
     /// Type and code, for ICMP on IPv4 and ICMPv6 on IPv6.
     pub icmp: Option<IcmpHeader>,
     /// [`tcp_flags`]; 0 if it is not TCP.
     pub tcp_flags: u8,
+    /// Type of the only chunk, if it is SCTP: see [`sctp_chunk`].
+    pub sctp_chunk: u8,
     /// IPv4 time to live or IPv6 hop limit.
     pub hop_limit: u8,
     /// The skb mark.
@@ -73,6 +84,16 @@ impl Packet {
             IpAddr::V4(_) => IpFamily::V4,
             IpAddr::V6(_) => IpFamily::V6,
         }
+    }
+
+    /// The ports that rules and failsafes are compared with (EV-123).
+    #[must_use]
+    pub fn ports_for_rules(&self) -> Option<Ports> {
+        let protocol = crate::model::Protocol {
+            number: self.protocol,
+            by_name: false,
+        };
+        self.ports.filter(|_| protocol.has_ports())
     }
 
     /// The protocol number that carries ICMP types in the packet's family (EV-122).

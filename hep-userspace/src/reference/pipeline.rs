@@ -12,7 +12,7 @@ use super::{
     binding::{self, Role},
     judgement::{Decider, Judgement, Stage, Step},
     objects::Objects,
-    packet::{Packet, tcp_flags},
+    packet::{Packet, sctp_chunk, tcp_flags},
     plan::{List, Plan},
     walk::{Decision, Walker},
 };
@@ -20,7 +20,7 @@ use crate::model::{
     Conf, EndpointToHostAction, FailsafePort, Interface, IpFamily, ReversePath, Snapshot,
 };
 
-/// What `hep run` is told beside the resources and that changes verdicts.
+/// What changes verdicts beside the resources: options of `hep run`, and what a packet is judged for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Neighbour discovery and multicast listener traffic passes (EV-172).
@@ -29,6 +29,9 @@ pub struct Options {
     pub ra_exempt: bool,
     /// The skb mark bit of forwarded packets that were accepted untracked (EV-080); 0: none.
     pub bypass_mark: u32,
+    /// Policy judges ICMP messages of any type but errors and redirects, as if each belonged to a flow or
+    /// opened one (EV-171).
+    pub any_icmp: bool,
 }
 
 impl Default for Options {
@@ -37,6 +40,7 @@ impl Default for Options {
             nd_exempt: true,
             ra_exempt: true,
             bypass_mark: 0,
+            any_icmp: false,
         }
     }
 }
@@ -299,23 +303,23 @@ impl<'a> Reference<'a> {
         (reason, Decider::EndpointToHost(action))
     }
 
-    /// Why a packet without a flow cannot open one: TCP by EV-157, ICMP errors by EV-170 and EV-173.
+    /// Why a packet without a flow cannot open one (RS-183).
     const fn invalid(&self, packet: &Packet) -> Option<Reason> {
-        if packet.protocol == protocol::TCP
-            && !self.snapshot.felix.allow_invalid
-            && !opens_or_continues(packet.tcp_flags)
-        {
-            return Some(Reason::InvalidTcp);
+        if self.snapshot.felix.allow_invalid {
+            return None;
         }
-        if is_icmp_error(packet) {
-            return Some(Reason::InvalidIcmp);
+        match packet.protocol {
+            protocol::TCP if !opens_or_continues(packet.tcp_flags) => Some(Reason::InvalidTcp),
+            protocol::SCTP if !opens_association(packet.sctp_chunk) => Some(Reason::InvalidSctp),
+            _ if is_about_another_flow(packet) => Some(Reason::InvalidIcmp),
+            _ if !self.options.any_icmp && !may_come_first(packet) => Some(Reason::InvalidIcmp),
+            _ => None,
         }
-        None
     }
 
     /// The failsafe entry of the packet's own direction (EV-063 to EV-065).
     fn failsafe(&self, packet: &Packet) -> Option<(Direction, &'a FailsafePort)> {
-        let ports = packet.ports?;
+        let ports = packet.ports_for_rules()?;
         let felix = &self.snapshot.felix;
         let (list, other_end) = match packet.direction {
             Direction::Ingress => (&felix.failsafe_inbound, packet.source),
@@ -327,7 +331,7 @@ impl<'a> Reference<'a> {
 
     /// The entry of the other direction that the packet could be a reply under (EV-068 (b)).
     fn reverse_failsafe(&self, packet: &Packet) -> Option<(Direction, &'a FailsafePort)> {
-        let ports = packet.ports?;
+        let ports = packet.ports_for_rules()?;
         let felix = &self.snapshot.felix;
         let (direction, list, other_end) = match packet.direction {
             Direction::Ingress => (Direction::Egress, &felix.failsafe_outbound, packet.source),
@@ -364,12 +368,30 @@ const fn opens_or_continues(flags: u8) -> bool {
     matches!(flags & (SYN | ACK | FIN | RST), SYN | ACK)
 }
 
-/// EV-173: types that carry a packet of another flow.
-const fn is_icmp_error(packet: &Packet) -> bool {
+/// EV-267.
+const fn opens_association(chunk: u8) -> bool {
+    matches!(chunk, sctp_chunk::INIT | sctp_chunk::HEARTBEAT)
+}
+
+/// EV-170, EV-171, EV-173: errors, source quench and redirects, which belong to the flow of the packet
+/// in them.
+const fn is_about_another_flow(packet: &Packet) -> bool {
     match (packet.family(), packet.icmp) {
-        (IpFamily::V4, Some(icmp)) => matches!(icmp.icmp_type, 3 | 11 | 12),
+        (IpFamily::V4, Some(icmp)) => matches!(icmp.icmp_type, 3 | 4 | 5 | 11 | 12),
         (IpFamily::V6, Some(icmp)) => matches!(icmp.icmp_type, 1..=4),
         (IpFamily::V4 | IpFamily::V6, None) => false,
+    }
+}
+
+/// EV-171: queries, and what IPv6 says on a link: neighbour discovery, multicast listening (EV-172) and
+/// the discovery of multicast routers.
+const fn may_come_first(packet: &Packet) -> bool {
+    match (packet.family(), packet.icmp) {
+        (IpFamily::V4, Some(icmp)) => matches!(icmp.icmp_type, 8 | 13 | 15 | 17),
+        (IpFamily::V6, Some(icmp)) => {
+            matches!(icmp.icmp_type, 128 | 139 | 130..=136 | 143 | 151..=153)
+        }
+        (IpFamily::V4 | IpFamily::V6, None) => true,
     }
 }
 

@@ -16,7 +16,8 @@ pub(super) fn check(rule: &Rule, packet: &Packet, objects: &Objects<'_>) -> Resu
     check_family(rule, packet)?;
     check_protocol(rule, packet)?;
     check_icmp(rule, packet)?;
-    if wants_ports(rule) && packet.ports.is_none() {
+    let ports = packet.ports_for_rules();
+    if wants_ports(rule) && ports.is_none() {
         return Err(Mismatch::NoPorts); // EV-123
     }
     // EV-112: the sides are independent; EV-109: each is compared with its own address and port.
@@ -25,13 +26,13 @@ pub(super) fn check(rule: &Rule, packet: &Packet, objects: &Objects<'_>) -> Resu
             Side::Source,
             &rule.source,
             packet.source,
-            packet.ports.map(|ports| ports.source),
+            ports.map(|ports| ports.source),
         ),
         (
             Side::Destination,
             &rule.destination,
             packet.destination,
-            packet.ports.map(|ports| ports.destination),
+            ports.map(|ports| ports.destination),
         ),
     ] {
         let end = End {

@@ -52,6 +52,7 @@ pub fn generate(seed: u64, packets_wanted: usize) -> Case {
         options: CaseOptions {
             ipv6_nd_exempt: chance(rng, 85),
             ipv6_ra_exempt: chance(rng, 70),
+            icmp_invalid_check: rng.bool(),
         },
         packets,
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use fastrand::Rng;
+use hep_common::protocol;
 use hep_userspace::cases::{DirectionText, Expect, PacketCase, ProtocolText};
 use serde_json::Value;
 
@@ -115,7 +116,8 @@ fn sibling(rng: &mut Rng, material: &Material, former: &PacketCase) -> PacketCas
 fn packet(rng: &mut Rng, material: &Material) -> PacketCase {
     let ipv6 = rng.bool();
     let pool = &material.addresses[usize::from(ipv6)];
-    let proto = protocol(rng, ipv6);
+    let proto = upper_layer(rng, ipv6);
+    let has_ports = protocol::is_keyed_by_ports(proto);
     let is_icmp = proto == if ipv6 { 58 } else { 1 };
     let ingress = rng.bool();
     let mut packet = PacketCase {
@@ -129,8 +131,8 @@ fn packet(rng: &mut Rng, material: &Material) -> PacketCase {
         src: *pick(rng, pool),
         dst: *pick(rng, pool),
         proto: ProtocolText::Number(proto),
-        sport: matches!(proto, 6 | 17 | 132).then(|| *pick(rng, &material.ports)),
-        dport: matches!(proto, 6 | 17 | 132).then(|| *pick(rng, &material.ports)),
+        sport: has_ports.then(|| *pick(rng, &material.ports)),
+        dport: has_ports.then(|| *pick(rng, &material.ports)),
         icmp_type: is_icmp.then(|| icmp_type(rng)),
         icmp_code: is_icmp.then(|| icmp_code(rng)),
         pre_dnat_dst: None,
@@ -145,6 +147,7 @@ fn packet(rng: &mut Rng, material: &Material) -> PacketCase {
             ))
             .to_owned()
         }),
+        sctp_chunk: (proto == protocol::SCTP && chance(rng, 25)).then(|| *pick(rng, &SCTP_CHUNKS)),
         fragmented: chance(rng, 20),
         expect: Expect::Allow,
         reason: None,
@@ -180,7 +183,7 @@ fn stays_here(address: IpAddr) -> bool {
 }
 
 /// An upper-layer protocol; IPv6 extension headers are none.
-fn protocol(rng: &mut Rng, ipv6: bool) -> u8 {
+fn upper_layer(rng: &mut Rng, ipv6: bool) -> u8 {
     match rng.u8(0..20) {
         0..9 => 6,
         9..13 => 17,
@@ -192,7 +195,7 @@ fn protocol(rng: &mut Rng, ipv6: bool) -> u8 {
                 1
             }
         }
-        17 => 136,
+        17 => *pick(rng, &[protocol::UDPLITE, protocol::DCCP]),
         // ICMP of the other family is an ordinary protocol.
         18 => {
             if ipv6 {
@@ -204,6 +207,9 @@ fn protocol(rng: &mut Rng, ipv6: bool) -> u8 {
         _ => *pick(rng, &[2, 47, 50, 89, 112, 252, 253, 254, 255]),
     }
 }
+
+/// Types of SCTP chunks: those that open a flow and others.
+const SCTP_CHUNKS: [u8; 8] = [0, 1, 2, 4, 5, 6, 10, 255];
 
 fn icmp_code(rng: &mut Rng) -> u8 {
     let any = *pick(rng, &[0, 0, 2, 254]);
@@ -218,8 +224,8 @@ fn icmp_type(rng: &mut Rng) -> u8 {
     *pick(
         rng,
         &[
-            0, 1, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 127, 128, 129, 130, 132, 133, 134, 135, 136,
-            137, 143, 253, 254, 255,
+            0, 1, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 127, 128, 129, 130, 132,
+            133, 134, 135, 136, 137, 139, 140, 143, 150, 151, 153, 154, 253, 254, 255,
         ],
     )
 }

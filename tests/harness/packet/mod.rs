@@ -119,7 +119,14 @@ impl Packet {
         self
     }
 
-    /// Puts this many bytes behind the transport header.
+    /// Sets the type of the SCTP chunk.
+    #[must_use]
+    pub fn chunk(mut self, kind: u8) -> Self {
+        self.transport.set_chunk(kind);
+        self
+    }
+
+    /// Puts this many bytes behind the transport header (of SCTP, behind the head of its chunk).
     #[must_use]
     pub fn payload(mut self, bytes: usize) -> Self {
         self.transport.set_payload(bytes);
@@ -344,6 +351,12 @@ pub fn icmp_error(
     let mut packet = icmp(source, about.source, kind, code);
     packet.transport.set_payload_bytes(embedded);
     packet
+}
+
+/// A packet of a protocol that has ports and nothing else that matters: UDP-Lite or DCCP.
+#[must_use]
+pub fn with_ports(source: IpAddr, destination: IpAddr, number: u8) -> Packet {
+    Packet::new(source, destination, number, Transport::ports())
 }
 
 /// A packet of any protocol: addresses, number, and this many bytes.

@@ -35,11 +35,15 @@ enum Kind {
         acknowledgement: u32,
     },
     Udp,
-    Sctp,
+    Sctp {
+        chunk: u8,
+    },
     Icmp {
         kind: u8,
         code: u8,
     },
+    /// Ports, and 8 bytes that nothing reads: UDP-Lite, DCCP.
+    Ports,
     Opaque,
 }
 
@@ -67,7 +71,7 @@ impl Transport {
     }
 
     pub(super) fn sctp() -> Self {
-        Self::new(Kind::Sctp, 20)
+        Self::new(Kind::Sctp { chunk: 1 }, 16)
     }
 
     pub(super) fn icmp(kind: u8, code: u8) -> Self {
@@ -75,6 +79,10 @@ impl Transport {
         transport.source_port = 0;
         transport.destination_port = 0;
         transport
+    }
+
+    pub(super) fn ports() -> Self {
+        Self::new(Kind::Ports, 0)
     }
 
     pub(super) fn opaque(bytes: usize) -> Self {
@@ -92,7 +100,7 @@ impl Transport {
     pub(super) fn set_flags(&mut self, new: u8) {
         match &mut self.kind {
             Kind::Tcp { flags, .. } => *flags = new,
-            Kind::Udp | Kind::Sctp | Kind::Icmp { .. } | Kind::Opaque => {
+            Kind::Udp | Kind::Sctp { .. } | Kind::Icmp { .. } | Kind::Ports | Kind::Opaque => {
                 panic!("only TCP has flags")
             }
         }
@@ -105,8 +113,17 @@ impl Transport {
                 acknowledgement,
                 ..
             } => (*sequence, *acknowledgement) = (new_sequence, new_acknowledgement),
-            Kind::Udp | Kind::Sctp | Kind::Icmp { .. } | Kind::Opaque => {
+            Kind::Udp | Kind::Sctp { .. } | Kind::Icmp { .. } | Kind::Ports | Kind::Opaque => {
                 panic!("only TCP has sequence numbers")
+            }
+        }
+    }
+
+    pub(super) fn set_chunk(&mut self, new: u8) {
+        match &mut self.kind {
+            Kind::Sctp { chunk } => *chunk = new,
+            Kind::Tcp { .. } | Kind::Udp | Kind::Icmp { .. } | Kind::Ports | Kind::Opaque => {
+                panic!("only SCTP has chunks")
             }
         }
     }
@@ -154,14 +171,21 @@ impl Transport {
                 bytes.extend([0, 0]);
                 checksum_at = Some(6);
             }
-            Kind::Sctp => {
+            Kind::Sctp { chunk } => {
                 bytes.extend(ports());
                 bytes.extend([0; 8]);
+                let length = u16::try_from(4 + self.payload.len()).expect("the chunk fits");
+                bytes.extend([chunk, 0]);
+                bytes.extend(length.to_be_bytes());
             }
             Kind::Icmp { kind, code } => {
                 bytes.extend([kind, code, 0, 0]);
                 bytes.extend(ports());
                 checksum_at = Some(2);
+            }
+            Kind::Ports => {
+                bytes.extend(ports());
+                bytes.extend([0; 8]);
             }
             Kind::Opaque => {}
         }

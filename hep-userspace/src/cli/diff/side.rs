@@ -92,6 +92,7 @@ fn options(snapshot: &Snapshot, live: Option<&Live>) -> compile::Options {
         revalidate: live.is_none_or(Live::revalidates),
         bypass_mark: reference.bypass_mark,
         deny_events: live.is_some_and(Live::reports_denials),
+        any_icmp: false,
         fragment_timeout: sysctl::fragment_timeout(felix.fragment_timeout),
         timeouts: sysctl::timeouts(&felix.timeouts),
     }

@@ -83,6 +83,9 @@ pub(super) struct Arguments {
     /// TCP flags, such as "FIN ACK" [default: SYN]
     #[arg(long, value_name = "FLAGS")]
     tcp_flags: Option<String>,
+    /// Type of the only chunk of an SCTP packet [default: 1, INIT]
+    #[arg(long, value_name = "TYPE")]
+    sctp_chunk: Option<u8>,
     /// IPv4 time to live or IPv6 hop limit [default: 64]
     #[arg(long, value_name = "NUMBER")]
     hop_limit: Option<u8>,
@@ -277,6 +280,7 @@ fn packet(arguments: &Arguments) -> Result<Packet> {
         pre_dnat_dport: None,
         hop_limit: arguments.hop_limit,
         tcp_flags: arguments.tcp_flags.clone(),
+        sctp_chunk: arguments.sctp_chunk,
         fragmented: false,
         expect: Expect::Allow,
         reason: None,

@@ -21,6 +21,9 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 struct ShownFlow {
     protocol: String,
+    /// The ends' ports are ports, and no identifiers of ICMP queries.
+    #[serde(skip)]
+    has_ports: bool,
     state: &'static str,
     /// Packets of one direction only were accepted, or the handshake is not complete.
     half_open: bool,
@@ -95,8 +98,8 @@ pub(super) fn conntrack(description: &Description, maps: &Maps) -> Result<Shown>
         table.row(vec![
             flow.protocol.clone(),
             state,
-            end(&flow.opener, &flow.protocol),
-            end(&flow.responder, &flow.protocol),
+            end(&flow.opener, flow.has_ports),
+            end(&flow.responder, flow.has_ports),
             format!("{}/{}", flow.opener.packets, flow.responder.packets),
             format!("{}/{}", flow.opener.bytes, flow.responder.bytes),
             format!("{} s", flow.idle_ms / 1000),
@@ -112,6 +115,7 @@ fn shown_flow(flow: &Flow, description: &Description) -> ShownFlow {
         |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     ShownFlow {
         protocol: protocol_name(flow.protocol),
+        has_ports: protocol::is_keyed_by_ports(flow.protocol),
         state: flow.state.name(),
         half_open: matches!(flow.state, State::New | State::SynSent),
         assured: flow.home == Home::Assured,
@@ -150,12 +154,8 @@ const fn shown_end(end: &End) -> ShownEnd {
 }
 
 /// `address:port`, or the address alone where there are no ports.
-fn end(end: &ShownEnd, protocol: &str) -> String {
-    let with_ports = [protocol::TCP, protocol::UDP, protocol::SCTP];
-    if with_ports
-        .into_iter()
-        .any(|number| protocol_name(number) == protocol)
-    {
+fn end(end: &ShownEnd, has_ports: bool) -> String {
+    if has_ports {
         SocketAddr::new(end.address, end.port).to_string()
     } else {
         end.address.to_string()

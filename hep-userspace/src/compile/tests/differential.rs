@@ -336,7 +336,7 @@ fn agree(snapshot: &Snapshot, packets: &[(At, Packet)]) -> Result<(), TestCaseEr
     let options = reference::Options {
         nd_exempt: false,
         ra_exempt: true,
-        bypass_mark: 0,
+        ..reference::Options::default()
     };
     let reference = Reference::new(snapshot, "h1", &interfaces, options);
     for (at, packet) in packets {
@@ -433,6 +433,7 @@ fn for_reference(at: At, packet: &Packet) -> reference::Packet {
         } else {
             0
         },
+        sctp_chunk: reference::sctp_chunk::INIT,
         hop_limit: 64,
         mark: 0,
         fragmented: false,

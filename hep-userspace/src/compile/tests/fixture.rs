@@ -66,6 +66,7 @@ pub(in crate::compile) fn options() -> Options {
         revalidate: true,
         bypass_mark: 0,
         deny_events: false,
+        any_icmp: false,
         fragment_timeout: Duration::from_secs(30),
         timeouts: settings::Timeouts::default(),
     }

@@ -314,6 +314,7 @@ impl Daemon {
             nd_exempt: self.options.nd_exempt,
             ra_exempt: self.options.ra_exempt,
             bypass_mark: self.options.bypass_mark,
+            ..reference::Options::default()
         };
         let preflight = Preflight::new(
             &completed,
