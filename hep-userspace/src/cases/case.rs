@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::Protocol,
-    reference::{IcmpHeader, Packet, Ports, sctp_chunk, tcp_flags},
+    reference::{Extension, Framing, IcmpHeader, Packet, Ports, Tag, sctp_chunk, tcp_flags},
 };
 
 /// Source port of a packet whose case gives none.
@@ -18,6 +18,14 @@ const DEFAULT_HOP_LIMIT: u8 = 64;
 const ICMP_ECHO_REQUEST: u8 = 8;
 /// As [`ICMP_ECHO_REQUEST`], for IPv6.
 const ICMPV6_ECHO_REQUEST: u8 = 128;
+/// EtherType of a tag whose case gives none.
+const CUSTOMER_TAG: u16 = 0x8100;
+/// EtherType of 802.1ad tags.
+const SERVICE_TAG: u16 = 0x88a8;
+/// The highest VLAN.
+const LAST_VLAN: u16 = 0xfff;
+/// Type of a routing header whose case gives none: mobility's.
+const DEFAULT_ROUTING_TYPE: u8 = 2;
 
 /// What a packet should come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +112,9 @@ pub struct Case {
     pub resources: Vec<Resource>,
     /// The host's interfaces and their addresses.
     pub interfaces: BTreeMap<String, Vec<IpAddr>>,
+    /// Interfaces whose frames begin with the IP header.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headerless: Vec<String>,
     /// The interface that packets are judged at unless they name another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
@@ -136,6 +147,37 @@ impl ProtocolText {
                 .ok_or_else(|| CaseError::Protocol(text.clone())),
         }
     }
+}
+
+/// A VLAN tag in a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TagCase {
+    /// 0x8100 (802.1Q), or 0x88a8 (802.1ad).
+    #[serde(default = "customer_tag", skip_serializing_if = "is_customer_tag")]
+    pub ethertype: u16,
+    /// The VLAN; 0: only a priority.
+    pub id: u16,
+}
+
+const fn customer_tag() -> u16 {
+    CUSTOMER_TAG
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_customer_tag(ethertype: &u16) -> bool {
+    *ethertype == CUSTOMER_TAG
+}
+
+/// An IPv6 extension header in a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtensionCase {
+    /// IANA number; one of [`Extension::ALL`].
+    pub header: u8,
+    /// Type of a routing header; 2 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing_type: Option<u8>,
 }
 
 /// One packet, the first of a new flow, and its verdict.
@@ -183,6 +225,12 @@ pub struct PacketCase {
     /// Type of the only chunk of an SCTP packet; 1, INIT, if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sctp_chunk: Option<u8>,
+    /// VLAN tags of its frame, the outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<TagCase>,
+    /// IPv6 extension headers, the outermost first; a fragment header comes behind them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<ExtensionCase>,
     /// Whether it comes in two fragments, which get the same verdict.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fragmented: bool,
@@ -246,6 +294,14 @@ pub enum CaseError {
     /// The addresses are of two families.
     #[error("`src` and `dst` are of different IP versions")]
     Families,
+    /// A tag that is none, or where no tags can be.
+    #[error(
+        "a tag has `ethertype` 0x8100 or 0x88a8 and `id` 0 to 4095, on an interface that is not `headerless`"
+    )]
+    Tag,
+    /// An extension header that is none, or in an IPv4 packet.
+    #[error("IPv6 packets have extension headers 0, 43, 51, 60, 135, 139 and 140, others none")]
+    Extension,
     /// The protocol has ports, the packet none.
     #[error("a packet of protocol {0} needs `dport`")]
     NoPort(u8),
@@ -314,8 +370,42 @@ impl PacketCase {
             sctp_chunk: self.sctp_chunk.unwrap_or(sctp_chunk::INIT),
             hop_limit: self.hop_limit.unwrap_or(DEFAULT_HOP_LIMIT),
             mark: 0,
+            framing: Framing {
+                tags: self.frame_tags(case, interface)?,
+                extensions: self.extension_headers()?,
+            },
             fragmented: self.fragmented,
         })
+    }
+}
+
+impl PacketCase {
+    fn frame_tags(&self, case: &Case, interface: &String) -> Result<Vec<Tag>, CaseError> {
+        if !self.tags.is_empty() && case.headerless.contains(interface) {
+            return Err(CaseError::Tag);
+        }
+        let tags = self.tags.iter().map(|tag| {
+            let is_known = [CUSTOMER_TAG, SERVICE_TAG].contains(&tag.ethertype);
+            (is_known && tag.id <= LAST_VLAN)
+                .then_some(Tag {
+                    is_service: tag.ethertype == SERVICE_TAG,
+                    id: tag.id,
+                })
+                .ok_or(CaseError::Tag)
+        });
+        tags.collect()
+    }
+
+    fn extension_headers(&self) -> Result<Vec<Extension>, CaseError> {
+        let headers = self.extensions.iter().map(|extension| {
+            (self.src.is_ipv6() && Extension::ALL.contains(&extension.header))
+                .then_some(Extension {
+                    header: extension.header,
+                    routing_type: extension.routing_type.unwrap_or(DEFAULT_ROUTING_TYPE),
+                })
+                .ok_or(CaseError::Extension)
+        });
+        headers.collect()
     }
 }
 
@@ -395,6 +485,16 @@ mod tests {
             CaseError::Protocol("gre".to_owned())
         );
         assert_eq!(error(json!({ "dport": null })), CaseError::NoPort(6));
+        for tag in [
+            json!({ "id": 4096 }),
+            json!({ "id": 0, "ethertype": 0x9100 }),
+        ] {
+            assert_eq!(error(json!({ "tags": [tag] })), CaseError::Tag);
+        }
+        let extension = json!({ "extensions": [{ "header": 60 }] });
+        assert_eq!(error(extension), CaseError::Extension);
+        let udp = json!({ "src": "::1", "dst": "::2", "extensions": [{ "header": 17 }] });
+        assert_eq!(error(udp), CaseError::Extension);
         assert_eq!(
             error(json!({ "tcp_flags": "SYN URG" })),
             CaseError::TcpFlag("URG".to_owned())

@@ -4,10 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hep_common::protocol;
 
-use crate::reference::Packet;
+use crate::reference::{Extension, Packet};
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
+/// EtherTypes of 802.1Q and 802.1ad tags.
+const ETHERTYPE_TAG: [u16; 2] = [0x8100, 0x88a8];
 /// Locally administered, unicast.
 const MAC_SOURCE: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
 /// As [`MAC_SOURCE`].
@@ -37,62 +39,93 @@ enum Piece {
     Later(u16),
 }
 
-/// The frames of a packet: one, or two if it is fragmented. Lengths are right, as are the checksums
-/// of IPv4, and of TCP, UDP and ICMP in a whole packet; nothing checks them (EV-182).
-pub(super) fn frames(packet: &Packet) -> Vec<Vec<u8>> {
+/// The frames of a packet: one, or two if it is fragmented; without what is before the IP header if they
+/// are `headerless`. Lengths are right, as are the checksums of IPv4, and of TCP, UDP and ICMP in a whole
+/// packet; nothing checks them (EV-182).
+pub(super) fn frames(packet: &Packet, headerless: bool) -> Vec<Vec<u8>> {
+    let frame = |piece, body: &[u8]| {
+        let mut frame = if headerless {
+            Vec::new()
+        } else {
+            link_header(packet)
+        };
+        frame.extend(ip(packet, piece, body));
+        frame
+    };
     let mut first = transport(packet);
     if !packet.fragmented {
-        return vec![frame(packet, Piece::Whole, &first)];
+        return vec![frame(Piece::Whole, &first)];
     }
     first.resize(first.len().next_multiple_of(8), 0);
     let offset = u16::try_from(first.len()).expect("headers are short");
     vec![
-        frame(packet, Piece::First, &first),
-        frame(packet, Piece::Later(offset), &LATER_PAYLOAD),
+        frame(Piece::First, &first),
+        frame(Piece::Later(offset), &LATER_PAYLOAD),
     ]
 }
 
-fn frame(packet: &Packet, piece: Piece, body: &[u8]) -> Vec<u8> {
+/// The Ethernet header, with tags.
+fn link_header(packet: &Packet) -> Vec<u8> {
     let ethertype = match packet.source {
         IpAddr::V4(_) => ETHERTYPE_IPV4,
         IpAddr::V6(_) => ETHERTYPE_IPV6,
     };
-    let mut frame = Vec::with_capacity(128);
-    frame.extend(MAC_DESTINATION);
-    frame.extend(MAC_SOURCE);
-    frame.extend(ethertype.to_be_bytes());
-    frame.extend(ip(
-        packet.source,
-        packet.destination,
-        packet.protocol,
-        packet.hop_limit,
-        piece,
-        body,
-    ));
-    frame
+    let mut header = Vec::with_capacity(128);
+    header.extend(MAC_DESTINATION);
+    header.extend(MAC_SOURCE);
+    for tag in &packet.framing.tags {
+        header.extend(ETHERTYPE_TAG[usize::from(tag.is_service)].to_be_bytes());
+        header.extend(tag.id.to_be_bytes());
+    }
+    header.extend(ethertype.to_be_bytes());
+    header
 }
 
-/// The IP header and what follows it.
-fn ip(
-    source: IpAddr,
-    destination: IpAddr,
+/// The packet's IP header with its extensions, and what follows.
+fn ip(packet: &Packet, piece: Piece, body: &[u8]) -> Vec<u8> {
+    let mut between = fragment_header(packet.protocol, piece);
+    let mut next = if between.is_empty() {
+        packet.protocol
+    } else {
+        FRAGMENT_HEADER
+    };
+    if packet.source.is_ipv4() {
+        (between, next) = (Vec::new(), packet.protocol);
+    }
+    for extension in packet.framing.extensions.iter().rev() {
+        between.splice(..0, extension_header(*extension, next));
+        next = extension.header;
+    }
+    between.extend(body);
+    let ends = (packet.source, packet.destination);
+    ip_header(ends, next, packet.hop_limit, piece, &between)
+}
+
+/// An extension header of 8 bytes (an authentication header has 16), before `next`.
+fn extension_header(extension: Extension, next: u8) -> Vec<u8> {
+    let mut header = vec![next, 0, 0, 0, 0, 0, 0, 0];
+    match extension.header {
+        Extension::ROUTING => header[2] = extension.routing_type,
+        Extension::AUTHENTICATION => {
+            header[1] = 2;
+            header.resize(16, 0);
+        }
+        _ => {}
+    }
+    header
+}
+
+/// An IP header and what follows it.
+fn ip_header(
+    ends: (IpAddr, IpAddr),
     protocol: u8,
     hop_limit: u8,
     piece: Piece,
     body: &[u8],
 ) -> Vec<u8> {
-    let mut packet = match (source, destination) {
+    let mut packet = match ends {
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
-            let between = fragment_header(protocol, piece);
-            let next = if between.is_empty() {
-                protocol
-            } else {
-                FRAGMENT_HEADER
-            };
-            let bytes = between.len() + body.len();
-            let mut header = ipv6_header(source, destination, next, hop_limit, bytes);
-            header.extend(between);
-            header
+            ipv6_header(source, destination, protocol, hop_limit, body.len())
         }
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             let field = fragment_field(piece);
@@ -211,9 +244,8 @@ fn icmp(packet: &Packet) -> Vec<u8> {
     let mut embedded = port_bytes(50_000, 50_001).to_vec();
     embedded.extend(length(8));
     embedded.extend([0, 0]);
-    body.extend(ip(
-        packet.destination,
-        packet.source,
+    body.extend(ip_header(
+        (packet.destination, packet.source),
         EMBEDDED_PROTOCOL,
         packet.hop_limit,
         Piece::Whole,
@@ -279,7 +311,7 @@ mod tests {
     use hep_common::Direction;
 
     use super::*;
-    use crate::reference::{IcmpHeader, Ports, sctp_chunk, tcp_flags};
+    use crate::reference::{Framing, IcmpHeader, Ports, sctp_chunk, tcp_flags};
 
     fn packet(protocol: u8, source: &str, destination: &str) -> Packet {
         let ports = Ports {
@@ -299,13 +331,14 @@ mod tests {
             sctp_chunk: sctp_chunk::INIT,
             hop_limit: 64,
             mark: 0,
+            framing: Framing::default(),
             fragmented: false,
         }
     }
 
     /// The frame of a packet that is not fragmented.
     fn frame(packet: &Packet) -> Vec<u8> {
-        frames(packet).concat()
+        frames(packet, false).concat()
     }
 
     /// The sum over a header that holds its own checksum is 0.
@@ -349,7 +382,7 @@ mod tests {
         ] {
             let mut packet = packet(protocol::TCP, source, destination);
             packet.fragmented = true;
-            let [first, later] = &frames(&packet)[..] else {
+            let [first, later] = &frames(&packet, false)[..] else {
                 panic!("two frames");
             };
             assert_eq!(first.len(), 14 + ip_bytes + 24);

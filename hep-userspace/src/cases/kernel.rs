@@ -17,7 +17,7 @@ use super::{
 use crate::{
     compile::{self, CompileError, Description, Generation, RuleDescription, Slots},
     datapath::{FlowRoom, Kernel, KernelError, LoadOptions},
-    model::LogLevel,
+    model::{LinkLayer, LogLevel},
     reference::{Packet, Place},
 };
 
@@ -107,6 +107,8 @@ pub struct KernelEngine {
     devices: Vec<u32>,
     loaded: Description,
     interfaces: Vec<(Arc<str>, u32)>,
+    /// Those whose frames begin with the IP header.
+    headerless: BTreeSet<u32>,
     /// Addresses of the case's interfaces.
     own: BTreeSet<IpAddr>,
     /// What the mirror of local addresses holds.
@@ -137,6 +139,7 @@ impl KernelEngine {
             devices,
             loaded: Description::default(),
             interfaces: Vec::new(),
+            headerless: BTreeSet::new(),
             own: BTreeSet::new(),
             local: BTreeSet::new(),
             flows: HashSet::new(),
@@ -168,6 +171,12 @@ impl KernelEngine {
             .interfaces
             .iter()
             .map(|interface| (Arc::clone(&interface.name), interface.ifindex))
+            .collect();
+        self.headerless = case
+            .interfaces
+            .iter()
+            .filter(|interface| interface.link_layer == LinkLayer::None)
+            .map(|interface| interface.ifindex)
             .collect();
         Ok(())
     }
@@ -286,7 +295,7 @@ impl KernelEngine {
             (Direction::Ingress, _) | (Direction::Egress, false) => 0,
         };
         self.forget_flows_of(packet)?;
-        let outcomes = frames(packet)
+        let outcomes = frames(packet, self.headerless.contains(&ifindex))
             .iter()
             .map(|frame| {
                 self.kernel

@@ -129,7 +129,11 @@ fn interfaces(case: &Case, devices: &[u32]) -> Result<Vec<Interface>, LoadError>
             name: name.as_str().into(),
             ifindex: *ifindex,
             addresses: addresses.clone(),
-            link_layer: LinkLayer::Ethernet,
+            link_layer: if case.headerless.contains(name) {
+                LinkLayer::None
+            } else {
+                LinkLayer::Ethernet
+            },
             is_loopback: name == "lo",
             is_member: false,
             vlan_of: None,

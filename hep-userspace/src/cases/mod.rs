@@ -13,7 +13,8 @@ mod namespace;
 mod run;
 
 pub use case::{
-    Case, CaseError, CaseOptions, DirectionText, Expect, PacketCase, ProtocolText, Resource,
+    Case, CaseError, CaseOptions, DirectionText, Expect, ExtensionCase, PacketCase, ProtocolText,
+    Resource, TagCase,
 };
 pub use file::{FileError, parse, read};
 pub use kernel::{KernelEngine, KernelEngineError, KernelVerdict};

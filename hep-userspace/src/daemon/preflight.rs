@@ -7,7 +7,7 @@ use hep_common::{Direction, protocol};
 use super::ssh::Session;
 use crate::{
     model::{Interface, Snapshot},
-    reference::{Decider, Judgement, Options, Packet, Ports, Reference, Stage, tcp_flags},
+    reference::{Decider, Framing, Judgement, Options, Packet, Ports, Reference, Stage, tcp_flags},
 };
 
 /// The policy to ask, as it would be enforced.
@@ -98,6 +98,7 @@ fn packet(
         sctp_chunk: 0,
         hop_limit: 64,
         mark: 0,
+        framing: Framing::default(),
         fragmented: false,
     }
 }

@@ -13,7 +13,9 @@ use crate::{
     compile::{Generation, Headers, judge},
     datapath::{End, Flow},
     model::{Interface, Snapshot},
-    reference::{IcmpHeader, Options, Packet, Place, Ports, Reference, sctp_chunk, tcp_flags},
+    reference::{
+        Framing, IcmpHeader, Options, Packet, Place, Ports, Reference, sctp_chunk, tcp_flags,
+    },
 };
 
 /// Types of echo requests and replies.
@@ -185,6 +187,7 @@ fn packets(flow: &Flow, hook: Direction, interface: &Arc<str>, forwarded: bool) 
         sctp_chunk: sctp_chunk::INIT,
         hop_limit: 64,
         mark: 0,
+        framing: Framing::default(),
         fragmented: false,
     };
     let back = match hook {

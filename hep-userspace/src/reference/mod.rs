@@ -8,6 +8,7 @@
 //! [`Selector`]: crate::selector::Selector
 
 mod binding;
+mod framing;
 mod judgement;
 mod mismatch;
 mod objects;
@@ -19,6 +20,7 @@ mod rule;
 mod walk;
 
 pub use binding::Role;
+pub use framing::{Extension, Framing, MAX_EXTENSIONS, MAX_TAGS, Tag};
 pub use judgement::{Decider, Judgement, RuleRef, Source, Stage, Step};
 pub use mismatch::{Field, Mismatch, Side};
 pub use packet::{IcmpHeader, Packet, Ports, sctp_chunk, tcp_flags};

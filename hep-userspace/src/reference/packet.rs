@@ -4,6 +4,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 
 use hep_common::{Direction, protocol};
 
+use super::framing::Framing;
 use crate::model::IpFamily;
 
 /// TCP flags, as they stand in the header.
@@ -44,7 +45,7 @@ pub struct IcmpHeader {
     pub code: u8,
 }
 
-/// A well-formed packet that belongs to no known flow.
+/// A packet that belongs to no known flow; all is well with it, but perhaps its [`Framing`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// Which hook sees it.
@@ -72,6 +73,8 @@ pub struct Packet {
     pub hop_limit: u8,
     /// The skb mark.
     pub mark: u32,
+    /// Tags and extension headers.
+    pub framing: Framing,
     /// It comes in fragments; the later ones get the verdict of the first (EV-179).
     pub fragmented: bool,
 }

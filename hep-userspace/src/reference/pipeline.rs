@@ -133,7 +133,7 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// EV-001 and EV-002, from the point where the packet is known to be well-formed IP.
+    /// EV-001 and EV-002.
     fn decide(&self, walker: &mut Walker<'a, '_>) -> Decision<'a> {
         let packet = walker.packet;
         let Some(policed) = self.interfaces.get(&packet.interface) else {
@@ -142,9 +142,15 @@ impl<'a> Reference<'a> {
         let Some(plan) = &policed.plan else {
             return by_pipeline(Reason::Unpoliced); // EV-004, EV-061
         };
+        if let Some(reason) = packet.framing.link_layer() {
+            return by_pipeline(reason); // EV-184, EV-258
+        }
         if packet.family() == IpFamily::V6 && !self.snapshot.felix.ipv6_support {
             walker.record.trace.push(Step::Ipv6Unpoliced); // RS-157
             return by_pipeline(Reason::Unpoliced);
+        }
+        if let Some(reason) = packet.framing.extension_headers(packet.fragmented) {
+            return by_pipeline(reason); // EV-183
         }
         if self.is_martian(packet, policed) {
             return by_pipeline(Reason::Martian); // EV-262

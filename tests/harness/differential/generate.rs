@@ -13,7 +13,7 @@ use super::{
     addresses::{Net, address},
     chance,
     felix::felix,
-    packets::packets,
+    packets::{NEVER_HEADERLESS, Site, packets},
     pick,
     policies::{PORT_NAMES, PORTS, policies, profiles, resource, tiers},
     selectors::labels,
@@ -40,7 +40,16 @@ pub fn generate(seed: u64, packets_wanted: usize) -> Case {
     resources.extend(profiles(rng));
     resources.extend(sets(rng));
     resources.extend(endpoints(rng, &interfaces));
-    let packets = packets(rng, &resources, &interfaces, packets_wanted);
+    let headerless: Vec<String> = INTERFACES
+        .iter()
+        .filter(|name| **name != NEVER_HEADERLESS && chance(rng, 10))
+        .map(|name| (*name).to_owned())
+        .collect();
+    let site = Site {
+        interfaces: &interfaces,
+        headerless: &headerless,
+    };
+    let packets = packets(rng, &resources, site, packets_wanted);
     Case {
         id: format!("fuzz/{seed}"),
         why: String::new(),
@@ -48,6 +57,7 @@ pub fn generate(seed: u64, packets_wanted: usize) -> Case {
         node: NODE.to_owned(),
         resources: resources.into_iter().map(Resource::Inline).collect(),
         interfaces,
+        headerless,
         interface: None,
         options: CaseOptions {
             ipv6_nd_exempt: chance(rng, 85),

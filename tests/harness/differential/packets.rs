@@ -7,7 +7,10 @@ use std::{
 
 use fastrand::Rng;
 use hep_common::protocol;
-use hep_userspace::cases::{DirectionText, Expect, PacketCase, ProtocolText};
+use hep_userspace::{
+    cases::{DirectionText, Expect, ExtensionCase, PacketCase, ProtocolText, TagCase},
+    reference::{Extension, MAX_EXTENSIONS, MAX_TAGS},
+};
 use serde_json::Value;
 
 use super::{
@@ -16,7 +19,21 @@ use super::{
     generate::INTERFACES,
     pick,
     policies::{ICMP_CODES, ICMP_TYPES, PORTS},
+    some,
 };
+
+/// An interface that always has Ethernet headers.
+pub(super) const NEVER_HEADERLESS: &str = "wl0";
+/// EtherTypes that mean something to the kernel or to the programs.
+const ETHERTYPES: [u16; 6] = [0x0800, 0x86dd, 0x8100, 0x88a8, 0x8847, 0x8848];
+
+/// The interfaces that packets are met at.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'a> {
+    pub(super) interfaces: &'a BTreeMap<String, Vec<IpAddr>>,
+    /// Those without Ethernet headers.
+    pub(super) headerless: &'a [String],
+}
 
 /// What packets are made of.
 struct Material {
@@ -29,16 +46,17 @@ struct Material {
 pub(super) fn packets(
     rng: &mut Rng,
     resources: &[Value],
-    interfaces: &BTreeMap<String, Vec<IpAddr>>,
+    site: Site<'_>,
     count: usize,
 ) -> Vec<PacketCase> {
-    let material = Material::new(rng, resources, interfaces);
+    let material = Material::new(rng, resources, site.interfaces);
     let mut packets: Vec<PacketCase> = Vec::with_capacity(count);
     for _ in 0..count {
-        let packet = match packets.last() {
+        let mut packet = match packets.last() {
             Some(former) if chance(rng, 15) => sibling(rng, &material, former),
             _ => packet(rng, &material),
         };
+        fit_link(&mut packet, site);
         packets.push(packet);
     }
     packets
@@ -148,6 +166,16 @@ fn packet(rng: &mut Rng, material: &Material) -> PacketCase {
             .to_owned()
         }),
         sctp_chunk: (proto == protocol::SCTP && chance(rng, 25)).then(|| *pick(rng, &SCTP_CHUNKS)),
+        tags: if chance(rng, 10) {
+            tags(rng)
+        } else {
+            Vec::new()
+        },
+        extensions: if ipv6 && chance(rng, 15) {
+            extensions(rng)
+        } else {
+            Vec::new()
+        },
         fragmented: chance(rng, 20),
         expect: Expect::Allow,
         reason: None,
@@ -156,6 +184,77 @@ fn packet(rng: &mut Rng, material: &Material) -> PacketCase {
     };
     stay_if_local(&mut packet);
     packet
+}
+
+/// Tags of either kind, mostly without a VLAN, and sometimes more of them than are taken off.
+fn tags(rng: &mut Rng) -> Vec<TagCase> {
+    let count = rng.usize(1..=MAX_TAGS + 3);
+    let mut tags: Vec<TagCase> = (0..count)
+        .map(|_| TagCase {
+            ethertype: *pick(rng, &[0x8100, 0x88a8]),
+            id: 0,
+        })
+        .collect();
+    if chance(rng, 30) {
+        tags[rng.usize(0..count)].id = *pick(rng, &[1, 5, 4095]);
+    }
+    tags
+}
+
+/// Extension headers, sometimes more of them than are walked.
+fn extensions(rng: &mut Rng) -> Vec<ExtensionCase> {
+    let most = if rng.bool() { 2 } else { MAX_EXTENSIONS + 2 };
+    let mut extensions: Vec<ExtensionCase> = some(rng, most, |rng| ExtensionCase {
+        header: *pick(rng, &Extension::ALL),
+        routing_type: None,
+    });
+    if let Some(last) = extensions.last_mut().filter(|_| chance(rng, 10)) {
+        *last = ExtensionCase {
+            header: Extension::ROUTING,
+            routing_type: Some(0),
+        };
+    }
+    extensions
+}
+
+/// A frame without Ethernet header has no tags. The call that tests a program takes its first bytes for such
+/// a header all the same: what depends on whose frame it is, or looks like another EtherType, is met at an
+/// interface that has Ethernet headers.
+fn fit_link(packet: &mut PacketCase, site: Site<'_>) {
+    let is_headerless = |name: &String| site.headerless.contains(name);
+    if !packet.interface.as_ref().is_some_and(is_headerless) {
+        return;
+    }
+    let (called, is_multicast) = match packet.src {
+        IpAddr::V4(source) => {
+            let [first, second, ..] = source.octets();
+            (
+                [first, second],
+                source.is_multicast() || source.is_broadcast(),
+            )
+        }
+        IpAddr::V6(source) => {
+            let [_, _, called, ..] = source.segments();
+            (called.to_be_bytes(), source.is_multicast())
+        }
+    };
+    let is_called = ETHERTYPES.contains(&u16::from_be_bytes(called));
+    let may_be_martian = is_multicast
+        || packet.src == packet.dst
+        || packet.src.is_loopback()
+        || packet.dst.is_loopback()
+        || site
+            .interfaces
+            .values()
+            .flatten()
+            .any(|own| *own == packet.src);
+    let may_be_discovery = packet.forwarded && packet.icmp_type.is_some();
+    let is_ingress = packet.direction == DirectionText::Ingress;
+    if is_called || (is_ingress && (may_be_martian || may_be_discovery)) {
+        packet.interface = Some(NEVER_HEADERLESS.to_owned());
+    } else {
+        packet.tags.clear();
+    }
 }
 
 /// What goes to a group or to everybody, or comes from nobody, is for this host, whatever the FIB says

@@ -436,6 +436,7 @@ fn for_reference(at: At, packet: &Packet) -> reference::Packet {
         sctp_chunk: reference::sctp_chunk::INIT,
         hop_limit: 64,
         mark: 0,
+        framing: reference::Framing::default(),
         fragmented: false,
     }
 }
