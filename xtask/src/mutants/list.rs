@@ -1,12 +1,14 @@
 //! The mistakes.
 
-/// Where a mistake shows.
+/// What finds a mistake.
 #[derive(Clone, Copy)]
-pub(super) enum Families {
-    /// In IPv6 packets only.
+pub(super) enum Finder {
+    /// The fuzzer, by IPv6 packets alone.
     Ipv6,
-    /// In packets of either family.
+    /// The fuzzer, by packets of either family.
     Both,
+    /// This test of the suite `verdict`: it takes flows, and the fuzzer judges single packets.
+    Test(&'static str),
 }
 
 /// A change of the sources that makes a verdict wrong.
@@ -19,25 +21,25 @@ pub(super) struct Mistake {
     pub(super) right: &'static str,
     /// What it is replaced by.
     pub(super) wrong: &'static str,
-    /// Where it shows.
-    pub(super) families: Families,
+    /// What finds it.
+    pub(super) finder: Finder,
 }
 
-use Families::{Both, Ipv6};
+use Finder::{Both, Ipv6, Test};
 
 const fn mistake(
     what: &'static str,
     file: &'static str,
     right: &'static str,
     wrong: &'static str,
-    families: Families,
+    finder: Finder,
 ) -> Mistake {
     Mistake {
         what,
         file,
         right,
         wrong,
-        families,
+        finder,
     }
 }
 
@@ -48,9 +50,11 @@ const WALK: &str = "hep-ebpf/src/classify/walk.rs";
 const SERVICE: &str = "hep-ebpf/src/classify/service.rs";
 const ADDRESS: &str = "hep-ebpf/src/classify/address.rs";
 const STAGES: &str = "hep-ebpf/src/stages.rs";
+const ETHERNET: &str = "hep-ebpf/src/parse/ethernet.rs";
+const PROGRESS: &str = "hep-common/src/conntrack/progress.rs";
 const MIDSTREAM: &str = "hep-ebpf/src/conntrack/midstream.rs";
 
-pub(super) const MISTAKES: [Mistake; 34] = [
+pub(super) const MISTAKES: [Mistake; 45] = [
     // The programs.
     mistake(
         "unspecified source taken for forwarded",
@@ -199,12 +203,82 @@ pub(super) const MISTAKES: [Mistake; 34] = [
         "scene.now_ns >= maps::grace_until_ns",
         Both,
     ),
+    mistake(
+        "more tags than are taken off taken for no IP",
+        ETHERNET,
+        "Tag::BYTES);\n    }\n    UNREADABLE",
+        "Tag::BYTES);\n    }\n    OTHER",
+        Both,
+    ),
+    mistake(
+        "a VLAN behind priority tags judged here",
+        ETHERNET,
+        "if id != 0 && id != own_vlan(interface_flags) && all_taken_off == 0 {",
+        "if id != 0 && id != own_vlan(interface_flags) && offset == 14 {",
+        Both,
+    ),
+    mistake(
+        "more extension headers than are walked taken for a protocol",
+        "hep-ebpf/src/parse/ipv6.rs",
+        "return Err(Reason::ExtensionHeaders);",
+        "return Ok(upper);",
+        Ipv6,
+    ),
+    mistake(
+        "ICMP messages without a flow judged by policy",
+        "hep-ebpf/src/conntrack/fresh.rs",
+        "let is_valid = icmp::may_come_first(packet) ||",
+        "let is_valid = icmp::may_come_first(packet) || scene.bytes() != 0 ||",
+        Both,
+    ),
+    mistake(
+        "any SCTP chunk opens a flow",
+        "hep-ebpf/src/conntrack/sctp.rs",
+        "matches!(chunk, INIT | HEARTBEAT)",
+        "chunk >= INIT || chunk == HEARTBEAT",
+        Both,
+    ),
+    mistake(
+        "UDP-Lite flows known by addresses alone",
+        "hep-common/src/lib.rs",
+        "DCCP | SCTP | UDPLITE)",
+        "DCCP | SCTP)",
+        Test("flow_state::ev_150_udp_lite_and_dccp_flows_are_known_by_their_ports"),
+    ),
+    mistake(
+        "echoes make an assured flow",
+        PROGRESS,
+        "protocol::ICMP | protocol::ICMPV6 => false,",
+        "protocol::ICMP | protocol::ICMPV6 => matches!(self.state(), State::Replied),",
+        Test("assured::ev_159_others_are_assured_by_time_and_icmp_never"),
+    ),
+    mistake(
+        "two answered datagrams make an assured flow",
+        PROGRESS,
+        "&& now.least_ns_since(self.event) >= ASSURED_AFTER_NS",
+        "&& now.least_ns_since(self.event) < u64::MAX",
+        Test("assured::ev_159_others_are_assured_by_time_and_icmp_never"),
+    ),
+    mistake(
+        "any ACK makes an assured connection",
+        PROGRESS,
+        "is_plain && acknowledges && knows && matches!",
+        "is_plain && (acknowledges || knows) && matches!",
+        Test("assured::ev_159_tcp_is_assured_by_what_nobody_else_could_have_acknowledged"),
+    ),
+    mistake(
+        "any RST ends a connection",
+        PROGRESS,
+        "is_known && segment.sequence == pick(self.next, sender)",
+        "is_known",
+        Test("assured::ev_156_a_blind_reset_ends_no_connection"),
+    ),
     // The compiler.
     mistake(
         "notNets taken for nets",
         EXPAND,
-        "let set = space.set(RangeSet::of_nets(&side.not_nets));\n        terms.push(Term { set, negated: true });",
-        "let set = space.set(RangeSet::of_nets(&side.not_nets));\n        terms.push(Term { set, negated: false });",
+        "let set = space.set(not_nets);\n            terms.push(Term { set, negated: true });",
+        "let set = space.set(not_nets);\n            terms.push(Term { set, negated: false });",
         Both,
     ),
     mistake(
@@ -215,10 +289,17 @@ pub(super) const MISTAKES: [Mistake; 34] = [
         Both,
     ),
     mistake(
+        "names in notPorts want a port",
+        EXPAND,
+        "side.not_ports.iter().any(|item| name(item).is_none())",
+        "!side.not_ports.is_empty()",
+        Both,
+    ),
+    mistake(
         "nets of the other family ignored, their rule kept",
         EXPAND,
-        "if sides.iter().any(|side| !has_nets_of(side, family)) {",
-        "if sides.iter().all(|side| !has_nets_of(side, family)) {",
+        "&& has_nets_of(&rule.source, family)\n        && has_nets_of(&rule.destination, family)",
+        "&& (has_nets_of(&rule.source, family) || has_nets_of(&rule.destination, family))",
         Both,
     ),
     mistake(

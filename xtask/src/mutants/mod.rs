@@ -1,5 +1,5 @@
 //! Deliberate mistakes in the programs and in the compiler, one at a time: whether the fuzzer finds
-//! them, and after how many packets.
+//! them, and after how many packets; of those that only flows show, whether a test does.
 
 mod list;
 
@@ -14,7 +14,7 @@ use crate::{
     command,
     setup::{self, Environment},
 };
-use list::{Families, MISTAKES, Mistake};
+use list::{Finder, MISTAKES, Mistake};
 
 /// What is copied of the workspace.
 const COPIED: [&str; 9] = [
@@ -49,7 +49,19 @@ struct Effort {
     packets: u64,
 }
 
-/// Makes each mistake in a copy of the workspace, builds the fuzzer there, and has it search.
+/// What a mistake came to.
+#[derive(Clone, Copy)]
+enum Found {
+    /// The fuzzer's searches, in IPv4 and in IPv6.
+    ByFuzzer([Option<Effort>; 2]),
+    /// Whether the test failed.
+    ByTest(bool),
+    /// It could not be made.
+    Nothing,
+}
+
+/// Makes each mistake in a copy of the workspace, builds the fuzzer there, and has it search; or runs the
+/// test that is to find it.
 ///
 /// # Errors
 ///
@@ -73,19 +85,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .filter(|mistake| mistake.what.contains(only))
     {
         let outcome = with_mistake(&copy, mistake, || {
-            let fuzzer = build(&environment, &copy, &scratch.join("target"))?;
-            hunt(&fuzzer, mistake, arguments)
+            let target = scratch.join("target");
+            if let Finder::Test(name) = mistake.finder {
+                return fails(&environment, (&copy, &target), name).map(Found::ByTest);
+            }
+            let fuzzer = build(&environment, &copy, &target)?;
+            hunt(&fuzzer, mistake, arguments).map(Found::ByFuzzer)
         });
         let found = outcome.unwrap_or_else(|problem| {
             println!("{}: {problem:#}", mistake.what);
-            [None; 2]
+            Found::Nothing
         });
-        let wanted = mistake.families.wanted();
-        if wanted
-            .iter()
-            .zip(&found)
-            .any(|(wanted, found)| *wanted && found.is_none())
-        {
+        if !found.is_all_of(mistake.finder) {
             failed.push(mistake.what);
         }
         table.push((mistake, found));
@@ -141,10 +152,31 @@ fn build(environment: &Environment, copy: &Path, target: &Path) -> Result<PathBu
     Ok(target.join("debug/hep-fuzz"))
 }
 
+/// Whether a test of the suite `verdict` fails in the copy.
+fn fails(environment: &Environment, (copy, target): (&Path, &Path), name: &str) -> Result<bool> {
+    let suite = || {
+        let mut cargo = environment.cargo();
+        cargo.current_dir(copy).env("CARGO_TARGET_DIR", target);
+        cargo.args(["test", "--package", "hep-tests", "--test", "verdict"]);
+        cargo
+    };
+    let step = "build the tests with a mistake";
+    command::run_with_progress(step, suite().arg("--no-run"))?;
+    let output = suite()
+        .args(["--", "--exact", name])
+        .output()
+        .context("run the test")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    if !said.contains("running 1 test") {
+        bail!("there is no test {name}");
+    }
+    Ok(!output.status.success())
+}
+
 /// Lets the fuzzer search; what it found in IPv4 and in IPv6.
 fn hunt(fuzzer: &Path, mistake: &Mistake, arguments: &Arguments) -> Result<[Option<Effort>; 2]> {
     let output = command::program(&fuzzer.to_string_lossy())
-        .args(["--hunt", mistake.families.name()])
+        .args(["--hunt", mistake.finder.families()])
         .args(["--seed", &arguments.seed.to_string()])
         .args(["--sets", &arguments.sets.to_string()])
         .output()
@@ -169,7 +201,7 @@ fn hunt(fuzzer: &Path, mistake: &Mistake, arguments: &Arguments) -> Result<[Opti
     Ok(found)
 }
 
-fn print(table: &[(&Mistake, [Option<Effort>; 2])]) {
+fn print(table: &[(&Mistake, Found)]) {
     let width = table
         .iter()
         .map(|(mistake, _)| mistake.what.len())
@@ -180,29 +212,47 @@ fn print(table: &[(&Mistake, [Option<Effort>; 2])]) {
         "mistake", "IPv4 sets", "packets", "IPv6 sets", "packets"
     );
     for (mistake, found) in table {
-        let cells =
-            found
-                .iter()
-                .zip(mistake.families.wanted())
-                .map(|(found, wanted)| match found {
-                    Some(Effort { sets, packets }) => format!("{sets:>9} {packets:>9}"),
-                    None if wanted => format!("{:>9} {:>9}", "not", "found"),
-                    None => format!("{:>9} {:>9}", "-", "-"),
-                });
-        println!(
-            "{:width$}  {}",
-            mistake.what,
-            cells.collect::<Vec<_>>().join("  ")
-        );
+        let text = match found {
+            Found::ByFuzzer(efforts) => efforts_text(efforts, mistake.finder),
+            Found::ByTest(true) => "found by a test".to_owned(),
+            Found::ByTest(false) | Found::Nothing => "not found".to_owned(),
+        };
+        println!("{:width$}  {text}", mistake.what);
     }
 }
 
-impl Families {
-    /// How the fuzzer calls them.
-    const fn name(self) -> &'static str {
+fn efforts_text(efforts: &[Option<Effort>; 2], finder: Finder) -> String {
+    let cells = efforts
+        .iter()
+        .zip(finder.wanted())
+        .map(|(found, wanted)| match found {
+            Some(Effort { sets, packets }) => format!("{sets:>9} {packets:>9}"),
+            None if wanted => format!("{:>9} {:>9}", "not", "found"),
+            None => format!("{:>9} {:>9}", "-", "-"),
+        });
+    cells.collect::<Vec<_>>().join("  ")
+}
+
+impl Found {
+    /// Whether that is all that was wanted.
+    fn is_all_of(self, finder: Finder) -> bool {
+        match self {
+            Self::ByFuzzer(efforts) => {
+                let mut families = finder.wanted().into_iter().zip(efforts);
+                families.all(|(wanted, effort)| !wanted || effort.is_some())
+            }
+            Self::ByTest(fails) => fails,
+            Self::Nothing => false,
+        }
+    }
+}
+
+impl Finder {
+    /// How the fuzzer calls the families that it is to search in.
+    const fn families(self) -> &'static str {
         match self {
             Self::Ipv6 => "ipv6",
-            Self::Both => "both",
+            Self::Both | Self::Test(_) => "both",
         }
     }
 
@@ -211,6 +261,26 @@ impl Families {
         match self {
             Self::Ipv6 => [false, true],
             Self::Both => [true, true],
+            Self::Test(_) => [false, false],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::list::MISTAKES;
+
+    /// A mistake whose text is gone from the sources, or stands there twice, can no longer be made.
+    #[test]
+    fn every_mistake_can_be_made() {
+        let stale = MISTAKES.iter().filter(|mistake| {
+            let path = crate::workspace().join(mistake.file);
+            let text = fs::read_to_string(path).unwrap_or_default();
+            text.matches(mistake.right).count() != 1
+        });
+        let stale: Vec<&str> = stale.map(|mistake| mistake.what).collect();
+        assert!(stale.is_empty(), "{stale:#?}");
     }
 }
