@@ -10,14 +10,13 @@ mod frame;
 mod kernel;
 mod load;
 mod namespace;
+mod packet;
 mod run;
 
-pub use case::{
-    Case, CaseError, CaseOptions, DirectionText, Expect, ExtensionCase, PacketCase, ProtocolText,
-    Resource, TagCase,
-};
+pub use case::{Case, CaseOptions, Expect, Resource};
 pub use file::{FileError, parse, read};
 pub use kernel::{KernelEngine, KernelEngineError, KernelVerdict};
 pub use load::{LoadError, LoadedCase};
 pub use namespace::NamespaceError;
+pub use packet::{CaseError, DirectionText, ExtensionCase, PacketCase, ProtocolText, TagCase};
 pub use run::{CaseReport, EngineReport, Engines, Failure, disagreement, run_case};

@@ -1,0 +1,410 @@
+//! A packet of a case.
+
+use std::{net::IpAddr, sync::Arc};
+
+use hep_common::{Direction, protocol};
+use serde::{Deserialize, Serialize};
+
+use super::case::{Case, Expect};
+use crate::{
+    model::Protocol,
+    reference::{Extension, Framing, IcmpHeader, Packet, Ports, Tag, sctp_chunk, tcp_flags},
+};
+
+/// Source port of a packet whose case gives none.
+const DEFAULT_SOURCE_PORT: u16 = 40_000;
+/// Hop limit of a packet whose case gives none.
+const DEFAULT_HOP_LIMIT: u8 = 64;
+/// ICMP echo request, the type of an ICMP packet whose case gives none.
+const ICMP_ECHO_REQUEST: u8 = 8;
+/// As [`ICMP_ECHO_REQUEST`], for IPv6.
+const ICMPV6_ECHO_REQUEST: u8 = 128;
+/// EtherType of a tag whose case gives none.
+const CUSTOMER_TAG: u16 = 0x8100;
+/// EtherType of 802.1ad tags.
+const SERVICE_TAG: u16 = 0x88a8;
+/// The highest VLAN.
+const LAST_VLAN: u16 = 0xfff;
+/// Type of a routing header whose case gives none: mobility's.
+const DEFAULT_ROUTING_TYPE: u8 = 2;
+
+/// A protocol in a case: a name or a number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ProtocolText {
+    /// IANA number.
+    Number(u8),
+    /// `tcp`, `udp`, `icmp`, `icmpv6`, `sctp` or `udplite`, in any case.
+    Name(String),
+}
+
+impl ProtocolText {
+    fn number(&self) -> Result<u8, CaseError> {
+        match self {
+            Self::Number(number) => Ok(*number),
+            Self::Name(text) => Protocol::NAMES
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(text))
+                .map(|(_, number)| *number)
+                .or_else(|| text.parse().ok())
+                .ok_or_else(|| CaseError::Protocol(text.clone())),
+        }
+    }
+}
+
+/// A VLAN tag in a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TagCase {
+    /// 0x8100 (802.1Q), or 0x88a8 (802.1ad).
+    #[serde(default = "customer_tag", skip_serializing_if = "is_customer_tag")]
+    pub ethertype: u16,
+    /// The VLAN; 0: only a priority.
+    pub id: u16,
+}
+
+const fn customer_tag() -> u16 {
+    CUSTOMER_TAG
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_customer_tag(ethertype: &u16) -> bool {
+    *ethertype == CUSTOMER_TAG
+}
+
+/// An IPv6 extension header in a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtensionCase {
+    /// IANA number; one of [`Extension::ALL`].
+    pub header: u8,
+    /// Type of a routing header; 2 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing_type: Option<u8>,
+}
+
+/// One packet, the first of a new flow, and its verdict.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PacketCase {
+    /// `ingress`: entering the host through the interface; `egress`: leaving it.
+    pub direction: DirectionText,
+    /// Judged at this interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// Whether the host routes the packet between interfaces.
+    #[serde(default)]
+    pub forwarded: bool,
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination address.
+    pub dst: IpAddr,
+    /// Protocol.
+    pub proto: ProtocolText,
+    /// Source port, of a protocol that has ports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sport: Option<u16>,
+    /// Destination port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dport: Option<u16>,
+    /// ICMP type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icmp_type: Option<u8>,
+    /// ICMP code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icmp_code: Option<u8>,
+    /// Destination before address translation: what a packet at ingress carries (EV-091).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_dnat_dst: Option<IpAddr>,
+    /// Destination port before address translation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_dnat_dport: Option<u16>,
+    /// IPv4 time to live or IPv6 hop limit; 64 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hop_limit: Option<u8>,
+    /// Flags of a TCP packet, such as `ACK` or `FIN ACK`; `SYN` if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp_flags: Option<String>,
+    /// Type of the only chunk of an SCTP packet; 1, INIT, if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sctp_chunk: Option<u8>,
+    /// VLAN tags of its frame, the outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<TagCase>,
+    /// IPv6 extension headers, the outermost first; a fragment header comes behind them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<ExtensionCase>,
+    /// Whether it comes in two fragments, which get the same verdict.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fragmented: bool,
+    /// The verdict.
+    pub expect: Expect,
+    /// The reason of the verdict, such as `no_profile`, if that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What decides, such as `allow-web ingress[0]`, if that matters: every word must occur in the
+    /// decision's description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Remark.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+}
+
+/// A direction in a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DirectionText {
+    /// Entering the host.
+    Ingress,
+    /// Leaving it.
+    Egress,
+}
+
+impl From<DirectionText> for Direction {
+    fn from(text: DirectionText) -> Self {
+        match text {
+            DirectionText::Ingress => Self::Ingress,
+            DirectionText::Egress => Self::Egress,
+        }
+    }
+}
+
+impl From<Direction> for DirectionText {
+    fn from(direction: Direction) -> Self {
+        match direction {
+            Direction::Ingress => Self::Ingress,
+            Direction::Egress => Self::Egress,
+        }
+    }
+}
+
+/// What is wrong with a case.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CaseError {
+    /// Unknown protocol name.
+    #[error("unknown protocol `{0}`; write tcp, udp, sctp, icmp, icmpv6, udplite or a number")]
+    Protocol(String),
+    /// Unknown TCP flag.
+    #[error("unknown TCP flag `{0}`; write SYN, ACK, FIN or RST")]
+    TcpFlag(String),
+    /// No interface is named.
+    #[error("neither the packet nor the case names an interface")]
+    NoInterface,
+    /// The named interface is not among the case's interfaces.
+    #[error("interface `{0}` is not one of the case's `interfaces`")]
+    UnknownInterface(String),
+    /// The addresses are of two families.
+    #[error("`src` and `dst` are of different IP versions")]
+    Families,
+    /// A tag that is none, or where no tags can be.
+    #[error(
+        "a tag has `ethertype` 0x8100 or 0x88a8 and `id` 0 to 4095, on an interface that is not `headerless`"
+    )]
+    Tag,
+    /// An extension header that is none, or in an IPv4 packet.
+    #[error("IPv6 packets have extension headers 0, 43, 51, 60, 135, 139 and 140, others none")]
+    Extension,
+    /// The protocol has ports, the packet none.
+    #[error("a packet of protocol {0} needs `dport`")]
+    NoPort(u8),
+}
+
+impl PacketCase {
+    /// The packet as it is on the wire at the hook.
+    ///
+    /// # Errors
+    ///
+    /// [`CaseError`] if the packet's fields do not go together.
+    pub fn packet(&self, case: &Case) -> Result<Packet, CaseError> {
+        let number = self.proto.number()?;
+        let interface = self
+            .interface
+            .as_ref()
+            .or(case.interface.as_ref())
+            .ok_or(CaseError::NoInterface)?;
+        if !case.interfaces.contains_key(interface) {
+            return Err(CaseError::UnknownInterface(interface.clone()));
+        }
+        let before_dnat = self.direction == DirectionText::Ingress;
+        let destination = self
+            .pre_dnat_dst
+            .filter(|_| before_dnat)
+            .unwrap_or(self.dst);
+        if self.src.is_ipv4() != destination.is_ipv4() {
+            return Err(CaseError::Families);
+        }
+        let has_ports = Protocol {
+            number,
+            by_name: false,
+        }
+        .has_ports();
+        let destination_port = self.pre_dnat_dport.filter(|_| before_dnat).or(self.dport);
+        if has_ports && destination_port.is_none() {
+            return Err(CaseError::NoPort(number));
+        }
+        let ports = destination_port
+            .filter(|_| protocol::is_keyed_by_ports(number))
+            .map(|destination| Ports {
+                source: self.sport.unwrap_or(DEFAULT_SOURCE_PORT),
+                destination,
+            });
+        let (icmp_protocol, echo_request) = match self.src {
+            IpAddr::V4(_) => (protocol::ICMP, ICMP_ECHO_REQUEST),
+            IpAddr::V6(_) => (protocol::ICMPV6, ICMPV6_ECHO_REQUEST),
+        };
+        let icmp = (number == icmp_protocol).then(|| IcmpHeader {
+            icmp_type: self.icmp_type.unwrap_or(echo_request),
+            code: self.icmp_code.unwrap_or(0),
+        });
+        Ok(Packet {
+            direction: self.direction.into(),
+            interface: Arc::from(interface.as_str()),
+            forwarded: self.forwarded,
+            source: self.src,
+            destination,
+            protocol: number,
+            ports,
+            icmp,
+            tcp_flags: match number {
+                protocol::TCP => flags(self.tcp_flags.as_deref())?,
+                _ => 0,
+            },
+            sctp_chunk: self.sctp_chunk.unwrap_or(sctp_chunk::INIT),
+            hop_limit: self.hop_limit.unwrap_or(DEFAULT_HOP_LIMIT),
+            mark: 0,
+            framing: Framing {
+                tags: self.frame_tags(case, interface)?,
+                extensions: self.extension_headers()?,
+            },
+            fragmented: self.fragmented,
+        })
+    }
+}
+
+impl PacketCase {
+    fn frame_tags(&self, case: &Case, interface: &String) -> Result<Vec<Tag>, CaseError> {
+        if !self.tags.is_empty() && case.headerless.contains(interface) {
+            return Err(CaseError::Tag);
+        }
+        let tags = self.tags.iter().map(|tag| {
+            let is_known = [CUSTOMER_TAG, SERVICE_TAG].contains(&tag.ethertype);
+            (is_known && tag.id <= LAST_VLAN)
+                .then_some(Tag {
+                    is_service: tag.ethertype == SERVICE_TAG,
+                    id: tag.id,
+                })
+                .ok_or(CaseError::Tag)
+        });
+        tags.collect()
+    }
+
+    fn extension_headers(&self) -> Result<Vec<Extension>, CaseError> {
+        let headers = self.extensions.iter().map(|extension| {
+            (self.src.is_ipv6() && Extension::ALL.contains(&extension.header))
+                .then_some(Extension {
+                    header: extension.header,
+                    routing_type: extension.routing_type.unwrap_or(DEFAULT_ROUTING_TYPE),
+                })
+                .ok_or(CaseError::Extension)
+        });
+        headers.collect()
+    }
+}
+
+fn flags(text: Option<&str>) -> Result<u8, CaseError> {
+    let Some(text) = text else {
+        return Ok(tcp_flags::SYN);
+    };
+    text.split_whitespace().try_fold(0, |flags, word| {
+        let bit = match word.to_ascii_uppercase().as_str() {
+            "SYN" => tcp_flags::SYN,
+            "ACK" => tcp_flags::ACK,
+            "FIN" => tcp_flags::FIN,
+            "RST" => tcp_flags::RST,
+            _ => return Err(CaseError::TcpFlag(word.to_owned())),
+        };
+        Ok(flags | bit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The packet of a case that says just this of it.
+    fn packet(fields: Value) -> Result<Packet, CaseError> {
+        let mut packet = json!({
+            "direction": "ingress", "src": "192.0.2.1", "dst": "192.0.2.2", "proto": "tcp",
+            "dport": 80, "expect": "allow",
+        });
+        for (name, value) in fields.as_object().expect("fields are a map") {
+            packet[name] = value.clone();
+        }
+        let case: Case = serde_json::from_value(json!({
+            "node": "h1", "resources": [], "interfaces": { "eth0": [], "eth1": [] },
+            "interface": "eth0", "packets": [packet],
+        }))
+        .expect("a case");
+        case.packets[0].packet(&case)
+    }
+
+    #[test]
+    fn what_a_packet_leaves_out_has_a_default() {
+        let tcp = packet(json!({})).expect("a packet");
+        assert_eq!(&*tcp.interface, "eth0");
+        assert_eq!(tcp.tcp_flags, tcp_flags::SYN);
+        assert_eq!(tcp.ports.map(|ports| ports.destination), Some(80));
+        let ping = packet(json!({ "proto": "ICMP" })).expect("a packet");
+        assert_eq!(ping.icmp.map(|icmp| icmp.icmp_type), Some(8));
+        assert_eq!(ping.ports, None);
+        let ping = packet(json!({ "proto": 58, "src": "::1", "dst": "::2" })).expect("a packet");
+        assert_eq!(ping.icmp.map(|icmp| icmp.icmp_type), Some(128));
+    }
+
+    /// EV-091: ingress sees the destination before translation, egress the one after it.
+    #[test]
+    fn each_hook_sees_the_destination_that_is_on_the_wire() {
+        let seen = |direction| {
+            let fields = json!({
+                "direction": direction, "pre_dnat_dst": "198.51.100.7", "pre_dnat_dport": 8080,
+            });
+            let packet = packet(fields).expect("a packet");
+            let port = packet.ports.map(|ports| ports.destination);
+            (packet.destination.to_string(), port)
+        };
+        assert_eq!(seen("ingress"), ("198.51.100.7".to_owned(), Some(8080)));
+        assert_eq!(seen("egress"), ("192.0.2.2".to_owned(), Some(80)));
+    }
+
+    #[test]
+    fn contradictions_are_told() {
+        let error = |fields| packet(fields).expect_err("makes no sense");
+        assert_eq!(error(json!({ "dst": "::1" })), CaseError::Families);
+        assert_eq!(
+            error(json!({ "proto": "gre" })),
+            CaseError::Protocol("gre".to_owned())
+        );
+        assert_eq!(error(json!({ "dport": null })), CaseError::NoPort(6));
+        for tag in [
+            json!({ "id": 4096 }),
+            json!({ "id": 0, "ethertype": 0x9100 }),
+        ] {
+            assert_eq!(error(json!({ "tags": [tag] })), CaseError::Tag);
+        }
+        let extension = json!({ "extensions": [{ "header": 60 }] });
+        assert_eq!(error(extension), CaseError::Extension);
+        let udp = json!({ "src": "::1", "dst": "::2", "extensions": [{ "header": 17 }] });
+        assert_eq!(error(udp), CaseError::Extension);
+        assert_eq!(
+            error(json!({ "tcp_flags": "SYN URG" })),
+            CaseError::TcpFlag("URG".to_owned())
+        );
+        assert_eq!(
+            error(json!({ "interface": "eth2" })),
+            CaseError::UnknownInterface("eth2".to_owned())
+        );
+    }
+}
