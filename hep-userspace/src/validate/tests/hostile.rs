@@ -1,15 +1,21 @@
 //! Input that means harm, or none at all: an error, in bounded time, and no panic.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::validate::MAX_PROBLEMS;
 
+/// What this thread has had of the processors: others may keep them busy.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("not negative")
+}
+
 #[test]
 fn hostile_files_are_errors_in_bounded_time() {
-    let start = Instant::now();
+    let start = cpu_time();
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..40 {
         let refs = vec![format!("*a{}", level - 1); 8].join(", ");
@@ -40,7 +46,7 @@ fn hostile_files_are_errors_in_bounded_time() {
         assert!(loaded.snapshot.is_none());
         assert!(!loaded.problems.is_empty());
     }
-    assert!(start.elapsed() < Duration::from_secs(20));
+    assert!(cpu_time() - start < Duration::from_secs(20));
 }
 
 /// However many mistakes a directory has, and however long its names, what is told of them is short.
@@ -61,9 +67,9 @@ fn problems_are_bounded_in_number_and_length() {
     ];
     let mut loader = crate::validate::Loader::default();
     for _again in 0..2 {
-        let start = Instant::now();
+        let start = cpu_time();
         let loaded = loader.load(&files, &node(), Scope::Directory);
-        assert!(start.elapsed() < Duration::from_secs(20));
+        assert!(cpu_time() - start < Duration::from_secs(20));
         assert!(loaded.snapshot.is_none());
         assert_eq!(loaded.problems.len(), MAX_PROBLEMS + 1);
         let last = loaded.problems.last().expect("there are some");
