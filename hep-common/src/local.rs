@@ -25,8 +25,9 @@ impl LocalAddress {
     }
 }
 
-/// The single value of the `QUICK_LOCAL` map: this host's own addresses, no shared ones, by [`LocalAddress::place`], one each,
-/// or zeros. What is found here needs no look-up in a hash (measured: 9 ns of a new flow).
+/// The single value of the `QUICK_LOCAL` map: this host's own addresses, no shared ones, by
+/// [`LocalAddress::place`], one each, or zeros. What is found here needs no look-up in a
+/// hash (measured: 9 ns of a new flow).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuickLocal {

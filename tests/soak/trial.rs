@@ -102,7 +102,8 @@ pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
     }
 }
 
-/// One trial whose victim dies so long after it is in force; how long after its start the policy before is in force again.
+/// One trial whose victim dies so long after it is in force; how long after its start the policy before
+/// is in force again.
 fn round(victim: Victim, timeout: Duration, delay: Duration) -> Duration {
     let site = new_site();
     let mut daemon = Daemon::prepare(&site.host, &[]);

@@ -1,4 +1,5 @@
-//! Formatting, Clippy for the host and for the BPF target, rustdoc: all without a warning.
+//! Formatting, Clippy for the host and for the BPF target, rustdoc: all without a warning; and the rules of
+//! the house.
 
 use std::process::Command;
 
@@ -18,6 +19,10 @@ pub(crate) fn run(environment: &Environment) -> Result<()> {
             eprintln!("xtask: lint: {problem:#}");
             found += 1;
         }
+    }
+    if let Err(problem) = crate::house::run() {
+        eprintln!("xtask: lint: {problem:#}");
+        found += 1;
     }
     if found > 0 {
         bail!("{found} checks found something");

@@ -5,6 +5,7 @@ mod bench;
 mod command;
 mod demo;
 mod fuzz;
+mod house;
 mod kernels;
 mod lint;
 mod mutants;
@@ -32,7 +33,7 @@ enum Task {
     Demo(demo::Arguments),
     /// Set up, lint, build, run every test, and check that every statement of tests/spec has one
     Test,
-    /// Formatting, Clippy for the host and for the BPF target, and rustdoc, all without a warning
+    /// Formatting, Clippy for the host and for the BPF target, rustdoc, and the rules of the house
     Lint,
     /// What packets, loads of policy and memory cost, and what they cost with other firewalls
     Bench(bench::Arguments),

@@ -66,8 +66,9 @@ pub struct Conn {
     /// [`JUDGED_FORWARD`] bits.
     pub judged: u8,
     /// TCP: the last RST that counts; [`Tick::NONE`]: none, or outlived. Traffic after the RST clears
-    /// the ends' [`leg::RST`] at once, but this only after [`RESET_GRACE_NS`](super::RESET_GRACE_NS). Other protocols: the first
-    /// packet, until the flow is assured.
+    /// the ends' [`leg::RST`] at once, but this only after
+    /// [`RESET_GRACE_NS`](super::RESET_GRACE_NS). Other protocols: the first packet, until the flow is
+    /// assured.
     pub event: Tick,
     /// The generation whose rules have judged it wherever it is approved.
     pub generation: u32,

@@ -4,8 +4,8 @@
 //! in one [`Slot`], so that it never meets a mixture of generations. Most inner arrays differ in
 //! length from generation to generation, which the kernel allows with `BPF_F_INNER_MAP`; their lengths
 //! here are those of the templates. Those whose length is given are the halves of one array each: the
-//! kernel compiles a look-up there in place, and it touches nothing but the entry. Userspace fills arrays, and flips the control word with one store,
-//! through memory mappings.
+//! kernel compiles a look-up there in place, and it touches nothing but the entry. Userspace fills
+//! arrays, and flips the control word with one store, through memory mappings.
 
 use aya_ebpf::{
     bindings::{BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},

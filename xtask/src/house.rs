@@ -1,0 +1,266 @@
+//! Rules of the house that Clippy does not know: who imports whom, who may wait, how long files and
+//! comments are.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+/// Rooms of `hep-userspace` that may use tokio.
+const MAY_WAIT: [&str; 4] = ["cases", "cli", "daemon", "datapath"];
+/// Most lines of a file.
+const MOST_LINES: usize = 400;
+/// Most characters of a line that is a comment.
+const MOST_COLUMNS: usize = 110;
+/// Most characters of a commit's subject.
+const MOST_SUBJECT: usize = 72;
+
+/// Files from before the rule, with the most lines that each may have until it is divided.
+const LONG_FILES: &[(&str, usize)] = &[
+    ("hep-ebpf/src/programs.rs", 432),
+    ("hep-userspace/src/cases/packet.rs", 410),
+    ("hep-userspace/src/compile/lists.rs", 425),
+    ("hep-userspace/src/compile/tests/differential.rs", 442),
+    ("hep-userspace/src/compile/tests/fixture.rs", 459),
+    ("hep-userspace/src/daemon/netlink.rs", 637),
+    ("hep-userspace/src/daemon/reconcile.rs", 530),
+    ("hep-userspace/src/daemon/service/mod.rs", 508),
+    ("hep-userspace/src/daemon/state/journal.rs", 432),
+    ("hep-userspace/src/daemon/trusted.rs", 408),
+    ("hep-userspace/src/daemon/watch.rs", 429),
+    ("hep-userspace/src/datapath/apply.rs", 461),
+    ("hep-userspace/src/datapath/attach.rs", 461),
+    ("hep-userspace/src/model/members.rs", 453),
+    ("hep-userspace/src/reference/pipeline.rs", 424),
+    ("hep-userspace/src/source/lines.rs", 449),
+    ("hep-userspace/src/source/tests.rs", 558),
+    ("hep-userspace/src/source/yaml.rs", 495),
+    ("hep-userspace/src/validate/advice.rs", 462),
+    ("hep-userspace/src/validate/cursor.rs", 474),
+    ("hep-userspace/src/validate/felix/values.rs", 505),
+    ("hep-userspace/src/validate/tests/resources.rs", 536),
+    ("hep-userspace/src/validate/tests/rules.rs", 476),
+    ("tests/harness/bench.rs", 505),
+    ("tests/harness/daemon.rs", 460),
+    ("tests/harness/probe.rs", 514),
+    ("tests/verdict/parse.rs", 430),
+    ("tests/verdict/stages.rs", 439),
+];
+
+/// Checks everything.
+///
+/// # Errors
+///
+/// If anything breaks a rule, with every place.
+pub(crate) fn run() -> Result<()> {
+    let root = crate::workspace();
+    let architecture = read(&root.join("ARCHITECTURE.md"))?;
+    let rooms = rooms(&architecture);
+    let mut found = Vec::new();
+    for path in sources(&root)? {
+        let text = read(&path)?;
+        let name = path.strip_prefix(&root).unwrap_or(&path);
+        let name = name.to_string_lossy();
+        check(&name, &text, &rooms, &mut found);
+    }
+    found.extend(subject(&root));
+    for problem in &found {
+        eprintln!("{problem}");
+    }
+    if !found.is_empty() {
+        bail!("{} places break rules of the house", found.len());
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("read {}", path.display()))
+}
+
+/// Every source file of the workspace.
+fn sources(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut folders: Vec<PathBuf> = ["hep-common", "hep-ebpf", "hep-userspace", "tests", "xtask"]
+        .map(|folder| root.join(folder))
+        .into();
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).with_context(|| format!("{}", folder.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension() == Some("rs".as_ref()) {
+                sources.push(path);
+            }
+        }
+    }
+    sources.sort();
+    Ok(sources)
+}
+
+/// The modules of `hep-userspace`, each of which may import from those before it, as the table of
+/// ARCHITECTURE.md has them.
+fn rooms(architecture: &str) -> Vec<String> {
+    let table = architecture
+        .lines()
+        .skip_while(|line| !line.starts_with("Modules of `hep-userspace`"))
+        .skip_while(|line| !line.starts_with("| `"))
+        .take_while(|line| line.starts_with("| `"));
+    table
+        .filter_map(|line| line.split('`').nth(1).map(str::to_owned))
+        .collect()
+}
+
+fn check(name: &str, text: &str, rooms: &[String], found: &mut Vec<String>) {
+    let lines = text.lines().count();
+    let known = LONG_FILES.iter().find(|(file, _)| *file == name);
+    let most = known.map_or(MOST_LINES, |(_, most)| *most);
+    if lines > most {
+        found.push(format!(
+            "{name}: has {lines} lines, more than {most}: divide it by subjects"
+        ));
+    } else if known.is_some() && lines <= MOST_LINES {
+        found.push(format!(
+            "{name}: is short enough now: take it off LONG_FILES"
+        ));
+    }
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.trim_start().starts_with("//") && line.chars().count() > MOST_COLUMNS {
+            found.push(format!(
+                "{name}:{number}: the comment is longer than {MOST_COLUMNS} columns"
+            ));
+        }
+    }
+    let Some(inside) = name.strip_prefix("hep-userspace/src/") else {
+        return;
+    };
+    let room = inside
+        .split('/')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(".rs");
+    if matches!(room, "lib" | "main") {
+        return;
+    }
+    let Some(own) = rooms.iter().position(|known| known == room) else {
+        found.push(format!(
+            "{name}: ARCHITECTURE.md's table of modules lacks {room}"
+        ));
+        return;
+    };
+    if inside.contains("/tests") {
+        return;
+    }
+    for other in imports(text) {
+        let place = rooms.iter().position(|known| *known == other);
+        if place.is_some_and(|place| place > own) {
+            found.push(format!(
+                "{name}: {room} imports {other}, which is above it in ARCHITECTURE.md"
+            ));
+        }
+    }
+    if text.contains("tokio::") && !MAY_WAIT.contains(&room) {
+        found.push(format!("{name}: only {} use tokio", MAY_WAIT.join(", ")));
+    }
+}
+
+/// The modules at the top of the crate that a file names: those behind `crate::`, and those in the
+/// braces behind it.
+fn imports(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for behind in text.split("crate::").skip(1) {
+        if let Some(group) = behind.strip_prefix('{') {
+            let mut depth = 1;
+            let mut word = String::new();
+            for character in group.chars() {
+                match character {
+                    '{' => depth += 1,
+                    '}' => depth -= 1,
+                    ',' if depth == 1 => found.extend(first(&std::mem::take(&mut word))),
+                    _ if depth == 1 => word.push(character),
+                    _ => {}
+                }
+                if depth == 0 {
+                    break;
+                }
+            }
+            found.extend(first(&word));
+        } else {
+            found.extend(first(behind));
+        }
+    }
+    found
+}
+
+/// The identifier that a path begins with.
+fn first(path: &str) -> Option<String> {
+    let path = path.trim_start();
+    let end = path.find(|character: char| !(character.is_alphanumeric() || character == '_'));
+    let name = &path[..end.unwrap_or(path.len())];
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// What is wrong with the newest commit's subject, where there is a repository.
+fn subject(root: &Path) -> Option<String> {
+    let output = crate::command::program("git")
+        .current_dir(root)
+        .args(["log", "-1", "--format=%s"])
+        .output()
+        .ok()?;
+    let subject = String::from_utf8_lossy(&output.stdout);
+    let length = subject.trim().chars().count();
+    (length > MOST_SUBJECT)
+        .then(|| format!("the newest commit's subject has {length} characters: {MOST_SUBJECT} do"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_behind_a_path_and_in_braces_are_imports() {
+        let text =
+            "use crate::{\n model::{Rule, a::B},\n selector,\n};\nlet x = crate::daemon::run();";
+        let found: Vec<_> = imports(text).into_iter().collect();
+        assert_eq!(found, ["daemon", "model", "selector"]);
+    }
+
+    #[test]
+    fn each_rule_finds_what_breaks_it() {
+        let rooms = ["model", "compile", "daemon"].map(str::to_owned);
+        let broken = |name: &str, text: &str| {
+            let mut found = Vec::new();
+            check(name, text, &rooms, &mut found);
+            found.len()
+        };
+        let model = "hep-userspace/src/model/rule.rs";
+        assert_eq!(broken(model, "use crate::compile::Generation;"), 1);
+        assert_eq!(broken(model, "use tokio::time::sleep;"), 1);
+        assert_eq!(
+            broken("hep-userspace/src/daemon/x.rs", "use crate::model::Rule;"),
+            0
+        );
+        assert_eq!(
+            broken("hep-userspace/src/daemon/x.rs", "use tokio::time::sleep;"),
+            0
+        );
+        assert_eq!(broken("hep-userspace/src/attic/x.rs", ""), 1);
+        assert_eq!(broken("tests/x.rs", &"\n".repeat(MOST_LINES)), 0);
+        assert_eq!(broken("tests/x.rs", &"\n".repeat(MOST_LINES + 1)), 1);
+        assert_eq!(
+            broken("tests/x.rs", &format!("// {}", "x".repeat(MOST_COLUMNS))),
+            1
+        );
+    }
+
+    #[test]
+    fn the_table_of_modules_is_read_in_its_order() {
+        let rooms = rooms(&read(&crate::workspace().join("ARCHITECTURE.md")).expect("readable"));
+        let place = |room: &str| rooms.iter().position(|known| known == room);
+        assert!(place("model") < place("compile") && place("compile") < place("cli"));
+        assert!(place("model").is_some());
+    }
+}
