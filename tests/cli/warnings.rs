@@ -219,7 +219,11 @@ fn what_needs_no_change_is_a_notice() {
             "N-SKIPPED",
             "WorkloadEndpoint x",
         ),
-        (object("v1", "ConfigMap"), "N-OTHER", "v1 ConfigMap x"),
+        (
+            object("v1", "ConfigMap"),
+            "N-OTHER",
+            "ConfigMap/x: v1 ConfigMap",
+        ),
         (
             object("networking.k8s.io/v1", "NetworkPolicy"),
             "N-OTHER",
