@@ -14,6 +14,7 @@ mod figure;
 mod flood;
 mod folder;
 mod frames;
+mod idle;
 mod newcomers;
 mod policies;
 mod queues;
@@ -59,6 +60,8 @@ enum Soak {
     Faults(faults::Plan),
     /// Established connections under floods of new flows, and with full tables
     Flood(flood::Plan),
+    /// Idle connections under blind RSTs, and beyond their timer
+    Idle(idle::Plan),
     /// Interfaces that appear, under a large policy and beside other notifications
     Newcomers(newcomers::Plan),
     /// A policy on trial, while its attendant, terminal, daemon or host dies
@@ -90,6 +93,7 @@ fn run(Arguments { quick, soak }: Arguments) -> Figures {
         }
         #[cfg(target_arch = "x86_64")]
         Soak::Faults(plan) => faults::run(&if quick { plan.quick() } else { plan }, &mut figures),
+        Soak::Idle(plan) => idle::run(&if quick { plan.quick() } else { plan }, &mut figures),
         Soak::Try(plan) => trial::run(&if quick { plan.quick() } else { plan }, &mut figures),
         Soak::Newcomers(plan) => {
             newcomers::run(&if quick { plan.quick() } else { plan }, &mut figures);

@@ -33,6 +33,12 @@ fn connections_outlive_floods() {
     passes("flood");
 }
 
+/// EV-156, EV-264: neither blind RSTs nor the timer end a connection that both ends have.
+#[test]
+fn connections_outlive_blind_resets_and_their_timer() {
+    passes("idle");
+}
+
 /// RS-006, EV-190: what is in force is what a complete directory says, whatever happens to it.
 #[test]
 fn only_complete_directories_count() {
