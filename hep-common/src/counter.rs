@@ -12,8 +12,12 @@ pub struct Counter {
 
 abi!(Counter, 16, [u64, u64]);
 
-/// Slots of the `RULE_COUNTERS` map, shared by all lists of a generation.
+/// Most slots of rules, shared by all lists of a generation.
 pub const MAX_RULE_SLOTS: u32 = 1 << 17;
+/// Slots of one piece of the `RULE_COUNTERS` map: pieces are made as policies need them.
+pub const RULE_SLOTS_PER_PIECE: u32 = 1 << 12;
+/// Entries of the `COUNTERS` map, and of one piece of the `MORE_COUNTERS` map, which holds those behind.
+pub const COUNTERS_PER_PIECE: u32 = 1 << 7;
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $allow:literal;)+) => {

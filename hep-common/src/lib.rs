@@ -26,7 +26,7 @@ pub mod tick;
 /// Version of the layout of everything in this crate; maps are pinned in a folder named after it,
 /// so that an old layout is never opened as a new one. Bump it in the commit that changes a layout;
 /// if that is the layout of flows, bump [`conntrack::LAYOUT_VERSION`] as well.
-pub const ABI_VERSION: u32 = if cfg!(feature = "other-abi") { 6 } else { 5 };
+pub const ABI_VERSION: u32 = if cfg!(feature = "other-abi") { 7 } else { 6 };
 
 /// A packet's direction relative to this host, whichever hook it is seen at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,4 +1,4 @@
-//! The maps of an instance, by the kernel's own numbers.
+//! The maps and programs of an instance, by the kernel's own numbers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,6 +23,9 @@ pub(crate) struct KernelMap {
 /// Arrays of which each generation has a half.
 const HALVES: [&str; 5] = ["QUICK_IFACES", "ROOTS4", "ROOTS6", "DPORTS", "SPORTS"];
 
+/// Outer maps that hold no tables.
+const COUNTERS: [&str; 2] = ["MORE_COUNTERS", "RULE_COUNTERS"];
+
 /// All pinned maps of a daemon, by name.
 pub(crate) fn of(daemon: &Daemon) -> Result<BTreeMap<String, KernelMap>> {
     let pins = daemon.bpffs().join(format!("v{ABI_VERSION}"));
@@ -37,7 +40,7 @@ pub(crate) fn of(daemon: &Daemon) -> Result<BTreeMap<String, KernelMap>> {
         let path = path.to_str().context("pins have plain names")?;
         let shown = bpftool(&["map", "show", "pinned", path])?;
         let map = if shown["type"] == "array_of_maps" {
-            inner(path)?
+            inner(path, !COUNTERS.contains(&&*name))?
         } else {
             KernelMap {
                 bytes: number(&shown, "bytes_memlock")?,
@@ -50,23 +53,64 @@ pub(crate) fn of(daemon: &Daemon) -> Result<BTreeMap<String, KernelMap>> {
     Ok(maps)
 }
 
-/// The sum of the maps in an outer map, of which both slots may hold one.
-fn inner(path: &str) -> Result<KernelMap> {
+/// The maps in an outer map, of which several slots may hold one.
+fn inner_ids(path: &str) -> Result<BTreeSet<u64>> {
     let slots = bpftool(&["map", "dump", "pinned", path])?;
     let slots = slots.as_array().into_iter().flatten();
-    let maps = slots
+    // An empty slot has an error in place of bytes.
+    let filled = slots.filter(|slot| slot["value"].is_array());
+    filled
         .map(|slot| little_endian(&slot["value"]).context("a slot holds the number of a map"))
-        .collect::<Result<BTreeSet<u64>>>()?;
+        .collect()
+}
+
+/// The sum of the maps in an outer map.
+fn inner(path: &str, is_table: bool) -> Result<KernelMap> {
     let mut sum = KernelMap {
-        is_table: true,
+        is_table,
         ..KernelMap::default()
     };
-    for id in maps {
+    for id in inner_ids(path)? {
         let shown = bpftool(&["map", "show", "id", &id.to_string()])?;
         sum.bytes += number(&shown, "bytes_memlock")?;
         sum.entries += number(&shown, "max_entries")?;
     }
     Ok(sum)
+}
+
+/// Bytes of kernel memory of an instance: its programs, every map that they use or that is pinned, and
+/// the maps inside of those.
+pub(crate) fn all_bytes(daemon: &Daemon) -> Result<u64> {
+    let pins = daemon.bpffs().join(format!("v{ABI_VERSION}"));
+    let mut maps = BTreeSet::new();
+    for entry in fs::read_dir(&pins).with_context(|| format!("read {}", pins.display()))? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            continue;
+        }
+        let path = entry.path();
+        let path = path.to_str().context("pins have plain names")?;
+        let shown = bpftool(&["map", "show", "pinned", path])?;
+        maps.insert(number(&shown, "id")?);
+        if shown["type"] == "array_of_maps" {
+            maps.extend(inner_ids(path)?);
+        }
+    }
+    let mut bytes = 0;
+    let programs = bpftool(&["prog", "show"])?;
+    for program in programs.as_array().into_iter().flatten() {
+        let used = program["map_ids"].as_array().into_iter().flatten();
+        let used: BTreeSet<u64> = used.filter_map(Value::as_u64).collect();
+        if !used.is_disjoint(&maps) {
+            bytes += number(program, "bytes_memlock")? + number(program, "bytes_jited")?;
+            maps.extend(used);
+        }
+    }
+    for id in maps {
+        let shown = bpftool(&["map", "show", "id", &id.to_string()])?;
+        bytes += number(&shown, "bytes_memlock")?;
+    }
+    Ok(bytes)
 }
 
 /// Asks `bpftool`.

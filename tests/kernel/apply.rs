@@ -5,6 +5,7 @@ use std::io;
 use aya::maps::{Array, Map, MapData};
 use hep_common::{
     address::{ROOT_LEN, Run},
+    counter::COUNTERS_PER_PIECE,
     endpoint::{Interface, QUICK_INTERFACES, quick_place},
     named_port::NamedPortKey,
 };
@@ -178,11 +179,11 @@ fn tables_that_do_not_fit_are_refused_with_number_and_limit() {
     kernel.apply(&mut generation("former", 1)).expect("applies");
 
     let mut too_many = generation("next", 1);
-    too_many.tables.interfaces[0].counters = 16;
+    too_many.tables.interfaces[0].counters = 2 * COUNTERS_PER_PIECE;
     let error = kernel.apply(&mut too_many).expect_err("refused");
     assert_eq!(
         error.to_string(),
-        "counters of interfaces: 18, and at most 16 fit"
+        "counters of interfaces: 258, and at most 256 fit"
     );
     assert_eq!(kernel.maps().control().expect("reads").generation, 1);
 }

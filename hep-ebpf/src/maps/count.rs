@@ -1,18 +1,38 @@
 //! Counters, each on its own CPU.
+//!
+//! Memory for each CPU adds up, so there is as much as policies need: userspace makes pieces, and what
+//! has none is not counted.
 
-use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
-use hep_common::counter::{COUNTERS_LEN, Counter, Counters, MAX_RULE_SLOTS, Note, Reason};
+use aya_ebpf::{
+    btf_maps::{ArrayOfMaps, PerCpuArray},
+    macros::btf_map,
+};
+use hep_common::counter::{
+    COUNTERS_LEN, COUNTERS_PER_PIECE, Counter, Counters, MAX_RULE_SLOTS, Note,
+    RULE_SLOTS_PER_PIECE, Reason,
+};
 
 use crate::helpers::opaque;
 
-/// Interfaces times two directions; the loader sets the length that was asked for.
-const COUNTERS_TEMPLATE: usize = 512;
+/// Pieces of [`MORE_COUNTERS`]; the loader sets the number that was asked for.
+const MORE_TEMPLATE: usize = 1;
+
+/// By twice the number of an interface, plus the direction; those of the first interfaces.
+#[btf_map]
+static COUNTERS: PerCpuArray<Counters, { COUNTERS_PER_PIECE as usize }> = PerCpuArray::new();
+
+/// The others, in pieces.
+#[btf_map]
+static MORE_COUNTERS: ArrayOfMaps<
+    PerCpuArray<Counters, { COUNTERS_PER_PIECE as usize }>,
+    MORE_TEMPLATE,
+> = ArrayOfMaps::new();
 
 #[btf_map]
-static COUNTERS: PerCpuArray<Counters, COUNTERS_TEMPLATE> = PerCpuArray::new();
-
-#[btf_map]
-static RULE_COUNTERS: PerCpuArray<Counter, { MAX_RULE_SLOTS as usize }> = PerCpuArray::new();
+static RULE_COUNTERS: ArrayOfMaps<
+    PerCpuArray<Counter, { RULE_SLOTS_PER_PIECE as usize }>,
+    { (MAX_RULE_SLOTS / RULE_SLOTS_PER_PIECE) as usize },
+> = ArrayOfMaps::new();
 
 /// Adds a packet of `bytes` to `counter`.
 #[inline(always)]
@@ -23,16 +43,35 @@ fn add(counter: &mut Counter, bytes: u64) {
 
 /// Adds a packet of `bytes` to one of the counters of an interface and direction.
 #[inline(always)]
-#[expect(unsafe_code, reason = "map values are reached through raw pointers")]
 fn add_at(counters: u32, position: usize, bytes: u64) {
+    if counters >= COUNTERS_PER_PIECE {
+        return add_behind(counters, position, bytes);
+    }
     if let Some(counters) = COUNTERS.get_ptr_mut(counters) {
-        // SAFETY: the kernel returned `counters` for an index in range, so it is aligned and live.
-        // It is this CPU's copy, and TC runs with softirqs off, so nobody writes it meanwhile.
-        let counters = unsafe { &mut *counters };
-        let position = opaque(position) & COUNTERS_LEN.wrapping_sub(1);
-        if let Some(counter) = counters.by_reason.get_mut(position) {
-            add(counter, bytes);
-        }
+        add_in(counters, position, bytes);
+    }
+}
+
+/// As [`add_at`], for an interface that has no place in [`COUNTERS`].
+#[inline(never)]
+fn add_behind(counters: u32, position: usize, bytes: u64) {
+    let piece = (counters / COUNTERS_PER_PIECE).wrapping_sub(1);
+    let place = counters % COUNTERS_PER_PIECE;
+    if let Some(counters) = MORE_COUNTERS.get_value_ptr_mut(piece, &place) {
+        add_in(counters, position, bytes);
+    }
+}
+
+/// Adds a packet of `bytes` to one of these counters.
+#[inline(always)]
+#[expect(unsafe_code, reason = "map values are reached through raw pointers")]
+fn add_in(counters: *mut Counters, position: usize, bytes: u64) {
+    // SAFETY: the kernel returned `counters` for an index in range, so it is aligned and live. It is
+    // this CPU's copy, and TC runs with softirqs off, so nobody writes it meanwhile.
+    let counters = unsafe { &mut *counters };
+    let position = opaque(position) & COUNTERS_LEN.wrapping_sub(1);
+    if let Some(counter) = counters.by_reason.get_mut(position) {
+        add(counter, bytes);
     }
 }
 
@@ -52,8 +91,10 @@ pub(crate) fn note(counters: u32, note: Note, bytes: u64) {
 #[inline(always)]
 #[expect(unsafe_code, reason = "map values are reached through raw pointers")]
 pub(crate) fn count_rule(slot: u32, bytes: u64) {
-    if let Some(counter) = RULE_COUNTERS.get_ptr_mut(slot) {
-        // SAFETY: as in `add_at`.
+    let place = slot % RULE_SLOTS_PER_PIECE;
+    let counter = RULE_COUNTERS.get_value_ptr_mut(slot / RULE_SLOTS_PER_PIECE, &place);
+    if let Some(counter) = counter {
+        // SAFETY: as in `add_in`.
         add(unsafe { &mut *counter }, bytes);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hep_common::counter::MAX_RULE_SLOTS;
+use hep_common::counter::{COUNTERS_PER_PIECE, MAX_RULE_SLOTS, RULE_SLOTS_PER_PIECE};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
@@ -39,13 +39,22 @@ pub struct Numbers {
 impl Numbers {
     /// The numbers of the next generation, whose names are `names`, in that order: those that had one
     /// keep it, the others get numbers never used, then those freed longest ago. Numbers are at least
-    /// `first` and less than `limit`; `None` if they do not suffice.
+    /// `first` and less than `limit`; `None` if they do not suffice. As counters take memory in pieces of
+    /// `piece`, no piece is begun as long as those begun have twice as many numbers as there are names.
     fn renew<'n>(
         &self,
         names: impl ExactSizeIterator<Item = &'n str>,
         first: u32,
         limit: u32,
+        piece: u32,
     ) -> Option<(Self, Vec<u32>)> {
+        let ample = u32::try_from(2 * names.len()).unwrap_or(u32::MAX);
+        let space = ample
+            .max(self.unused_from)
+            .max(first.saturating_add(1))
+            .div_ceil(piece)
+            .saturating_mul(piece)
+            .min(limit);
         let mut known: FxHashMap<&str, u32> = FxHashMap::default();
         known.extend(self.taken.iter().map(|(name, number)| (&**name, *number)));
         let mut numbers = Vec::with_capacity(names.len());
@@ -70,7 +79,7 @@ impl Numbers {
             .chain(lost)
             .collect::<Vec<u32>>()
             .into_iter();
-        let mut unused = self.unused_from.max(first)..limit;
+        let mut unused = self.unused_from.max(first)..space;
         let mut reused = Vec::new();
         for (place, name) in new {
             let number = unused.next().or_else(|| {
@@ -105,14 +114,24 @@ impl Slots {
     ) -> Result<(Self, Vec<u32>), CompileError> {
         let (rules, slot_of) = self
             .rules
-            .renew(rules.iter().copied(), 1, MAX_RULE_SLOTS)
+            .renew(
+                rules.iter().copied(),
+                1,
+                MAX_RULE_SLOTS,
+                RULE_SLOTS_PER_PIECE,
+            )
             .ok_or(CompileError::TooManySlots {
                 slots: rules.len(),
                 limit: MAX_RULE_SLOTS as usize - 1,
             })?;
         let (interfaces, _) = self
             .interfaces
-            .renew(interfaces.iter().copied(), 0, max_interfaces)
+            .renew(
+                interfaces.iter().copied(),
+                0,
+                max_interfaces,
+                COUNTERS_PER_PIECE / 2,
+            )
             .ok_or(CompileError::TooManyInterfaces {
                 interfaces: interfaces.len(),
                 limit: max_interfaces as usize,
@@ -126,7 +145,7 @@ mod tests {
     use super::*;
 
     fn renew(numbers: &Numbers, names: &[&str]) -> Option<Numbers> {
-        let (renewed, given) = numbers.renew(names.iter().copied(), 1, 5)?;
+        let (renewed, given) = numbers.renew(names.iter().copied(), 1, 5, 8)?;
         let expected: Vec<u32> = names.iter().map(|name| renewed.taken[*name]).collect();
         assert_eq!(given, expected);
         Some(renewed)
@@ -178,6 +197,21 @@ mod tests {
         assert_eq!(fourth.reused, [1]);
         let fifth = renew(&fourth, &["c", "d", "e"]).expect("room");
         assert!(fifth.reused.is_empty());
+    }
+
+    #[test]
+    fn no_piece_is_begun_while_there_are_twice_as_many_numbers_as_names() {
+        let mut numbers = Numbers::default();
+        for round in 0..100 {
+            let names = [0, 1, 2].map(|name| format!("{round}.{name}"));
+            let names = names.iter().map(String::as_str);
+            (numbers, _) = numbers.renew(names, 1, 1000, 8).expect("room");
+            assert!(numbers.unused_from <= 8, "round {round}: {numbers:?}");
+        }
+        let names: Vec<String> = (0..20).map(|name| name.to_string()).collect();
+        let names = names.iter().map(String::as_str);
+        let (numbers, _) = numbers.renew(names, 1, 1000, 8).expect("room");
+        assert!((9..=40).contains(&numbers.unused_from), "{numbers:?}");
     }
 
     #[test]

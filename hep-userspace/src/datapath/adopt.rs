@@ -20,7 +20,7 @@ use hep_common::{
 };
 
 use super::{
-    FlowRoom, KernelError, LoadOptions, Maps, SeedFlow,
+    FlowRoom, KernelError, LoadOptions, Maps, SeedFlow, counters,
     former::{self, FirstConn, Layout, SecondConn},
     homes::{Homes, Key},
     names, object,
@@ -69,8 +69,7 @@ fn resizable(map: &str) -> Option<&'static str> {
             names::FRAGMENTS,
             names::LOCAL,
             names::GRACE,
-            names::COUNTERS,
-            names::RULE_COUNTERS,
+            names::MORE_COUNTERS,
             names::LOG_BUDGETS,
             names::EVENTS,
         ])
@@ -85,7 +84,7 @@ pub(super) fn capacity(map: &str, definition: &aya_obj::Map, options: &LoadOptio
         names::ASSURED4 | names::ASSURED6 => options.flows.others.max(1),
         names::UNASSURED => options.flows.unassured.max(1),
         names::GRACE => options.interfaces.max(1),
-        names::COUNTERS => options.interfaces.max(1).saturating_mul(2),
+        names::MORE_COUNTERS => counters::pieces_behind(options.interfaces),
         _ => declared,
     }
 }

@@ -18,8 +18,7 @@ use aya::maps::Array;
 use hep_common::settings::{Control, Settings};
 
 use super::{
-    Kernel, KernelError, Maps,
-    check::{self, Capacities},
+    Kernel, KernelError, Maps, check,
     fill::{self, Filled, Present},
     names,
     sys::value_of,
@@ -145,11 +144,7 @@ impl Kernel {
             self.maps.control()?.generation,
             generation.description.generation,
         );
-        let capacities = Capacities {
-            counters: self.maps.info(names::COUNTERS)?.max_entries(),
-            rule_counters: self.maps.info(names::RULE_COUNTERS)?.max_entries(),
-        };
-        check::check(&generation.tables, capacities)?;
+        check::check(&generation.tables, self.maps.counter_capacities()?)?;
         let slot = number & 1;
         if !self.is_settled {
             // Who knows what packets look at: a former process may have ended right after a flip.
@@ -226,7 +221,9 @@ impl Kernel {
         let filled = self.fill_slots(&tables, slot, observer)?;
 
         allow(observer, Step::Counters)?;
-        self.maps.reset_reused(&generation.description.slots)?;
+        let slots = &generation.description.slots;
+        self.maps.make_counters(slots, self.btf())?;
+        self.maps.reset_reused(slots)?;
 
         allow(observer, Step::Settings)?;
         let mut settings: Array<_, Settings> = self

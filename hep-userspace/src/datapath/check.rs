@@ -15,9 +15,9 @@ use crate::compile::RuleTables;
 /// Capacities of the maps that are not made to measure.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Capacities {
-    /// Entries of `COUNTERS`.
+    /// Entries of `COUNTERS` and of all pieces of `MORE_COUNTERS`.
     pub(super) counters: u32,
-    /// Entries of `RULE_COUNTERS`.
+    /// Slots of all pieces of `RULE_COUNTERS`.
     pub(super) rule_counters: u32,
 }
 

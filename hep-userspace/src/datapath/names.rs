@@ -52,9 +52,11 @@ pub(super) const QUICK_LOCAL: &str = "QUICK_LOCAL";
 pub(super) const OWN_STATE: &str = "OWN_STATE";
 /// Interfaces that came under policy a moment ago.
 pub(super) const GRACE: &str = "GRACE";
-/// Counters by interface, direction and reason.
+/// Counters by interface, direction and reason, of the first interfaces.
 pub(super) const COUNTERS: &str = "COUNTERS";
-/// Counters by rule slot.
+/// Those of the others, in pieces.
+pub(super) const MORE_COUNTERS: &str = "MORE_COUNTERS";
+/// Counters by rule slot, in pieces.
 pub(super) const RULE_COUNTERS: &str = "RULE_COUNTERS";
 /// Tokens of rules that report.
 pub(super) const LOG_BUDGETS: &str = "LOG_BUDGETS";
@@ -85,7 +87,7 @@ pub(super) const IN_PLACE: [&str; 4] = [RANGES4, RANGES6_TOP, RANGES6_MID, RANGE
 pub(super) const HALVES: [&str; 5] = [QUICK_IFACES, ROOTS4, ROOTS6, DPORTS, SPORTS];
 
 /// The other maps that userspace uses and the object declares.
-pub(super) const PLAIN: [&str; 20] = [
+pub(super) const PLAIN: [&str; 21] = [
     CONTROL,
     SETTINGS,
     QUICK_IFACES,
@@ -104,6 +106,7 @@ pub(super) const PLAIN: [&str; 20] = [
     OWN_STATE,
     GRACE,
     COUNTERS,
+    MORE_COUNTERS,
     RULE_COUNTERS,
     EVENTS,
 ];
