@@ -8,7 +8,7 @@ use hep_common::{
 
 use crate::{
     address::Address,
-    conntrack::{self, Glimpse},
+    conntrack::{self, Glimpse, Searched},
     maps::{self, Slot},
     next,
     parse::{self, Direct, Fragment, Metadata as _, Network},
@@ -65,15 +65,15 @@ fn look(ctx: &TcContext, direction: Direction) -> u32 {
 #[inline(always)]
 fn glance<A: Address>(mut scene: Scene<'_>, offset: u32) -> u32 {
     if scene.lists::<A>().untracked != 0 || stages::bears_mark(&scene) {
-        return begin::<A>(&scene, offset, Some(next::STAGES), false);
+        return begin::<A>(&scene, offset, Some(next::STAGES), Searched::Nowhere);
     }
-    let mut missed = false;
+    let mut missed = Searched::Nowhere;
     if let Some(plain) = A::plain(&Direct::new(scene.ctx), offset, scene.bytes())
         && conntrack::may_continue(&plain)
     {
         match conntrack::glimpse(&mut scene, &plain) {
             Glimpse::Continues => return conclude(&scene, Reason::Established),
-            Glimpse::Missing => missed = true,
+            Glimpse::Missing(searched) => missed = searched,
             Glimpse::Unclear => {}
         }
     }
@@ -85,7 +85,7 @@ fn glance<A: Address>(mut scene: Scene<'_>, offset: u32) -> u32 {
 ///
 /// It is parsed here: to read it once more is cheaper than to save all of it before every look-up.
 #[inline(always)]
-fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed: bool) -> u32 {
+fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed: Searched) -> u32 {
     let Some(work) = A::work() else {
         return conclude(scene, Reason::Internal);
     };
@@ -96,7 +96,7 @@ fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed
     work.counters = scene.counters();
     work.flags = scene.interface.behaviour;
     work.revalidated = 0;
-    work.missed = u32::from(missed);
+    work.missed = missed as u32;
     work.trace.reset();
     match A::plain(&Direct::new(scene.ctx), offset, scene.bytes()) {
         Some(plain) => {

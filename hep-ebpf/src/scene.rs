@@ -174,7 +174,7 @@ pub(crate) struct Work<A: Address> {
     pub(crate) generation: u32,
     /// 1 once the packet's flow has been judged by the rules in force.
     pub(crate) revalidated: u32,
-    /// 1 if it is known that there is no assured flow with this key.
+    /// Number of the [`Searched`](crate::conntrack::Searched) that is known of its flow.
     pub(crate) missed: u32,
     /// As [`Scene::counters`].
     pub(crate) counters: u32,

@@ -107,7 +107,7 @@ abi!(
 
 /// The first eight bytes of a [`Conn`], in memory order: a word to read at once.
 #[inline(always)]
-const fn head(legs: [u8; 2], flags: u8, judged: u8, event: Tick) -> u64 {
+pub(super) const fn head(legs: [u8; 2], flags: u8, judged: u8, event: Tick) -> u64 {
     let [a, b] = legs;
     let [e, f, g, h] = event.0.to_ne_bytes();
     u64::from_ne_bytes([a, b, flags, judged, e, f, g, h])

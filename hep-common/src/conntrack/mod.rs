@@ -18,7 +18,7 @@ pub use conn::{
     settled,
 };
 pub use key::{ConnKey4, ConnKey6};
-pub use progress::{ASSURED_AFTER_NS, Segment, is_ahead};
+pub use progress::{ASSURED_AFTER_NS, Segment, is_ahead, only_continues};
 
 /// Version of the layout and meaning of [`ConnKey4`], [`ConnKey6`], [`Conn`] and what is kept about
 /// [`fragment`](crate::fragment)s. Userspace notes it in the folder of the maps; another version, later

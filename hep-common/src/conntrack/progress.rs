@@ -1,6 +1,8 @@
 //! What a packet changes about its flow, and which flows are assured (spec EV-156, EV-159).
 
-use super::{Conn, FLAG_DATA, FLAG_HANDSHAKE, FLAG_OPENED_BY_A, RESET_GRACE_NS, State, leg};
+use super::{
+    Conn, FLAG_BLOCKED, FLAG_DATA, FLAG_HANDSHAKE, FLAG_OPENED_BY_A, RESET_GRACE_NS, State, leg,
+};
 use crate::{protocol, tick::Tick};
 
 /// How far a segment may be ahead of what its end was to send next, bytes, to count: more than is lost
@@ -66,6 +68,21 @@ const fn pair<T: Copy>(index: usize, one: T, other: T) -> [T; 2] {
 #[inline(always)]
 const fn opposite(index: usize) -> usize {
     (index == 0) as usize
+}
+
+/// Whether a packet of end `sender` changes nothing about a flow but its counters and timer: one that is
+/// neither TCP nor assured, of whose [`Conn`] this is the first word. The end has spoken before, no change
+/// of policy has cut the flow, and the packet does not make it an assured one.
+#[must_use]
+#[inline(always)]
+pub const fn only_continues(word: u64, sender: usize, now: Tick) -> bool {
+    let [a, b, flags, _, e, f, g, h] = word.to_ne_bytes();
+    let opener = (flags & FLAG_OPENED_BY_A ^ 1) as usize;
+    let first = Tick(u32::from_ne_bytes([e, f, g, h]));
+    let may_assure = a & b & leg::SEEN != 0 && sender == opener;
+    pick([a, b], sender) & leg::SEEN != 0
+        && flags & FLAG_BLOCKED == 0
+        && !(may_assure && now.least_ns_since(first) >= ASSURED_AFTER_NS)
 }
 
 impl Conn {
@@ -200,5 +217,47 @@ impl Conn {
     #[inline(always)]
     pub const fn has_ended(&self) -> bool {
         matches!(self.state(), State::Closed | State::Reset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tick::TICK_NS;
+
+    /// EV-159: the short answer is that of the long way.
+    #[test]
+    fn a_packet_only_continues_a_flow_that_it_leaves_as_it_is() {
+        let first = Tick(7);
+        let ages_ns = [0, TICK_NS, ASSURED_AFTER_NS, ASSURED_AFTER_NS + 2 * TICK_NS];
+        let mut continues = 0;
+        for legs in [[leg::SEEN, 0], [0, leg::SEEN], [leg::SEEN; 2]] {
+            for flags in [0, FLAG_OPENED_BY_A, FLAG_BLOCKED] {
+                for (sender, age_ns) in ages_ns.into_iter().flat_map(|age| [(0, age), (1, age)]) {
+                    let before = Conn {
+                        legs,
+                        flags,
+                        event: first,
+                        protocol: protocol::UDP,
+                        ..Conn::default()
+                    };
+                    let now = Tick::at(u64::from(first.0) * TICK_NS + age_ns);
+                    let (says, segment) = (leg::SEEN, Segment::default());
+                    let mut after = before;
+                    after.advance(sender, says, segment, now);
+                    let is_same = after == before
+                        && flags & FLAG_BLOCKED == 0
+                        && !after.is_assured_by(sender, says, segment, now);
+                    let word = super::super::conn::head(legs, flags, 0, first);
+                    assert_eq!(
+                        only_continues(word, sender, now),
+                        is_same,
+                        "{before:?} {sender}"
+                    );
+                    continues += u32::from(is_same);
+                }
+            }
+        }
+        assert!((10..60).contains(&continues), "{continues}");
     }
 }

@@ -12,7 +12,9 @@ mod socket;
 use core::hint::cold_path;
 
 use hep_common::{
-    conntrack::{ANY_INTERFACE, Conn, FLAG_OPENED_BY_A, SETTLED_BITS, flags_in, settled},
+    conntrack::{
+        ANY_INTERFACE, Conn, FLAG_OPENED_BY_A, SETTLED_BITS, flags_in, only_continues, settled,
+    },
     counter::Reason,
     endpoint::ListNumber,
     protocol,
@@ -83,16 +85,28 @@ fn is_classified(scene: &Scene<'_>, conn: &Conn, hook: usize) -> bool {
     pick(conn.classified, hook) == scene.classification()
 }
 
-/// What a look at the assured flows says about a packet.
+/// What a look at the flows says about a packet.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Glimpse {
     /// It only goes on with one, so that nothing but its counters and timer changes; then they have
     /// been changed.
     Continues,
-    /// It belongs to none.
-    Missing,
+    /// It belongs to none that is in this place.
+    Missing(Searched),
     /// Not known; whatever is out of the ordinary takes [`track`].
     Unclear,
+}
+
+/// Where a packet's flow is known not to be; in [`Work::missed`] as a number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Searched {
+    /// It may be anywhere.
+    Nowhere = 0,
+    /// Not among the assured ones.
+    Assured = 1,
+    /// In no table.
+    Everywhere = 2,
 }
 
 /// Whether a packet may be one that only goes on with a flow: TCP with no flag of state but ACK, or
@@ -102,16 +116,21 @@ pub(crate) fn may_continue<A>(packet: &Plain<A>) -> bool {
     packet.protocol != protocol::TCP || packet.ports.tcp_flags & tcp::STATE == tcp::ACK
 }
 
-/// Looks for a packet that [`may_continue`] among the assured flows, the path that most
-/// packets take.
+/// Looks for the flow of a packet that [`may_continue`] one among the assured, the path that most
+/// packets take, and of a datagram among the others.
 #[inline(always)]
 pub(crate) fn glimpse<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) -> Glimpse {
     let Plain {
         ports, protocol, ..
     } = *packet;
     let (key, sender) = A::key(protocol, (packet.src, ports.src), (packet.dst, ports.dst));
-    let Some(flow) = A::assured(&key) else {
-        return Glimpse::Missing;
+    let (flow, home) = match A::assured(&key) {
+        Some(flow) => (flow, Home::Assured),
+        None if protocol == protocol::TCP => return Glimpse::Missing(Searched::Assured),
+        None => match A::unassured(&key) {
+            Some(flow) => (flow, Home::Unassured),
+            None => return Glimpse::Missing(Searched::Everywhere),
+        },
     };
     scene.now_ns = helpers::now_ns();
     let (head, now) = (flow.head(), Tick::at(scene.now_ns));
@@ -127,7 +146,11 @@ pub(crate) fn glimpse<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) -> G
     } else {
         (const { settled(protocol::UDP) }, udp)
     };
-    if head & SETTLED_BITS != settled
+    let goes_on = match home {
+        Home::Assured => head & SETTLED_BITS == settled,
+        Home::Unassured => only_continues(head, sender, now),
+    };
+    if !goes_on
         || !approved
         || !is_current(scene, flow.generation())
         || flow.classified(hook) != scene.classification()
@@ -209,7 +232,10 @@ fn find<A: Address>(scene: &Scene<'_>, work: &Work<A>) -> Option<(Flow, Home)> {
     let timeouts = &scene.settings()?.timeouts;
     let now = Tick::at(scene.now_ns);
     let is_expired = |flow: Flow| flow.copied().is_expired(now, timeouts);
-    if work.missed == 0
+    if work.missed == Searched::Everywhere as u32 {
+        return None;
+    }
+    if work.missed == Searched::Nowhere as u32
         && let Some(flow) = A::assured(&work.key)
     {
         if !is_expired(flow) {

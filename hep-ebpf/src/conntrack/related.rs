@@ -5,7 +5,7 @@ use hep_common::{
     Family, conntrack::FLAG_BLOCKED, counter::Reason, protocol, settings::FLAG_ALLOW_INVALID,
 };
 
-use super::{Todo, find, is_current, key};
+use super::{Searched, Todo, find, is_current, key};
 use crate::{
     address::Address,
     parse::{self, Packet},
@@ -69,7 +69,7 @@ fn flow_of<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Option<(u32, u8
     }
     let (key, _) = key(&*quoted);
     work.key = key;
-    work.missed = 0;
+    work.missed = Searched::Nowhere as u32;
     let (flow, _) = find(scene, work)?;
     let conn = flow.copied();
     Some((conn.generation, conn.flags))

@@ -2,7 +2,7 @@
 
 use std::{path::Path, thread, time::Duration};
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use hep_common::{conntrack::ASSURED_AFTER_NS, tick::TICK_NS};
 
 use super::{
@@ -26,6 +26,9 @@ const UNANSWERED: usize = 16_384;
 pub(super) enum Expect {
     /// Every packet is accepted; each flow is an assured one.
     Established,
+    /// Every packet is accepted; each flow has had one exchange a moment ago, so that it is not assured.
+    /// Each round has tables of its own, in which it sends one packet of each flow.
+    Exchanged,
     /// Every packet is accepted.
     Accepted,
     /// Every packet is the first of its flow, in each turn anew, and accepted.
@@ -60,6 +63,20 @@ pub(crate) struct Score {
     pub(crate) absent: Option<String>,
 }
 
+impl Score {
+    /// That of someone who could not take part.
+    fn of_absent(rival: Rival, error: &Error) -> Self {
+        Self {
+            rival,
+            cost_ns: f64::NAN,
+            added_ns: f64::NAN,
+            packets: 0,
+            lost: 0,
+            absent: Some(format!("{error:#}")),
+        }
+    }
+}
+
 /// Whom the others are compared with.
 pub(crate) fn subject(scores: &[Score]) -> Option<&Score> {
     scores
@@ -85,22 +102,10 @@ impl Contest<'_> {
         yardsticks: &mut Yardsticks,
         effort: Effort,
     ) -> Result<Vec<Score>> {
-        let mut absent = Vec::new();
-        let mut runners = Vec::new();
-        for rival in self.rivals() {
-            interrupt::check()?;
-            match self.start(rival, generator, yardsticks) {
-                Ok(runner) => runners.push(runner),
-                Err(error) => absent.push(Score {
-                    rival,
-                    cost_ns: f64::NAN,
-                    added_ns: f64::NAN,
-                    packets: 0,
-                    lost: 0,
-                    absent: Some(format!("{error:#}")),
-                }),
-            }
+        if self.expect == Expect::Exchanged {
+            return self.run_anew(generator, yardsticks, effort);
         }
+        let (mut runners, absent) = self.start_all(generator, yardsticks)?;
         let mut course = self.course();
         generator.follow(&course)?;
         for runner in &mut runners {
@@ -120,13 +125,70 @@ impl Contest<'_> {
                 runner.turns.push(passage);
             }
         }
-        let baseline: Vec<f64> = runners
+        let turns: Vec<_> = runners
+            .into_iter()
+            .map(|runner| (runner.rival, runner.turns))
+            .collect();
+        self.scores(&turns, absent)
+    }
+
+    /// As [`Self::run`], with everybody started anew in each round: no table holds what an earlier round
+    /// left, and no flow has had another packet.
+    fn run_anew(
+        &self,
+        generator: &mut Generator,
+        yardsticks: &mut Yardsticks,
+        effort: Effort,
+    ) -> Result<Vec<Score>> {
+        let course = self.course();
+        let mut turns: Vec<(Rival, Vec<Passage>)> = Vec::new();
+        let mut absent = Vec::new();
+        for rival in self.rivals() {
+            turns.push((rival, Vec::new()));
+        }
+        for _round in 0..effort.rounds {
+            absent.clear();
+            for (rival, turns) in &mut turns {
+                interrupt::check()?;
+                match self.start(*rival, generator, yardsticks) {
+                    Ok(runner) => {
+                        generator.follow(&course)?;
+                        turns.push(runner.road.send(generator, &course, course.flows())?);
+                    }
+                    Err(error) => absent.push(Score::of_absent(*rival, &error)),
+                }
+            }
+        }
+        turns.retain(|(_, turns)| turns.len() == effort.rounds);
+        self.scores(&turns, absent)
+    }
+
+    /// Starts everybody, one after the other; also says who could not be.
+    fn start_all(
+        &self,
+        generator: &mut Generator,
+        yardsticks: &mut Yardsticks,
+    ) -> Result<(Vec<Runner>, Vec<Score>)> {
+        let (mut runners, mut absent) = (Vec::new(), Vec::new());
+        for rival in self.rivals() {
+            interrupt::check()?;
+            match self.start(rival, generator, yardsticks) {
+                Ok(runner) => runners.push(runner),
+                Err(error) => absent.push(Score::of_absent(rival, &error)),
+            }
+        }
+        Ok((runners, absent))
+    }
+
+    /// What the turns of all come to.
+    fn scores(&self, turns: &[(Rival, Vec<Passage>)], absent: Vec<Score>) -> Result<Vec<Score>> {
+        let baseline: Vec<f64> = turns
             .first()
-            .map(|runner| runner.turns.iter().map(|turn| turn.cost_ns).collect())
+            .map(|(_, turns)| turns.iter().map(|turn| turn.cost_ns).collect())
             .unwrap_or_default();
-        let mut scores: Vec<Score> = runners
+        let mut scores: Vec<Score> = turns
             .iter()
-            .map(|runner| self.score(runner, &baseline))
+            .map(|(rival, turns)| self.score(*rival, turns, &baseline))
             .collect();
         scores.extend(absent);
         if let Some(score) = scores.iter().find(|score| score.lost > 0) {
@@ -162,7 +224,7 @@ impl Contest<'_> {
     ) -> Result<Runner> {
         let road = Road::new(self.policy.way, &[self.policy.last_port()])?;
         let held = rival::install(rival, self.policy, &road, self.other, yardsticks)?;
-        if self.expect == Expect::Established {
+        if matches!(self.expect, Expect::Established | Expect::Exchanged) {
             // A piece at a time: not every contestant keeps 100 000 flows that nobody answered.
             for flows in self.flows.chunks(UNANSWERED) {
                 let course = Course::new(flows.iter().map(|flow| flow.packet(self.policy.way)));
@@ -170,6 +232,8 @@ impl Contest<'_> {
                 road.send(generator, &course, course.flows())?;
                 road.answer(generator, flows)?;
             }
+        }
+        if self.expect == Expect::Established {
             // Only who speaks on for a while is known to hear the answers.
             thread::sleep(Duration::from_nanos(ASSURED_AFTER_NS + 2 * TICK_NS));
             let course = self.course();
@@ -218,9 +282,9 @@ impl Contest<'_> {
         Ok(wanted.clamp(f64::from(MIN_PACKETS), f64::from(MAX_PACKETS)) as u32)
     }
 
-    fn score(&self, runner: &Runner, baseline: &[f64]) -> Score {
-        let is_denied = self.expect == Expect::Denied && runner.rival != Rival::Nobody;
-        let lost = runner.turns.iter().map(|turn| {
+    fn score(&self, rival: Rival, turns: &[Passage], baseline: &[f64]) -> Score {
+        let is_denied = self.expect == Expect::Denied && rival != Rival::Nobody;
+        let lost = turns.iter().map(|turn| {
             let wrong = if is_denied {
                 turn.accepted
             } else {
@@ -228,12 +292,12 @@ impl Contest<'_> {
             };
             wrong.max(turn.sent.saturating_sub(turn.received))
         });
-        let added = runner.turns.iter().zip(baseline);
+        let added = turns.iter().zip(baseline);
         Score {
-            rival: runner.rival,
-            cost_ns: median(runner.turns.iter().map(|turn| turn.cost_ns)),
+            rival,
+            cost_ns: median(turns.iter().map(|turn| turn.cost_ns)),
             added_ns: median(added.map(|(turn, baseline)| turn.cost_ns - baseline)),
-            packets: runner.turns.iter().map(|turn| turn.sent).sum(),
+            packets: turns.iter().map(|turn| turn.sent).sum(),
             lost: lost.sum(),
             absent: None,
         }

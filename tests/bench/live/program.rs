@@ -44,6 +44,8 @@ const DROPS: [Rival; 4] = [Rival::Hep, Rival::TcDrop, Rival::NftSet, Rival::Ipse
 
 /// New flows of one turn.
 const NEW_FLOWS: usize = 20_000;
+/// Flows of one exchange.
+const EXCHANGES: usize = 100_000;
 /// Hosts that flows of one network come from.
 const HOSTS: usize = 250;
 /// Between the ports of two flows of a host: each turn of new flows takes the next port.
@@ -180,6 +182,16 @@ fn plans(quick: bool, v6: bool) -> Vec<Plan> {
             rivals: &TRACKERS,
         });
     }
+    plans.push(Plan {
+        chart: Chart::None,
+        size: EXCHANGES,
+        is_quick: true,
+        title: format!("one exchange, {EXCHANGES} flows"),
+        policy: policy(Accepted::Rules(10), true, Way::In),
+        flows: EXCHANGES,
+        expect: Expect::Exchanged,
+        rivals: &TRACKERS,
+    });
     for (count, is_quick) in [(10, !v6), (1_000, false)] {
         plans.push(Plan {
             chart: Chart::None,
