@@ -191,7 +191,17 @@ impl Direct {
     }
 }
 
-/// Reads through a helper, wherever the bytes are (spec EV-186).
+/// Reads headers wherever their bytes are (spec EV-186).
+pub(crate) trait Read {
+    /// Copies the header at `offset`.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Truncated`] if the packet ends before the header does.
+    fn read<T: Wire>(&self, offset: u32) -> Result<T, Reason>;
+}
+
+/// Reads through the helper that TC programs have.
 pub(crate) struct Loader<'a> {
     ctx: &'a TcContext,
 }
@@ -204,18 +214,13 @@ impl<'a> Loader<'a> {
     }
 }
 
-impl Loader<'_> {
-    /// Copies the header at `offset`.
-    ///
-    /// # Errors
-    ///
-    /// [`Reason::Truncated`] if the frame ends before the header does.
+impl Read for Loader<'_> {
     #[inline(always)]
     #[expect(
         unsafe_code,
         reason = "a helper fills memory that was not written before"
     )]
-    pub(crate) fn read<T: Wire>(&self, offset: u32) -> Result<T, Reason> {
+    fn read<T: Wire>(&self, offset: u32) -> Result<T, Reason> {
         let mut header = MaybeUninit::<T>::uninit();
         // SAFETY: the context is the kernel's own, and `header` has room for the bytes.
         let result = unsafe {

@@ -9,7 +9,7 @@ use hep_common::{
     endpoint::{FLAG_NO_ETHERNET, FLAG_UNKNOWN_LINK, link_header_bytes, own_vlan},
 };
 
-use super::cursor::{Direct, Loader, Metadata, Wire as _, wire};
+use super::cursor::{Direct, Loader, Metadata, Read as _, Wire as _, wire};
 
 /// EtherType of IPv4.
 const IPV4: u16 = 0x0800;

@@ -4,7 +4,7 @@ use hep_common::{counter::Reason, protocol};
 
 use super::{
     Fragment, Packet, Parse, Plain,
-    cursor::{Direct, Loader, Wire as _, wire},
+    cursor::{Direct, Read, Wire as _, wire},
     transport,
 };
 
@@ -81,7 +81,7 @@ impl Parse for [u8; 4] {
 
     #[inline(always)]
     fn parse(
-        loader: &Loader<'_>,
+        loader: &impl Read,
         offset: u32,
         frame_bytes: u32,
         packet: &mut Packet<Self>,
@@ -123,7 +123,7 @@ impl Parse for [u8; 4] {
     }
 
     #[inline(always)]
-    fn quoted(loader: &Loader<'_>, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason> {
+    fn quoted(loader: &impl Read, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason> {
         let bad = Reason::InvalidIcmp;
         let header: Ipv4 = loader.read(offset)?;
         let header_bytes = header.header_bytes().ok_or(bad)?;

@@ -4,7 +4,7 @@ use hep_common::counter::Reason;
 
 use super::{
     Fragment, Packet, Parse, Plain,
-    cursor::{Direct, Loader, Wire as _, wire},
+    cursor::{Direct, Read, Wire as _, wire},
     transport,
 };
 
@@ -96,7 +96,7 @@ pub(super) struct Upper {
 /// Walks the extension headers at `offset`, of which the packet has `available` bytes.
 #[inline(always)]
 pub(super) fn walk(
-    loader: &Loader<'_>,
+    loader: &impl Read,
     first: u8,
     offset: u32,
     available: u32,
@@ -182,7 +182,7 @@ impl Parse for [u8; 16] {
 
     #[inline(always)]
     fn parse(
-        loader: &Loader<'_>,
+        loader: &impl Read,
         offset: u32,
         frame_bytes: u32,
         packet: &mut Packet<Self>,
@@ -218,7 +218,7 @@ impl Parse for [u8; 16] {
     }
 
     #[inline(always)]
-    fn quoted(loader: &Loader<'_>, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason> {
+    fn quoted(loader: &impl Read, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason> {
         let bad = Reason::InvalidIcmp;
         let header: Ipv6 = loader.read(offset)?;
         if header.version() != 6 {

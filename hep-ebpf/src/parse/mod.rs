@@ -12,7 +12,7 @@ mod transport;
 use aya_ebpf::programs::TcContext;
 use hep_common::{conntrack::Segment, counter::Reason};
 
-pub(crate) use cursor::{Direct, Loader, Metadata};
+pub(crate) use cursor::{Direct, Loader, Metadata, Read};
 pub(crate) use ethernet::{Network, network};
 pub(crate) use transport::{Ports, tcp};
 
@@ -144,7 +144,7 @@ pub(crate) trait Parse: Sized {
     ///
     /// Why it is to be dropped.
     fn parse(
-        loader: &Loader<'_>,
+        loader: &impl Read,
         offset: u32,
         frame_bytes: u32,
         packet: &mut Packet<Self>,
@@ -156,7 +156,7 @@ pub(crate) trait Parse: Sized {
     /// # Errors
     ///
     /// Why the error is to be dropped.
-    fn quoted(loader: &Loader<'_>, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason>;
+    fn quoted(loader: &impl Read, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason>;
 }
 
 /// Reads the packet that the ICMP error in `packet` is about into `quoted`; whether that could be

@@ -4,7 +4,7 @@ use hep_common::{conntrack::Segment, counter::Reason, protocol};
 
 use super::{
     Fragment, Packet,
-    cursor::{Direct, Loader, Wire as _, wire},
+    cursor::{Direct, Read, Wire as _, wire},
 };
 
 /// Flags of a TCP header.
@@ -106,7 +106,7 @@ pub(super) const fn has_identifier(protocol: u8, kind: u8) -> bool {
 /// Reads the transport header of `packet`, whose payload is `available` bytes.
 #[inline(always)]
 pub(super) fn parse<A>(
-    loader: &Loader<'_>,
+    loader: &impl Read,
     packet: &mut Packet<A>,
     available: u32,
 ) -> Result<(), Reason> {
@@ -152,7 +152,7 @@ pub(super) fn parse<A>(
 
 /// Reads the ports of a protocol that has them first in its header.
 #[inline(always)]
-fn read_ports<A>(loader: &Loader<'_>, packet: &mut Packet<A>) -> Result<(), Reason> {
+fn read_ports<A>(loader: &impl Read, packet: &mut Packet<A>) -> Result<(), Reason> {
     let header: PortPair = loader.read(packet.transport)?;
     packet.src_port = u16::from_be_bytes(header.src);
     packet.dst_port = u16::from_be_bytes(header.dst);
@@ -162,7 +162,7 @@ fn read_ports<A>(loader: &Loader<'_>, packet: &mut Packet<A>) -> Result<(), Reas
 /// The type of the only chunk of an SCTP packet whose header is at `offset` and which has `available`
 /// bytes; 0 if it has more than one, or none (spec EV-267).
 #[inline(always)]
-fn only_chunk(loader: &Loader<'_>, offset: u32, available: u32) -> u8 {
+fn only_chunk(loader: &impl Read, offset: u32, available: u32) -> u8 {
     if available < SCTP_BYTES.wrapping_add(Chunk::BYTES) {
         return 0;
     }
@@ -226,7 +226,7 @@ pub(super) fn plain(
 
 /// Reads the part of a transport header that an ICMP error is sure to quote (spec EV-174).
 #[inline(always)]
-pub(super) fn quoted<A>(loader: &Loader<'_>, packet: &mut Packet<A>) -> Result<(), Reason> {
+pub(super) fn quoted<A>(loader: &impl Read, packet: &mut Packet<A>) -> Result<(), Reason> {
     match packet.protocol {
         protocol if protocol::is_keyed_by_ports(protocol) => read_ports(loader, packet)?,
         protocol::ICMP | protocol::ICMPV6 => {
