@@ -156,16 +156,19 @@ pub enum Note {
     PickedUp = 3,
     /// A packet shows its flow to be assured, but the table of these is full.
     NotAssured = 4,
+    /// A packet that was judged again behind the kernel's translation: it reaches this host itself.
+    Translated = 5,
 }
 
 impl Note {
     /// All notes, in the order of their numbers.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::FlowNotStored,
         Self::EventLost,
         Self::FlowBlocked,
         Self::PickedUp,
         Self::NotAssured,
+        Self::Translated,
     ];
 
     /// The stable name that commands print.
@@ -177,6 +180,7 @@ impl Note {
             Self::FlowBlocked => "flow_blocked",
             Self::PickedUp => "picked_up",
             Self::NotAssured => "ct_not_assured",
+            Self::Translated => "translated",
         }
     }
 }

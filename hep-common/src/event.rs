@@ -47,8 +47,10 @@ pub struct Event {
     pub forwarded: u8,
     /// Number of the [`Family`](crate::Family).
     pub family: u8,
+    /// 1 if the kernel had translated the packet by then: it was judged again, as what it reaches.
+    pub translated: u8,
     /// Always zero.
-    pub reserved: [u8; 9],
+    pub reserved: [u8; 8],
 }
 
 abi!(
@@ -56,7 +58,7 @@ abi!(
     96,
     [
         u64, [u8; 16], [u8; 16], u32, u32, u32, u32, [u32; 4], u32, u16, u16, u8, u8, u8, u8, u8,
-        u8, u8, [u8; 9]
+        u8, u8, u8, [u8; 8]
     ]
 );
 

@@ -14,6 +14,7 @@ pub mod counter;
 pub mod decision;
 pub mod endpoint;
 pub mod event;
+pub mod fact;
 pub mod fragment;
 pub mod grace;
 pub mod local;

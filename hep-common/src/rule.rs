@@ -83,6 +83,8 @@ pub struct List {
     /// For each used dimension, where class 0, chunk 0 stands in the index: in the `POLICY` table the
     /// number of a word.
     pub rows: [u32; DIMENSIONS],
+    /// The number of the first rule behind the pre-DNAT tiers, if it has such; else 0.
+    pub normal_from: u32,
 }
 
 /// Two numbers in one word.
@@ -108,7 +110,7 @@ impl List {
             pair(a, b),
             pair(c, d),
             pair(e, f),
-            0,
+            pair(self.normal_from, 0),
             0,
             0,
         ]
@@ -118,16 +120,18 @@ impl List {
     #[must_use]
     #[inline(always)]
     pub const fn of(words: &[u64; WORDS_PER_LIST as usize]) -> Self {
-        let [counts, places, first, second, third, ..] = *words;
+        let [counts, places, first, second, third, stages, ..] = *words;
         let [rules, chunks] = parts(counts);
         let [first_rule, dimensions] = parts(places);
         let [[a, b], [c, d], [e, f]] = [parts(first), parts(second), parts(third)];
+        let [normal_from, _] = parts(stages);
         Self {
             rules,
             chunks,
             first_rule,
             dimensions,
             rows: [a, b, c, d, e, f],
+            normal_from,
         }
     }
 
@@ -250,6 +254,7 @@ mod tests {
             first_rule: 3,
             dimensions: 4,
             rows: [5, 6, 7, 8, 9, u32::MAX],
+            normal_from: 10,
         };
         assert_eq!(List::of(&list.words()), list);
         let rule = Rule {

@@ -17,6 +17,8 @@ use crate::{
 pub(crate) trait Address: Parse + Copy + 'static {
     /// The family.
     const FAMILY: Family;
+    /// Length of an address.
+    const BYTES: u32;
     /// Key of a flow.
     type Key: Copy;
 
@@ -43,9 +45,17 @@ pub(crate) trait Address: Parse + Copy + 'static {
     /// The class of this address, or [`classify::FAULT`].
     fn class(&self, slot: Slot) -> u32;
     /// Asks a list; see [`classify::classify`].
-    fn ask(slot: Slot, packet: &Packet<Self>, trace: &mut Trace, count_bytes: u32) -> u32;
+    fn ask(
+        slot: Slot,
+        packet: &Packet<Self>,
+        trace: &mut Trace,
+        count_bytes: u32,
+        from: u32,
+    ) -> u32;
     /// As IPv6, an IPv4 address mapped.
     fn mapped(&self) -> [u8; 16];
+    /// The address in the kernel's `union nf_inet_addr`, which an IPv4 address only begins.
+    fn of_union(bytes: [u8; 16]) -> Self;
     /// Whether both are the same address.
     fn is(&self, other: &Self) -> bool;
     /// Whether a packet to this address is for this host on every host (spec EV-095).
@@ -60,6 +70,7 @@ pub(crate) trait Address: Parse + Copy + 'static {
 
 impl Address for [u8; 4] {
     const FAMILY: Family = Family::V4;
+    const BYTES: u32 = 4;
     type Key = ConnKey4;
 
     #[inline(always)]
@@ -140,13 +151,24 @@ impl Address for [u8; 4] {
     }
 
     #[inline(always)]
-    fn ask(slot: Slot, packet: &Packet<Self>, trace: &mut Trace, count_bytes: u32) -> u32 {
-        classify::ask4(slot, packet, trace, count_bytes)
+    fn ask(
+        slot: Slot,
+        packet: &Packet<Self>,
+        trace: &mut Trace,
+        count_bytes: u32,
+        from: u32,
+    ) -> u32 {
+        classify::ask4(slot, packet, trace, count_bytes, from)
     }
 
     #[inline(always)]
     fn mapped(&self) -> [u8; 16] {
         (0xffff_0000_0000 | u128::from(u32::from_be_bytes(*self))).to_be_bytes()
+    }
+
+    #[inline(always)]
+    fn of_union([a, b, c, d, ..]: [u8; 16]) -> Self {
+        [a, b, c, d]
     }
 
     #[inline(always)]
@@ -178,6 +200,7 @@ impl Address for [u8; 4] {
 
 impl Address for [u8; 16] {
     const FAMILY: Family = Family::V6;
+    const BYTES: u32 = 16;
     type Key = ConnKey6;
 
     #[inline(always)]
@@ -244,13 +267,24 @@ impl Address for [u8; 16] {
     }
 
     #[inline(always)]
-    fn ask(slot: Slot, packet: &Packet<Self>, trace: &mut Trace, count_bytes: u32) -> u32 {
-        classify::ask6(slot, packet, trace, count_bytes)
+    fn ask(
+        slot: Slot,
+        packet: &Packet<Self>,
+        trace: &mut Trace,
+        count_bytes: u32,
+        from: u32,
+    ) -> u32 {
+        classify::ask6(slot, packet, trace, count_bytes, from)
     }
 
     #[inline(always)]
     fn mapped(&self) -> [u8; 16] {
         *self
+    }
+
+    #[inline(always)]
+    fn of_union(bytes: [u8; 16]) -> Self {
+        bytes
     }
 
     #[inline(always)]

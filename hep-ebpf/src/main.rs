@@ -1,4 +1,5 @@
-//! The TC programs of hep: `hep_ingress` and `hep_egress`.
+//! The programs of hep: `hep_ingress` and `hep_egress` for TC, `hep_local_in4` and `hep_local_in6` for
+//! netfilter.
 //!
 //! Built for `bpfel-unknown-none` by the build script of `hep-userspace`. On any other target this
 //! crate is an empty program, so that commands for the whole workspace work.
@@ -20,6 +21,8 @@ mod fragment;
 mod glance;
 #[cfg(target_arch = "bpf")]
 mod helpers;
+#[cfg(target_arch = "bpf")]
+mod local_in;
 #[cfg(target_arch = "bpf")]
 mod maps;
 #[cfg(target_arch = "bpf")]

@@ -66,7 +66,7 @@ fn decide(ctx: &TcContext, direction: Direction) -> Verdict {
 
 /// The reason with a number.
 #[inline(always)]
-fn reason(number: u32) -> Reason {
+pub(crate) fn reason(number: u32) -> Reason {
     // The compiler may know what a function returns; the kernel does not.
     let number = helpers::opaque(number as usize);
     let reason = u8::try_from(number).ok().map(Reason::try_from);

@@ -3,6 +3,7 @@
 use hep_common::{
     Direction,
     counter::{Note, Reason},
+    endpoint::Interface,
     event::Event,
     protocol,
     settings::FLAG_DENY_EVENTS,
@@ -10,10 +11,42 @@ use hep_common::{
 
 use crate::{
     address::Address,
-    maps,
+    maps::{self, Slot},
     parse::Packet,
     scene::{Route, Scene, Trace},
 };
+
+/// Where and when a packet was judged.
+pub(crate) struct Place {
+    pub(crate) interface: &'static Interface,
+    pub(crate) generation: u32,
+    /// Coarse monotonic clock, nanoseconds.
+    pub(crate) now_ns: u64,
+    pub(crate) frame_bytes: u32,
+    pub(crate) direction: Direction,
+    /// The kernel had translated it by then (spec EV-260).
+    pub(crate) is_translated: bool,
+}
+
+impl Place {
+    /// At a TC hook.
+    #[inline(always)]
+    fn of(scene: &Scene<'_>) -> Self {
+        Self {
+            interface: scene.interface,
+            generation: scene.generation,
+            now_ns: scene.now_ns,
+            frame_bytes: scene.bytes(),
+            direction: scene.direction,
+            is_translated: false,
+        }
+    }
+
+    #[inline(always)]
+    fn reports_denials(&self) -> bool {
+        self.interface.behaviour & FLAG_DENY_EVENTS != 0
+    }
+}
 
 /// Marks the budget of a reason, for denials that no rule decided, among those of rules.
 const REASON_BUDGET: u32 = 1 << 31;
@@ -32,22 +65,38 @@ pub(crate) fn report<A: Address>(
     trace: &mut Trace,
     reason: Reason,
 ) {
-    if !record(scene, packet, trace, reason) {
-        scene.note(Note::EventLost);
+    report_at(&Place::of(scene), packet, trace, reason);
+}
+
+/// As [`report`].
+#[inline(always)]
+pub(crate) fn report_at<A: Address>(
+    place: &Place,
+    packet: &Packet<A>,
+    trace: &mut Trace,
+    reason: Reason,
+) {
+    if !record(place, packet, trace, reason) {
+        let counters = place.interface.counters;
+        maps::note(
+            counters.wrapping_add(place.direction as u32),
+            Note::EventLost,
+            u64::from(place.frame_bytes),
+        );
     }
 }
 
 /// Takes tokens from the budgets of the rules that ask for the record; those without one are taken
 /// off it. Whether any is left.
 #[inline(always)]
-fn is_affordable(scene: &Scene<'_>, trace: &mut Trace, reason: Reason) -> bool {
-    let Some(settings) = scene.settings() else {
+fn is_affordable(place: &Place, trace: &mut Trace, reason: Reason) -> bool {
+    let Some(settings) = maps::settings(Slot::of(place.generation)) else {
         return false;
     };
     let take = |slot: u32| {
         maps::take_token(
             slot,
-            scene.now_ns,
+            place.now_ns,
             settings.log_rate,
             settings.log_period_s,
             settings.log_burst,
@@ -61,7 +110,7 @@ fn is_affordable(scene: &Scene<'_>, trace: &mut Trace, reason: Reason) -> bool {
             *logged = 0;
         }
     }
-    if !affordable && !reason.allows() && scene.has(FLAG_DENY_EVENTS) {
+    if !affordable && !reason.allows() && place.reports_denials() {
         let budget = match trace.slot {
             0 => REASON_BUDGET | reason as u32,
             slot => slot,
@@ -71,15 +120,15 @@ fn is_affordable(scene: &Scene<'_>, trace: &mut Trace, reason: Reason) -> bool {
     affordable
 }
 
-/// As [`report`]; whether the record is on the ring.
+/// As [`report_at`]; whether the record is on the ring.
 #[inline(never)]
 fn record<A: Address>(
-    scene: &Scene<'_>,
+    place: &Place,
     packet: &Packet<A>,
     trace: &mut Trace,
     reason: Reason,
 ) -> bool {
-    if !is_affordable(scene, trace, reason) {
+    if !is_affordable(place, trace, reason) {
         return false;
     }
     let (src_port, dst_port) = match packet.protocol {
@@ -87,12 +136,12 @@ fn record<A: Address>(
         _ => (packet.src_port, packet.dst_port),
     };
     maps::submit(Event {
-        time_ns: scene.now_ns,
+        time_ns: place.now_ns,
         src: packet.src.mapped(),
         dst: packet.dst.mapped(),
-        ifindex: scene.interface.ifindex,
-        frame_bytes: scene.bytes(),
-        generation: scene.generation,
+        ifindex: place.interface.ifindex,
+        frame_bytes: place.frame_bytes,
+        generation: place.generation,
         slot: trace.slot,
         logged: trace.logged,
         logged_count: trace.logged_count,
@@ -102,12 +151,13 @@ fn record<A: Address>(
         icmp_type: packet.icmp_type,
         icmp_code: packet.icmp_code,
         reason: reason as u8,
-        direction: match scene.direction {
+        direction: match place.direction {
             Direction::Ingress => Direction::Ingress as u8,
             Direction::Egress => Direction::Egress as u8,
         },
         forwarded: u8::from(trace.route == Route::Forwarded),
         family: A::FAMILY as u8,
-        reserved: [0; 9],
+        translated: u8::from(place.is_translated),
+        reserved: [0; 8],
     })
 }

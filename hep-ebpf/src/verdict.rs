@@ -1,7 +1,12 @@
-//! What happens to a packet, and the only place where it becomes a TC number.
+//! What happens to a packet, and the only place where it becomes a number of a hook.
 
 use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
 use hep_common::counter::Reason;
+
+/// Drop the packet: of `linux/netfilter.h`.
+const NF_DROP: i32 = 0;
+/// On to the next hook.
+const NF_ACCEPT: i32 = 1;
 
 /// What happens to a packet. Why has been counted by then.
 #[must_use]
@@ -25,12 +30,20 @@ impl From<Reason> for Verdict {
 }
 
 impl Verdict {
-    /// The number that the hook understands.
+    /// The number that a TC hook understands.
     #[inline(always)]
     pub(crate) const fn tc_action(self) -> i32 {
         match self {
             Self::Allow => TC_ACT_UNSPEC,
             Self::Deny => TC_ACT_SHOT,
+        }
+    }
+    /// The number that a netfilter hook understands.
+    #[inline(always)]
+    pub(crate) const fn netfilter_action(self) -> i32 {
+        match self {
+            Self::Allow => NF_ACCEPT,
+            Self::Deny => NF_DROP,
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod age;
 pub mod bench;
+pub mod connection;
 pub mod daemon;
 pub mod differential;
 pub mod hep;

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     io::{ErrorKind, Read as _, Write as _},
     mem::MaybeUninit,
-    net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -15,6 +15,7 @@ use std::{
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+pub use crate::connection::{Connection, listen};
 use crate::{eventually, namespace::once_free, packet, site::Site};
 
 /// How long something that should get through may take, on a machine that may be busy or emulated.
@@ -381,108 +382,6 @@ impl Servers {
                 && (probe.from.port() == 0 || from.port() == probe.from.port())
         })
     }
-}
-
-/// A connection that stays open while policies change.
-#[derive(Debug)]
-pub struct Connection {
-    client: TcpStream,
-    server: TcpStream,
-}
-
-impl Connection {
-    /// Opens one.
-    ///
-    /// # Panics
-    ///
-    /// If it does not come about.
-    #[must_use]
-    pub fn open(site: &Site, from: IpAddr, to: IpAddr, port: u16) -> Self {
-        Self::accepted_by(&listen(site, to, port), site, from)
-    }
-
-    /// Opens one to a listener, which stays.
-    ///
-    /// # Panics
-    ///
-    /// If it does not come about.
-    #[must_use]
-    pub fn accepted_by(listener: &TcpListener, site: &Site, from: IpAddr) -> Self {
-        let to = listener.local_addr().expect("a listener has an address");
-        let client = site.owner(from).run(|| {
-            let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
-            socket.bind(&SocketAddr::new(from, 0).into())?;
-            socket.connect_timeout(&to.into(), PATIENCE)?;
-            Ok::<_, std::io::Error>(TcpStream::from(socket))
-        });
-        let client = client.unwrap_or_else(|error| panic!("connect {from} → {to}: {error}"));
-        let (server, _) = listener.accept().expect("the connection is established");
-        for stream in [&client, &server] {
-            stream.set_nodelay(true).expect("set no delay");
-        }
-        Self { client, server }
-    }
-
-    /// Both ends: the client's, and the server's.
-    #[must_use]
-    pub fn into_ends(self) -> [TcpStream; 2] {
-        [self.client, self.server]
-    }
-
-    /// The client's port.
-    ///
-    /// # Panics
-    ///
-    /// Never: a connected socket has an address.
-    #[must_use]
-    pub fn client_port(&self) -> u16 {
-        self.client
-            .local_addr()
-            .expect("a connected socket has an address")
-            .port()
-    }
-
-    /// Has the client say that it sends no more; whether the server hears of it within `limit`.
-    ///
-    /// # Panics
-    ///
-    /// Never: a connected socket takes a timeout.
-    #[must_use]
-    pub fn ends(&mut self, limit: Duration) -> bool {
-        self.server
-            .set_read_timeout(Some(limit))
-            .expect("set a timeout");
-        self.client.shutdown(Shutdown::Write).is_ok()
-            && self.server.read(&mut [0]).is_ok_and(|length| length == 0)
-    }
-
-    /// Whether a byte gets from the client to the server within `limit`.
-    #[must_use]
-    pub fn forth(&mut self, limit: Duration) -> bool {
-        carry(&mut self.client, &mut self.server, limit)
-    }
-
-    /// Whether a byte gets from the server to the client within `limit`.
-    #[must_use]
-    pub fn back(&mut self, limit: Duration) -> bool {
-        carry(&mut self.server, &mut self.client, limit)
-    }
-}
-
-/// Listens for connections.
-///
-/// # Panics
-///
-/// If the address stays taken.
-#[must_use]
-pub fn listen(site: &Site, at: IpAddr, port: u16) -> TcpListener {
-    let address = SocketAddr::new(at, port);
-    site.owner(at).bind(|| TcpListener::bind(address))
-}
-
-fn carry(from: &mut TcpStream, to: &mut TcpStream, limit: Duration) -> bool {
-    to.set_read_timeout(Some(limit)).expect("set a timeout");
-    from.write_all(b"x").is_ok() && to.read_exact(&mut [0]).is_ok()
 }
 
 /// Repeats a TCP connect every few milliseconds until it does what is wanted; how long it took.

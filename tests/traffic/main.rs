@@ -31,6 +31,7 @@ mod scale;
 mod stages;
 mod state;
 mod takeover;
+mod translated;
 mod warnings;
 
 use hep_tests::{

@@ -70,9 +70,22 @@ pub(crate) fn classify<A: Address>(
     trace: &mut Trace,
     count_bytes: u32,
 ) -> Answer {
+    classify_from(slot, number, packet, trace, count_bytes, 0)
+}
+
+/// As [`classify`], without the rules before number `from`.
+#[inline(always)]
+pub(crate) fn classify_from<A: Address>(
+    slot: Slot,
+    number: ListNumber,
+    packet: &Packet<A>,
+    trace: &mut Trace,
+    count_bytes: u32,
+    from: u32,
+) -> Answer {
     trace.list = number.into();
-    let found = A::ask(slot, packet, trace, count_bytes);
-    to_end(found, slot, trace, count_bytes)
+    let found = A::ask(slot, packet, trace, count_bytes, from);
+    to_end(found, slot, trace, count_bytes, from)
 }
 
 /// As [`classify`], in place: for the one caller whose packets are too many for one more call.
@@ -83,15 +96,15 @@ pub(crate) fn classify_here<A: Address>(
     trace: &mut Trace,
     count_bytes: u32,
 ) -> Answer {
-    let found = ask(slot, packet, trace, count_bytes);
-    to_end(found, slot, trace, count_bytes)
+    let found = ask(slot, packet, trace, count_bytes, 0);
+    to_end(found, slot, trace, count_bytes, 0)
 }
 
 /// The answer of a list about which [`ask`] has `found` something.
 #[inline(always)]
-fn to_end(found: u32, slot: Slot, trace: &mut Trace, count_bytes: u32) -> Answer {
+fn to_end(found: u32, slot: Slot, trace: &mut Trace, count_bytes: u32, from: u32) -> Answer {
     Answer::of(match found {
-        LONG => walk::walk(slot, trace, count_bytes),
+        LONG => walk::walk(slot, trace, count_bytes, from),
         _ => found,
     })
 }
@@ -107,8 +120,9 @@ macro_rules! global {
             packet: &Packet<$address>,
             trace: &mut Trace,
             count_bytes: u32,
+            from: u32,
         ) -> u32 {
-            $global(slot.number(), packet, trace, count_bytes)
+            $global(slot.number(), packet, trace, count_bytes, from)
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
@@ -119,11 +133,14 @@ macro_rules! global {
             packet: *const Packet<$address>,
             trace: *mut Trace,
             count_bytes: u32,
+            from: u32,
         ) -> u32 {
             // SAFETY: the kernel knows no other caller than the function above, which hands on
             // references and waits.
             match unsafe { (helpers::handed(packet), helpers::handed_mut(trace)) } {
-                (Some(packet), Some(trace)) => ask(Slot::of(slot), packet, trace, count_bytes),
+                (Some(packet), Some(trace)) => {
+                    ask(Slot::of(slot), packet, trace, count_bytes, from)
+                }
                 _ => Reason::Internal as u32,
             }
         }
@@ -135,7 +152,13 @@ global!(ask6, hep_ask6, [u8; 16]);
 
 /// As [`classify`]; returns the number of a [`Reason`], [`CONTINUE`], or [`LONG`].
 #[inline(always)]
-fn ask<A: Address>(slot: Slot, packet: &Packet<A>, trace: &mut Trace, count_bytes: u32) -> u32 {
+fn ask<A: Address>(
+    slot: Slot,
+    packet: &Packet<A>,
+    trace: &mut Trace,
+    count_bytes: u32,
+    from: u32,
+) -> u32 {
     let Some((policy, near)) = Policy::find(slot, trace.list) else {
         return Reason::Internal as u32;
     };
@@ -147,7 +170,7 @@ fn ask<A: Address>(slot: Slot, packet: &Packet<A>, trace: &mut Trace, count_byte
     }
     match short::row(&policy, near, &trace.rows) {
         Some(row) => {
-            let course = Course::new(trace, count_bytes, 0);
+            let course = Course::new(trace, count_bytes, from);
             short::walk(course, policy, near, slot, row)
         }
         None => Reason::Internal as u32,

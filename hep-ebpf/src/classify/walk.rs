@@ -29,18 +29,18 @@ struct Walk<'a> {
     slot: Slot,
 }
 
-/// Walks over the list in `trace`; returns the number of a [`Reason`], or
+/// Walks over the list in `trace`, from rule `from` on; returns the number of a [`Reason`], or
 /// [`CONTINUE`](super::CONTINUE).
 #[inline(always)]
-pub(super) fn walk(slot: Slot, trace: &mut Trace, count_bytes: u32) -> u32 {
-    hep_walk(slot.number(), trace, count_bytes)
+pub(super) fn walk(slot: Slot, trace: &mut Trace, count_bytes: u32, from: u32) -> u32 {
+    hep_walk(slot.number(), trace, count_bytes, from)
 }
 
 /// As [`walk`]; global, so that the kernel verifies it once.
 #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn hep_walk(slot: u32, trace: *mut Trace, count_bytes: u32) -> u32 {
+extern "C" fn hep_walk(slot: u32, trace: *mut Trace, count_bytes: u32, from: u32) -> u32 {
     // SAFETY: the kernel knows no other caller than `walk`, which hands on a reference and waits.
     let Some(trace) = (unsafe { helpers::handed_mut(trace) }) else {
         return Reason::Internal as u32;
@@ -50,7 +50,7 @@ extern "C" fn hep_walk(slot: u32, trace: *mut Trace, count_bytes: u32) -> u32 {
         return Reason::Internal as u32;
     };
     let mut walk = Walk {
-        course: Course::new(trace, count_bytes, 0),
+        course: Course::new(trace, count_bytes, from),
         policy,
         slot,
     };

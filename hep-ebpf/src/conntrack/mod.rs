@@ -13,7 +13,8 @@ use core::hint::cold_path;
 
 use hep_common::{
     conntrack::{
-        ANY_INTERFACE, Conn, FLAG_OPENED_BY_A, SETTLED_BITS, flags_in, only_continues, settled,
+        ANY_INTERFACE, Conn, FLAG_OPENED_BY_A, JUDGED_FORWARD, SETTLED_BITS, flags_in,
+        only_continues, settled,
     },
     counter::Reason,
     endpoint::ListNumber,
@@ -206,6 +207,23 @@ pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result
             Home::Unassured => Todo::Open,
         }),
         Err(todo) => Err(todo),
+    }
+}
+
+/// Whether TC has just let a packet in by an interface as this host's own, or as an answer to what this
+/// host opened from an address that is not its own.
+#[inline(always)]
+pub(crate) fn is_settled_at_ingress<A: Address>(packet: &Packet<A>, ifindex: u32) -> bool {
+    let (key, sender) = key(packet);
+    let Some(flow) = A::assured(&key).or_else(|| A::unassured(&key)) else {
+        return false;
+    };
+    let conn = flow.copied();
+    let [ingress, _] = conn.ifindexes;
+    if sender == conn.opener() {
+        ingress == ifindex && conn.judged & JUDGED_FORWARD == 0
+    } else {
+        ingress == 0
     }
 }
 

@@ -12,7 +12,7 @@ mod transport;
 use aya_ebpf::programs::TcContext;
 use hep_common::{conntrack::Segment, counter::Reason};
 
-pub(crate) use cursor::{Direct, Loader, Metadata, Read};
+pub(crate) use cursor::{Direct, Loader, Metadata, Read, Wire};
 pub(crate) use ethernet::{Network, network};
 pub(crate) use transport::{Ports, tcp};
 

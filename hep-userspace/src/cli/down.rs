@@ -16,6 +16,7 @@ use crate::{
     datapath::{
         self, KernelError,
         attach::{Attachments, wait_until_unloaded},
+        local_in::{self, LocalIn},
     },
 };
 
@@ -76,7 +77,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
 
 /// Takes the programs off all interfaces, and waits until they are; returns how many had any.
 async fn detach(instance: &Instance) -> Result<usize> {
-    let watch = NetworkWatch::open()?;
+    let mut watch = NetworkWatch::open()?;
     let network = watch.read().await?;
     let names = network
         .interfaces
@@ -88,9 +89,11 @@ async fn detach(instance: &Instance) -> Result<usize> {
     let mut hurries = Vec::new();
     for directory in datapath::all_links_directories(&instance.bpffs)? {
         datapath::answer_routes(&directory, false)?;
-        let attachments = Attachments::new(directory, watch.handle());
+        let attachments = Attachments::new(directory.clone(), watch.handle());
         programs.extend(attachments.programs()?);
         hurries.extend(attachments.hurry_detaching()?);
+        programs.extend(local_in::programs(&directory).into_iter().flatten());
+        LocalIn::new(directory).detach()?;
         let nobody = |_ifindex| false;
         detached += attachments
             .detach_others(&BTreeSet::new(), &names, nobody)

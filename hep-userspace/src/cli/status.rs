@@ -13,6 +13,7 @@ use crate::{
     compile::{Description, EndpointDescription},
     daemon::{
         control::{self, AskError},
+        local_in::LocalInStatus,
         state::{self, Journal, Moment},
         status::{Decided, Report, ReportedProblem, Written, unix_ms},
     },
@@ -57,6 +58,8 @@ struct Status {
     interfaces: Vec<InterfaceStatus>,
     /// How full the tables of flows are.
     tables: Vec<TableStatus>,
+    /// Whether what the kernel translates into this host is judged again.
+    local_in: LocalInStatus,
 }
 
 #[derive(Debug, Serialize)]
@@ -108,8 +111,16 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         Some(report) => report.decided.clone(),
         None => Decided::of(&journal(instance), &Moment::now()),
     };
-    let hooks = host::hooks(&description, &links_directory(&instance.bpffs))?;
-    let status = merge(description, hooks, tables, report, decided);
+    let links = links_directory(&instance.bpffs);
+    let hooks = host::hooks(&description, &links)?;
+    let local_in = match &report {
+        Some(report) => report.local_in.clone(),
+        None => LocalInStatus::left_in(&links),
+    };
+    let status = Status {
+        local_in,
+        ..merge(description, hooks, tables, report, decided)
+    };
     match format {
         Format::Json => print_json(&status)?,
         Format::Text => print_text(text(&status))?,
@@ -190,6 +201,7 @@ fn merge(
                 occupancy,
             })
             .collect(),
+        local_in: LocalInStatus::default(),
     }
 }
 
@@ -241,6 +253,7 @@ fn text(status: &Status) -> String {
         lines.push(format!("holding: {reason}"));
     }
     lines.extend(decisions(status));
+    lines.extend(status.local_in.line());
     let pressing = status.tables.iter().filter(|table| table.pressing);
     lines.extend(pressing.map(|table| format!("warning: {}", table.occupancy.warning())));
     let mut text = printable::lines(lines);

@@ -86,6 +86,7 @@ impl Classes {
             rules: count,
             chunks: count.div_ceil(RULES_PER_CHUNK),
             first_rule: index(rules.len()),
+            normal_from: index(list.normal_from),
             ..List::default()
         };
         rules.extend(list.rules.iter().map(|rule| Rule {

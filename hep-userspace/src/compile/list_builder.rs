@@ -31,6 +31,8 @@ pub(super) struct FlatList {
     pub(super) direction: Direction,
     pub(super) family: Family,
     pub(super) rules: Vec<ListRule>,
+    /// The place of the first rule behind the pre-DNAT tiers, if it has such; else 0.
+    pub(super) normal_from: usize,
 }
 
 /// One rule of a policy or profile in one family, before it stands in a list.
@@ -45,6 +47,7 @@ pub(super) struct Template {
 #[derive(Debug, Default)]
 pub(super) struct Builder {
     rules: Vec<ListRule>,
+    normal_from: usize,
 }
 
 impl Builder {
@@ -120,6 +123,11 @@ impl Builder {
         }
     }
 
+    /// The pre-DNAT tiers have been added.
+    pub(super) fn end_pre_dnat(&mut self) {
+        self.normal_from = self.rules.len();
+    }
+
     /// The list.
     pub(super) fn finish(self, kind: ListKind, direction: Direction, family: Family) -> FlatList {
         FlatList {
@@ -127,6 +135,7 @@ impl Builder {
             direction,
             family,
             rules: self.rules,
+            normal_from: self.normal_from,
         }
     }
 }

@@ -103,13 +103,7 @@ impl<'s> Flattener<'s> {
         let mut list = Builder::default();
         let (own, _) = self.failsafes(direction);
         self.failsafe_rules(&mut list, own, direction, family, true);
-        self.tiers(
-            &mut list,
-            &tiers.pre_dnat,
-            Phase::PreDnat,
-            direction,
-            family,
-        );
+        self.pre_dnat(&mut list, &tiers.pre_dnat, direction, family);
         self.tiers(&mut list, &tiers.normal, Phase::Normal, direction, family);
         for name in &endpoint.profiles {
             self.profile(&mut list, name, direction, family);
@@ -128,13 +122,7 @@ impl<'s> Flattener<'s> {
         family: Family,
     ) -> FlatList {
         let mut list = Builder::default();
-        self.tiers(
-            &mut list,
-            &tiers.pre_dnat,
-            Phase::PreDnat,
-            direction,
-            family,
-        );
+        self.pre_dnat(&mut list, &tiers.pre_dnat, direction, family);
         self.tiers(&mut list, &tiers.forward, Phase::Forward, direction, family);
         let reason = Some(Reason::ForwardDefault);
         let rule = self.default(direction, "forwarded", Action::Allow, reason);
@@ -166,9 +154,7 @@ impl<'s> Flattener<'s> {
                 "forwarded from workload",
             ),
         };
-        if direction == Direction::Ingress {
-            self.tiers(&mut list, pre_dnat, Phase::PreDnat, direction, family);
-        }
+        self.pre_dnat(&mut list, pre_dnat, direction, family);
         let rule = self.default(direction, place, action, Some(reason));
         list.always(action, Some(reason), rule);
         list.finish(kind, direction, family)
@@ -221,6 +207,20 @@ impl<'s> Flattener<'s> {
                 },
             );
             list.push(matches, Action::Allow, Some(Reason::Failsafe), rule);
+        }
+    }
+
+    /// The pre-DNAT tiers, if there are any.
+    fn pre_dnat(
+        &mut self,
+        list: &mut Builder,
+        tiers: &[TierPart<'s>],
+        direction: Direction,
+        family: Family,
+    ) {
+        if !tiers.is_empty() {
+            self.tiers(list, tiers, Phase::PreDnat, direction, family);
+            list.end_pre_dnat();
         }
     }
 

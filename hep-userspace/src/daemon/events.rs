@@ -46,6 +46,9 @@ pub struct Record {
     pub direction: String,
     /// Routed through this host.
     pub forwarded: bool,
+    /// Judged as what the kernel has made of it, on its way to a process of this host.
+    #[serde(default)]
+    pub translated: bool,
     /// Source.
     pub src: Option<IpAddr>,
     /// Destination.
@@ -127,6 +130,7 @@ impl Record {
             }
             .to_owned(),
             forwarded: event.forwarded != 0,
+            translated: event.translated != 0,
             src: address(event.src),
             dst: address(event.dst),
             protocol: protocol_name(event.protocol),
@@ -161,6 +165,9 @@ impl fmt::Display for Record {
         write!(f, " if={} dir={}", self.interface, self.direction)?;
         if self.forwarded {
             f.write_str(" forwarded")?;
+        }
+        if self.translated {
+            f.write_str(" translated")?;
         }
         for (name, address) in [("src", self.src), ("dst", self.dst)] {
             if let Some(address) = address {

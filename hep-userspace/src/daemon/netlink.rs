@@ -7,10 +7,9 @@ use std::{collections::BTreeMap, io, net::IpAddr, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, TryStreamExt};
 use rtnetlink::{
-    Handle, MulticastGroup,
-    packet_core::{NetlinkMessage, NetlinkPayload},
+    Handle,
     packet_route::{
-        AddressFamily, RouteNetlinkMessage,
+        AddressFamily,
         address::{AddressAttribute, AddressMessage},
         link::{
             InfoData, InfoKind, InfoVlan, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType,
@@ -20,14 +19,18 @@ use rtnetlink::{
     },
 };
 
-use super::conf;
+use super::{
+    conf,
+    notifications::{Notifications, is_relevant, subscribe},
+    translation::{Translation, TranslationWatch},
+};
 use crate::{
     datapath::OwnAddresses,
     model::{Conf, Interface, LinkLayer},
 };
 
 /// The routing table of this host's own addresses.
-const TABLE_LOCAL: u8 = 255;
+pub(super) const TABLE_LOCAL: u8 = 255;
 /// Notifications come in bursts; the table is read when none followed for this long.
 const BURST: Duration = Duration::from_millis(5);
 /// It is read this long after the first one at the latest: others may never stop.
@@ -59,17 +62,15 @@ pub struct HostNetwork {
     pub interfaces: Vec<Interface>,
     /// The addresses whose packets the host keeps.
     pub local: OwnAddresses,
+    /// What hands the host's processes packets for other addresses.
+    pub translation: Translation,
 }
-
-pub(super) type Notifications = futures_channel::mpsc::UnboundedReceiver<(
-    NetlinkMessage<RouteNetlinkMessage>,
-    rtnetlink::sys::SocketAddr,
-)>;
 
 /// Follows the network.
 pub struct NetworkWatch {
     requests: Handle,
     notifications: Notifications,
+    translation: TranslationWatch,
     is_pending: bool,
 }
 
@@ -83,6 +84,7 @@ impl NetworkWatch {
         Ok(Self {
             requests: connect()?,
             notifications: subscribe()?,
+            translation: TranslationWatch::new(),
             is_pending: false,
         })
     }
@@ -100,12 +102,15 @@ impl NetworkWatch {
     /// [`NetworkError::Closed`] if the socket broke and no new one could be opened.
     pub async fn changed(&mut self) -> Result<(), NetworkError> {
         while !self.is_pending {
-            match self.notifications.next().await {
-                Some((message, _)) => self.is_pending = is_relevant(&message),
-                None => {
-                    self.notifications = subscribe().map_err(|_broken| NetworkError::Closed)?;
-                    self.is_pending = true;
-                }
+            tokio::select! {
+                notification = self.notifications.next() => match notification {
+                    Some((message, _)) => self.is_pending = is_relevant(&message),
+                    None => {
+                        self.notifications = subscribe().map_err(|_broken| NetworkError::Closed)?;
+                        self.is_pending = true;
+                    }
+                },
+                () = self.translation.changed() => self.is_pending = true,
             }
         }
         let end = tokio::time::Instant::now() + BURST_LIMIT;
@@ -154,7 +159,7 @@ impl NetworkWatch {
     /// # Errors
     ///
     /// [`NetworkError::Dump`] if the kernel refused.
-    pub async fn read(&self) -> Result<HostNetwork, NetworkError> {
+    pub async fn read(&mut self) -> Result<HostNetwork, NetworkError> {
         let all = conf::of_all();
         let (links, addresses) = links_and_addresses(&self.requests).await?;
         let mut routes: Vec<RouteMessage> = Vec::new();
@@ -172,9 +177,11 @@ impl NetworkWatch {
                 .map_err(dump_error("local routes"))?;
             routes.extend(found);
         }
+        let translation = self.translation.read(&self.requests).await;
         Ok(HostNetwork {
             interfaces: interfaces(&links, &addresses, all),
             local: local_addresses(&routes),
+            translation: translation.map_err(dump_error("policy rules"))?,
         })
     }
 }
@@ -212,50 +219,6 @@ pub(super) fn connect() -> Result<Handle, NetworkError> {
         rtnetlink::new_connection_with_strict_check().map_err(NetworkError::Socket)?;
     tokio::spawn(connection);
     Ok(requests)
-}
-
-fn subscribe() -> Result<Notifications, NetworkError> {
-    subscribe_to(&[
-        MulticastGroup::Link,
-        MulticastGroup::Ipv4Ifaddr,
-        MulticastGroup::Ipv6Ifaddr,
-        MulticastGroup::Ipv4Route,
-        MulticastGroup::Ipv6Route,
-        MulticastGroup::Ipv4Netconf,
-        MulticastGroup::Ipv6Netconf,
-        MulticastGroup::Tc,
-    ])
-}
-
-/// Notifications of these groups.
-pub(super) fn subscribe_to(groups: &[MulticastGroup]) -> Result<Notifications, NetworkError> {
-    let (connection, _, notifications) =
-        rtnetlink::new_multicast_connection(groups).map_err(NetworkError::Socket)?;
-    tokio::spawn(connection);
-    Ok(notifications)
-}
-
-/// Routes of other tables come and go by the thousand where a routing daemon runs, and what comes to
-/// the qdiscs and filters takes none of ours away. Everything else counts: links, addresses, qdiscs and
-/// filters that go, and the overrun of the socket's buffer.
-fn is_relevant(message: &NetlinkMessage<RouteNetlinkMessage>) -> bool {
-    if let NetlinkPayload::InnerMessage(
-        RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route),
-    ) = &message.payload
-    {
-        return route.header.table == TABLE_LOCAL;
-    }
-    !matches!(
-        &message.payload,
-        NetlinkPayload::InnerMessage(
-            RouteNetlinkMessage::NewQueueDiscipline(_)
-                | RouteNetlinkMessage::NewTrafficClass(_)
-                | RouteNetlinkMessage::DelTrafficClass(_)
-                | RouteNetlinkMessage::NewTrafficFilter(_)
-                | RouteNetlinkMessage::NewTrafficChain(_)
-                | RouteNetlinkMessage::DelTrafficChain(_)
-        )
-    )
 }
 
 /// A link as one message tells of it.

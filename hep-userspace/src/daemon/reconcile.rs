@@ -1,20 +1,17 @@
 //! From files and interfaces to what is in force.
 
-use std::{
-    borrow::Cow,
-    collections::BTreeMap,
-    io,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{borrow::Cow, collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use hep_common::Direction;
 
 use super::{
     Options, host_endpoint,
+    local_in::{Guard, LocalInStatus},
     netlink::HostNetwork,
     newcomers::{self, Changing, NewcomerWatch},
-    panic_mode, sockets,
+    panic_mode,
+    phases::Phases,
+    sockets,
     summary::chain,
     sysctl,
     takeover::Takeover,
@@ -24,6 +21,7 @@ use crate::{
     datapath::{
         self, FlowRoom, Kernel, KernelError, LoadOptions, Observer, OwnAddresses, Step,
         attach::{AttachError, Attachments, Outcome, Target},
+        local_in::{LocalIn, LocalInError},
     },
     model::{AttachType, Interface, NodeName, ReversePath, Snapshot},
     validate::{self, Problem},
@@ -48,6 +46,9 @@ pub enum EnforceError {
     /// An interface could not be attached or detached.
     #[error(transparent)]
     Attach(#[from] AttachError),
+    /// The hook behind the kernel's translation could not be attached or detached.
+    #[error("judge what the kernel translates into this host")]
+    LocalIn(#[from] LocalInError),
 }
 
 impl EnforceError {
@@ -56,7 +57,7 @@ impl EnforceError {
     pub const fn is_in_force(&self) -> bool {
         match self {
             Self::Compile(_) | Self::Kernel(_) | Self::ReversePath(_) => false,
-            Self::Unfinished(_) | Self::Attach(_) => true,
+            Self::Unfinished(_) | Self::Attach(_) | Self::LocalIn(_) => true,
         }
     }
 }
@@ -131,6 +132,7 @@ pub struct Reconciler {
     /// This node's name, which may have changed since the start.
     node: NodeName,
     attachments: Attachments,
+    local_in: Guard,
     kernel: Option<Kernel>,
     network: HostNetwork,
     /// By what the programs classify packets, once they were told: local addresses, and which
@@ -159,6 +161,7 @@ impl Reconciler {
     pub fn new(options: Options, attachments: Attachments, slots: Slots, floor: u32) -> Self {
         Self {
             node: options.node.clone(),
+            local_in: Guard::new(LocalIn::new(datapath::links_directory(&options.bpffs))),
             options,
             attachments,
             kernel: None,
@@ -228,6 +231,12 @@ impl Reconciler {
         {
             log::error!("{}", chain(&error));
         }
+    }
+
+    /// Whether what the kernel translates into this host is judged again.
+    #[must_use]
+    pub const fn local_in(&self) -> &LocalInStatus {
+        self.local_in.status()
     }
 
     /// The kernel's side, once something was in force.
@@ -442,9 +451,12 @@ impl Reconciler {
         takeover
             .end(kernel, &self.network)
             .map_err(EnforceError::Unfinished)?;
+        let number = generation.description.generation;
+        let spare = if self.is_cold { number } else { 0 };
+        let translation = self.network.translation;
+        let guarded = self.local_in.settle(translation, kernel, spare);
         self.is_cold = false;
         if self.newcomers.is_none() {
-            let number = generation.description.generation;
             let rules = newcomers::Rules::of(generation, &snapshot.felix);
             match NewcomerWatch::start(kernel, &self.attachments, number, rules) {
                 Ok(watch) => self.newcomers = Some(watch),
@@ -464,6 +476,7 @@ impl Reconciler {
             kernel.finish_adoption().map_err(EnforceError::Unfinished)?;
             self.is_adopted = true;
         }
+        guarded?;
         Ok((attached, detached))
     }
 }
@@ -504,27 +517,4 @@ fn is_same(last: &Generation, next: &Generation) -> bool {
     description.generation = last.description.generation;
     description.applied_unix_ms = last.description.applied_unix_ms;
     last.tables == next.tables && last.description == description
-}
-
-/// Measures one phase after another.
-struct Phases {
-    start: Instant,
-    found: Vec<(&'static str, Duration)>,
-}
-
-impl Default for Phases {
-    fn default() -> Self {
-        Self {
-            start: Instant::now(),
-            found: Vec::new(),
-        }
-    }
-}
-
-impl Phases {
-    fn end(&mut self, name: &'static str) {
-        let now = Instant::now();
-        self.found.push((name, now.duration_since(self.start)));
-        self.start = now;
-    }
 }

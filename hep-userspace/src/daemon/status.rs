@@ -8,7 +8,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::state::{Cause, Journal, Moment, Outcome};
+use super::{
+    local_in::LocalInStatus,
+    state::{Cause, Journal, Moment, Outcome},
+};
 use crate::validate::Problem;
 
 /// The daemon's own part of `hep status`.
@@ -47,6 +50,9 @@ pub struct Report {
     pub decided: Decided,
     /// The policy directory changed since it is not followed.
     pub directory_changed: bool,
+    /// Whether what the kernel translates into this host is judged again.
+    #[serde(default)]
+    pub local_in: LocalInStatus,
 }
 
 /// What a load wrote into the kernel's tables.

@@ -104,6 +104,15 @@ fn resolve(configured: &Timeouts, read: &dyn Fn(&str) -> Option<Duration>) -> se
     }
 }
 
+/// How many CPUs this process may use.
+#[must_use]
+pub fn cpus() -> u32 {
+    std::thread::available_parallelism()
+        .ok()
+        .and_then(|count| u32::try_from(count.get()).ok())
+        .unwrap_or(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

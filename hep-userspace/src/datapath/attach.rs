@@ -4,7 +4,7 @@
 //!
 //! | name | is |
 //! | --- | --- |
-//! | `7-ingress`, `7-egress` | the TCX links of interface 7 |
+//! | `7-ingress`, `7-egress` | the TCX links of interface 7; `local-in-4`, `-6`: see [`super::local_in`] |
 //! | `7-ingress-filter`, `7-egress-filter` | directories: it has our clsact filters |
 //! | `7-clsact` | a directory: its clsact qdisc was made by us |
 //! | `7-ingress-missed`, `7-egress-missed` | directories, as old as the last time our program was gone |

@@ -96,7 +96,10 @@ fn lists(tables: &RuleTables) -> Result<(), KernelError> {
 
 fn is_consistent(list: &List, rules: usize) -> bool {
     let end = list.first_rule as usize + list.rules as usize;
-    list.rules > 0 && end <= rules && list.chunks == list.rules.div_ceil(RULES_PER_CHUNK)
+    list.rules > 0
+        && end <= rules
+        && list.chunks == list.rules.div_ceil(RULES_PER_CHUNK)
+        && list.normal_from < list.rules
 }
 
 fn at_most(what: &'static str, count: usize, limit: usize) -> Result<(), KernelError> {
@@ -177,7 +180,7 @@ mod tests {
     #[test]
     fn every_misfit_is_refused_by_name() {
         type Spoil = fn(&mut RuleTables);
-        let rows: [(&str, Spoil, &str); 8] = [
+        let rows: [(&str, Spoil, &str); 9] = [
             (
                 "mask",
                 |tables| tables.settings.interface_mask = 1,
@@ -201,6 +204,11 @@ mod tests {
             (
                 "empty list",
                 |tables| tables.lists[1].rules = 0,
+                "rules or chunks",
+            ),
+            (
+                "normal rules beyond the list",
+                |tables| tables.lists[1].normal_from = 1,
                 "rules or chunks",
             ),
             (

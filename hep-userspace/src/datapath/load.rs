@@ -23,6 +23,7 @@ use super::{
     features,
     former::{self, Former},
     local::Mirror,
+    maps::data_of,
     names, object,
     pins::Pins,
     sys,
@@ -57,6 +58,8 @@ pub struct Kernel {
     pub(super) maps: Maps,
     pub(super) decisions: Option<Decisions>,
     btf: Option<OwnedFd>,
+    /// Every map of the object, for programs that aya does not load.
+    descriptors: BTreeMap<String, OwnedFd>,
     displaced: Vec<Displaced>,
     connections: fn() -> Vec<SeedFlow>,
     /// Other versions, until every link is ours.
@@ -124,6 +127,7 @@ impl Kernel {
 
     fn load(options: &LoadOptions, pins: Option<&Pins>) -> Result<Self, KernelError> {
         let mut ebpf = create_maps(options, pins)?;
+        let descriptors = descriptors(&ebpf)?;
         let mut by_name = BTreeMap::new();
         for name in names::OUTER.into_iter().chain(names::PLAIN) {
             let map = if name == names::DESCRIPTION {
@@ -145,6 +149,7 @@ impl Kernel {
         load_programs(&mut ebpf)?;
         Ok(Self {
             btf: types_of(&mut ebpf)?,
+            descriptors,
             ebpf,
             maps: Maps::new(by_name),
             decisions,
@@ -160,6 +165,11 @@ impl Kernel {
 
     pub(super) fn btf(&self) -> Option<BorrowedFd<'_>> {
         self.btf.as_ref().map(OwnedFd::as_fd)
+    }
+
+    /// One of the object's maps.
+    pub(super) fn map_fd(&self, name: &str) -> Option<BorrowedFd<'_>> {
+        self.descriptors.get(name).map(OwnedFd::as_fd)
     }
 
     /// The maps, for reading.
@@ -249,6 +259,19 @@ fn types_of(ebpf: &mut Ebpf) -> Result<Option<OwnedFd>, KernelError> {
         .map(sys::btf_by_id)
         .transpose()
         .map_err(KernelError::io("the object", "describe the types of"))
+}
+
+/// Another descriptor of each map.
+fn descriptors(ebpf: &Ebpf) -> Result<BTreeMap<String, OwnedFd>, KernelError> {
+    let mut found = BTreeMap::new();
+    for (name, map) in ebpf.maps() {
+        if let Some(data) = data_of(map) {
+            let descriptor = data.fd().as_fd().try_clone_to_owned();
+            let fail = KernelError::io("of the object", "keep a");
+            found.insert(name.to_owned(), descriptor.map_err(fail)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Creates or adopts the object's maps.

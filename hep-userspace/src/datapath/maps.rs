@@ -58,17 +58,7 @@ impl Maps {
     }
 
     pub(super) fn data(&self, name: &'static str) -> Result<&MapData, KernelError> {
-        let map = self.map(name)?;
-        if let Map::Array(data)
-        | Map::ArrayOfMaps(data)
-        | Map::HashMap(data)
-        | Map::LruHashMap(data)
-        | Map::PerCpuArray(data)
-        | Map::RingBuf(data) = map
-        {
-            return Ok(data);
-        }
-        Err(KernelError::Missing(name))
+        data_of(self.map(name)?).ok_or(KernelError::Missing(name))
     }
 
     pub(super) fn info(&self, name: &'static str) -> Result<MapInfo, KernelError> {
@@ -185,4 +175,19 @@ impl Maps {
         }
         Ok(filled)
     }
+}
+
+/// The map itself, if it is of a kind that the programs use.
+pub(super) const fn data_of(map: &Map) -> Option<&MapData> {
+    if let Map::Array(data)
+    | Map::ArrayOfMaps(data)
+    | Map::HashMap(data)
+    | Map::LruHashMap(data)
+    | Map::PerCpuArray(data)
+    | Map::PerCpuLruHashMap(data)
+    | Map::RingBuf(data) = map
+    {
+        return Some(data);
+    }
+    None
 }

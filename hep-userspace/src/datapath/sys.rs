@@ -18,7 +18,7 @@ use aya_obj::generated::{BPF_NOEXIST, bpf_cmd, bpf_map_type};
 use libc::c_long;
 
 /// Most characters of an object's name, without the terminating zero.
-const NAME_BYTES: usize = 15;
+pub(super) const NAME_BYTES: usize = 15;
 
 /// The bytes of `values`.
 pub(super) fn bytes_of<T: Pod>(values: &[T]) -> &[u8] {
@@ -40,7 +40,7 @@ pub(super) fn value_of<T: Pod>(bytes: &[u8]) -> Option<T> {
 ///
 /// `A` must be laid out as the member of `union bpf_attr` that `command` uses, or a prefix of it,
 /// and the pointers and lengths in it must be what the kernel expects there.
-unsafe fn bpf<A>(command: bpf_cmd, attr: &mut A) -> io::Result<c_long> {
+pub(super) unsafe fn bpf<A>(command: bpf_cmd, attr: &mut A) -> io::Result<c_long> {
     // SAFETY: the kernel reads and writes at most `size_of::<A>()` bytes at `attr`, which is
     // borrowed exclusively; what it does with the pointers inside is the caller's promise.
     let result = unsafe {
@@ -62,7 +62,7 @@ unsafe fn bpf<A>(command: bpf_cmd, attr: &mut A) -> io::Result<c_long> {
 /// # Safety
 ///
 /// The kernel has just made `fd` for this process, and no other value owns it.
-unsafe fn owned(fd: c_long) -> io::Result<OwnedFd> {
+pub(super) unsafe fn owned(fd: c_long) -> io::Result<OwnedFd> {
     let fd = i32::try_from(fd).map_err(io::Error::other)?;
     // SAFETY: that is what the caller vouches for.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })

@@ -15,6 +15,8 @@ pub(super) struct Answer<'a> {
     pub(super) node: &'a str,
     pub(super) role: Role<'a>,
     pub(super) judgement: Judgement<'a>,
+    /// What else may become of it on its way to a process of this host; empty if nothing.
+    pub(super) translation: String,
 }
 
 impl Answer<'_> {
@@ -70,6 +72,7 @@ impl Answer<'_> {
             "forwarded": self.packet.forwarded,
             "logged": places(&judgement.logged),
             "staged": places(&judgement.staged),
+            "translation": self.translation,
             "trace": judgement.trace_lines(),
         })
     }
@@ -95,6 +98,7 @@ impl Answer<'_> {
             ("rule", rule.trim()),
             ("file", &file),
             ("default", &self.default_text().unwrap_or_default()),
+            ("then", &self.translation),
         ] {
             if !value.is_empty() {
                 lines.push(format!("  {name:<9} {value}"));

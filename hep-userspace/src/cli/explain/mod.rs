@@ -12,6 +12,7 @@ use std::{
 use answer::Answer;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
+use hep_common::Direction;
 use serde_json::json;
 
 use super::{
@@ -23,7 +24,8 @@ use super::{
 };
 use crate::{
     cases::{Case, CaseOptions, DirectionText, Expect, PacketCase, ProtocolText},
-    daemon::identity,
+    daemon::{control, identity, local_in::LocalInStatus},
+    datapath::links_directory,
     model::{Interface, LinkLayer, NodeName, Snapshot},
     printable::Printable,
     reference::{Options, Packet, Reference},
@@ -193,17 +195,35 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         }
     };
     let reference = Reference::new(&snapshot, &node, &interfaces, options);
+    let judgement = reference.judge(&packet);
+    let may_be_translated = live.is_some()
+        && packet.forwarded
+        && packet.direction == Direction::Ingress
+        && judgement.allows();
     let answer = Answer {
         packet: &packet,
         node: &node,
         role: reference.role(&packet.interface),
-        judgement: reference.judge(&packet),
+        judgement,
+        translation: if may_be_translated {
+            local_in(&arguments.instance).of_forwarded()
+        } else {
+            String::new()
+        },
     };
     match format {
         Format::Json => print_json(&answer.json())?,
         Format::Text => print_text(answer.text())?,
     }
     Ok(Exit::Ok)
+}
+
+/// Whether what the kernel translates into this host is judged again.
+fn local_in(instance: &Instance) -> LocalInStatus {
+    match control::ask(&instance.socket) {
+        Ok(report) => report.local_in,
+        Err(_not_running) => LocalInStatus::left_in(&links_directory(&instance.bpffs)),
+    }
 }
 
 /// The snapshot, or `None` after printing why the resources are not valid.

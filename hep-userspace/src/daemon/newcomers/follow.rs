@@ -21,7 +21,8 @@ use tokio::sync::oneshot;
 
 use super::{
     super::{
-        netlink::{self, Link, NetworkError, Notifications},
+        netlink::{self, Link, NetworkError},
+        notifications::{Notifications, subscribe_to},
         sockets,
         summary::chain,
     },
@@ -99,7 +100,7 @@ impl Follower {
         &mut self,
         attachments: &mut Attachments,
     ) -> Result<Notifications, NetworkError> {
-        let notifications = netlink::subscribe_to(&[
+        let notifications = subscribe_to(&[
             MulticastGroup::Link,
             MulticastGroup::Ipv4Ifaddr,
             MulticastGroup::Ipv6Ifaddr,

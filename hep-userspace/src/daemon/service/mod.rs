@@ -33,6 +33,7 @@ use super::{
     state::{Moment, Policy, Settings, StateDirectory},
     status::{self, Decided, Report, SharedReport, Written},
     summary::{chain, summary},
+    sysctl,
     watch::DirectoryWatch,
 };
 use crate::{
@@ -142,7 +143,7 @@ struct Signals {
 impl Daemon {
     async fn start(options: Options) -> Result<Self, DaemonError> {
         let mut state = hand_over::open(&options).await?;
-        let network = NetworkWatch::open()?;
+        let mut network = NetworkWatch::open()?;
         let former = former_generation(&options);
         let in_force = former.as_ref().ok().and_then(Option::as_ref);
         let slots = in_force.map_or_else(Slots::default, |former| former.slots.clone());
@@ -186,7 +187,7 @@ impl Daemon {
             node: Node {
                 name: options.node.clone(),
                 labels: options.node_labels.clone(),
-                cpus: cpus(),
+                cpus: sysctl::cpus(),
             },
             loader: Loader::default(),
             report,
@@ -443,6 +444,7 @@ impl Daemon {
             .map_or(0, |generation| generation.description.generation);
         report.decided = Decided::of(self.state.journal(), &Moment::now());
         report.directory_changed = self.pending.is_some();
+        report.local_in = self.reconciler.local_in().clone();
         let state = report.degraded.as_deref().or(report.holding.as_deref());
         let text = state.map_or_else(
             || "enforcing".to_owned(),
@@ -474,13 +476,6 @@ fn former_generation(options: &Options) -> Result<Option<Description>, KernelErr
         Err(KernelError::NotPinned(_) | KernelError::NoGeneration) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn cpus() -> u32 {
-    std::thread::available_parallelism()
-        .ok()
-        .and_then(|count| u32::try_from(count.get()).ok())
-        .unwrap_or(1)
 }
 
 /// What commands need to know while no daemon runs.

@@ -1,0 +1,276 @@
+//! Judges what the kernel hands to this host only after TC: packets for foreign addresses that it translated
+//! (DNAT, `REDIRECT`) or routed to a local socket (TPROXY). At TC they were forwarded (spec EV-260).
+//!
+//! A netfilter program, in front of the local processes. What was this host's own at TC has been judged
+//! there, and so have answers to what this host opened.
+
+mod context;
+
+use core::mem::MaybeUninit;
+
+use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
+use hep_common::{
+    Direction, Family,
+    counter::{Note, Reason},
+    endpoint::Interface,
+    fact::Fact,
+    local::LocalAddress,
+    settings::{FLAG_DENY_EVENTS, FLAG_NO_IPV6, FLAG_REVALIDATE},
+};
+
+use crate::{
+    address::Address,
+    classify::{Answer, classify, classify_from},
+    conntrack,
+    maps::{self, Policy, Slot},
+    parse::Fragment,
+    programs::reason,
+    report::{self, Place},
+    scene::{Route, Scene, Work},
+    verdict::Verdict,
+};
+use context::{Connection, Context, Phase, Tracked};
+
+/// Judges IPv4 packets that reach this host.
+///
+/// (The section is one that the loader of the other programs knows; these have their own.)
+#[expect(
+    unsafe_code,
+    reason = "the loader finds the program by name and section"
+)]
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "classifier")]
+extern "C" fn hep_local_in4(context: *const context::Hook) -> i32 {
+    judge::<[u8; 4]>(&Context::new(context)).netfilter_action()
+}
+
+/// Judges IPv6 packets that reach this host.
+#[expect(
+    unsafe_code,
+    reason = "the loader finds the program by name and section"
+)]
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "classifier")]
+extern "C" fn hep_local_in6(context: *const context::Hook) -> i32 {
+    judge::<[u8; 16]>(&Context::new(context)).netfilter_action()
+}
+
+/// What there is to do about a packet: stands in place of the number of a reason to drop it.
+mod next {
+    /// Nothing: TC has judged it.
+    pub(super) const PASS: u32 = 0x100;
+    /// Judge it as the first of its connection.
+    pub(super) const JUDGE: u32 = 0x101;
+    /// Judge it as one of a connection that rules have let in before: they do not count it.
+    pub(super) const JUDGE_AGAIN: u32 = 0x102;
+}
+
+/// Judges a packet, unless TC has judged it as this host's own.
+#[inline(always)]
+fn judge<A: Address>(context: &Context) -> Verdict {
+    let connection = context.connection();
+    // Most packets: they need no look at the interface.
+    if let Some((connection, phase)) = connection
+        && (phase == Phase::Answer || connection.goes_to::<A>(is_own))
+    {
+        return Verdict::Allow;
+    }
+    let (generation, _) = maps::control();
+    let slot = Slot::of(generation);
+    if generation == 0 {
+        return Verdict::Allow;
+    }
+    let Some(interface) = interface(context, slot) else {
+        return Verdict::Allow;
+    };
+    if matches!(A::FAMILY, Family::V6) && interface.behaviour & FLAG_NO_IPV6 != 0 {
+        return Verdict::Allow;
+    }
+    let next = match connection {
+        Some((connection, phase)) => tracked::<A>(connection, phase, interface, generation),
+        None => untracked::<A>(context, interface),
+    };
+    if next == next::PASS {
+        return Verdict::Allow;
+    }
+    let bytes = context.bytes();
+    let counters = interface.counters.wrapping_add(Direction::Ingress as u32);
+    let reason = if next == next::JUDGE || next == next::JUDGE_AGAIN {
+        maps::note(counters, Note::Translated, u64::from(bytes));
+        let count_bytes = if next == next::JUDGE { bytes } else { 0 };
+        let reason = by_rules::<A>(slot, interface, count_bytes);
+        record::<A>(interface, generation, bytes, reason as u32);
+        reason
+    } else {
+        reason(next)
+    };
+    if reason.allows() {
+        return Verdict::Allow;
+    }
+    maps::count(counters, reason, u64::from(bytes));
+    Verdict::Deny
+}
+
+/// Writes down a packet of a connection that the kernel tracks: what was received, and what it is now.
+/// Returns what is next.
+#[inline(never)]
+fn tracked<A: Address>(
+    connection: Connection,
+    phase: Phase,
+    interface: &Interface,
+    generation: u32,
+) -> u32 {
+    let mut place = MaybeUninit::uninit();
+    let Some(tracked) = Tracked::read(connection, &mut place) else {
+        return Reason::Internal as u32;
+    };
+    let Some(work) = A::work() else {
+        return Reason::Internal as u32;
+    };
+    work.other = tracked.as_received();
+    if work.other.src.is_unspecified() {
+        return next::PASS;
+    }
+    if phase == Phase::Established && goes_on(interface, generation) {
+        return next::PASS;
+    }
+    work.packet = tracked.as_translated();
+    if phase == Phase::New {
+        next::JUDGE
+    } else {
+        next::JUDGE_AGAIN
+    }
+}
+
+/// As [`tracked`], for a packet that the kernel does not track, and so has not translated.
+#[inline(never)]
+fn untracked<A: Address>(context: &Context, interface: &Interface) -> u32 {
+    let Some(work) = A::work() else {
+        return Reason::Internal as u32;
+    };
+    if let Err(reason) = context.parse(&mut work.packet) {
+        return reason as u32;
+    }
+    if work.packet.fragment == Fragment::Later {
+        // The first one's ports are not known here.
+        return Reason::FragmentNoFirst as u32;
+    }
+    work.other = work.packet;
+    if is_own(&work.other.dst)
+        || work.other.src.is_unspecified()
+        || conntrack::is_settled_at_ingress(&work.other, interface.ifindex)
+    {
+        return next::PASS;
+    }
+    next::JUDGE
+}
+
+/// Puts a record of the packet on the event ring, if somebody wants one.
+#[inline(never)]
+fn record<A: Address>(interface: &'static Interface, generation: u32, bytes: u32, number: u32) {
+    let Some(work) = A::work() else {
+        return;
+    };
+    let reason = reason(number);
+    if work.trace.logged_count == 0
+        && (reason.allows() || interface.behaviour & FLAG_DENY_EVENTS == 0)
+    {
+        return;
+    }
+    let place = Place {
+        interface,
+        generation,
+        now_ns: now_ns(),
+        frame_bytes: bytes,
+        direction: Direction::Ingress,
+        is_translated: true,
+    };
+    report::report_at(&place, &work.packet, &mut work.trace, reason);
+}
+
+/// What the generation says about the interface by which IP received the packet, or if it says nothing,
+/// the one that it is of now: a VRF's in place of its port.
+#[inline(always)]
+fn interface(context: &Context, slot: Slot) -> Option<&'static Interface> {
+    let received = maps::interface_quickly(slot, context.received_by());
+    match received {
+        Some(_) => received,
+        None => maps::interface_quickly(slot, context.device()),
+    }
+}
+
+/// Whether TC has judged packets with this destination as this host's own.
+#[inline(always)]
+fn is_own<A: Address>(destination: &A) -> bool {
+    let address = LocalAddress {
+        address: destination.mapped(),
+    };
+    maps::is_quickly_own(&address)
+        || maps::is_own_address(&address)
+        || destination.is_for_everyone()
+        || destination.is_unspecified()
+}
+
+/// Whether connections that both ends have spoken on are not judged again: policy changes leave them, or
+/// they are from before the first enforcement, and this is still that (spec EV-158, EV-160).
+#[inline(always)]
+fn goes_on(interface: &Interface, generation: u32) -> bool {
+    interface.behaviour & FLAG_REVALIDATE == 0
+        || context::fact::<{ Fact::SpareGeneration.mark() }>() == generation as usize
+}
+
+/// Judges the packet at hand, as what it has become; the other one is what was received.
+#[inline(always)]
+fn by_rules<A: Address>(slot: Slot, interface: &'static Interface, count_bytes: u32) -> Reason {
+    let Some(work) = A::work() else {
+        return Reason::Internal;
+    };
+    let Work {
+        packet,
+        other,
+        trace,
+        other_trace,
+        ..
+    } = work;
+    trace.reset();
+    other_trace.reset();
+    trace.route = Route::Local;
+    let lists = Scene::lists_at::<A>(interface, Direction::Ingress);
+    if lists.untracked != 0
+        && let Answer::Verdict(reason) = classify(slot, lists.untracked, other, other_trace, 0)
+        && reason.allows()
+    {
+        return reason;
+    }
+    let Some((policy, _)) = Policy::find(slot, lists.local.into()) else {
+        return Reason::Internal;
+    };
+    let normal_from = policy.list().normal_from;
+    if normal_from != 0 {
+        // Pre-DNAT policy sees what was received, and its consent is enough (spec EV-044).
+        let Answer::Verdict(reason) = classify(slot, lists.local, other, other_trace, 0) else {
+            return Reason::Internal;
+        };
+        if other_trace.rule < normal_from && reason != Reason::Failsafe {
+            return reason;
+        }
+        // Normal policy sees what it has become, behind the failsafes.
+        let answer = classify(slot, lists.local, packet, trace, 0);
+        if answer == Answer::Verdict(Reason::Failsafe) {
+            return Reason::Failsafe;
+        }
+    }
+    let answer = classify_from(slot, lists.local, packet, trace, count_bytes, normal_from);
+    match answer {
+        Answer::Verdict(reason) => reason,
+        Answer::Continue => Reason::Internal,
+    }
+}
+
+/// Monotonic clock, nanoseconds. The coarse one is no helper of netfilter programs.
+#[inline(always)]
+#[expect(unsafe_code, reason = "a helper is called")]
+fn now_ns() -> u64 {
+    // SAFETY: the helper takes no arguments.
+    unsafe { bpf_ktime_get_ns() }
+}

@@ -1,0 +1,180 @@
+//! Whether packets that the kernel hands to this host's processes after TC are judged once more (spec
+//! EV-260): where something translates, and the kernel has a hook for it.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::translation::Translation;
+use crate::datapath::{
+    Kernel,
+    local_in::{self, LocalIn, LocalInError},
+};
+
+/// Which state holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Nothing translates, so there is no hook.
+    #[default]
+    NotNeeded,
+    /// They are judged.
+    Attached,
+    /// They are not: the kernel has no hook for it.
+    Unsupported,
+    /// They are not, or by an older program: the kernel refused.
+    Failed,
+}
+
+/// The state, and what it is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LocalInStatus {
+    /// Which state holds.
+    pub state: State,
+    /// What hands packets to this host's processes, in words; empty if nothing does.
+    pub causes: String,
+}
+
+impl LocalInStatus {
+    /// What a daemon left that does not run any more, in its directory of links.
+    #[must_use]
+    pub fn left_in(links: &Path) -> Self {
+        let (state, causes) = if local_in::is_attached(links) {
+            (State::Attached, "NAT rules or routes")
+        } else {
+            (State::NotNeeded, "")
+        };
+        Self {
+            state,
+            causes: causes.to_owned(),
+        }
+    }
+
+    /// What else becomes of a packet that TC has let in as forwarded; empty if nothing may.
+    #[must_use]
+    pub fn of_forwarded(&self) -> String {
+        if self.state == State::Attached {
+            return format!(
+                "if {} hand it to a process of this host, it is judged again as what it becomes: ask \
+                 with that destination",
+                self.causes
+            );
+        }
+        self.warning().unwrap_or_default()
+    }
+
+    /// A line for an operator; `None` if there is nothing to say.
+    #[must_use]
+    pub fn line(&self) -> Option<String> {
+        if self.state == State::Attached {
+            return Some(format!(
+                "translated: what {} hand to processes of this host is judged again, as what it becomes",
+                self.causes
+            ));
+        }
+        self.warning().map(|warning| format!("warning: {warning}"))
+    }
+
+    /// What an operator ought to know, if there is anything.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let lack = match self.state {
+            State::NotNeeded | State::Attached => return None,
+            State::Unsupported => {
+                "this kernel has no hook to judge them at (Linux 6.4, CONFIG_NETFILTER_BPF_LINK)"
+            }
+            State::Failed => "the kernel refused the hook",
+        };
+        Some(format!(
+            "{} may hand processes of this host packets that came for other addresses, which normal \
+             policy does NOT judge: {lack}; deny them by a policy with preDNAT: true",
+            self.causes
+        ))
+    }
+}
+
+/// The hook, attached where it is needed.
+#[derive(Debug)]
+pub(super) struct Guard {
+    hook: LocalIn,
+    status: LocalInStatus,
+}
+
+impl Guard {
+    /// That of an instance; nothing has been looked at.
+    pub(super) fn new(hook: LocalIn) -> Self {
+        Self {
+            hook,
+            status: LocalInStatus::default(),
+        }
+    }
+
+    /// Which state holds.
+    pub(super) const fn status(&self) -> &LocalInStatus {
+        &self.status
+    }
+
+    /// Attaches the hook if something translates, and takes it away if nothing does. Connections from
+    /// before go on under generation `spare`, unless that is 0.
+    ///
+    /// # Errors
+    ///
+    /// [`LocalInError`], except that the kernel has no such hook: that is a state.
+    pub(super) fn settle(
+        &mut self,
+        translation: Translation,
+        kernel: &Kernel,
+        spare: u32,
+    ) -> Result<(), LocalInError> {
+        let outcome = if translation.is_possible() {
+            self.hook.attach(kernel, spare).map(|_new| State::Attached)
+        } else {
+            self.hook.detach().map(|_found| State::NotNeeded)
+        };
+        let (state, result) = match outcome {
+            Ok(state) => (state, Ok(())),
+            Err(LocalInError::Unsupported) => (State::Unsupported, Ok(())),
+            Err(error) => (State::Failed, Err(error)),
+        };
+        let status = LocalInStatus {
+            state,
+            causes: translation.causes().to_owned(),
+        };
+        if status != self.status {
+            match (status.warning(), state) {
+                (Some(warning), _) => log::warn!("{warning}"),
+                (None, State::Attached) => log::info!(
+                    "{} hand packets to this host: those for other addresses are judged again as what \
+                     they become",
+                    status.causes
+                ),
+                (None, _) => log::info!("nothing translates any more: the hook behind it is off"),
+            }
+            self.status = status;
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// EV-260: where the kernel has no hook after translation, hep says so, and what to write instead.
+    #[test]
+    fn ev_260_without_a_hook_the_warning_names_cause_and_remedy() {
+        let status = |state, causes: &str| LocalInStatus {
+            state,
+            causes: causes.to_owned(),
+        };
+        let warning = status(State::Unsupported, "NAT rules").warning();
+        let warning = warning.expect("there is one");
+        for words in ["NAT rules", "NOT judge", "Linux 6.4", "preDNAT: true"] {
+            assert!(warning.contains(words), "{words}: {warning}");
+        }
+        assert!(status(State::Failed, "NAT rules").warning().is_some());
+        assert_eq!(status(State::Attached, "NAT rules").warning(), None);
+        assert_eq!(status(State::NotNeeded, "").warning(), None);
+    }
+}
