@@ -177,11 +177,10 @@ impl NetworkWatch {
                 .map_err(dump_error("local routes"))?;
             routes.extend(found);
         }
-        let translation = self.translation.read(&self.requests).await;
         Ok(HostNetwork {
             interfaces: interfaces(&links, &addresses, all),
             local: local_addresses(&routes),
-            translation: translation.map_err(dump_error("policy rules"))?,
+            translation: self.translation.read(&self.requests).await,
         })
     }
 }

@@ -93,14 +93,7 @@ impl TranslationWatch {
     }
 
     /// Reads what there is now.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says about routes.
-    pub(super) async fn read(
-        &mut self,
-        requests: &Handle,
-    ) -> Result<Translation, rtnetlink::Error> {
+    pub(super) async fn read(&mut self, requests: &Handle) -> Translation {
         if self.nftables.is_none() && has_nftables() {
             // Before the look, or what comes in between would be missed.
             match subscribe() {
@@ -110,9 +103,9 @@ impl TranslationWatch {
         }
         self.last = Translation {
             nat: has_nat(),
-            routes: has_local_routes(requests).await?,
+            routes: has_local_routes(requests).await,
         };
-        Ok(self.last)
+        self.last
     }
 }
 
@@ -162,7 +155,11 @@ fn has_nat() -> bool {
 
 /// Whether nftables has chains for NAT.
 fn has_nat_chains() -> io::Result<bool> {
-    let mut socket = Socket::new(NETLINK_NETFILTER)?;
+    let mut socket = match Socket::new(NETLINK_NETFILTER) {
+        // This kernel has no nftables.
+        Err(error) if error.raw_os_error() == Some(libc::EPROTONOSUPPORT) => return Ok(false),
+        socket => socket?,
+    };
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
     socket.send(&messages::list_chains(), 0)?;
@@ -180,12 +177,14 @@ fn has_nat_chains() -> io::Result<bool> {
 }
 
 /// Whether there are routes to this host in tables that policy rules name.
-async fn has_local_routes(requests: &Handle) -> Result<bool, rtnetlink::Error> {
+async fn has_local_routes(requests: &Handle) -> bool {
     for (version, family) in [
         (IpVersion::V4, AddressFamily::Inet),
         (IpVersion::V6, AddressFamily::Inet6),
     ] {
-        let rules: Vec<_> = requests.rule().get(version).execute().try_collect().await?;
+        let rules = requests.rule().get(version).execute().try_collect();
+        // A kernel without this family, or without policy routing, has none.
+        let rules: Vec<_> = rules.await.unwrap_or_default();
         let mut tables: Vec<u32> = rules
             .iter()
             .map(|rule| {
@@ -209,11 +208,11 @@ async fn has_local_routes(requests: &Handle) -> Result<bool, rtnetlink::Error> {
             let mut routes = Box::pin(requests.route().get(request).execute());
             // A table without routes is none.
             if let Ok(Some(_route)) = routes.try_next().await {
-                return Ok(true);
+                return true;
             }
         }
     }
-    Ok(false)
+    false
 }
 
 /// Messages of nftables, as `linux/netlink.h` and `linux/netfilter/nf_tables.h` have them.
