@@ -24,6 +24,8 @@ pub(crate) trait Address: Parse + Copy + 'static {
 
     /// The key of a flow, and which end `src` is: 0 for `a`, 1 for `b`.
     fn key(protocol: u8, src: (Self, u16), dst: (Self, u16)) -> (Self::Key, usize);
+    /// A number that few flows share, below [`PLACES`](hep_common::conntrack::PLACES).
+    fn place(key: &Self::Key) -> usize;
     /// Both ends of a flow, `a` first: address and port.
     fn ends(key: &Self::Key) -> [(Self, u16); 2];
     /// The assured flow with this key.
@@ -96,6 +98,11 @@ impl Address for [u8; 4] {
     #[inline(always)]
     fn ends(key: &ConnKey4) -> [(Self, u16); 2] {
         key.ends()
+    }
+
+    #[inline(always)]
+    fn place(key: &ConnKey4) -> usize {
+        key.place()
     }
 
     #[inline(always)]
@@ -212,6 +219,11 @@ impl Address for [u8; 16] {
     #[inline(always)]
     fn ends(key: &ConnKey6) -> [(Self, u16); 2] {
         key.ends()
+    }
+
+    #[inline(always)]
+    fn place(key: &ConnKey6) -> usize {
+        key.place()
     }
 
     #[inline(always)]

@@ -13,6 +13,18 @@ const fn parts(ports: u32) -> [u16; 2] {
     [ports as u16, (ports >> 16) as u16]
 }
 
+/// How many places there are for what is known of flows without looking for them; a power of two.
+pub const PLACES: usize = 1 << PLACE_BITS;
+/// As [`PLACES`]: it is two to the power of this.
+const PLACE_BITS: u32 = 13;
+
+/// The place of a flow with these addresses, mixed, and ports.
+#[inline(always)]
+const fn place(addresses: u64, ports: u32) -> usize {
+    let mixed = (addresses ^ ports as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> (u64::BITS - PLACE_BITS)) as usize
+}
+
 /// Identifies an IPv4 flow.
 ///
 /// Aligned so that the kernel programs may compare and copy addresses in large words. The rest are
@@ -56,6 +68,17 @@ impl ConnKey4 {
     pub const fn ends(&self) -> [([u8; 4], u16); 2] {
         let [port_a, port_b] = parts(self.ports);
         [(self.addr_a, port_a), (self.addr_b, port_b)]
+    }
+
+    /// A number that few flows share, below [`PLACES`].
+    #[must_use]
+    #[inline(always)]
+    pub const fn place(&self) -> usize {
+        let (a, b) = (
+            u32::from_ne_bytes(self.addr_a),
+            u32::from_ne_bytes(self.addr_b),
+        );
+        place(a as u64 ^ (b as u64) << 32, self.ports)
     }
 
     /// The key of the same flow in the table that holds flows of both families.
@@ -117,6 +140,19 @@ impl ConnKey6 {
     pub const fn ends(&self) -> [([u8; 16], u16); 2] {
         let [port_a, port_b] = parts(self.ports);
         [(self.addr_a, port_a), (self.addr_b, port_b)]
+    }
+
+    /// As [`ConnKey4::place`].
+    #[must_use]
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a half at a time")]
+    pub const fn place(&self) -> usize {
+        let (a, b) = (
+            u128::from_ne_bytes(self.addr_a),
+            u128::from_ne_bytes(self.addr_b),
+        );
+        let mixed = a ^ b.rotate_left(32);
+        place(mixed as u64 ^ (mixed >> 64) as u64, self.ports)
     }
 
     /// The IPv4 flow's key, if this is one that [`ConnKey4::widened`] made.

@@ -17,7 +17,7 @@ pub use conn::{
     FLAG_SEEDED, JUDGED_FORWARD, RESET_GRACE_NS, SETTLED_BITS, State, TAKEN_OVER, flags_in, leg,
     settled,
 };
-pub use key::{ConnKey4, ConnKey6};
+pub use key::{ConnKey4, ConnKey6, PLACES};
 pub use progress::{ASSURED_AFTER_NS, Segment, is_ahead, only_continues};
 
 /// Version of the layout and meaning of [`ConnKey4`], [`ConnKey6`], [`Conn`] and what is kept about

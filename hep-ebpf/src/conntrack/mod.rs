@@ -32,7 +32,7 @@ use crate::{
     address::Address,
     classify::{Answer, classify},
     helpers,
-    maps::Flow,
+    maps::{self, Flow},
     parse::{Packet, Plain, tcp},
     route,
     scene::{Scene, Trace, Work, opposite},
@@ -117,6 +117,36 @@ pub(crate) fn may_continue<A>(packet: &Plain<A>) -> bool {
     packet.protocol != protocol::TCP || packet.ports.tcp_flags & tcp::STATE == tcp::ACK
 }
 
+/// Looks for a flow: of TCP among the assured ones alone, else in the table first where the last flow of
+/// its place was, since each costs as much memory as the look-up touches.
+///
+/// # Errors
+///
+/// Where it is not.
+#[inline(always)]
+fn search<A: Address>(key: &A::Key, protocol: u8) -> Result<(Flow, Home), Searched> {
+    if protocol == protocol::TCP {
+        let flow = A::assured(key).ok_or(Searched::Assured)?;
+        return Ok((flow, Home::Assured));
+    }
+    let place = A::place(key);
+    let was_assured = maps::was_assured(place);
+    if was_assured && let Some(flow) = A::assured(key) {
+        return Ok((flow, Home::Assured));
+    }
+    if let Some(flow) = A::unassured(key) {
+        if was_assured {
+            maps::set_assured(place, false);
+        }
+        return Ok((flow, Home::Unassured));
+    }
+    if !was_assured && let Some(flow) = A::assured(key) {
+        maps::set_assured(place, true);
+        return Ok((flow, Home::Assured));
+    }
+    Err(Searched::Everywhere)
+}
+
 /// Looks for the flow of a packet that [`may_continue`] one among the assured, the path that most
 /// packets take, and of a datagram among the others.
 #[inline(always)]
@@ -125,13 +155,9 @@ pub(crate) fn glimpse<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) -> G
         ports, protocol, ..
     } = *packet;
     let (key, sender) = A::key(protocol, (packet.src, ports.src), (packet.dst, ports.dst));
-    let (flow, home) = match A::assured(&key) {
-        Some(flow) => (flow, Home::Assured),
-        None if protocol == protocol::TCP => return Glimpse::Missing(Searched::Assured),
-        None => match A::unassured(&key) {
-            Some(flow) => (flow, Home::Unassured),
-            None => return Glimpse::Missing(Searched::Everywhere),
-        },
+    let (flow, home) = match search::<A>(&key, protocol) {
+        Ok(found) => found,
+        Err(searched) => return Glimpse::Missing(searched),
     };
     scene.now_ns = helpers::now_ns();
     let (head, now) = (flow.head(), Tick::at(scene.now_ns));

@@ -4,11 +4,13 @@ use core::ptr::NonNull;
 
 use aya_ebpf::{
     bindings::{BPF_ANY, BPF_F_NO_PREALLOC},
-    btf_maps::{HashMap, LruHashMap},
+    btf_maps::{Array, HashMap, LruHashMap},
     macros::btf_map,
 };
 use hep_common::{
-    conntrack::{Approval, Conn, ConnKey4, ConnKey6, DEFAULT_FLOWS, UNASSURED_FLOWS, is_ahead},
+    conntrack::{
+        Approval, Conn, ConnKey4, ConnKey6, DEFAULT_FLOWS, PLACES, UNASSURED_FLOWS, is_ahead,
+    },
     fragment::{FragmentKey, FragmentVerdict, MAX_FRAGMENTED},
     tick::Tick,
 };
@@ -226,6 +228,38 @@ flow_maps! {
     ASSURED6, assured6: Assured<ConnKey6>, ConnKey6;
     /// Flows of both families that are not assured.
     UNASSURED, unassured: Unassured, ConnKey6;
+}
+
+/// By place, 1 where the last flow that was found was an assured one. It says where to look first, and
+/// nothing else.
+#[btf_map]
+static FOUND: Array<[u8; PLACES], 1> = Array::new();
+
+/// A place in [`FOUND`].
+#[inline(always)]
+#[expect(unsafe_code, reason = "map values are reached through raw pointers")]
+fn found(place: usize) -> Option<NonNull<u8>> {
+    let found = NonNull::new(FOUND.get_ptr_mut(0)?)?.cast::<u8>();
+    // SAFETY: the mask keeps the place within the value, which lives as long as the program.
+    Some(unsafe { found.add(opaque(place) & PLACES.wrapping_sub(1)) })
+}
+
+/// Whether the last flow of a place was an assured one.
+#[inline(always)]
+#[expect(unsafe_code, reason = "map values are reached through raw pointers")]
+pub(crate) fn was_assured(place: usize) -> bool {
+    // SAFETY: see `found`; whatever another CPU writes meanwhile is a byte.
+    found(place).is_some_and(|found| unsafe { found.read_volatile() } != 0)
+}
+
+/// Notes whether a flow of a place is an assured one.
+#[inline(always)]
+#[expect(unsafe_code, reason = "map values are reached through raw pointers")]
+pub(crate) fn set_assured(place: usize, assured: bool) {
+    if let Some(found) = found(place) {
+        // SAFETY: as in `was_assured`.
+        unsafe { found.write_volatile(u8::from(assured)) };
+    }
 }
 
 #[btf_map]

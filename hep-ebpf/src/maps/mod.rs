@@ -10,7 +10,8 @@ mod tables;
 pub(crate) use count::{count, count_rule, note};
 pub(crate) use events::{decide, decide_reason, records_decisions, submit, take_token};
 pub(crate) use flows::{
-    Flow, assured_tcp4, assured_tcp6, assured4, assured6, fragment, remember_fragment, unassured,
+    Flow, assured_tcp4, assured_tcp6, assured4, assured6, fragment, remember_fragment, set_assured,
+    unassured, was_assured,
 };
 pub(crate) use grace::grace_until_ns;
 pub(crate) use scratch::{work4, work6};
