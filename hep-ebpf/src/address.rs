@@ -1,5 +1,6 @@
 //! What differs between IPv4 and IPv6 beyond the headers.
 
+use aya_ebpf::programs::TcContext;
 use hep_common::{
     Family,
     conntrack::{Conn, ConnKey4, ConnKey6},
@@ -10,6 +11,7 @@ use crate::{
     classify, helpers,
     maps::{Flow, Slot, assured_tcp4, assured_tcp6, assured4, assured6, unassured, work4, work6},
     parse::{Packet, Parse},
+    route,
     scene::{Trace, Work},
 };
 
@@ -54,6 +56,8 @@ pub(crate) trait Address: Parse + Copy + 'static {
         count_bytes: u32,
         from: u32,
     ) -> u32;
+    /// Asks the routing tables; see [`route::fib4`].
+    fn fib(ctx: &TcContext, packet: &Packet<Self>, at: u32, leg: u32) -> u32;
     /// As IPv6, an IPv4 address mapped.
     fn mapped(&self) -> [u8; 16];
     /// The address in the kernel's `union nf_inet_addr`, which an IPv4 address only begins.
@@ -166,6 +170,11 @@ impl Address for [u8; 4] {
         from: u32,
     ) -> u32 {
         classify::ask4(slot, packet, trace, count_bytes, from)
+    }
+
+    #[inline(always)]
+    fn fib(ctx: &TcContext, packet: &Packet<Self>, at: u32, leg: u32) -> u32 {
+        route::fib4(ctx, packet, at, leg)
     }
 
     #[inline(always)]
@@ -287,6 +296,11 @@ impl Address for [u8; 16] {
         from: u32,
     ) -> u32 {
         classify::ask6(slot, packet, trace, count_bytes, from)
+    }
+
+    #[inline(always)]
+    fn fib(ctx: &TcContext, packet: &Packet<Self>, at: u32, leg: u32) -> u32 {
+        route::fib6(ctx, packet, at, leg)
     }
 
     #[inline(always)]

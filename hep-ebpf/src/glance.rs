@@ -12,10 +12,10 @@ use crate::{
     maps::{self, Slot},
     next,
     parse::{self, Direct, Fragment, Metadata as _, Network},
-    programs::{after_stages, conclude},
     route,
     scene::{Route, Scene, Work},
     stages,
+    steps::{after_stages, conclude},
 };
 
 /// As [`look`], for a packet towards the host.

@@ -24,9 +24,9 @@ use crate::{
     conntrack,
     maps::{self, Policy, Slot},
     parse::Fragment,
-    programs::reason,
     report::{self, Place},
     scene::{Route, Scene, Work},
+    steps::reason,
     verdict::Verdict,
 };
 use context::{Connection, Context, Phase, Tracked};

@@ -39,6 +39,7 @@ mod route;
 mod scene;
 #[cfg(target_arch = "bpf")]
 mod stages;
+mod steps;
 #[cfg(target_arch = "bpf")]
 mod verdict;
 

@@ -19,8 +19,10 @@ pub(crate) const APPROVE: u32 = 0x108;
 /// Ask the rules of the list in its trace, and nothing else: those for the first packet of a flow,
 /// or the untracked ones.
 pub(crate) const RULES: u32 = 0x106;
-/// Added to the number of the reason that accepts it: remember the flow it opens.
+/// Added to the number of the reason that accepts it: take it into its flow, or store the one it opens.
 pub(crate) const KEEP: u32 = 0x400;
+/// In place of [`KEEP`], where there is no flow yet: store the one it opens.
+pub(crate) const STORE: u32 = 0x4000;
 /// Added to [`KEEP`]: the new flow takes an assured one's place.
 pub(crate) const REPLACES: u32 = 0x800;
 /// Added to [`KEEP`]: the packet is a reply, so that the other end has opened the flow.

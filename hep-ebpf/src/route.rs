@@ -1,10 +1,13 @@
 //! Whether a packet is this host's own, and whether it came by the way back to its source.
 
-use aya_ebpf::bindings::{
-    BPF_FIB_LKUP_RET_FRAG_NEEDED, BPF_FIB_LKUP_RET_FWD_DISABLED, BPF_FIB_LKUP_RET_NO_NEIGH,
-    BPF_FIB_LKUP_RET_SUCCESS, BPF_FIB_LKUP_RET_UNSUPP_LWT, bpf_fib_lookup,
-    bpf_fib_lookup__bindgen_ty_1, bpf_fib_lookup__bindgen_ty_2, bpf_fib_lookup__bindgen_ty_3,
-    bpf_fib_lookup__bindgen_ty_4, bpf_fib_lookup__bindgen_ty_5,
+use aya_ebpf::{
+    bindings::{
+        __sk_buff, BPF_FIB_LKUP_RET_FRAG_NEEDED, BPF_FIB_LKUP_RET_FWD_DISABLED,
+        BPF_FIB_LKUP_RET_NO_NEIGH, BPF_FIB_LKUP_RET_SUCCESS, BPF_FIB_LKUP_RET_UNSUPP_LWT,
+        bpf_fib_lookup, bpf_fib_lookup__bindgen_ty_1, bpf_fib_lookup__bindgen_ty_2,
+        bpf_fib_lookup__bindgen_ty_3, bpf_fib_lookup__bindgen_ty_4, bpf_fib_lookup__bindgen_ty_5,
+    },
+    programs::TcContext,
 };
 use hep_common::{
     Direction, Family,
@@ -251,6 +254,7 @@ enum Way {
 
 /// Which way is asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
 enum Leg {
     /// To the packet's destination.
     Onward,
@@ -261,16 +265,60 @@ enum Leg {
 /// Asks the routing tables about a packet at the interface with index `at`.
 #[inline(always)]
 fn ask<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, at: u32, leg: Leg) -> Way {
-    match fib(scene, packet, at, leg) {
-        0 => Way::None,
-        u32::MAX => Way::Unknown,
-        ifindex => Way::Through(ifindex),
+    // The compiler may know what a function returns; the kernel does not.
+    let answer = helpers::opaque(A::fib(scene.ctx, packet, at, leg as u32) as usize);
+    match u32::try_from(answer) {
+        Ok(NOWHERE) => Way::None,
+        Ok(UNKNOWN) | Err(_) => Way::Unknown,
+        Ok(ifindex) => Way::Through(ifindex),
     }
 }
 
-/// As [`ask`]: 0 for [`Way::None`], `u32::MAX` for [`Way::Unknown`].
-#[inline(never)]
-fn fib<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, at: u32, leg: Leg) -> u32 {
+/// Answers of [`fib`] that are no interface.
+const NOWHERE: u32 = 0;
+/// As [`NOWHERE`].
+const UNKNOWN: u32 = u32::MAX;
+
+/// Declares the form of [`fib`] for one family that is global, so that the kernel verifies it once and
+/// not at every call.
+macro_rules! global {
+    ($fib:ident, $global:ident, $address:ty) => {
+        /// As [`fib`].
+        #[inline(always)]
+        pub(crate) fn $fib(ctx: &TcContext, packet: &Packet<$address>, at: u32, leg: u32) -> u32 {
+            $global(ctx.skb.skb, packet, at, leg)
+        }
+
+        #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        extern "C" fn $global(
+            skb: *mut __sk_buff,
+            packet: *const Packet<$address>,
+            at: u32,
+            leg: u32,
+        ) -> u32 {
+            let leg = if leg == Leg::Back as u32 {
+                Leg::Back
+            } else {
+                Leg::Onward
+            };
+            // SAFETY: the kernel knows no other caller than the function above, which hands on a
+            // reference and waits.
+            match unsafe { helpers::handed(packet) } {
+                Some(packet) => fib(&TcContext::new(skb), packet, at, leg),
+                None => UNKNOWN,
+            }
+        }
+    };
+}
+
+global!(fib4, hep_fib4, [u8; 4]);
+global!(fib6, hep_fib6, [u8; 16]);
+
+/// As [`ask`]: the interface's index, [`NOWHERE`] or [`UNKNOWN`].
+#[inline(always)]
+fn fib<A: Address>(ctx: &TcContext, packet: &Packet<A>, at: u32, leg: Leg) -> u32 {
     let ports = match packet.protocol {
         protocol::ICMP | protocol::ICMPV6 => (0, 0),
         _ => (packet.src_port, packet.dst_port),
@@ -315,7 +363,7 @@ fn fib<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, at: u32, leg: Leg) -> 
         smac: [0; 6],
         dmac: [0; 6],
     };
-    let result = helpers::fib_lookup(scene.ctx, &mut question);
+    let result = helpers::fib_lookup(ctx, &mut question);
     match u32::try_from(result) {
         Ok(
             BPF_FIB_LKUP_RET_SUCCESS
@@ -323,8 +371,8 @@ fn fib<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, at: u32, leg: Leg) -> 
             | BPF_FIB_LKUP_RET_FRAG_NEEDED
             | BPF_FIB_LKUP_RET_UNSUPP_LWT,
         ) => question.ifindex,
-        Ok(BPF_FIB_LKUP_RET_FWD_DISABLED) => u32::MAX,
-        Ok(_) | Err(_) => 0,
+        Ok(BPF_FIB_LKUP_RET_FWD_DISABLED) => UNKNOWN,
+        Ok(_) | Err(_) => NOWHERE,
     }
 }
 

@@ -13,7 +13,7 @@ use hep_common::{
 
 use super::{
     by_rules, find, icmp, is_error, is_opening,
-    known::{self, Syn, said},
+    known::{self, said},
     midstream::is_midstream,
     sctp,
 };
@@ -85,26 +85,39 @@ pub(crate) struct Keep {
     pub(crate) is_assured: bool,
 }
 
-/// Remembers the flow that an accepted packet opens, or belongs to.
+/// Whether an accepted packet went into a flow that is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It did.
+    Yes,
+    /// There is none.
+    No,
+    /// There is none but an assured one that has ended or is blocked: the new flow takes its place.
+    Replace,
+}
+
+/// Takes an accepted packet into its flow, if there is one; writes down its key.
 #[inline(always)]
-pub(crate) fn keep<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, mut keep: Keep) {
+pub(crate) fn take<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Taken {
     let sender = set_key(work);
     let packet = &work.packet;
-    let midstream = is_midstream(packet);
     if is_opening(packet.protocol, packet.tcp_flags) {
-        match known::take_syn(scene, work, sender) {
-            Syn::Taken => return,
-            Syn::Opens => {}
-            Syn::Reopens => keep.replaces = true,
-        }
-    } else if midstream && known::take_segment(scene, work, sender) {
-        return;
+        return known::take_syn(scene, work, sender);
     }
-    remember(scene, work, &keep);
+    if is_midstream(packet) && known::take_segment(scene, work, sender) {
+        return Taken::Yes;
+    }
+    Taken::No
+}
+
+/// Stores the flow that an accepted packet opens, or belongs to, under the key that was written down.
+#[inline(always)]
+pub(crate) fn store<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, keep: &Keep) {
+    remember(scene, work, keep);
     if keep.replaces {
         A::remove_assured(&work.key);
     }
-    if midstream {
+    if is_midstream(&work.packet) {
         scene.note(Note::PickedUp);
     }
 }

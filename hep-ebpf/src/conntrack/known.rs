@@ -8,7 +8,7 @@ use hep_common::{
 };
 
 use super::{
-    Home, Known, Todo, approving_hook, by_rules, find, icmp, is_classified, is_current,
+    Home, Known, Taken, Todo, approving_hook, by_rules, find, icmp, is_classified, is_current,
     midstream::is_midstream, pick,
 };
 use crate::{
@@ -70,28 +70,17 @@ pub(super) fn judge<A: Address>(
     Ok(Some(verdict))
 }
 
-/// What became of a SYN that the rules accept.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Syn {
-    /// Its flow has it.
-    Taken,
-    /// It opens a new flow.
-    Opens,
-    /// It opens a new flow, which takes the place of an assured one that has ended or is blocked.
-    Reopens,
-}
-
 /// Takes a SYN that the rules accept into its flow, if there is one (spec EV-153, EV-160).
 #[inline(never)]
-pub(super) fn take_syn<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, sender: usize) -> Syn {
+pub(super) fn take_syn<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, sender: usize) -> Taken {
     let Some((flow, home)) = find(scene, work) else {
-        return Syn::Opens;
+        return Taken::No;
     };
     let conn = flow.copied();
     if conn.has_ended() || conn.flags & FLAG_BLOCKED != 0 {
         return match home {
-            Home::Assured => Syn::Reopens,
-            Home::Unassured => Syn::Opens,
+            Home::Assured => Taken::Replace,
+            Home::Unassured => Taken::No,
         };
     }
     let (hook, approval) = approval_here(scene, &conn, sender);
@@ -99,7 +88,7 @@ pub(super) fn take_syn<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, sender
         approve(scene, &work.trace, flow, hook);
     }
     advance(scene, work, flow, sender, home);
-    Syn::Taken
+    Taken::Yes
 }
 
 /// Takes a segment that was accepted, though its flow is not known or not approved here, into its flow

@@ -23,7 +23,7 @@ use hep_common::{
     tick::Tick,
 };
 
-pub(crate) use fresh::{Keep, Opening, judge as open, keep};
+pub(crate) use fresh::{Keep, Opening, Taken, judge as open, store, take};
 pub(crate) use midstream::judge as midstream;
 pub(crate) use related::{is_error, related};
 pub(crate) use revalidate::{reclassify, revalidate};

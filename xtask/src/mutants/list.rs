@@ -361,8 +361,8 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     mistake(
         "pre-DNAT policies forgotten for forwarded packets",
         LISTS,
-        "        let mut list = Builder::default();\n        self.tiers(\n            &mut list,\n            &tiers.pre_dnat,",
-        "        let mut list = Builder::default();\n        self.tiers(\n            &mut list,\n            &tiers.pre_dnat[..0],",
+        "        let mut list = Builder::default();\n        self.pre_dnat(&mut list, &tiers.pre_dnat,",
+        "        let mut list = Builder::default();\n        self.pre_dnat(&mut list, &tiers.pre_dnat[..0],",
         Both,
     ),
     mistake(
