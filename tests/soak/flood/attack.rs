@@ -28,6 +28,8 @@ use crate::{
 
 /// Flows whose first packets are sent before any second one.
 const BATCH: u64 = 256;
+/// Between the numbers of flows of two senders.
+const FLOWS_PER_SENDER: u64 = 1 << 36;
 /// Between two new connections of the host.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -119,10 +121,16 @@ impl Victim {
             for net in Net::both() {
                 scope.spawn(move || self.answer(&net, is_over));
             }
-            let link = Link::open(&self.site.outside, "eth0");
-            let (sent, took) = send(&link, kind, source, rate, time);
+            let senders = [0, 1].map(|sender| {
+                let link = Link::open(&self.site.outside, "eth0");
+                let rate = rate.map(|rate| rate / 2);
+                let first = sender * FLOWS_PER_SENDER;
+                scope.spawn(move || send(&link, kind, source, first, rate, time))
+            });
+            let sent = senders.map(|sender| sender.join().expect("send"));
             is_over.store(true, Ordering::Relaxed);
-            (sent, took, opened.join().expect("connect"))
+            let [(one, took), (other, _)] = sent;
+            (one + other, took, opened.join().expect("connect"))
         });
         let wanted = rate.map_or_else(|| "as fast as can be".to_owned(), |rate| rate.to_string());
         figures.tell(
@@ -208,18 +216,19 @@ struct Opened {
     longest: Duration,
 }
 
-/// Sends packets for a time; how many, and how long it took.
+/// Sends packets of flows from number `start_at` on for a time; how many, and how long it took.
 fn send(
     link: &Link,
     kind: Kind,
     source: Source,
+    start_at: u64,
     rate: Option<u32>,
     time: Duration,
 ) -> (u64, Duration) {
     let parts = kind.parts().into_iter();
     let mut parts: Vec<Flows> = parts.map(|part| Flows::new(part, source)).collect();
     let (start, mut sent) = (Instant::now(), 0);
-    for first in (0..).step_by(usize::try_from(BATCH).expect("fits")) {
+    for first in (start_at..).step_by(usize::try_from(BATCH).expect("fits")) {
         for flows in &mut parts {
             for _packet in 0..flows.kind().packets() {
                 for number in first..first + BATCH {
