@@ -3,15 +3,17 @@
 //! Everything is found by looking at the machine, never by asking a package index, so a machine
 //! that has it all needs no network and prints nothing.
 
+mod debian;
+
 use std::{
     env,
-    ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context, Result, bail};
 
+use self::debian::{Package, install, missing};
 use crate::command;
 
 /// The linker of the BPF target, and the first version that reads this compiler's bitcode.
@@ -20,13 +22,6 @@ const LINKER: &str = "bpf-linker";
 const LINKER_VERSION: [u32; 3] = [0, 13, 0];
 /// The LLVM that the linker is built against: Debian 12 has it in its security suite.
 const LLVM_PREFIX: &str = "/usr/lib/llvm-22";
-
-/// A Debian package and the file or program by which it is recognised.
-struct Package {
-    name: &'static str,
-    /// A program's name, or an absolute path.
-    mark: &'static str,
-}
 
 /// Needed to build anything.
 const COMPILERS: [Package; 2] = [
@@ -279,78 +274,6 @@ fn version(text: &str) -> Option<[u32; 3]> {
         .map(str::parse);
     let mut next = || numbers.next()?.ok();
     Some([next()?, next()?, next()?])
-}
-
-/// The packages whose marks are not there.
-fn missing<'a>(packages: impl IntoIterator<Item = &'a Package>) -> Vec<&'static str> {
-    packages
-        .into_iter()
-        .filter(|package| !is_present(package.mark))
-        .map(|package| package.name)
-        .fold(Vec::new(), |mut names, name| {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-            names
-        })
-}
-
-/// Whether a path exists or a program is on the `PATH`.
-fn is_present(mark: &str) -> bool {
-    if mark.starts_with('/') {
-        return Path::new(mark).exists();
-    }
-    env::split_paths(&command::path()).any(|directory| directory.join(mark).is_file())
-}
-
-/// Installs the packages that are missing.
-fn install<'a>(packages: impl IntoIterator<Item = &'a Package> + Clone) -> Result<()> {
-    let names = missing(packages.clone());
-    if names.is_empty() {
-        return Ok(());
-    }
-    let list = names.join(" ");
-    if !is_present("apt-get") {
-        bail!(
-            "this machine lacks what Debian packages as: {list}; it has no apt-get, so install them by hand"
-        );
-    }
-    if !is_root() {
-        bail!(
-            "Debian packages are missing: {list}; run `cargo xtask setup` as root, or install them by hand"
-        );
-    }
-    apt("set-up: refresh Debian's package lists", ["update"])?;
-    let arguments = ["install", "--yes", "--no-install-recommends"];
-    apt(
-        &format!("set-up: install {list}"),
-        arguments.into_iter().chain(names.iter().copied()),
-    )?;
-    let still = missing(packages);
-    if !still.is_empty() {
-        bail!(
-            "{} installed, but not where it was expected",
-            still.join(" ")
-        );
-    }
-    Ok(())
-}
-
-/// `apt-get`, which asks nothing.
-fn apt<A: AsRef<OsStr>>(step: &str, arguments: impl IntoIterator<Item = A>) -> Result<()> {
-    command::run_with_progress(
-        step,
-        command::program("apt-get")
-            .args([
-                "--quiet",
-                "-o",
-                "Dpkg::Use-Pty=0",
-                "-o",
-                "DPkg::Lock::Timeout=300",
-            ])
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive"),
-    )
 }
 
 #[cfg(test)]
