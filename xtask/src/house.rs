@@ -65,6 +65,15 @@ pub(crate) fn run() -> Result<()> {
         let name = name.to_string_lossy();
         check(&name, &text, &rooms, &mut found);
     }
+    let abi = read(&root.join("hep-common/src/lib.rs"))?;
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    ] {
+        stale_pins(name, &read(&root.join(name))?, &abi, &mut found);
+    }
     found.extend(subject(&root));
     for problem in &found {
         eprintln!("{problem}");
@@ -202,6 +211,25 @@ fn first(path: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
+/// Directories of pins in a document that are of another version than `abi`, the source of `hep-common`,
+/// has.
+fn stale_pins(name: &str, text: &str, abi: &str, found: &mut Vec<String>) {
+    let digits = |text: &str| -> String { text.chars().take_while(char::is_ascii_digit).collect() };
+    let version = abi
+        .split_once("pub const ABI_VERSION")
+        .and_then(|(_, behind)| behind.split_once("else { "))
+        .map(|(_, behind)| digits(behind))
+        .unwrap_or_default();
+    for (number, line) in (1..).zip(text.lines()) {
+        let named = line.split("/hep/v").skip(1).map(digits);
+        for other in named.filter(|named| !named.is_empty() && *named != version) {
+            found.push(format!(
+                "{name}:{number}: names the pins of version {other}; it is {version}"
+            ));
+        }
+    }
+}
+
 /// What is wrong with the newest commit's subject, where there is a repository.
 fn subject(root: &Path) -> Option<String> {
     let output = crate::command::program("git")
@@ -253,6 +281,16 @@ mod tests {
             broken("tests/x.rs", &format!("// {}", "x".repeat(MOST_COLUMNS))),
             1
         );
+    }
+
+    #[test]
+    fn documents_name_the_pins_that_there_are() {
+        let abi = "pub const ABI_VERSION: u32 = if cfg!(feature = \"other-abi\") { 8 } else { 7 };";
+        let mut found = Vec::new();
+        stale_pins("a", "in /sys/fs/bpf/hep/v7/links", abi, &mut found);
+        assert!(found.is_empty(), "{found:?}");
+        stale_pins("a", "in /sys/fs/bpf/hep/v6/links", abi, &mut found);
+        assert_eq!(found.len(), 1);
     }
 
     #[test]
