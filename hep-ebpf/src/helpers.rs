@@ -133,12 +133,44 @@ pub(crate) fn repeat<C>(limit: u32, step: extern "C" fn(u64, &mut C) -> i64, con
     }
 }
 
+/// A question to the kernel's routing tables, and its answer: a `bpf_fib_lookup` whose last fields, which
+/// are not asked for, are whole words.
+#[repr(C)]
+pub(crate) struct FibQuestion {
+    /// Address family of the socket interface.
+    pub(crate) family: u8,
+    /// Protocol.
+    pub(crate) protocol: u8,
+    /// Network byte order.
+    pub(crate) sport: u16,
+    /// Network byte order.
+    pub(crate) dport: u16,
+    /// 0: do not ask whether a packet fits.
+    pub(crate) length: u16,
+    /// Where the packet is; in the answer, where it goes.
+    pub(crate) ifindex: u32,
+    /// IPv4: type of service, IPv6: flow information in network byte order.
+    pub(crate) flow: u32,
+    /// Source, network byte order.
+    pub(crate) src: [u32; 4],
+    /// Destination, network byte order.
+    pub(crate) dst: [u32; 4],
+    /// Zeros.
+    pub(crate) rest: [u32; 4],
+}
+
+const _: () = {
+    assert!(size_of::<FibQuestion>() == size_of::<bpf_fib_lookup>());
+    assert!(align_of::<FibQuestion>() == align_of::<bpf_fib_lookup>());
+};
+
 /// Asks the kernel's routing tables; fills in the outgoing interface. Returns a
 /// `BPF_FIB_LKUP_RET_…` number, or a negative error.
 #[inline(always)]
 #[expect(unsafe_code, reason = "a helper is called")]
-pub(crate) fn fib_lookup(ctx: &TcContext, question: &mut bpf_fib_lookup) -> i64 {
-    // SAFETY: the context is the kernel's own, and `question` is as long as is said.
+pub(crate) fn fib_lookup(ctx: &TcContext, question: &mut FibQuestion) -> i64 {
+    let question = core::ptr::from_mut(question).cast::<bpf_fib_lookup>();
+    // SAFETY: the context is the kernel's own, and `question` is as long as is said, in integers.
     unsafe {
         helpers::generated::bpf_fib_lookup(ctx.as_ptr(), question, bytes_of::<bpf_fib_lookup>(), 0)
     }

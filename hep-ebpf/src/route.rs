@@ -4,8 +4,6 @@ use aya_ebpf::{
     bindings::{
         __sk_buff, BPF_FIB_LKUP_RET_FRAG_NEEDED, BPF_FIB_LKUP_RET_FWD_DISABLED,
         BPF_FIB_LKUP_RET_NO_NEIGH, BPF_FIB_LKUP_RET_SUCCESS, BPF_FIB_LKUP_RET_UNSUPP_LWT,
-        bpf_fib_lookup, bpf_fib_lookup__bindgen_ty_1, bpf_fib_lookup__bindgen_ty_2,
-        bpf_fib_lookup__bindgen_ty_3, bpf_fib_lookup__bindgen_ty_4, bpf_fib_lookup__bindgen_ty_5,
     },
     programs::TcContext,
 };
@@ -20,7 +18,8 @@ use hep_common::{
 
 use crate::{
     address::Address,
-    helpers, maps,
+    helpers::{self, FibQuestion},
+    maps,
     parse::{Metadata as _, Packet},
     scene::{Route, Scene, Trace},
 };
@@ -331,37 +330,29 @@ fn fib<A: Address>(ctx: &TcContext, packet: &Packet<A>, at: u32, leg: Leg) -> u3
             [dst, src]
         }
     };
-    let mut question = bpf_fib_lookup {
+    // The kernel has no answer for sources that it does not forward; where the destination is does not
+    // depend on them.
+    let is_asked = !(src.is_link_local() || src.is_for_everyone() || src.is_loopback());
+    let asked = if is_asked { u32::MAX } else { 0 };
+    let mut question = FibQuestion {
         family: match A::FAMILY {
             Family::V4 => AF_INET,
             Family::V6 => AF_INET6,
         },
-        l4_protocol: packet.protocol,
+        protocol: packet.protocol,
         sport: sport.to_be(),
         dport: dport.to_be(),
-        __bindgen_anon_1: bpf_fib_lookup__bindgen_ty_1 { tot_len: 0 },
+        length: 0,
         ifindex: at,
-        __bindgen_anon_2: bpf_fib_lookup__bindgen_ty_2 {
-            flowinfo: match A::FAMILY {
-                Family::V4 => u32::from(packet.tos),
-                Family::V6 => (u32::from(packet.tos) << 20).to_be(),
-            },
+        flow: match A::FAMILY {
+            Family::V4 => u32::from(packet.tos),
+            Family::V6 => (u32::from(packet.tos) << 20).to_be(),
         },
-        __bindgen_anon_3: bpf_fib_lookup__bindgen_ty_3 {
-            // The kernel has no answer for sources that it does not forward; where the destination is
-            // does not depend on them.
-            ipv6_src: if src.is_link_local() || src.is_for_everyone() || src.is_loopback() {
-                [0; 4]
-            } else {
-                words(&src)
-            },
-        },
-        __bindgen_anon_4: bpf_fib_lookup__bindgen_ty_4 {
-            ipv6_dst: words(&dst),
-        },
-        __bindgen_anon_5: bpf_fib_lookup__bindgen_ty_5 { tbid: 0 },
-        smac: [0; 6],
-        dmac: [0; 6],
+        src: words(&src).map(|word| word & asked),
+        dst: words(&dst),
+        // Of zeros that it knows the compiler would make a call, for which kernels before 6.18 find no
+        // room on the stack.
+        rest: [core::hint::black_box(0); 4],
     };
     let result = helpers::fib_lookup(ctx, &mut question);
     match u32::try_from(result) {

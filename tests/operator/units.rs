@@ -13,7 +13,8 @@ fn systemd_accepts_the_units() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hep-userspace/systemd");
     let scratch = tempfile::tempdir().expect("make a directory");
     let mut verify = program("systemd-analyze");
-    verify.arg("verify");
+    // Whether manuals are installed says nothing about the units.
+    verify.args(["verify", "--man=no"]);
     for unit in ["hep.service", "hep-boot.service"] {
         let text = fs::read_to_string(source.join(unit)).expect("the unit is there");
         let command = binary().to_string_lossy().into_owned();

@@ -162,6 +162,10 @@ const FOR_VLAN: u32 = 1;
 /// As an answer of [`tagged`]: more tags than are followed, or one that is cut off.
 const UNREADABLE: u32 = 2;
 
+/// The bits that an offset needs behind the longest link header and all tags. Kernels before 6.18 read
+/// nothing directly whose offset may be 65 535.
+const MOST_OFFSET: u32 = 0x1ff;
+
 /// What an answer of [`tagged`] means.
 #[inline(always)]
 const fn unpacked(packed: u32) -> Network {
@@ -169,8 +173,8 @@ const fn unpacked(packed: u32) -> Network {
         OTHER => Network::Other,
         FOR_VLAN => Network::Vlan,
         UNREADABLE => Network::Unreadable,
-        _ if packed & 0xffff == IPV4 as u32 => Network::V4(packed >> 16),
-        _ => Network::V6(packed >> 16),
+        _ if packed & 0xffff == IPV4 as u32 => Network::V4(packed >> 16 & MOST_OFFSET),
+        _ => Network::V6(packed >> 16 & MOST_OFFSET),
     }
 }
 

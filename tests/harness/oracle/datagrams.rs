@@ -14,6 +14,8 @@ use super::{
 const EXTENSIONS: [u8; 10] = [0, 43, 43, 60, 60, 51, 135, 139, 140, 253];
 /// How many both walk.
 const COMMON_EXTENSIONS: usize = 5;
+/// Those that only the programs walk.
+pub(super) const ONLY_WALKED_BY_PROGRAMS: [u8; 4] = [51, 135, 139, 140];
 /// Bytes of the pieces of a fragmented packet; the last one has what is left.
 const PIECE_BYTES: usize = 24;
 

@@ -9,7 +9,7 @@
 
 use fastrand::Rng;
 
-use super::datagrams::Datagrams;
+use super::datagrams::{Datagrams, ONLY_WALKED_BY_PROGRAMS};
 use crate::site::{HOST_MAC, INSIDE_MAC};
 
 /// The UDP port that policy allows.
@@ -195,11 +195,15 @@ fn damage(rng: &mut Rng, frame: &mut Frame, from: usize) {
         _ => {
             for _ in 0..rng.usize(1..4) {
                 let at = rng.usize(from..bytes.len().min(from + 72));
-                bytes[at] = match rng.u8(0..3) {
+                let damaged = match rng.u8(0..3) {
                     0 => bytes[at] ^ (1 << rng.u8(0..8)),
                     1 => 0,
                     _ => rng.u8(..),
                 };
+                // Behind these, which nftables does not walk, what policy allows would look denied.
+                if !ONLY_WALKED_BY_PROGRAMS.contains(&damaged) {
+                    bytes[at] = damaged;
+                }
             }
         }
     }
