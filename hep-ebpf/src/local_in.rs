@@ -15,15 +15,18 @@ use hep_common::{
     endpoint::Interface,
     fact::Fact,
     local::LocalAddress,
-    settings::{FLAG_DENY_EVENTS, FLAG_NO_IPV6, FLAG_REVALIDATE},
+    settings::{
+        FLAG_ALLOW_INVALID, FLAG_DENY_EVENTS, FLAG_ND_EXEMPT, FLAG_NO_IPV6, FLAG_RA_EXEMPT,
+        FLAG_REVALIDATE,
+    },
 };
 
 use crate::{
     address::Address,
     classify::{Answer, classify, classify_from},
-    conntrack,
+    conntrack, essential,
     maps::{self, Policy, Slot},
-    parse::Fragment,
+    parse::{Fragment, Packet},
     report::{self, Place},
     scene::{Route, Scene, Work},
     steps::reason,
@@ -142,27 +145,50 @@ fn tracked<A: Address>(
     }
 }
 
-/// As [`tracked`], for a packet that the kernel does not track, and so has not translated.
+/// As [`tracked`], for a packet that the kernel does not track, and so has not translated. It may be a
+/// fragment: without connection tracking the kernel puts IPv6 packets together behind this hook.
 #[inline(never)]
 fn untracked<A: Address>(context: &Context, interface: &Interface) -> u32 {
     let Some(work) = A::work() else {
         return Reason::Internal as u32;
     };
-    if let Err(reason) = context.parse(&mut work.packet) {
+    let mut place = MaybeUninit::uninit();
+    let bytes = match context.open(&mut place) {
+        Ok(bytes) => bytes,
+        Err(reason) => return reason as u32,
+    };
+    match bytes.destination::<A>() {
+        Ok(destination) if is_own(&destination) => return next::PASS,
+        Ok(_foreign) => {}
+        Err(reason) => return reason as u32,
+    }
+    if let Err(reason) = A::parse(&bytes, 0, context.bytes(), &mut work.packet) {
         return reason as u32;
     }
-    if work.packet.fragment == Fragment::Later {
-        // The first one's ports are not known here.
-        return Reason::FragmentNoFirst as u32;
+    if needs_no_rules(&work.packet, interface) {
+        return next::PASS;
     }
     work.other = work.packet;
-    if is_own(&work.other.dst)
-        || work.other.src.is_unspecified()
+    if work.other.src.is_unspecified()
         || conntrack::is_settled_at_ingress(&work.other, interface.ifindex)
     {
         return next::PASS;
     }
     next::JUDGE
+}
+
+/// Whether a packet that TC let pass is no matter of local rules either.
+#[inline(always)]
+fn needs_no_rules<A: Address>(packet: &Packet<A>, interface: &Interface) -> bool {
+    let has = |flag| interface.behaviour & flag != 0;
+    // Nothing comes of later fragments unless the first one passes, which has the ports.
+    packet.fragment == Fragment::Later
+        || (has(FLAG_ND_EXEMPT)
+            && essential::is_essential(packet, Direction::Ingress, has(FLAG_RA_EXEMPT)))
+        // Of a known flow, or TC had dropped it.
+        || (conntrack::is_error(packet)
+            && !conntrack::is_for_rules(packet)
+            && !has(FLAG_ALLOW_INVALID))
 }
 
 /// Puts a record of the packet on the event ring, if somebody wants one.

@@ -25,7 +25,7 @@ use hep_common::{
 
 pub(crate) use fresh::{Keep, Opening, Taken, judge as open, store, take};
 pub(crate) use midstream::judge as midstream;
-pub(crate) use related::{is_error, related};
+pub(crate) use related::{is_error, is_for_rules, related};
 pub(crate) use revalidate::{reclassify, revalidate};
 
 use crate::{

@@ -29,6 +29,12 @@ pub(crate) const fn is_error<A: Address>(packet: &Packet<A>) -> bool {
     }
 }
 
+/// Whether rules judge an error though its flow is known.
+#[inline(always)]
+pub(crate) const fn is_for_rules<A: Address>(error: &Packet<A>) -> bool {
+    matches!(A::FAMILY, Family::V4) && matches!(error.icmp_type, SOURCE_QUENCH | REDIRECT)
+}
+
 /// Judges an ICMP error.
 ///
 /// # Errors
@@ -50,9 +56,10 @@ pub(crate) fn related<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Resu
     if flags & FLAG_BLOCKED != 0 {
         return Ok(Reason::Blocked);
     }
-    match (A::FAMILY, work.packet.icmp_type) {
-        (Family::V4, SOURCE_QUENCH | REDIRECT) => Err(Todo::Open),
-        (Family::V4 | Family::V6, _) => Ok(Reason::Related),
+    if is_for_rules(&work.packet) {
+        Err(Todo::Open)
+    } else {
+        Ok(Reason::Related)
     }
 }
 

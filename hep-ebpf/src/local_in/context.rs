@@ -10,7 +10,7 @@ use aya_ebpf::{
     bindings::bpf_dynptr,
     helpers::generated::{bpf_dynptr_read, bpf_probe_read_kernel},
 };
-use hep_common::{counter::Reason, fact::Fact, protocol};
+use hep_common::{Family, counter::Reason, fact::Fact, protocol};
 
 use crate::{
     address::Address,
@@ -114,11 +114,11 @@ impl Context {
         field!(device, Fact::DeviceIndex, u32)
     }
 
-    /// The packet's connection, if the kernel tracks it.
+    /// The packet's connection, if the kernel tracks it, and the loader knew what a connection looks like.
     #[inline(always)]
     pub(super) fn connection(&self) -> Option<(Connection, Phase)> {
         let word = field!(self.skb, Fact::SkbConnection, usize);
-        if word & !INFO == 0 {
+        if word & !INFO == 0 || fact::<{ Fact::ConnectionTuples.mark() }>() == 0 {
             return None;
         }
         let phase = match word & INFO {
@@ -129,14 +129,13 @@ impl Context {
         Some((Connection(word & !INFO), phase))
     }
 
-    /// Reads the packet, which begins with its IP header.
+    /// The packet's bytes, which begin with its IP header; `place` is for them alone.
     ///
     /// # Errors
     ///
-    /// Why it is to be dropped.
+    /// Why the packet is to be dropped.
     #[inline(always)]
-    pub(super) fn parse<A: Address>(&self, packet: &mut Packet<A>) -> Result<(), Reason> {
-        let mut bytes = MaybeUninit::<bpf_dynptr>::uninit();
+    pub(super) fn open(&self, place: &mut MaybeUninit<bpf_dynptr>) -> Result<Bytes, Reason> {
         let result: c_long;
         // SAFETY: the loader makes this a call of `bpf_dynptr_from_skb`, which takes the skb, no flags,
         // and room for a dynptr, and changes no registers but these.
@@ -146,7 +145,7 @@ impl Context {
                 mark = const Fact::DynptrFromSkb.mark(),
                 inlateout("r1") self.skb => _,
                 inlateout("r2") 0_u64 => _,
-                inlateout("r3") bytes.as_mut_ptr() => _,
+                inlateout("r3") place.as_mut_ptr() => _,
                 lateout("r0") result,
                 lateout("r4") _,
                 lateout("r5") _,
@@ -155,12 +154,40 @@ impl Context {
         if result != 0 {
             return Err(Reason::Internal);
         }
-        A::parse(&Bytes(bytes.as_ptr()), 0, self.bytes(), packet)
+        Ok(Bytes(place.as_ptr()))
     }
 }
 
 /// The bytes of a packet, wherever they are.
-struct Bytes(*const bpf_dynptr);
+pub(super) struct Bytes(*const bpf_dynptr);
+
+impl Bytes {
+    /// Where the packet goes.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Truncated`] if it ends before it says so.
+    #[inline(always)]
+    #[expect(
+        unsafe_code,
+        reason = "a helper fills memory that was not written before"
+    )]
+    pub(super) fn destination<A: Address>(&self) -> Result<A, Reason> {
+        let offset = match A::FAMILY {
+            Family::V4 => 16,
+            Family::V6 => 24,
+        };
+        let mut address = MaybeUninit::<A>::uninit();
+        // SAFETY: the dynptr is of this packet, and `address` has room for the bytes, every pattern of
+        // which is an address; it is complete where the helper says so.
+        unsafe {
+            if bpf_dynptr_read(address.as_mut_ptr().cast(), A::BYTES, self.0, offset, 0) != 0 {
+                return Err(Reason::Truncated);
+            }
+            Ok(address.assume_init())
+        }
+    }
+}
 
 impl Read for Bytes {
     #[inline(always)]
@@ -233,9 +260,6 @@ impl Tracked {
     )]
     pub(super) fn read(connection: Connection, into: &mut MaybeUninit<Self>) -> Option<&Self> {
         let offset = fact::<{ Fact::ConnectionTuples.mark() }>();
-        if offset == 0 {
-            return None;
-        }
         let from = connection.0.wrapping_add(offset) as *const c_void;
         // SAFETY: the helper writes that many bytes, for which there is room, and every bit pattern is
         // numbers; or it says that it did not.

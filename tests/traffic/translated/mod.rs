@@ -2,6 +2,7 @@
 //! host's (EV-260). Where the kernel has no hook behind its translation, hep says so, and these tests ask
 //! for that.
 
+mod fragments;
 mod tproxy;
 
 use std::{
