@@ -52,7 +52,7 @@ fn rules(interface: &str, by_port: bool) -> String {
     meta l4proto udp udp dport {UDP_PORT} return
     meta l4proto tcp tcp dport {TCP_PORT} return
     meta nfproto ipv4 meta l4proto icmp icmp type 8 return
-    meta nfproto ipv6 meta l4proto ipv6-icmp icmpv6 type 128 return
+    meta nfproto ipv6 meta l4proto 58 icmpv6 type 128 return
     ip frag-off & 0x1fff != 0 ip id < {v4_id} return
     exthdr frag exists frag frag-off != 0 frag id < {v6_id} return
     exthdr frag exists frag more-fragments 1 counter name past return
