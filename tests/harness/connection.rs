@@ -1,7 +1,7 @@
 //! Connections that stay open.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream},
     time::Duration,
 };
@@ -46,12 +46,7 @@ impl Connection {
     /// If it does not come about.
     #[must_use]
     pub fn through(listener: &TcpListener, site: &Site, from: IpAddr, to: SocketAddr) -> Self {
-        let client = site.owner(from).run(|| {
-            let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
-            socket.bind(&SocketAddr::new(from, 0).into())?;
-            socket.connect_timeout(&to.into(), PATIENCE)?;
-            Ok::<_, std::io::Error>(TcpStream::from(socket))
-        });
+        let client = site.owner(from).run(|| connect(from, to));
         let client = client.unwrap_or_else(|error| panic!("connect {from} → {to}: {error}"));
         let (server, _) = listener.accept().expect("the connection is established");
         for stream in [&client, &server] {
@@ -104,6 +99,18 @@ impl Connection {
     pub fn back(&mut self, limit: Duration) -> bool {
         carry(&mut self.server, &mut self.client, limit)
     }
+}
+
+/// Connects from an address of this thread's namespace.
+///
+/// # Errors
+///
+/// What the kernel says, or that nothing came of it in time.
+pub fn connect(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(from, 0).into())?;
+    socket.connect_timeout(&to.into(), PATIENCE)?;
+    Ok(socket.into())
 }
 
 /// Listens for connections.

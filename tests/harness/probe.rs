@@ -15,7 +15,7 @@ use std::{
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-pub use crate::connection::{Connection, listen};
+pub use crate::connection::{Connection, connect, listen};
 use crate::{eventually, namespace::once_free, packet, site::Site};
 
 /// How long something that should get through may take, on a machine that may be busy or emulated.

@@ -2,14 +2,17 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::TcpStream,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use hep_tests::{address::Net, site::Site};
-use socket2::{Domain, Socket, Type};
+use hep_tests::{
+    address::Net,
+    probe::{Connection, listen},
+    site::Site,
+};
 
 use crate::figure::Figures;
 
@@ -51,27 +54,15 @@ impl Connections {
                 (net.client, net.inner),
             ];
             for (from, to) in ways {
-                let address = SocketAddr::new(to, PORT);
-                let listener = site
-                    .owner(to)
-                    .run(|| TcpListener::bind(address))
-                    .unwrap_or_else(|error| panic!("listen at {address}: {error}"));
+                let listener = listen(site, to, PORT);
                 for _ in 0..EACH {
-                    let client = site.owner(from).run(|| {
-                        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-                        socket.bind(&SocketAddr::new(from, 0).into())?;
-                        socket.connect_timeout(&address.into(), PATIENCE)?;
-                        Ok::<_, std::io::Error>(TcpStream::from(socket))
-                    });
-                    let client = client.unwrap_or_else(|error| panic!("{from} → {to}: {error}"));
-                    let (server, _) = listener.accept().expect("the connection is established");
-                    for stream in [&client, &server] {
-                        stream.set_nodelay(true).expect("set no delay");
+                    let ends = Connection::accepted_by(&listener, site, from).into_ends();
+                    for stream in &ends {
                         stream
                             .set_read_timeout(Some(PATIENCE))
                             .expect("set a timeout");
                     }
-                    open.push((client, server));
+                    open.push(ends.into());
                 }
             }
         }

@@ -13,6 +13,7 @@ use hep_tests::{
     daemon::Daemon,
     link::Link,
     policy::{eth0, felix, policy},
+    probe::{connect, listen},
     site::Site,
 };
 
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     figure::Figures,
-    idle::{self, End, Idle, NEW_PORT, OUTBOUND_PORT, connect, listen},
+    idle::{self, End, Idle, NEW_PORT, OUTBOUND_PORT},
     streams,
 };
 

@@ -10,6 +10,7 @@ use hep_tests::{
     daemon::Daemon,
     link::Link,
     policy::{eth0, felix, policy},
+    probe::listen,
     site::Site,
 };
 
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     figure::Figures,
-    idle::{self, End, Idle, listen},
+    idle::{self, End, Idle},
     queues, streams,
 };
 

@@ -1,13 +1,16 @@
 //! The connections, in all ways through the host, with both of their ends.
 
 use std::{
-    io::{self, Read as _, Write as _},
+    io::{Read as _, Write as _},
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     time::{Duration, Instant},
 };
 
-use hep_tests::{address::Net, site::Site};
-use socket2::{Domain, Socket, Type};
+use hep_tests::{
+    address::Net,
+    probe::{Connection, listen},
+    site::Site,
+};
 
 /// The port of connections to the host and through it.
 pub(crate) const PORT: u16 = 7001;
@@ -138,31 +141,7 @@ fn open(
     listener: &TcpListener,
     count: usize,
 ) -> Vec<(TcpStream, TcpStream)> {
-    let to = listener.local_addr().expect("is bound");
-    let _entered = site.owner(from).enter();
-    let open = (0..count).map(|_| {
-        let client =
-            connect(from, to).unwrap_or_else(|error| panic!("connect {from} → {to}: {error}"));
-        let (server, _) = listener.accept().expect("the connection is established");
-        for stream in [&client, &server] {
-            stream.set_nodelay(true).expect("set no delay");
-        }
-        (client, server)
-    });
-    open.collect()
-}
-
-/// Connects from an address of this thread's namespace.
-pub(crate) fn connect(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
-    socket.bind(&SocketAddr::new(from, 0).into())?;
-    socket.connect_timeout(&to.into(), PATIENCE)?;
-    Ok(socket.into())
-}
-
-pub(crate) fn listen(site: &Site, address: IpAddr, port: u16) -> TcpListener {
-    let address = SocketAddr::new(address, port);
-    site.owner(address.ip())
-        .run(|| TcpListener::bind(address))
-        .unwrap_or_else(|error| panic!("listen at {address}: {error}"))
+    let open = (0..count).map(|_| Connection::accepted_by(listener, site, from));
+    open.map(|connection| connection.into_ends().into())
+        .collect()
 }

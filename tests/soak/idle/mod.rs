@@ -15,7 +15,7 @@ use hep_tests::{
     site::{HOST_INSIDE_MAC, HOST_MAC, INSIDE_MAC, OUTSIDE_MAC, Site},
 };
 
-pub(crate) use connections::{End, Idle, NEW_PORT, OUTBOUND_PORT, PORT, connect, listen};
+pub(crate) use connections::{End, Idle, NEW_PORT, OUTBOUND_PORT, PORT};
 
 use crate::figure::Figures;
 
