@@ -1,6 +1,7 @@
 //! Many rules and large sets, and what is beyond the limits.
 
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
@@ -45,7 +46,7 @@ fn ten_thousand_rules_load_and_are_enforced() {
     let site = Site::new();
     let mut resources = policies(10, 20_000);
     resources.push(eth0());
-    let _daemon = Daemon::start(&site.host, &resources);
+    let daemon = Daemon::start(&site.host, &resources);
     for net in Net::both() {
         site.expect(
             "10 000 rules",
@@ -59,6 +60,18 @@ fn ten_thousand_rules_load_and_are_enforced() {
             ],
         );
     }
+    // Their counters are in several pieces (EV-263).
+    let lists = daemon.show("rules");
+    let lists = lists.as_array().into_iter().flatten();
+    let rules = lists.filter_map(|list| list["rules"].as_array()).flatten();
+    let counted: BTreeSet<String> = rules
+        .filter(|rule| rule["action"] == "Allow" && rule["packets"].as_u64() > Some(0))
+        .filter(|rule| rule["policy"].as_str() > Some("GlobalNetworkPolicy/many"))
+        .map(|rule| format!("{} {}", rule["policy"], rule["rule"]).replace('"', ""))
+        .collect();
+    let wanted = [(0, 0), (4, 95), (4, 96), (9, 999)]
+        .map(|(policy, rule)| format!("GlobalNetworkPolicy/many-{policy:02} ingress[{rule}]"));
+    assert_eq!(counted, wanted.into());
 }
 
 /// 100 000 members of a set, half of each family, are matched, and their neighbours are not.

@@ -141,8 +141,19 @@ fn wait_for(daemon: &Daemon, wanted: &str) -> bool {
     });
     assert!(reached, "{wanted}: {found}");
     if found == "unsupported" {
+        let causes = daemon.status()["localIn"]["causes"].to_string();
+        let causes = causes.trim_matches('"');
+        assert!(
+            causes.contains("NAT rules") || causes.contains("TPROXY"),
+            "{causes}"
+        );
         let said = daemon.hep(&["status"]).stdout;
-        for words in ["warning: NAT rules", "NOT judge", "Linux 6.4", "preDNAT"] {
+        for words in [
+            &*format!("warning: {causes} may"),
+            "NOT judge",
+            "Linux 6.4",
+            "preDNAT",
+        ] {
             assert!(said.contains(words), "{words}: {said}");
         }
         return false;
