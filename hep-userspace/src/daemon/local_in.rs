@@ -22,6 +22,8 @@ pub enum State {
     Attached,
     /// They are not: the kernel has no hook for it.
     Unsupported,
+    /// What NAT rules translate is not: the kernel does not describe its connections.
+    Blind,
     /// They are not, or by an older program: the kernel refused.
     Failed,
 }
@@ -84,6 +86,9 @@ impl LocalInStatus {
             State::Unsupported => {
                 "this kernel has no hook to judge them at (Linux 6.4, CONFIG_NETFILTER_BPF_LINK)"
             }
+            State::Blind => {
+                "the kernel does not describe its connections (BTF of nf_conntrack), so NAT cannot be seen"
+            }
             State::Failed => "the kernel refused the hook",
         };
         Some(format!(
@@ -128,7 +133,13 @@ impl Guard {
         spare: u32,
     ) -> Result<(), LocalInError> {
         let outcome = if translation.is_possible() {
-            self.hook.attach(kernel, spare).map(|_new| State::Attached)
+            self.hook.attach(kernel, spare).map(|_new| {
+                if translation.nat && !self.hook.knows_connections() {
+                    State::Blind
+                } else {
+                    State::Attached
+                }
+            })
         } else {
             self.hook.detach().map(|_found| State::NotNeeded)
         };
@@ -174,6 +185,8 @@ mod tests {
             assert!(warning.contains(words), "{words}: {warning}");
         }
         assert!(status(State::Failed, "NAT rules").warning().is_some());
+        let blind = status(State::Blind, "NAT rules").warning();
+        assert!(blind.is_some_and(|warning| warning.contains("BTF of nf_conntrack")));
         assert_eq!(status(State::Attached, "NAT rules").warning(), None);
         assert_eq!(status(State::NotNeeded, "").warning(), None);
     }

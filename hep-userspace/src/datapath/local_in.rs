@@ -145,6 +145,15 @@ impl LocalIn {
         Ok(true)
     }
 
+    /// Whether the programs that this process has attached can read the kernel's connections, without which
+    /// they take nothing for translated.
+    #[must_use]
+    pub fn knows_connections(&self) -> bool {
+        self.attached
+            .as_ref()
+            .is_some_and(|attached| attached.knows_connections)
+    }
+
     /// Makes a link and has it take the place of the one pinned before, which ends only then.
     fn link(
         &self,
