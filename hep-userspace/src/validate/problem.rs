@@ -79,7 +79,10 @@ impl fmt::Display for Problem {
             write!(f, ": {}", self.severity.name())?;
         }
         if !self.kind.is_empty() {
-            write!(f, ": {}/{}", Printable(&self.kind), Printable(&self.name))?;
+            write!(f, ": {}", Printable(&self.kind))?;
+            if !self.name.is_empty() {
+                write!(f, "/{}", Printable(&self.name))?;
+            }
         }
         if !self.field.is_empty() {
             write!(f, ": {}", Printable(&self.field))?;
