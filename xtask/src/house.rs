@@ -230,11 +230,12 @@ fn stale_pins(name: &str, text: &str, abi: &str, found: &mut Vec<String>) {
     }
 }
 
-/// What is wrong with the newest commit's subject, where there is a repository.
+/// What is wrong with the newest commit's subject, where there is a repository; merges, which tools
+/// name, are left out.
 fn subject(root: &Path) -> Option<String> {
     let output = crate::command::program("git")
         .current_dir(root)
-        .args(["log", "-1", "--format=%s"])
+        .args(["log", "-1", "--no-merges", "--format=%s"])
         .output()
         .ok()?;
     let subject = String::from_utf8_lossy(&output.stdout);

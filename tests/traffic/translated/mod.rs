@@ -2,6 +2,7 @@
 //! host's (EV-260). Where the kernel has no hook behind its translation, hep says so, and these tests ask
 //! for that.
 
+mod changes;
 mod fragments;
 mod tproxy;
 
@@ -20,7 +21,7 @@ use hep_tests::{
     probe::{
         Connection,
         Heard::{self, Answer, Nothing},
-        PATIENCE, Probe, SILENCE, ping, tcp, udp,
+        Probe, ping, tcp, udp,
     },
     site::Site,
 };
@@ -251,91 +252,6 @@ fn ev_260_pre_dnat_and_untracked_policy_see_what_was_received() {
     daemon.replace(&[eth0(), web(), untracked]);
     let by_udp = |net: &Net, port| udp(net.client, vip(net), port).served_at(net.host, 81);
     site.expect("untracked", &Net::each(|net| [(by_udp(net, 80), Answer)]));
-}
-
-/// EV-260, EV-160: established connections are judged by the rules in force, which are those of TC; the
-/// hook stays while no daemon runs, and goes with `hep down`.
-#[test]
-fn ev_260_the_rules_in_force_hold_for_translated_connections_until_down() {
-    let site = site();
-    translate(&site);
-    let mut daemon = Daemon::start(&site.host, &[eth0(), web()]);
-    if !wait_for(&daemon, "attached") {
-        return;
-    }
-    let mut connections: Vec<Connection> = Net::both()
-        .iter()
-        .map(|net| connection(&site, net, 8443, 443))
-        .collect();
-    let mut carry = |limit| -> Vec<bool> {
-        let of = |connection: &mut Connection| connection.forth(limit) && connection.back(limit);
-        connections.iter_mut().map(of).collect()
-    };
-    assert_eq!(carry(PATIENCE), [true; 2], "allowed");
-    daemon.replace(&[eth0(), web(), allow("more", "1", "1")]);
-    assert_eq!(
-        carry(PATIENCE),
-        [true; 2],
-        "still allowed, by another generation"
-    );
-    daemon.crash();
-    assert_eq!(carry(PATIENCE), [true; 2], "without a daemon");
-    let denied = Net::each(|net| cases(net, 1));
-    site.expect("without a daemon", &denied);
-    daemon.spawn();
-    daemon.wait_for(1);
-    assert!(wait_for(&daemon, "attached"));
-    daemon.replace(&[eth0(), allow("other", "1", "1")]);
-    assert_eq!(carry(SILENCE), [false; 2], "no longer allowed");
-    daemon.stop();
-    drop(daemon.down().exits(0));
-    assert!(!has_links(&daemon), "`hep down` removes the links");
-    let freely = Net::each(|net| {
-        [(
-            tcp(net.client, vip(net), 80).served_at(net.host, 81),
-            Answer,
-        )]
-    });
-    site.expect("after `hep down`", &freely);
-}
-
-/// EV-260, EV-158: first enforcement does not cut a translated connection.
-#[test]
-fn ev_158_a_translated_connection_from_before_goes_on() {
-    let site = site();
-    translate(&site);
-    let mut connections: Vec<Connection> = Net::both()
-        .iter()
-        .map(|net| connection(&site, net, 80, 81))
-        .collect();
-    let daemon = Daemon::start(&site.host, &[eth0(), web()]);
-    if !wait_for(&daemon, "attached") {
-        return;
-    }
-    for connection in &mut connections {
-        assert!(connection.forth(PATIENCE) && connection.back(PATIENCE));
-    }
-    site.expect("new ones are denied", &Net::each(|net| cases(net, 1)));
-}
-
-/// EV-260: there is a hook as long as there are rules for NAT, and it is there soon after them.
-#[test]
-fn ev_260_the_hook_comes_and_goes_with_what_translates() {
-    let site = site();
-    let daemon = Daemon::start(&site.host, &[eth0(), web()]);
-    assert_eq!(state(&daemon), "not-needed");
-    assert!(!has_links(&daemon));
-    translate(&site);
-    if !wait_for(&daemon, "attached") {
-        return;
-    }
-    assert!(has_links(&daemon));
-    site.expect("with rules", &Net::each(|net| cases(net, 1)));
-    let said = daemon.hep(&["status"]).stdout;
-    assert!(said.contains("translated: what NAT rules hand"), "{said}");
-    site.host.command("nft", &["delete table inet vip"]);
-    wait_for(&daemon, "not-needed");
-    assert!(!has_links(&daemon));
 }
 
 /// EV-260: a verdict behind the translation is reported and counted as others are.
