@@ -160,7 +160,9 @@ impl Guard {
                      they become",
                     status.causes
                 ),
-                (None, _) => log::info!("nothing translates any more: the hook behind it is off"),
+                (None, _) => {
+                    log::info!("nothing translates into a policed host: the hook behind it is off");
+                }
             }
             self.status = status;
         }

@@ -15,6 +15,7 @@ use super::{
     summary::chain,
     sysctl,
     takeover::Takeover,
+    translation::Translation,
 };
 use crate::{
     compile::{self, CompileError, Generation, Slots, compile, compile_after},
@@ -452,8 +453,12 @@ impl Reconciler {
             .end(kernel, &self.network)
             .map_err(EnforceError::Unfinished)?;
         let number = generation.description.generation;
-        let spare = if self.is_cold { number } else { 0 };
-        let translation = self.network.translation;
+        let spare = if takeover.is_whole() { number } else { 0 };
+        let translation = if wanted.is_empty() {
+            Translation::default()
+        } else {
+            self.network.translation
+        };
         let guarded = self.local_in.settle(translation, kernel, spare);
         self.is_cold = false;
         if self.newcomers.is_none() {

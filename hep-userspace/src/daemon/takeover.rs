@@ -43,6 +43,11 @@ impl Takeover {
         }
     }
 
+    /// Whether no interface was under policy before.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
     /// Before programs are attached. Where others are policed already only the programs' own seconds
     /// begin, since an interface that has just appeared is not to wait.
     pub(super) fn begin(

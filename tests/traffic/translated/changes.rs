@@ -55,23 +55,30 @@ fn ev_260_the_rules_in_force_hold_for_translated_connections_until_down() {
     site.expect("after `hep down`", &freely);
 }
 
-/// EV-260, EV-158: first enforcement does not cut a translated connection.
+/// EV-260, EV-158: first enforcement does not cut a translated connection, be it at the daemon's start or
+/// when the first HostEndpoint comes.
 #[test]
 fn ev_158_a_translated_connection_from_before_goes_on() {
-    let site = site();
-    translate(&site);
-    let mut connections: Vec<Connection> = Net::both()
-        .iter()
-        .map(|net| connection(&site, net, 80, 81))
-        .collect();
-    let daemon = Daemon::start(&site.host, &[eth0(), web()]);
-    if !wait_for(&daemon, "attached") {
-        return;
+    for first in [&[eth0(), web()][..], &[web()]] {
+        let site = site();
+        translate(&site);
+        let mut connections: Vec<Connection> = Net::both()
+            .iter()
+            .map(|net| connection(&site, net, 80, 81))
+            .collect();
+        let mut daemon = Daemon::start(&site.host, first);
+        if first.len() == 1 {
+            assert_eq!(state(&daemon), "not-needed", "nothing is policed");
+            daemon.replace(&[eth0(), web()]);
+        }
+        if !wait_for(&daemon, "attached") {
+            return;
+        }
+        for connection in &mut connections {
+            assert!(connection.forth(PATIENCE) && connection.back(PATIENCE));
+        }
+        site.expect("new ones are denied", &Net::each(|net| cases(net, 1)));
     }
-    for connection in &mut connections {
-        assert!(connection.forth(PATIENCE) && connection.back(PATIENCE));
-    }
-    site.expect("new ones are denied", &Net::each(|net| cases(net, 1)));
 }
 
 /// EV-260: there is a hook as long as there are rules for NAT, and it is there soon after them.
