@@ -21,6 +21,7 @@ pub mod local;
 pub mod named_port;
 pub mod port;
 pub mod rule;
+pub mod sender;
 pub mod settings;
 pub mod tick;
 

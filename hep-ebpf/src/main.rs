@@ -38,6 +38,8 @@ mod route;
 #[cfg(target_arch = "bpf")]
 mod scene;
 #[cfg(target_arch = "bpf")]
+mod sender;
+#[cfg(target_arch = "bpf")]
 mod stages;
 mod steps;
 #[cfg(target_arch = "bpf")]

@@ -22,6 +22,7 @@ use crate::{
     maps,
     parse::{Metadata as _, Packet},
     scene::{Route, Scene, Trace},
+    sender,
 };
 
 /// Address families of the socket interface.
@@ -85,8 +86,8 @@ fn local<A: Address>(address: &A) -> LocalAddress {
     }
 }
 
-/// Whether a packet that leaves is this host's. Children of the interface (macvlan, macvtap, ipvlan) send
-/// by it too, from addresses of their own (spec EV-261).
+/// Whether a packet that leaves is this host's: its source is, or its socket. Children of the interface
+/// (macvlan, macvtap, ipvlan) send by it too, from addresses and sockets of their own (spec EV-261).
 #[inline(never)]
 fn is_from_host<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
     if scene.ctx.ingress_ifindex() != 0 {
@@ -97,6 +98,7 @@ fn is_from_host<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
         || maps::is_own_source(&source)
         || packet.src.is_unspecified()
         || packet.src.is_loopback()
+        || sender::is_own_socket(scene.ctx)
     {
         return true;
     }

@@ -28,6 +28,7 @@ mod oracle;
 mod order;
 mod preview;
 mod scale;
+mod sender;
 mod stages;
 mod state;
 mod takeover;

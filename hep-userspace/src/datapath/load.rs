@@ -26,6 +26,7 @@ use super::{
     maps::data_of,
     names, object,
     pins::Pins,
+    sender::Sender,
     sys,
     tables::InForce,
     test_run::Decisions,
@@ -282,11 +283,15 @@ fn create_maps(options: &LoadOptions, pins: Option<&Pins>) -> Result<Ebpf, Kerne
         LogLevel::Debug => Level::Debug as u8,
     };
     let record_decisions = u8::from(options.record_decisions);
+    let sender = Sender::find();
     let mut loader = EbpfLoader::new();
     // Nothing in the object is relocated against the running kernel's types.
     loader.btf(None);
     loader.override_global(aya_log::LEVEL, &log_level, true);
     loader.override_global(RECORD_DECISIONS, &record_decisions, true);
+    for (name, value) in sender.globals() {
+        loader.override_global(name, value, true);
+    }
     for (name, definition) in object::definitions()? {
         loader.map_max_entries(name, adopt::capacity(name, definition, options));
         if let Some(pins) = pins

@@ -1,0 +1,64 @@
+//! Whether a process of this host sent a packet that leaves.
+//!
+//! A socket may send from an address that is not the host's, and so do the children of an interface
+//! (macvlan, macvtap, ipvlan), whose packets bear their sockets too: those of containers are in another
+//! network namespace, and that of a macvtap device has no address family.
+
+use aya_ebpf::{EbpfContext as _, Global, bindings::__sk_buff, helpers, programs::TcContext};
+use hep_common::sender::SOCKET_WORDS;
+
+/// Address family of a socket that has none.
+const AF_UNSPEC: u32 = 0;
+
+/// See [`hep_common::sender::OWN_NAMESPACE`].
+#[expect(unsafe_code, reason = "the loader finds the global by its name")]
+#[unsafe(no_mangle)]
+static OWN_NAMESPACE: Global<u64> = Global::new(0);
+/// See [`hep_common::sender::SOCKET_NAMESPACE`].
+#[expect(unsafe_code, reason = "the loader finds the global by its name")]
+#[unsafe(no_mangle)]
+static SOCKET_NAMESPACE: Global<u64> = Global::new(0);
+/// See [`hep_common::sender::NAMESPACE_COOKIE`].
+#[expect(unsafe_code, reason = "the loader finds the global by its name")]
+#[unsafe(no_mangle)]
+static NAMESPACE_COOKIE: Global<u64> = Global::new(0);
+
+/// Whether a socket of this network namespace sent the packet.
+#[inline(always)]
+pub(crate) fn is_own_socket(ctx: &TcContext) -> bool {
+    hep_is_own_socket(ctx.as_ptr().cast()) != 0
+}
+
+#[expect(unsafe_code, reason = "an exported symbol makes a function global")]
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn hep_is_own_socket(skb: *mut __sk_buff) -> u32 {
+    let own = OWN_NAMESPACE.load();
+    if own == 0 {
+        return 0;
+    }
+    u32::from(namespace(skb) == Some(own))
+}
+
+/// Cookie of the namespace of a packet's socket.
+#[inline(always)]
+#[expect(
+    unsafe_code,
+    reason = "the kernel's structures are read through raw pointers"
+)]
+fn namespace(skb: *mut __sk_buff) -> Option<u64> {
+    // SAFETY: the context is the kernel's own; the kernel has a null check of the socket before reads.
+    let socket = unsafe { (*skb).__bindgen_anon_2.sk };
+    // SAFETY: as above.
+    if socket.is_null() || unsafe { (*socket).family } == AF_UNSPEC {
+        return None;
+    }
+    // The kernel allows no arithmetic on its pointer, so the socket is read from its start.
+    // SAFETY: the helper checks the address.
+    let words = unsafe { helpers::bpf_probe_read_kernel(socket.cast::<[u64; SOCKET_WORDS]>()) };
+    let place = SOCKET_NAMESPACE.load() as usize / size_of::<u64>();
+    let namespace = *words.ok()?.get(place)?;
+    let cookie = namespace.checked_add(NAMESPACE_COOKIE.load())?;
+    // SAFETY: the helper checks the address.
+    unsafe { helpers::bpf_probe_read_kernel(cookie as *const u64) }.ok()
+}

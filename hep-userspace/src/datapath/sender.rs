@@ -1,0 +1,59 @@
+//! What tells the programs whether a process of this network namespace sent a packet (spec EV-261).
+
+use hep_common::sender::{NAMESPACE_COOKIE, OWN_NAMESPACE, SOCKET_NAMESPACE, SOCKET_WORDS};
+
+use super::{kernel_types::KernelTypes, sys_socket};
+
+/// Values of the programs' globals; zeros if the kernel does not tell, and the programs do not ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sender {
+    cookie: u64,
+    namespace_at: u64,
+    cookie_at: u64,
+}
+
+impl Sender {
+    /// Asks the kernel: this process's namespace counts.
+    pub(super) fn find() -> Self {
+        Self::in_types().unwrap_or_else(|| {
+            log::info!(
+                "the kernel does not describe its sockets: what this host sends from an address that is \
+                 not its own counts as forwarded"
+            );
+            Self::default()
+        })
+    }
+
+    fn in_types() -> Option<Self> {
+        let types = KernelTypes::read().ok()?;
+        let namespace_at = u64::from(types.offset("sock_common", "skc_net")?);
+        let is_read = namespace_at % 8 == 0 && namespace_at / 8 < SOCKET_WORDS as u64;
+        Some(Self {
+            cookie: sys_socket::namespace_cookie().ok()?,
+            namespace_at: is_read.then_some(namespace_at)?,
+            cookie_at: types.offset("net", "net_cookie")?.into(),
+        })
+    }
+
+    /// The globals by their names.
+    pub(super) const fn globals(&self) -> [(&'static str, &u64); 3] {
+        [
+            (OWN_NAMESPACE, &self.cookie),
+            (SOCKET_NAMESPACE, &self.namespace_at),
+            (NAMESPACE_COOKIE, &self.cookie_at),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_running_kernel_tells() {
+        let sender = Sender::find();
+        assert_ne!(sender.cookie, 0);
+        assert_ne!(sender.namespace_at, 0);
+        assert_ne!(sender.cookie_at, 0);
+    }
+}
