@@ -3,7 +3,7 @@
 mod oracle;
 
 use std::{
-    env, fs,
+    fs,
     path::PathBuf,
     process::ExitCode,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -11,91 +11,99 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow};
+use clap::{Parser, ValueEnum};
 use hep_tests::differential::{Hunt, Outcome, PACKETS_PER_SET, Tally, run_seed, shrink};
 use hep_userspace::cases::KernelEngine;
 
-const USAGE: &str = "usage: hep-fuzz [--minutes N] [--sets N] [--packets N] [--seed N] [--threads N] [--directory DIR] [--hunt FAMILY]
-       hep-fuzz --oracle nftables [--minutes N] [--frames N] [--seed N] [--link KIND]
-
-Judges random packets under random resources by the kernel and by the reference
-evaluator until the time is over or so many resource sets are done. On a
-disagreement, writes a case file that `hep test` runs, and exits with 1.
-
-With --hunt (ipv4, ipv6 or both) one thread looks for a disagreement in each family
-asked for, and prints as JSON how many resource sets and packets it took; exits with
-1 if one is not found.
-
-With --oracle nftables it sends random frames over every kind of link (or those with
-KIND in their name) at a host that hep polices, with nftables behind it as the judge;
-prints those that get past although policy denies them, and exits with 1 if there are
-any.";
-
-/// What was asked for.
+/// Judges random packets under random resources by the kernel and by the reference evaluator.
+///
+/// On a disagreement, writes a case file that `hep test` runs, and exits with 1.
+#[derive(Parser)]
+#[command(name = "hep-fuzz")]
 struct Plan {
-    minutes: f64,
-    sets: u64,
+    /// How long; without this, --sets and --frames one minute
+    #[arg(long, value_name = "NUMBER")]
+    minutes: Option<f64>,
+    /// How many sets of resources
+    #[arg(long, value_name = "NUMBER")]
+    sets: Option<u64>,
+    /// How many packets for each set
+    #[arg(long, value_name = "NUMBER", default_value_t = PACKETS_PER_SET)]
     packets: usize,
+    /// The first seed; a disagreement is repeated by its own
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
-    threads: usize,
+    /// How many sets are judged at the same time; as many as there are CPUs if not given
+    #[arg(long, value_name = "NUMBER")]
+    threads: Option<usize>,
+    /// Where case files go
+    #[arg(long, value_name = "DIRECTORY", default_value = "target/fuzz")]
     directory: PathBuf,
-    hunt: Option<[bool; 2]>,
-    oracle: bool,
-    frames: u64,
+    /// Look for a disagreement in each family asked for, and print as JSON how many sets and packets that
+    /// took; exit with 1 if one is not found
+    #[arg(long, value_enum, value_name = "FAMILY")]
+    hunt: Option<Families>,
+    /// Send random frames over every kind of link at a host that hep polices, with this judge behind it;
+    /// print those that get past although policy denies them, and exit with 1 if there are any
+    #[arg(long, value_enum, value_name = "JUDGE", conflicts_with_all = ["sets", "threads", "directory", "hunt"])]
+    oracle: Option<Oracle>,
+    /// With --oracle: how many frames
+    #[arg(long, value_name = "NUMBER", requires = "oracle")]
+    frames: Option<u64>,
+    /// With --oracle: only the links with this in their name
+    #[arg(long, value_name = "KIND", requires = "oracle")]
     link: Option<String>,
 }
 
+/// Families to look in.
+#[derive(Clone, Copy, ValueEnum)]
+enum Families {
+    Ipv4,
+    Ipv6,
+    Both,
+}
+
+impl Families {
+    /// IPv4 and IPv6.
+    const fn wanted(self) -> [bool; 2] {
+        match self {
+            Self::Ipv4 => [true, false],
+            Self::Ipv6 => [false, true],
+            Self::Both => [true, true],
+        }
+    }
+}
+
+/// A judge that nobody here wrote.
+#[derive(Clone, Copy, ValueEnum)]
+enum Oracle {
+    Nftables,
+}
+
 impl Plan {
-    fn from_arguments() -> Result<Self> {
-        let mut plan = Self {
-            minutes: f64::INFINITY,
-            sets: u64::MAX,
-            packets: PACKETS_PER_SET,
-            seed: 1,
-            threads: thread::available_parallelism().map_or(1, usize::from),
-            directory: PathBuf::from("target/fuzz"),
-            hunt: None,
-            oracle: false,
-            frames: u64::MAX,
-            link: None,
-        };
-        let mut arguments = env::args().skip(1);
-        while let Some(name) = arguments.next() {
-            let value = arguments.next().with_context(|| USAGE)?;
-            match name.as_str() {
-                "--minutes" => plan.minutes = value.parse()?,
-                "--sets" => plan.sets = value.parse()?,
-                "--packets" => plan.packets = value.parse()?,
-                "--seed" => plan.seed = value.parse()?,
-                "--threads" => plan.threads = value.parse()?,
-                "--hunt" => {
-                    plan.hunt = match value.as_str() {
-                        "ipv4" => Some([true, false]),
-                        "ipv6" => Some([false, true]),
-                        "both" => Some([true, true]),
-                        _ => bail!(USAGE),
-                    }
-                }
-                "--oracle" if value == "nftables" => plan.oracle = true,
-                "--frames" => plan.frames = value.parse()?,
-                "--link" => plan.link = Some(value),
-                "--directory" => plan.directory = value.into(),
-                _ => bail!(USAGE),
-            }
-        }
-        if plan.minutes.is_infinite() && plan.sets == u64::MAX && plan.frames == u64::MAX {
-            plan.minutes = 1.0;
-        }
-        Ok(plan)
+    /// How long at most.
+    fn limit(&self) -> Duration {
+        let is_bounded = self.sets.is_some() || self.frames.is_some();
+        let minutes = self
+            .minutes
+            .unwrap_or(if is_bounded { f64::INFINITY } else { 1.0 });
+        Duration::try_from_secs_f64(minutes * 60.0).unwrap_or(Duration::MAX)
+    }
+
+    /// How many sets of resources at most.
+    fn sets(&self) -> u64 {
+        self.sets.unwrap_or(u64::MAX)
     }
 }
 
 fn main() -> ExitCode {
-    let outcome = Plan::from_arguments().and_then(|plan| match plan.hunt {
-        _ if plan.oracle => oracle::run(&plan),
-        Some(families) => hunt(&plan, families),
-        None => run(&plan),
-    });
+    let plan = Plan::parse();
+    let outcome = match (plan.oracle, plan.hunt) {
+        (Some(Oracle::Nftables), _) => oracle::run(&plan),
+        (None, Some(families)) => hunt(&plan, families.wanted()),
+        (None, None) => run(&plan),
+    };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -108,11 +116,11 @@ fn main() -> ExitCode {
 
 /// Whether the engines disagreed in the families asked for.
 fn hunt(plan: &Plan, families: [bool; 2]) -> Result<bool> {
-    let limit = Duration::try_from_secs_f64(plan.minutes * 60.0).unwrap_or(Duration::MAX);
+    let limit = plan.limit();
     let start = Instant::now();
     let mut kernel = KernelEngine::new()?;
     let mut hunt = Hunt::new(families);
-    for seed in plan.seed..plan.seed.saturating_add(plan.sets) {
+    for seed in plan.seed..plan.seed.saturating_add(plan.sets()) {
         if hunt.is_over() || start.elapsed() > limit {
             break;
         }
@@ -140,7 +148,8 @@ fn run(plan: &Plan) -> Result<bool> {
     let next = AtomicU64::new(plan.seed);
     let stop = AtomicBool::new(false);
     let tallies = thread::scope(|scope| {
-        let workers: Vec<_> = (0..plan.threads)
+        let cpus = || thread::available_parallelism().map_or(1, usize::from);
+        let workers: Vec<_> = (0..plan.threads.unwrap_or_else(cpus))
             .map(|_| scope.spawn(|| work(plan, start, &next, &stop)))
             .collect();
         workers
@@ -171,12 +180,12 @@ fn run(plan: &Plan) -> Result<bool> {
 }
 
 fn work(plan: &Plan, start: Instant, next: &AtomicU64, stop: &AtomicBool) -> Result<Tally> {
-    let limit = Duration::try_from_secs_f64(plan.minutes * 60.0).unwrap_or(Duration::MAX);
+    let limit = plan.limit();
     let mut kernel = KernelEngine::new()?;
     let mut tally = Tally::default();
     while !stop.load(Ordering::Relaxed) && start.elapsed() < limit {
         let seed = next.fetch_add(1, Ordering::Relaxed);
-        if seed - plan.seed >= plan.sets {
+        if seed - plan.seed >= plan.sets() {
             next.fetch_sub(1, Ordering::Relaxed);
             break;
         }

@@ -12,8 +12,8 @@ pub(super) fn run(plan: &Plan) -> Result<bool> {
     println!("seeds from {} on", plan.seed);
     let outcomes = oracle::run(
         &oracle::Plan {
-            frames: plan.frames,
-            limit: Duration::try_from_secs_f64(plan.minutes * 60.0).unwrap_or(Duration::MAX),
+            frames: plan.frames.unwrap_or(u64::MAX),
+            limit: plan.limit(),
             seed: plan.seed,
             only: plan.link.clone(),
         },

@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 #[test]
 fn ev_258_nothing_that_policy_denies_gets_past() {
     let seed = fastrand::u64(..u64::MAX / 2);
-    println!("hep-fuzz --oracle nftables --seed {seed} repeats it");
+    println!("cargo xtask fuzz --oracle nftables --seed {seed} repeats it");
     let plan = Plan {
         frames: FRAMES,
         limit: LIMIT,

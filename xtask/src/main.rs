@@ -37,7 +37,7 @@ enum Task {
     Lint,
     /// What packets, loads of policy and memory cost, and what they cost with other firewalls
     Bench(bench::Arguments),
-    /// Random packets under random policies, judged by the kernel and by the reference evaluator
+    /// Random packets under random policies, judged by the kernel and by the reference evaluator or nftables
     Fuzz(fuzz::Arguments),
     /// What must hold while everything is done to the firewall that can be, with figures
     Soak(soak::Arguments),
