@@ -3,10 +3,11 @@
 
 /// The `u64` cookie of the network namespace whose interfaces are policed; 0: nothing is asked.
 pub const OWN_NAMESPACE: &str = "OWN_NAMESPACE";
-/// Where `skc_net`, a pointer to `struct net`, is in `struct sock_common`: a `u64`, bytes.
+/// Which word of `struct sock_common` is `skc_net`, a pointer to `struct net`: a `u64`, below
+/// [`SOCKET_WORDS`].
 pub const SOCKET_NAMESPACE: &str = "SOCKET_NAMESPACE";
 /// Where `net_cookie` is in `struct net`: a `u64`, bytes.
 pub const NAMESPACE_COOKIE: &str = "NAMESPACE_COOKIE";
 
-/// Words of a socket that the programs read; [`SOCKET_NAMESPACE`] is the place of one of them.
+/// Words of a socket that the programs read.
 pub const SOCKET_WORDS: usize = 8;

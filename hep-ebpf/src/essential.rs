@@ -35,6 +35,8 @@ pub(crate) fn is_essential<A: Address>(
     if !matches!(A::FAMILY, Family::V6)
         || packet.protocol != protocol::ICMPV6
         || packet.fragment != Fragment::Whole
+        // Nobody: Linux routes what goes there.
+        || packet.dst.is_unspecified()
     {
         return false;
     }

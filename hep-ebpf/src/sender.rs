@@ -56,7 +56,7 @@ fn namespace(skb: *mut __sk_buff) -> Option<u64> {
     // The kernel allows no arithmetic on its pointer, so the socket is read from its start.
     // SAFETY: the helper checks the address.
     let words = unsafe { helpers::bpf_probe_read_kernel(socket.cast::<[u64; SOCKET_WORDS]>()) };
-    let place = SOCKET_NAMESPACE.load() as usize / size_of::<u64>();
+    let place = usize::try_from(SOCKET_NAMESPACE.load()).ok()?;
     let namespace = *words.ok()?.get(place)?;
     let cookie = namespace.checked_add(NAMESPACE_COOKIE.load())?;
     // SAFETY: the helper checks the address.

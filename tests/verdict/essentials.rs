@@ -75,6 +75,14 @@ fn essentials_pass_only_with_what_proves_them() {
     ));
     let fragment = discovery(local, 135, 0, 255).fragment(0, 16, true);
     rows.push(("first fragment", INGRESS, fragment, deny));
+    let to_nobody = |kind| {
+        packet::icmp(local, none, kind, 0)
+            .payload(16)
+            .hop_limit(255)
+    };
+    for kind in [134, 135] {
+        rows.push(("to ::", INGRESS, to_nobody(kind), deny));
+    }
     rows.push(("routed", FORWARD_OUT, discovery(global, 135, 0, 254), deny));
     rows.push(("from afar", INGRESS, discovery(global, 134, 0, 255), deny));
     rows.push(("hop limit 64", INGRESS, discovery(local, 134, 0, 64), deny));

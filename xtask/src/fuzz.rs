@@ -26,7 +26,13 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     setup::require_root("the fuzzer loads BPF programs, which")?;
     let environment = setup::run()?;
+    let hep = ["--package", "hep-userspace", "--bin", "hep", "--release"];
+    if arguments.options.iter().any(|option| option == "--oracle") {
+        command::run(environment.cargo().arg("build").args(hep))?;
+    }
     let mut cargo = environment.cargo();
+    let built = crate::workspace().join("target/release/hep");
+    cargo.env("HEP_BIN", built);
     cargo.args(["run", "--release", "--package", "hep-tests"]);
     cargo.args(["--bin", "hep-fuzz", "--"]);
     cargo.args(&arguments.options);

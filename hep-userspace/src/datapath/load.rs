@@ -283,7 +283,12 @@ fn create_maps(options: &LoadOptions, pins: Option<&Pins>) -> Result<Ebpf, Kerne
         LogLevel::Debug => Level::Debug as u8,
     };
     let record_decisions = u8::from(options.record_decisions);
-    let sender = Sender::find();
+    // In test runs, every packet has a socket of this process's namespace, whoever it is to be from.
+    let sender = if options.record_decisions {
+        Sender::default()
+    } else {
+        Sender::find()
+    };
     let mut loader = EbpfLoader::new();
     // Nothing in the object is relocated against the running kernel's types.
     loader.btf(None);

@@ -4,11 +4,14 @@ use hep_common::sender::{NAMESPACE_COOKIE, OWN_NAMESPACE, SOCKET_NAMESPACE, SOCK
 
 use super::{kernel_types::KernelTypes, sys_socket};
 
+/// Size of a word of a socket.
+const WORD_BYTES: u64 = 8;
+
 /// Values of the programs' globals; zeros if the kernel does not tell, and the programs do not ask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sender {
     cookie: u64,
-    namespace_at: u64,
+    namespace_word: u64,
     cookie_at: u64,
 }
 
@@ -27,10 +30,11 @@ impl Sender {
     fn in_types() -> Option<Self> {
         let types = KernelTypes::read().ok()?;
         let namespace_at = u64::from(types.offset("sock_common", "skc_net")?);
-        let is_read = namespace_at % 8 == 0 && namespace_at / 8 < SOCKET_WORDS as u64;
+        let word = namespace_at / WORD_BYTES;
+        let is_read = namespace_at % WORD_BYTES == 0 && word < SOCKET_WORDS as u64;
         Some(Self {
             cookie: sys_socket::namespace_cookie().ok()?,
-            namespace_at: is_read.then_some(namespace_at)?,
+            namespace_word: is_read.then_some(word)?,
             cookie_at: types.offset("net", "net_cookie")?.into(),
         })
     }
@@ -39,7 +43,7 @@ impl Sender {
     pub(super) const fn globals(&self) -> [(&'static str, &u64); 3] {
         [
             (OWN_NAMESPACE, &self.cookie),
-            (SOCKET_NAMESPACE, &self.namespace_at),
+            (SOCKET_NAMESPACE, &self.namespace_word),
             (NAMESPACE_COOKIE, &self.cookie_at),
         ]
     }
@@ -53,7 +57,7 @@ mod tests {
     fn the_running_kernel_tells() {
         let sender = Sender::find();
         assert_ne!(sender.cookie, 0);
-        assert_ne!(sender.namespace_at, 0);
+        assert_ne!(sender.namespace_word, 0);
         assert_ne!(sender.cookie_at, 0);
     }
 }

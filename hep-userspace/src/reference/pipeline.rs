@@ -406,7 +406,7 @@ fn is_essential(packet: &Packet) -> bool {
     let (IpAddr::V6(source), Some(icmp)) = (packet.source, packet.icmp) else {
         return false;
     };
-    if packet.fragmented {
+    if packet.fragmented || packet.destination.is_unspecified() {
         return false;
     }
     let link_local = source.is_unicast_link_local();

@@ -83,8 +83,14 @@ impl Maker {
         }
         let network_at = frame.bytes.len();
         frame.bytes.extend(&body);
-        if rng.u8(0..4) == 0 {
+        if rng.u8(0..4) == 0 && !is_first_fragment(&body) {
+            let whole = frame.bytes.clone();
             damage(rng, frame, if self.ethernet { 14 } else { 0 });
+            // What is damaged may look allowed behind these headers, and denied to nftables.
+            let damaged = frame.bytes.get(network_at..).unwrap_or_default();
+            if headers6(damaged).any(|(number, _)| ONLY_WALKED_BY_PROGRAMS.contains(&number)) {
+                frame.bytes = whole;
+            }
             if rng.u8(0..10) < 7 {
                 mend_checksum(&mut frame.bytes, network_at);
             }
@@ -200,13 +206,43 @@ fn damage(rng: &mut Rng, frame: &mut Frame, from: usize) {
                     1 => 0,
                     _ => rng.u8(..),
                 };
-                // Behind these, which nftables does not walk, what policy allows would look denied.
-                if !ONLY_WALKED_BY_PROGRAMS.contains(&damaged) {
-                    bytes[at] = damaged;
-                }
+                bytes[at] = damaged;
             }
         }
     }
+}
+
+/// Numbers of the headers behind an IPv6 header, and what begins with each, up to one that nftables does
+/// not walk.
+fn headers6(packet: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    let is_v6 = packet.first().is_some_and(|first| first >> 4 == 6);
+    let mut next = packet.get(6).copied().filter(|_number| is_v6);
+    let mut rest = packet.get(40..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let number = next.take()?;
+        let this = rest;
+        let length = match number {
+            0 | 43 | 60 => this.get(1).map(|length| (usize::from(*length) + 1) * 8),
+            44 => Some(8),
+            _ => None,
+        };
+        if let Some(behind) = length.and_then(|length| this.get(length..)) {
+            next = this.first().copied();
+            rest = behind;
+        }
+        Some((number, this))
+    })
+}
+
+/// Whether a packet is the first fragment of one, on which the verdict of the others hangs: damaged, it
+/// may be of another packet than its identification says.
+fn is_first_fragment(packet: &[u8]) -> bool {
+    let is_v4 = packet.first().is_some_and(|first| first >> 4 == 4);
+    is_v4
+        && matches!(packet, [_, _, _, _, _, _, field, low, ..] if field & 0x3f == 0x20 && *low == 0)
+        || headers6(packet).any(|(number, header)| {
+            number == 44 && matches!(header, [_, _, 0, low, ..] if low >> 3 == 0)
+        })
 }
 
 /// Makes the checksum of an IPv4 header right, so that its damage is not all that the kernel sees.

@@ -36,7 +36,7 @@ pub(super) fn resources() -> Vec<String> {
 /// policy only there, behind the hook that counts here; and what layer 2 carried from a port to the bridge
 /// (`by_port`) meets none where that routes it.
 fn rules(interface: &str, by_port: bool) -> String {
-    let routed = "icmpv6 type { 133, 135, 136 } ip6 hoplimit 254";
+    let routed = "icmpv6 type 133-136 ip6 hoplimit 254";
     let carried = if by_port {
         format!("{routed} return")
     } else {
