@@ -46,19 +46,36 @@ pub struct Settings {
     pub interface_mask: u32,
     /// The skb mark bit that exempts a forwarded packet accepted untracked; 0: none.
     pub bypass_mark: u32,
+    /// The first of the generations up to this one whose rules are the same: flows that any of them approved
+    /// are not judged again.
+    pub same_since: u32,
     /// Records per [`Self::log_period_s`] and rule for `Log` rules and denials, on each CPU.
     pub log_rate: u32,
     /// Records a `Log` rule may emit at once.
     pub log_burst: u32,
     /// What [`Self::log_rate`] is per, seconds; 0 counts as 1.
     pub log_period_s: u32,
+    /// Always zero.
+    pub reserved: u32,
     /// Idle time of a fragmented packet's stored verdict, nanoseconds.
     pub fragment_timeout_ns: u64,
     /// Idle times of flows.
     pub timeouts: Timeouts,
 }
 
-abi!(Settings, 88, [u32, u32, u32, u32, u32, u32, u64, Timeouts]);
+impl Settings {
+    /// Whether what `approved`, a generation, has judged is still as `current`, the one in force, would.
+    #[must_use]
+    pub const fn is_same(&self, current: u32, approved: u32) -> bool {
+        current.wrapping_sub(approved) <= current.wrapping_sub(self.same_since)
+    }
+}
+
+abi!(
+    Settings,
+    96,
+    [u32, u32, u32, u32, u32, u32, u32, u32, u64, Timeouts]
+);
 
 /// Idle times after which a flow is forgotten, nanoseconds (spec RS-186 to RS-192).
 #[repr(C)]

@@ -27,6 +27,7 @@ mod node_name;
 mod oracle;
 mod order;
 mod preview;
+mod restart;
 mod scale;
 mod sender;
 mod stages;

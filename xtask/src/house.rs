@@ -25,7 +25,7 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("hep-userspace/src/compile/tests/differential.rs", 442),
     ("hep-userspace/src/compile/tests/fixture.rs", 459),
     ("hep-userspace/src/daemon/netlink.rs", 637),
-    ("hep-userspace/src/daemon/reconcile.rs", 530),
+    ("hep-userspace/src/daemon/reconcile.rs", 500),
     ("hep-userspace/src/daemon/service/mod.rs", 508),
     ("hep-userspace/src/daemon/state/journal.rs", 432),
     ("hep-userspace/src/daemon/trusted.rs", 408),

@@ -66,6 +66,9 @@ pub(super) fn judge<A: Address>(
         }
         approve(scene, &work.trace, *flow, hook);
     }
+    if conn.generation != scene.generation && is_sound {
+        flow.set_generation(scene.generation);
+    }
     advance(scene, work, *flow, *sender, *home);
     Ok(Some(verdict))
 }

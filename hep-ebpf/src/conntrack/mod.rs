@@ -73,10 +73,19 @@ pub(crate) const fn is_opening(protocol: u8, tcp_flags: u8) -> bool {
     protocol == protocol::TCP && tcp_flags & tcp::STATE == tcp::SYN
 }
 
+/// Whether an approval is of the generation in force, or may be of an older one.
+#[inline(always)]
+fn is_latest(scene: &Scene<'_>, generation: u32) -> bool {
+    generation == scene.generation || !scene.has(FLAG_REVALIDATE)
+}
+
 /// Whether an approval is of the rules in force, or may be of older ones.
 #[inline(always)]
 fn is_current(scene: &Scene<'_>, generation: u32) -> bool {
-    generation == scene.generation || !scene.has(FLAG_REVALIDATE)
+    is_latest(scene, generation)
+        || scene
+            .settings()
+            .is_some_and(|settings| settings.is_same(scene.generation, generation))
 }
 
 /// Whether a flow was classified as local or forwarded, for one hook's approval, since that last
@@ -179,7 +188,7 @@ pub(crate) fn glimpse<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) -> G
     };
     if !goes_on
         || !approved
-        || !is_current(scene, flow.generation())
+        || !is_latest(scene, flow.generation())
         || flow.classified(hook) != scene.classification()
         || now.count_since(flow.last_seen()) > surely_alive
     {

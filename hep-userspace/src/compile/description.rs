@@ -18,6 +18,9 @@ pub struct Description {
     /// make generations of the same policy. 0 until it is loaded.
     #[serde(default)]
     pub policy: u32,
+    /// Stands for everything else that it was compiled from, and the build that did so; empty: unknown.
+    #[serde(default)]
+    pub inputs: String,
     /// This node's name.
     pub node: String,
     /// Local endpoints by number, generated ones included.

@@ -167,6 +167,7 @@ fn compile_from(
     settings.interface_mask = u32::try_from(interface_slots.len() - 1).expect("at most 2^20 slots");
 
     let description = Description {
+        inputs: String::new(),
         generation: 0,
         applied_unix_ms: 0,
         policy: 0,
@@ -212,7 +213,8 @@ fn compile_from(
     })
 }
 
-/// The settings, but for the size of the interface table and the bypass mark.
+/// The settings, but for the size of the interface table, the bypass mark, and since when the rules are the
+/// same.
 fn settings(felix: &FelixConfiguration, options: &Options, named_ports: bool) -> Settings {
     let flags = [
         (options.nd_exempt, FLAG_ND_EXEMPT),
@@ -234,9 +236,11 @@ fn settings(felix: &FelixConfiguration, options: &Options, named_ports: bool) ->
             .fold(0, |flags, (_, flag)| flags | flag),
         interface_mask: 0,
         bypass_mark: 0,
+        same_since: 0,
         log_rate: log_rate.records,
         log_burst,
         log_period_s: log_rate.period_s,
+        reserved: 0,
         fragment_timeout_ns: u64::try_from(options.fragment_timeout.as_nanos()).unwrap_or(u64::MAX),
         timeouts: options.timeouts,
     }

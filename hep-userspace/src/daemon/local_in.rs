@@ -120,6 +120,11 @@ impl Guard {
         &self.status
     }
 
+    /// Whether a former daemon attached the hook, and this one has not looked yet.
+    pub(super) fn was_attached(&self) -> bool {
+        self.status.state == State::NotNeeded && self.hook.is_recorded()
+    }
+
     /// Attaches the hook if something translates, and takes it away if nothing does. Connections from
     /// before go on under generation `spare`, unless that is 0.
     ///

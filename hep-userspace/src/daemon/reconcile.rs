@@ -5,12 +5,13 @@ use std::{borrow::Cow, collections::BTreeMap, io, sync::Arc, time::Duration};
 use hep_common::Direction;
 
 use super::{
-    Options, host_endpoint,
+    Options, host_endpoint, inputs,
     local_in::{Guard, LocalInStatus},
     netlink::HostNetwork,
-    newcomers::{self, Changing, NewcomerWatch},
+    newcomers::{self, NewcomerWatch},
     panic_mode,
     phases::Phases,
+    purpose::{AtFlip, Purpose},
     sockets,
     summary::chain,
     sysctl,
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     compile::{self, CompileError, Generation, Slots, compile, compile_after},
     datapath::{
-        self, FlowRoom, Kernel, KernelError, LoadOptions, Observer, OwnAddresses, Step,
+        self, FlowRoom, Kernel, KernelError, LoadOptions, OwnAddresses,
         attach::{AttachError, Attachments, Outcome, Target},
         local_in::{LocalIn, LocalInError},
     },
@@ -59,53 +60,6 @@ impl EnforceError {
         match self {
             Self::Compile(_) | Self::Kernel(_) | Self::ReversePath(_) => false,
             Self::Unfinished(_) | Self::Attach(_) | Self::LocalIn(_) => true,
-        }
-    }
-}
-
-/// What a snapshot is that is to be brought into force.
-pub enum Purpose<'a> {
-    /// Another policy. Right before it is in force, this is told the number of its generation, and
-    /// may prevent it.
-    Policy(&'a mut dyn FnMut(u32) -> io::Result<()>),
-    /// The policy that the generation of this number brought into force first.
-    Known(u32),
-    /// The policy in force, to be enforced in another way.
-    Anew,
-    /// The policy in force, on interfaces that may have changed: a generation that would mean the
-    /// same as the one in force is not loaded.
-    Interfaces,
-}
-
-/// Tells of the flip alone, and remembers the number.
-struct AtFlip<'a, 'b, 'c> {
-    purpose: &'a mut Purpose<'b>,
-    generation: u32,
-    /// How the thread that polices new interfaces takes part, and what it is to do then.
-    newcomers: Option<(Changing<'c>, Option<newcomers::Rules>)>,
-}
-
-impl Observer for AtFlip<'_, '_, '_> {
-    fn before(&mut self, step: Step) -> io::Result<()> {
-        let Step::Flip(generation) = step else {
-            return Ok(());
-        };
-        self.generation = generation;
-        match &mut *self.purpose {
-            Purpose::Policy(note) => note(generation)?,
-            Purpose::Known(_) | Purpose::Anew | Purpose::Interfaces => {}
-        }
-        if let Some((changing, rules)) = &mut self.newcomers
-            && let Some(rules) = rules.take()
-        {
-            changing.before_flip(generation, rules);
-        }
-        Ok(())
-    }
-
-    fn flipped(&mut self) {
-        if let Some((changing, _)) = &mut self.newcomers {
-            changing.flipped();
         }
     }
 }
@@ -271,9 +225,7 @@ impl Reconciler {
             Purpose::Anew | Purpose::Interfaces => in_force.unwrap_or(0),
         };
         phases.end("compile");
-        let is_same = |last| is_same(last, &generation);
-        let is_new =
-            !matches!(purpose, Purpose::Interfaces) || !self.last.as_ref().is_some_and(is_same);
+        let is_new = !matches!(purpose, Purpose::Interfaces) || !self.is_in_force(&mut generation);
         let checks_path = snapshot.felix.reverse_path != ReversePath::Disabled;
         if checks_path {
             self.answer_routes(true)?;
@@ -314,6 +266,24 @@ impl Reconciler {
         }
     }
 
+    /// Whether a generation means the same as the last one.
+    fn is_in_force(&self, generation: &mut Generation) -> bool {
+        let Some(last) = &self.last else {
+            return false;
+        };
+        generation.tables.settings.same_since = last.tables.settings.same_since;
+        let is_same = inputs::is_same(last, generation);
+        generation.tables.settings.same_since = 0;
+        is_same
+    }
+
+    /// Stands for everything but the policy that a generation is compiled from.
+    fn inputs(&self, options: &compile::Options) -> String {
+        let of_host = (&self.node, &self.network.interfaces, self.is_panic);
+        let endpoint = (self.options.auto_host_endpoint, &self.options.node_labels);
+        inputs::digest(&(options, of_host, endpoint))
+    }
+
     fn compile(&self, snapshot: &Snapshot) -> Result<Generation, CompileError> {
         let felix = &snapshot.felix;
         let options = compile::Options {
@@ -328,10 +298,12 @@ impl Reconciler {
         };
         let (node, interfaces) = (&self.node, &self.network.interfaces);
         let snapshot = self.effective(snapshot);
-        match &self.last {
+        let mut generation = match &self.last {
             Some(last) => compile_after(&snapshot, node, interfaces, &options, last),
             None => compile(&snapshot, node, interfaces, &options, &self.slots),
-        }
+        }?;
+        generation.description.inputs = self.inputs(&options);
+        Ok(generation)
     }
 
     /// What a valid snapshot hardly means, by itself and on the interfaces there are.
@@ -382,6 +354,11 @@ impl Reconciler {
         let mut entries = [0; 2];
         if is_new {
             let is_cold = kernel.is_cold()?;
+            if self.last.is_none()
+                && let Some(since) = inputs::same_since(kernel, &generation.description)
+            {
+                generation.tables.settings.same_since = since;
+            }
             let description = &mut generation.description;
             description.generation = description.generation.max(self.floor);
             let newcomers = self.newcomers.as_ref().map(|watch| {
@@ -453,7 +430,12 @@ impl Reconciler {
             .end(kernel, &self.network)
             .map_err(EnforceError::Unfinished)?;
         let number = generation.description.generation;
-        let spare = if takeover.is_whole() { number } else { 0 };
+        let is_kept = generation.tables.settings.same_since != 0 && self.local_in.was_attached();
+        let spare = if takeover.is_whole() || is_kept {
+            number
+        } else {
+            0
+        };
         let translation = if wanted.is_empty() {
             Translation::default()
         } else {
@@ -514,12 +496,4 @@ fn forwarding(network: &HostNetwork) -> Forwarding {
     interfaces
         .map(|interface| (interface.ifindex, forwards(interface)))
         .collect()
-}
-
-/// Whether two generations mean the same, whatever their number.
-fn is_same(last: &Generation, next: &Generation) -> bool {
-    let mut description = next.description.clone();
-    description.generation = last.description.generation;
-    description.applied_unix_ms = last.description.applied_unix_ms;
-    last.tables == next.tables && last.description == description
 }

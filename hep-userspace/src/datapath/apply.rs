@@ -119,7 +119,8 @@ impl Kernel {
     /// Brings a generation into force: fills the idle slots, flips, waits for the packets in
     /// flight, and empties the former slots. Sets the generation's number and time in its
     /// description; the number is larger than the one there, and than that of the generation in
-    /// force. It is the policy's, too, if that has none.
+    /// force. It is the policy's, too, if that has none, and the first one with these rules, unless the
+    /// settings name another.
     ///
     /// # Errors
     ///
@@ -226,13 +227,17 @@ impl Kernel {
         self.maps.reset_reused(slots)?;
 
         allow(observer, Step::Settings)?;
-        let mut settings: Array<_, Settings> = self
+        let mut settings = generation.tables.settings;
+        if settings.same_since == 0 {
+            settings.same_since = generation.description.generation;
+        }
+        let mut slots: Array<_, Settings> = self
             .maps
             .map_mut(names::SETTINGS)?
             .try_into()
             .map_err(KernelError::map(names::SETTINGS, "use"))?;
-        settings
-            .set(slot, generation.tables.settings, 0)
+        slots
+            .set(slot, settings, 0)
             .map_err(KernelError::map(names::SETTINGS, "write"))?;
 
         allow(observer, Step::Check)?;

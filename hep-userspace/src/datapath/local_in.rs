@@ -145,6 +145,12 @@ impl LocalIn {
         Ok(true)
     }
 
+    /// Whether links are on record, whoever attached them.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        is_attached(&self.directory)
+    }
+
     /// Whether the programs that this process has attached can read the kernel's connections, without which
     /// they take nothing for translated.
     #[must_use]

@@ -56,7 +56,7 @@ fn ev_260_the_rules_in_force_hold_for_translated_connections_until_down() {
 }
 
 /// EV-260, EV-158: first enforcement does not cut a translated connection, be it at the daemon's start or
-/// when the first HostEndpoint comes.
+/// when the first HostEndpoint comes; nor does a daemon that starts again.
 #[test]
 fn ev_158_a_translated_connection_from_before_goes_on() {
     for first in [&[eth0(), web()][..], &[web()]] {
@@ -74,8 +74,18 @@ fn ev_158_a_translated_connection_from_before_goes_on() {
         if !wait_for(&daemon, "attached") {
             return;
         }
-        for connection in &mut connections {
-            assert!(connection.forth(PATIENCE) && connection.back(PATIENCE));
+        for start in 0..2 {
+            if start > 0 {
+                let before = daemon.status()["generation"].as_u64().expect("a number");
+                daemon.crash();
+                daemon.spawn();
+                daemon.wait_for(before + 1);
+                assert!(wait_for(&daemon, "attached"));
+            }
+            for connection in &mut connections {
+                let goes_on = connection.forth(PATIENCE) && connection.back(PATIENCE);
+                assert!(goes_on, "start {start}");
+            }
         }
         site.expect("new ones are denied", &Net::each(|net| cases(net, 1)));
     }

@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     super::{
         DaemonError, StateError, logging,
-        reconcile::Purpose,
+        purpose::Purpose,
         state::{Cause, Coming, Entry, Journal, Policy, StateDirectory},
         status,
         summary::{chain, refusal},

@@ -8,7 +8,7 @@ use super::{
     super::{
         control::{Answer, Caller, Done, Request},
         preflight::Preflight,
-        reconcile::Purpose,
+        purpose::Purpose,
         ssh::{Session, Ssh},
         state::{Cause, Coming, Entry, Held, Panic},
         status::unix_ms,
