@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::packet::PacketCase;
 
-/// What a packet should come to.
+/// Expected verdict of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Expect {
@@ -43,7 +43,7 @@ pub enum Resource {
     Inline(serde_json::Value),
 }
 
-/// What changes verdicts beside the resources.
+/// Options that change verdicts, besides the resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CaseOptions {
@@ -82,7 +82,7 @@ pub struct Case {
     /// Remark.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
-    /// Where the fact stands.
+    /// The source that states the fact.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub src: String,
     /// Name of the host that decides.
@@ -97,7 +97,7 @@ pub struct Case {
     /// The interface that packets are judged at unless they name another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
-    /// What changes verdicts beside them.
+    /// Options that change verdicts, besides the resources.
     #[serde(default, skip_serializing_if = "CaseOptions::is_default")]
     pub options: CaseOptions,
     /// The packets.

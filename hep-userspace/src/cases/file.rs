@@ -78,12 +78,12 @@ pub fn read(path: &Path) -> Result<Vec<Case>, FileError> {
     parse(path, &text)
 }
 
-/// Parses the text of a file; the ending of its name says which format it has. Cases without `id`
-/// get their number.
+/// Parses the text of a file; the extension of its name selects the format. Cases without `id` get their
+/// number.
 ///
 /// # Errors
 ///
-/// As [`read`].
+/// [`FileError`] with the place in the file.
 pub fn parse(path: &Path, text: &str) -> Result<Vec<Case>, FileError> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     let mut cases = match ending {

@@ -12,7 +12,7 @@ const ETHERTYPE_IPV6: u16 = 0x86dd;
 const ETHERTYPE_TAG: [u16; 2] = [0x8100, 0x88a8];
 /// Locally administered, unicast.
 const MAC_SOURCE: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
-/// As [`MAC_SOURCE`].
+/// Locally administered, unicast.
 pub(super) const MAC_DESTINATION: [u8; 6] = [0x02, 0, 0, 0, 0, 2];
 /// Identifier of ICMP queries.
 const ICMP_IDENTIFIER: u16 = 0x1234;
@@ -35,7 +35,7 @@ const FRAGMENT_ID: u16 = 0x4845;
 enum Piece {
     Whole,
     First,
-    /// What is behind this many bytes.
+    /// The rest, after this many bytes.
     Later(u16),
 }
 
@@ -196,7 +196,7 @@ fn ipv6_header(
     header
 }
 
-/// What follows the IP header.
+/// The transport header and payload that follow the IP header.
 fn transport(packet: &Packet) -> Vec<u8> {
     if packet.icmp.is_some() {
         return icmp(packet);

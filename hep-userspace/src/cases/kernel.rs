@@ -48,12 +48,12 @@ pub enum KernelEngineError {
     /// The programs dropped a packet without telling why.
     #[error("the programs recorded no decision about a packet they dropped")]
     NoDecision,
-    /// The programs told a reason that does not exist.
+    /// The programs recorded a reason that does not exist.
     #[error("the programs gave reason number {0}")]
     Reason(u8),
 }
 
-/// What the programs did with a packet.
+/// Verdict of the programs on a packet.
 #[derive(Clone, Debug)]
 pub struct KernelVerdict {
     /// Whether it passes, by the program's return value.
@@ -69,7 +69,7 @@ pub struct KernelVerdict {
 }
 
 impl KernelVerdict {
-    /// What decided.
+    /// The rule or stage that decided.
     #[must_use]
     pub fn place(&self) -> Place {
         self.rule
@@ -85,7 +85,7 @@ impl KernelVerdict {
             })
     }
 
-    /// What little the programs tell of the way to the verdict.
+    /// The steps to the verdict, as far as the programs record them.
     #[must_use]
     pub fn trace(&self) -> Vec<String> {
         let kind = if self.forwarded {
@@ -111,7 +111,7 @@ pub struct KernelEngine {
     headerless: BTreeSet<u32>,
     /// Addresses of the case's interfaces.
     own: BTreeSet<IpAddr>,
-    /// What the mirror of local addresses holds.
+    /// Addresses in the mirror of local addresses.
     local: BTreeSet<IpAddr>,
     /// Addresses, the lower first, and protocols of flows that the tables may hold.
     flows: HashSet<(IpAddr, IpAddr, u8)>,
@@ -146,7 +146,7 @@ impl KernelEngine {
         })
     }
 
-    /// Numbers of the devices that stand for a case's interfaces.
+    /// Interface indexes of the devices that represent a case's interfaces.
     #[must_use]
     pub fn devices(&self) -> &[u32] {
         &self.devices
@@ -246,7 +246,7 @@ impl KernelEngine {
         Ok(verdicts.into_iter().flatten().collect())
     }
 
-    /// What the packet needs the mirror of local addresses for.
+    /// Which address of the packet must be in the mirror of local addresses.
     fn kind(&self, packet: &Packet) -> Kind {
         match packet.direction {
             Direction::Ingress if packet.source.is_ipv4() && self.own.contains(&packet.source) => {
@@ -268,7 +268,7 @@ impl KernelEngine {
         Ok(())
     }
 
-    /// Makes sure that no flow is known to which the packet, or an ICMP error in it, could belong.
+    /// Removes every flow to which the packet, or an ICMP error in it, could belong.
     fn forget_flows_of(&mut self, packet: &Packet) -> Result<(), KernelError> {
         let key = |protocol| {
             let (a, b) = (packet.source, packet.destination);

@@ -24,7 +24,7 @@ pub enum LoadError {
     Packet {
         /// Place of the packet in the case, from 0.
         index: usize,
-        /// What is wrong with it.
+        /// The conflict.
         source: CaseError,
     },
     /// More interfaces than the engine has devices.

@@ -7,7 +7,7 @@ use rtnetlink::{LinkUnspec, LinkVeth, RouteMessageBuilder};
 
 use super::frame::MAC_DESTINATION;
 
-/// Switches that make the kernel's routing look-up say "forwarded" for addresses it knows nothing of.
+/// Sysctls that make the kernel's routing look-up return "forwarded" for unknown addresses.
 const SYSCTLS: [(&str, &str); 4] = [
     ("/proc/sys/net/ipv4/conf/all/forwarding", "1"),
     ("/proc/sys/net/ipv4/conf/default/forwarding", "1"),

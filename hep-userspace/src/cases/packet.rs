@@ -17,7 +17,7 @@ const DEFAULT_SOURCE_PORT: u16 = 40_000;
 const DEFAULT_HOP_LIMIT: u8 = 64;
 /// ICMP echo request, the type of an ICMP packet whose case gives none.
 const ICMP_ECHO_REQUEST: u8 = 8;
-/// As [`ICMP_ECHO_REQUEST`], for IPv6.
+/// ICMPv6 echo request, the type of an ICMPv6 packet whose case gives none.
 const ICMPV6_ECHO_REQUEST: u8 = 128;
 /// EtherType of a tag whose case gives none.
 const CUSTOMER_TAG: u16 = 0x8100;
@@ -142,7 +142,7 @@ pub struct PacketCase {
     /// The reason of the verdict, such as `no_profile`, if that matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What decides, such as `allow-web ingress[0]`, if that matters: every word must occur in the
+    /// The deciding rule, such as `allow-web ingress[0]`, if that matters: every word must occur in the
     /// decision's description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
@@ -179,7 +179,7 @@ impl From<Direction> for DirectionText {
     }
 }
 
-/// What is wrong with a case.
+/// Why a case is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CaseError {
     /// Unknown protocol name.
@@ -334,7 +334,7 @@ mod tests {
 
     use super::*;
 
-    /// The packet of a case that says just this of it.
+    /// The packet of a case that sets only these fields.
     fn packet(fields: Value) -> Result<Packet, CaseError> {
         let mut packet = json!({
             "direction": "ingress", "src": "192.0.2.1", "dst": "192.0.2.2", "proto": "tcp",

@@ -10,7 +10,7 @@ use crate::{
     reference::{Decider, Judgement, Packet, Place, Reference},
 };
 
-/// Devices that stand for interfaces when the kernel takes no part.
+/// Interface indexes to use when the kernel engine does not run.
 const NO_DEVICES: [u32; 64] = {
     let mut devices = [0; 64];
     let mut number = 0;
@@ -57,7 +57,7 @@ impl CaseReport {
     }
 }
 
-/// What an engine said about a packet.
+/// Verdict of an engine on a packet, and how it got there.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EngineReport {
@@ -67,9 +67,9 @@ pub struct EngineReport {
     pub verdict: Expect,
     /// Name of the reason.
     pub reason: String,
-    /// What decided.
+    /// The rule or stage that decided.
     pub place: Place,
-    /// The way to the verdict, as far as the engine tells.
+    /// The steps to the verdict, as far as the engine records them.
     pub trace: Vec<String>,
 }
 
@@ -85,9 +85,9 @@ pub struct Failure {
     pub why: String,
     /// The verdict it should get.
     pub expect: Expect,
-    /// What is wrong, in one line.
+    /// The failure, in one line.
     pub problem: String,
-    /// What the engines said.
+    /// Verdicts of the engines.
     pub got: Vec<EngineReport>,
 }
 
@@ -187,7 +187,7 @@ fn failure(
     }
 }
 
-/// What the case asks for and `report` does not have.
+/// The first expectation of the case that `report` does not meet, as a message.
 fn unmet(expected: &PacketCase, report: &EngineReport) -> Option<String> {
     let engine = report.engine;
     if report.verdict != expected.expect {
@@ -211,7 +211,7 @@ fn unmet(expected: &PacketCase, report: &EngineReport) -> Option<String> {
     None
 }
 
-/// What is wrong if a later fragment does not get the verdict of the first (EV-179).
+/// The failure message if a later fragment does not get the verdict of the first (EV-179).
 fn torn(verdict: &KernelVerdict) -> Option<String> {
     let word = |passes| Expect::of(passes).name();
     let later = verdict
