@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use super::{Metadata, PortName, Protocol};
 
-/// What `spec.interfaceName` says.
+/// The value of `spec.interfaceName`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum InterfaceMatch {
     /// Empty: the interfaces that carry one of the `expectedIPs`.

@@ -1,8 +1,8 @@
-//! What policy needs to know of this host's network interfaces.
+//! The properties of this host's network interfaces that policy depends on.
 
 use std::{net::IpAddr, sync::Arc};
 
-/// What a frame starts with.
+/// The header that frames start with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LinkLayer {
     /// An Ethernet header.
@@ -12,7 +12,7 @@ pub enum LinkLayer {
     None,
     /// 24 bytes of IP over InfiniBand, then the IP header.
     Infiniband,
-    /// A header of which hep knows nothing: IP packets behind it are dropped (EV-258).
+    /// A header that hep does not recognise: IP packets behind it are dropped (EV-258).
     Unknown,
 }
 
@@ -41,7 +41,7 @@ pub struct Interface {
     pub ifindex: u32,
     /// Addresses configured on it.
     pub addresses: Vec<IpAddr>,
-    /// What its frames start with.
+    /// The header its frames start with.
     pub link_layer: LinkLayer,
     /// It is the loopback interface.
     pub is_loopback: bool,

@@ -338,7 +338,7 @@ impl NetList {
         self.len() == 0
     }
 
-    /// How many stand here that stood here already, and one of them.
+    /// Number of entries that repeat an earlier one, and one of them.
     #[must_use]
     pub fn repeats(&mut self) -> (usize, Option<IpNetwork>) {
         let (v4, first4) = repeats(&mut self.v4);

@@ -1,4 +1,4 @@
-//! What every resource and rule carries: where it was written, its name, labels and annotations.
+//! The metadata of every resource and rule: where it was written, its name, labels and annotations.
 
 use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 

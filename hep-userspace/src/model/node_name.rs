@@ -4,9 +4,8 @@ use std::{convert::Infallible, fmt, ops::Deref, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// What a host is called in `spec.node` of its HostEndpoints and in `node.<name>` of its
-/// FelixConfiguration. Whatever it is made from is trimmed and lower-cased, here and nowhere else (spec
-/// EV-007).
+/// The host's name in `spec.node` of its HostEndpoints and in `node.<name>` of its FelixConfiguration.
+/// Whatever it is made from is trimmed and lower-cased, here and nowhere else (spec EV-007).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct NodeName(String);

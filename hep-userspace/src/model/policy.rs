@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Metadata, Rule};
 use crate::selector::Selector;
 
-/// What a staged policy would do to the enforced policy of its name.
+/// Change that a staged policy would make to the enforced policy of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StagedAction {
     /// Create or replace it.
@@ -38,7 +38,7 @@ impl PolicyKind {
     }
 }
 
-/// In which lists a policy's rules stand (EV-023).
+/// The lists that a policy's rules are in (EV-023).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// `doNotTrack: true`.

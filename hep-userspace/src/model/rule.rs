@@ -7,14 +7,14 @@ use ipnetwork::IpNetwork;
 use super::{IpFamily, PortName, PortRange, Position, Protocol};
 use crate::selector::Selector;
 
-/// What a rule says to do.
+/// Action of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
     /// Accept.
     Allow,
     /// Drop.
     Deny,
-    /// Report and go on.
+    /// Report and continue with the next rule.
     Log,
     /// Go on with the next tier; in a profile, with the next profile.
     Pass,
@@ -72,7 +72,7 @@ pub struct EntityRule {
 /// A rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// What to do.
+    /// `action`.
     pub action: Action,
     /// `ipVersion`.
     pub ip_version: Option<IpFamily>,

@@ -5,7 +5,7 @@ use super::Metadata;
 /// Name of the tier that policies without `spec.tier` are in.
 pub const DEFAULT_TIER: &str = "default";
 
-/// What the end of a tier does that applied and did not decide.
+/// Action at the end of a tier that applied and did not decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DefaultAction {
     /// Drop.
