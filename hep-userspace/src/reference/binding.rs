@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::model::{FelixConfiguration, HostEndpoint, Interface, InterfaceMatch, Snapshot};
 
-/// What policy an interface is under.
+/// How policy applies to an interface.
 #[derive(Clone, Copy, Debug)]
 pub enum Role<'a> {
     /// No endpoint owns it (EV-004).

@@ -1,5 +1,5 @@
-//! What stands in front of a packet's addresses and ports: VLAN tags and IPv6 extension headers (EV-183,
-//! EV-184, EV-258).
+//! The headers before a packet's addresses and ports: VLAN tags and IPv6 extension headers (EV-183, EV-184,
+//! EV-258).
 
 use hep_common::counter::Reason;
 
@@ -45,7 +45,7 @@ pub struct Framing {
 }
 
 impl Framing {
-    /// What the tags come to, if it is more than that they are taken off.
+    /// The verdict that the tags cause by themselves; `None` if they are only removed.
     pub(super) fn link_layer(&self) -> Option<Reason> {
         let mut seen = self.tags.iter().take(MAX_TAGS + 1);
         if seen.any(|tag| tag.id != 0) {

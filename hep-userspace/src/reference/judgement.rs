@@ -1,4 +1,4 @@
-//! What the evaluator found: the verdict, who gave it, and the way there.
+//! The result of the evaluator: the verdict, its origin, and the steps there.
 
 use hep_common::{Direction, counter::Reason};
 
@@ -20,7 +20,7 @@ pub enum Stage {
     Forward,
     /// Profiles.
     Profile,
-    /// What happens when nothing decided.
+    /// The default where nothing decided.
     Default,
 }
 
@@ -64,10 +64,10 @@ pub struct RuleRef<'a> {
     pub rule: &'a Rule,
 }
 
-/// What gave the verdict.
+/// The origin of the verdict.
 #[derive(Clone, Copy, Debug)]
 pub enum Decider<'a> {
-    /// A step of the pipeline that is no rule; the reason says which.
+    /// A step of the pipeline that is no rule; the reason identifies it.
     Pipeline,
     /// A failsafe port of the packet's direction.
     Failsafe(Direction, &'a FailsafePort),
@@ -110,22 +110,22 @@ pub enum Step<'a> {
     Missed(RuleRef<'a>, Mismatch),
     /// A rule matched.
     Matched(RuleRef<'a>),
-    /// A rule of a staged policy matched; it would have done what it says.
+    /// A rule of a staged policy matched; enforced, it would have taken its action.
     Staged(RuleRef<'a>),
-    /// The tier ended without a verdict and lets the next one go on.
+    /// The tier ended without a verdict; evaluation continues with the next.
     TierPassed(&'a Tier),
     /// The tier ended; only staged policies applied, so it does not count (EV-036).
     TierStagedOnly(&'a Tier),
-    /// The reverse-path check depends on routes, which are not known here; taken as passed.
+    /// The reverse-path check depends on routes, which are unknown here; assumed to pass.
     ReversePathUnknown,
 }
 
-/// What happens to a packet, and why.
+/// The verdict on a packet, and the reason for it.
 #[derive(Clone, Debug)]
 pub struct Judgement<'a> {
     /// Verdict and reason.
     pub reason: Reason,
-    /// What decided.
+    /// The origin of the verdict.
     pub decider: Decider<'a>,
     /// `Log` rules of enforced policies and profiles that matched, in order.
     pub logged: Vec<RuleRef<'a>>,

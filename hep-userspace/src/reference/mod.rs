@@ -1,9 +1,9 @@
 //! The linear evaluator: the executable twin of the specification.
 //!
-//! It judges one packet, the first of a new flow, by walking every tier, policy and rule in order,
-//! and tells what it passed and why. It is written from the specification's statements, which its
-//! functions cite, and shares nothing with `compile` but the resources and [`Selector`]; that is
-//! what makes it a judge of the compiled tables. It favours being obviously right over speed.
+//! It judges one packet, the first of a new flow, by walking every tier, policy and rule in order, and
+//! records each step and its reason. It is written from the specification's statements, which its functions
+//! cite, and shares nothing with `compile` but the resources and [`Selector`]: only so can it check the
+//! compiled tables. It favours being obviously right over speed.
 //!
 //! [`Selector`]: crate::selector::Selector
 

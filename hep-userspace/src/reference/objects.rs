@@ -1,4 +1,4 @@
-//! What selectors in rules select: all HostEndpoints and GlobalNetworkSets that are known.
+//! The objects that selectors in rules can select: all HostEndpoints and GlobalNetworkSets.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -13,7 +13,7 @@ struct LabelledEndpoint<'a> {
     labels: Labels,
 }
 
-/// Everything that a rule's selectors and named ports can stand for (SL-049, RS-036, EV-020).
+/// Every object that a rule's selectors and named ports can match (SL-049, RS-036, EV-020).
 pub(super) struct Objects<'a> {
     endpoints: Vec<LabelledEndpoint<'a>>,
     sets: &'a [GlobalNetworkSet],

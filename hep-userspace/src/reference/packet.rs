@@ -7,7 +7,7 @@ use hep_common::{Direction, protocol};
 use super::framing::Framing;
 use crate::model::IpFamily;
 
-/// TCP flags, as they stand in the header.
+/// TCP flags, at their bits of the header.
 pub mod tcp_flags {
     /// No more data from the sender.
     pub const FIN: u8 = 1 << 0;
@@ -45,7 +45,7 @@ pub struct IcmpHeader {
     pub code: u8,
 }
 
-/// A packet that belongs to no known flow; all is well with it, but perhaps its [`Framing`].
+/// A packet that belongs to no existing flow and is well-formed, except perhaps for its [`Framing`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// Which hook sees it.

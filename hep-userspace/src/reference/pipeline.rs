@@ -20,7 +20,7 @@ use crate::model::{
     Conf, EndpointToHostAction, FailsafePort, Interface, IpFamily, ReversePath, Snapshot,
 };
 
-/// What changes verdicts beside the resources: options of `hep run`, and what a packet is judged for.
+/// Inputs besides the resources that change verdicts: options of `hep run`, and why a packet is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Neighbour discovery and multicast listener traffic passes (EV-172).
@@ -103,7 +103,7 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// What `interface` is under; `Unpoliced` if there is none of that name.
+    /// How policy applies to `interface`; `Unpoliced` if there is none of that name.
     #[must_use]
     pub fn role(&self, interface: &str) -> Role<'a> {
         self.interfaces
@@ -389,7 +389,7 @@ const fn is_about_another_flow(packet: &Packet) -> bool {
     }
 }
 
-/// EV-171: queries, and what IPv6 says on a link: neighbour discovery, multicast listening (EV-172) and
+/// EV-171: queries, and IPv6's link-local messages: neighbour discovery, multicast listening (EV-172) and
 /// the discovery of multicast routers.
 const fn may_come_first(packet: &Packet) -> bool {
     match (packet.family(), packet.icmp) {

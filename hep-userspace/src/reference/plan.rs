@@ -42,7 +42,7 @@ pub(super) struct PlannedTier<'a> {
 }
 
 impl<'a> PlannedTier<'a> {
-    /// The tier's policies that stand in `list` and apply in `direction` (EV-022, EV-025).
+    /// The tier's policies that are in `list` and apply in `direction` (EV-022, EV-025).
     pub(super) fn policies(
         &self,
         list: List,
@@ -55,7 +55,7 @@ impl<'a> PlannedTier<'a> {
     }
 }
 
-/// What an endpoint's packets are judged by.
+/// The policies and profiles that an endpoint's packets are judged by.
 pub(super) struct Plan<'a> {
     /// Tiers in order (EV-026) with the policies that select the endpoint.
     pub(super) tiers: Vec<PlannedTier<'a>>,
@@ -121,7 +121,7 @@ pub(super) const fn is_staged(policy: &Policy) -> bool {
     }
 }
 
-/// EV-022; pre-DNAT policies know only ingress (EV-086).
+/// EV-022; pre-DNAT policies apply to ingress only (EV-086).
 const fn applies(policy: &Policy, direction: Direction) -> bool {
     match direction {
         Direction::Ingress => policy.applies_ingress,

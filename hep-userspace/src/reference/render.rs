@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::{EndpointToHostAction, FailsafePort, Position};
 
-/// Where a rule or default stands.
+/// Position of a rule or default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Place {
@@ -23,7 +23,7 @@ pub struct Place {
     pub policy: String,
     /// The rule's place, such as `ingress[2]`, or what kind of default it is.
     pub rule: String,
-    /// `Allow`, `Deny`, `Pass` or `Log`; empty where the reason says it all.
+    /// `Allow`, `Deny`, `Pass` or `Log`; empty where the reason is enough.
     pub action: String,
     /// File, if it is written in one.
     pub file: String,
