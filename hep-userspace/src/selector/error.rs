@@ -1,4 +1,4 @@
-//! What is wrong with a selector, and where.
+//! Mistakes in a selector, each with its column.
 
 use super::{MAX_CHARACTERS, MAX_DEPTH};
 
@@ -33,14 +33,14 @@ pub enum SelectorError {
         /// Its length.
         bytes: usize,
     },
-    /// Something else stands where the grammar wants one of a few things.
+    /// A token where the grammar requires one of a few others.
     #[error("column {column}: expected {expected}, found {found}")]
     Unexpected {
         /// Where it is.
         column: usize,
-        /// What may stand there.
+        /// The tokens that are allowed here.
         expected: &'static str,
-        /// What stands there.
+        /// The token found.
         found: String,
     },
 }

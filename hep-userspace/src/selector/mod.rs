@@ -47,7 +47,7 @@ impl Selector {
         Self::from(Expression::All)
     }
 
-    /// `(self) && (!(excluded))`: what `selector` and `notSelector` of one side come to (SL-057).
+    /// `(self) && (!(excluded))`: `selector` and `notSelector` of one side, combined (SL-057).
     #[must_use]
     pub fn except(&self, excluded: &Self) -> Self {
         Self::from(Expression::And(vec![

@@ -109,7 +109,7 @@ impl<'t> Parser<'t> {
         Ok(inside)
     }
 
-    /// What follows a label key.
+    /// Parses the operator and its operands after a label key.
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "every other token is a mistake here"

@@ -7,7 +7,7 @@ use super::{SelectorError, expression::Comparison};
 /// Most bytes in a label key (SL-004).
 const MAX_KEY_BYTES: usize = 512;
 
-/// What a label key must be followed by.
+/// The expected tokens after a label key, for error messages.
 pub(super) const OPERATOR: &str =
     "an operator after the label key: ==, !=, in, not in, contains, starts with or ends with";
 
@@ -211,7 +211,7 @@ impl<'t> Tokens<'t> {
         Ok(key)
     }
 
-    /// Number of bytes from here that can stand in a label key.
+    /// Number of bytes from here that are allowed in a label key.
     fn key_length(&self) -> usize {
         let rest = self.rest();
         rest.bytes()
