@@ -23,7 +23,7 @@ pub enum SourceError {
     Io {
         /// File or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system call.
         source: io::Error,
     },
     /// A symbolic link that leads nowhere.
@@ -50,7 +50,7 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    /// The file or directory in question.
+    /// The affected file or directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
@@ -79,8 +79,8 @@ pub fn read_directory(directory: &Path) -> Result<Vec<File>, SourceError> {
     DirectoryReader::default().read(directory)
 }
 
-/// As [`read_directory`], for who wants to see all that is wrong: what can be read, and why the rest
-/// cannot (RS-007).
+/// Reads every policy file that can be read, and reports an error for each of the others (RS-007):
+/// [`read_directory`] stops at the first.
 #[must_use]
 pub fn read_what_can_be(directory: &Path) -> (Vec<File>, Vec<SourceError>) {
     DirectoryReader::default().read_what_can_be(directory, SystemTime::now())
@@ -100,16 +100,16 @@ struct Known {
 }
 
 impl DirectoryReader {
-    /// The policy files, as [`read_directory`].
+    /// Reads the policy files; the rules are those of [`read_directory`].
     ///
     /// # Errors
     ///
-    /// As [`read_directory`].
+    /// [`SourceError`] for the first thing that cannot be read whole.
     pub fn read(&mut self, directory: &Path) -> Result<Vec<File>, SourceError> {
         self.read_at(directory, SystemTime::now())
     }
 
-    /// As [`Self::read`]; `now` is the time at which it begins.
+    /// Reads the policy files, for a read that begins at `now`.
     pub(super) fn read_at(
         &mut self,
         directory: &Path,
@@ -119,7 +119,7 @@ impl DirectoryReader {
         errors.into_iter().next().map_or(Ok(files), Err)
     }
 
-    /// What can be read, and why the rest cannot.
+    /// Reads every policy file that can be read, and reports an error for each of the others.
     fn read_what_can_be(
         &mut self,
         directory: &Path,
@@ -167,8 +167,8 @@ impl DirectoryReader {
     }
 }
 
-/// When a write leaves a file's stamp as it was: the kernel's clock for stamps stands still for up to
-/// 10 ms, other file systems' for a second.
+/// Time within which a write may leave a file's stamp unchanged: the kernel's clock for stamps is up to
+/// 10 ms late, other file systems' up to a second.
 pub(super) const STAMP_GRAIN: Duration = Duration::from_secs(2);
 
 /// Which file it is, and when it changed last.
@@ -179,7 +179,7 @@ struct Stamp {
     bytes: u64,
     /// Seconds and nanoseconds.
     modified: (i64, i64),
-    /// As `modified`, also of its name, owner and mode, and set by nobody but the kernel.
+    /// Seconds and nanoseconds of the last change of content, name, owner or mode; only the kernel sets it.
     changed: (i64, i64),
 }
 
@@ -259,7 +259,7 @@ struct Walk {
     found: Vec<(PathBuf, Stamp)>,
     /// Device and inode of the directories entered.
     entered: BTreeSet<(u64, u64)>,
-    /// What cannot be read.
+    /// Files and directories that cannot be read.
     errors: Vec<SourceError>,
 }
 

@@ -1,4 +1,4 @@
-//! What the parser reads: a text in which a tab separates tokens as well as a blank does (RS-306).
+//! The parser's input: a text in which a tab separates tokens as well as a blank does (RS-306).
 
 use saphyr_parser::{Input, StrInput, input::SkipTabs};
 
@@ -72,8 +72,8 @@ impl Input for Text<'_> {
         fetch_while_is_yaml_non_space(out: &mut String) -> usize;
     }
 
-    /// The parser asks what it skipped only to refuse a value that a tab alone sets off from its
-    /// key.
+    /// The parser uses the kind of skipped characters only to refuse a value that a tab alone separates
+    /// from its key.
     fn skip_ws_to_eol(&mut self, skip_tabs: SkipTabs) -> (usize, Result<SkipTabs, &'static str>) {
         let (skipped, result) = self.0.skip_ws_to_eol(skip_tabs);
         let result = result.map(|found| {

@@ -1,10 +1,10 @@
-//! Long lists of plain items, one a line: found in the text, so that the parser need not read each.
+//! Long lists of plain items, one per line: found in the text, so that the parser need not read each.
 //!
-//! Of a block of lines that are alike but for their item (`  - 192.0.2.0/24`), the parser gets only
-//! the first two. If it takes these for neighbours in a list, it would have taken all behind them for
-//! items of that list too: the second left it in the state in which it found it, and so would each
-//! further one. If it does not (the block may stand in a quoted text, or what follows the block may
-//! continue its last item), it gets the whole text.
+//! In a block of lines that differ only in their item (`  - 192.0.2.0/24`), the parser gets only the first
+//! two. If it parses these as neighbours in a list, it would have parsed all later ones as items of that
+//! list too: the second left it in the state in which it found it, and so would each further one. If it
+//! does not (the block may be in a quoted text, or what follows the block may continue its last item), it
+//! gets the whole text.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -23,15 +23,14 @@ pub struct Lines<'t> {
     pub line: u32,
     /// How many there are.
     pub count: usize,
-    /// What is known to be new of them.
+    /// The lines that were changed since the previous version, if that is known.
     pub edit: Option<Edit<'t>>,
     /// The lines before them, which the parser read.
     read: &'t str,
     form: Form,
 }
 
-/// The one difference between a text and a former one: some lines of a list took the place of
-/// others.
+/// The one difference between a text and its previous version: some lines of a list replaced others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edit<'t> {
     gone: &'t str,
@@ -73,7 +72,7 @@ impl<'t> Lines<'t> {
     }
 }
 
-/// What the lines of a block have in common.
+/// The shape that all lines of a block share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Form {
     /// Blanks before the dash.
@@ -173,8 +172,7 @@ struct Block {
 }
 
 impl Block {
-    /// The block of `count` lines, more than [`READ`], that lies in `bytes` of the text behind
-    /// `lines_before` lines.
+    /// The block of `count` lines, more than [`READ`], at `bytes` of the text after `lines_before` lines.
     fn new(
         text: &[u8],
         bytes: Range<usize>,
@@ -202,10 +200,10 @@ pub struct Outline(Vec<Block>);
 pub(super) struct Abridged<'t> {
     /// The text as a whole.
     whole: &'t str,
-    /// What the parser reads.
+    /// The abridged text, for the parser.
     pub(super) text: Cow<'t, str>,
     pub(super) outline: Outline,
-    /// A difference to a former text, and the number of the block that it is in.
+    /// The difference to the previous version, and the number of the block that it is in.
     edit: Option<(usize, Edit<'t>)>,
 }
 
@@ -236,8 +234,8 @@ impl<'t> Abridged<'t> {
         Self::with(text, blocks(text.as_bytes()))
     }
 
-    /// As [`Self::new`], from the outline of a `former` text, if all that changed since are lines
-    /// of one of its blocks.
+    /// Abridges a text with the `outline` of its `former` version; `None` unless all changed lines are in
+    /// one of its blocks.
     pub(super) fn again(text: &'t str, former: &'t str, outline: &Outline) -> Option<Self> {
         let (start, [end, former_end]) = changed_lines(text.as_bytes(), former.as_bytes());
         let is_around = |block: &Block| block.start <= start && former_end <= block.left_out.end;
@@ -311,7 +309,7 @@ impl<'t> Abridged<'t> {
         line + left_out
     }
 
-    /// What stands in the whole text where the abridged one has `length` bytes at `start`.
+    /// The part of the whole text that the abridged one has at `start`, `length` bytes long.
     pub(super) fn slice(&self, start: usize, length: usize) -> Option<&'t str> {
         let mut start = start;
         for block in &self.outline.0 {
@@ -323,7 +321,7 @@ impl<'t> Abridged<'t> {
         self.whole.get(start..start + length)
     }
 
-    /// What was left out.
+    /// The lines that were left out, by block.
     pub(super) fn lines(&self) -> Vec<Lines<'t>> {
         let blocks = self.outline.0.iter().enumerate();
         let lines = blocks.map(|(number, block)| Lines {

@@ -1,4 +1,4 @@
-//! Merge keys: `<<: *defaults` stands for the keys of the mapping that it names (RS-310).
+//! Merge keys: `<<: *defaults` inserts the keys of the mapping that it names (RS-310).
 
 use std::collections::HashSet;
 

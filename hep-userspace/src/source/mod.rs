@@ -37,12 +37,12 @@ pub const MAX_NESTING: usize = 64;
 /// Most bytes that the aliases of a file may add to it; an aliased value counts [`ALIAS_NODE_COST`]
 /// and the length of its text.
 pub const MAX_ALIAS_COST: usize = 4 << 20;
-/// Most bytes that the values with anchors may come to, each with those inside of it, beyond
-/// [`MAX_ALIAS_COST`], in multiples of the file's length. They are counted as aliased values are.
+/// Most bytes in values with anchors, each counted with the values inside it, beyond [`MAX_ALIAS_COST`], in
+/// multiples of the file's length. They are counted as aliased values are.
 pub const MAX_ANCHOR_RATIO: usize = 8;
 /// Most mistakes of a file that do not end its reading.
 pub const MAX_SYNTAX_ERRORS: usize = 1000;
-/// What an aliased value costs beyond its text.
+/// Cost of an aliased value beyond its text, in bytes.
 pub const ALIAS_NODE_COST: usize = 64;
 
 /// Keys of lists that may be very long: their items may be given as lines instead of trees.

@@ -15,7 +15,7 @@ pub struct YamlNode<'t> {
     pub column: u32,
 }
 
-/// What a node is.
+/// Content of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value<'t> {
     /// Text, a number, a truth value or nothing.
@@ -80,7 +80,7 @@ impl<'t> Sequence<'t> {
         self.left_out.clear();
     }
 
-    /// All of them as they stand there.
+    /// All items, in order: the nodes that were read, and the lines that were left out.
     pub fn pieces(&self) -> impl Iterator<Item = Piece<'_, 't>> {
         let ends = self.left_out.iter().map(|(before, _)| *before);
         let starts = std::iter::once(0).chain(ends.clone());

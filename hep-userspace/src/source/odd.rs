@@ -9,9 +9,9 @@ use super::{Parsed, input::Text, lines::Abridged, yaml::build};
 
 /// The byte order mark.
 const MARK: char = '\u{feff}';
-/// What the parser says of a line that starts with a tab.
+/// The parser's message for a line that starts with a tab.
 const TAB: &str = "tabs disallowed within this context (block indentation)";
-/// What stands for a tab that indents: deeper than any block around the brackets.
+/// Replacement for a tab that indents: deeper than any block around the brackets.
 const DEEP: &str = "                                        ";
 /// Most runs of lines that start with tabs, and the longest text that has them.
 const MOST_RUNS: usize = 16;

@@ -1,7 +1,7 @@
-//! What a scalar without quotes means to the YAML reader that Calico's tools and kubectl share (YAML
-//! 1.1, as Go's `yaml.v2` has it), and to a reader of YAML 1.2's core schema (RS-301).
+//! The meaning of a scalar without quotes to the YAML reader that Calico's tools and kubectl share (YAML
+//! 1.1, as in Go's `yaml.v2`), and to a reader of YAML 1.2's core schema (RS-301).
 
-/// What a reader takes a plain scalar for.
+/// Type and value that a reader gives a plain scalar.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Plain {
     /// Nothing at all.
@@ -66,7 +66,7 @@ pub(super) fn core(text: &str) -> Plain {
     number.map_or(Plain::Text, Plain::Number)
 }
 
-/// What both readers have words for: nothing, infinities, NaN.
+/// Special words of both readers: null, infinities, NaN.
 fn special(text: &str) -> Option<Plain> {
     if NULLS.contains(&text) {
         return Some(Plain::Null);
@@ -124,7 +124,7 @@ fn is_float(text: &str) -> bool {
         && exponent.is_none_or(|digits| !digits.is_empty() && is_digits(digits))
 }
 
-/// What Go's reader takes for a number: one that a double can hold.
+/// A number of Go's reader: any that a double can hold.
 fn finite(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
@@ -133,8 +133,8 @@ fn finite(text: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// Text, what Calico's tools read, and what YAML 1.2 reads: rows that calicoctl 3.32.1 was seen
-    /// to read so, or that the grammars say.
+    /// Text, value in Calico's tools, value in YAML 1.2: rows observed with calicoctl 3.32.1, or derived
+    /// from the grammars.
     #[test]
     fn readers_of_both_versions_are_known() {
         use Plain::{Null, Number, Text, Truth};

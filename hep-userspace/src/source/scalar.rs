@@ -1,4 +1,4 @@
-//! What a scalar is, where YAML's versions agree about it and where they do not (RS-301).
+//! The value of a scalar, where YAML's versions agree about it and where they do not (RS-301).
 
 use super::{
     Scalar,
@@ -12,9 +12,9 @@ pub enum Number {
     Known(f64),
     /// One with a leading zero, which is octal to Calico.
     Octal {
-        /// What Calico's reader has.
+        /// Value in Calico's reader.
         calico: f64,
-        /// What a reader of YAML 1.2, or a person, has.
+        /// Value to a reader of YAML 1.2, or to a person.
         decimal: f64,
     },
 }

@@ -259,7 +259,7 @@ fn characters_that_readers_take_otherwise_are_refused() {
     }
 }
 
-/// What a tag says of a scalar is so.
+/// A scalar must fit its tag.
 #[test]
 fn tags_of_the_core_schema_are_checked() {
     for text in ["!!int x", "!!float x", "!!bool 1", "!!null x"] {
@@ -292,7 +292,7 @@ fn nested_anchors(levels: usize, items: usize) -> String {
     format!("a: {open}{items}{}\n", "]".repeat(levels))
 }
 
-/// What this thread has had of the processors: others may keep them busy.
+/// CPU time of this thread, which other load on the machine does not change.
 fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::try_from(time).expect("not negative")

@@ -20,18 +20,18 @@ pub struct SyntaxError {
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
-    /// What is wrong.
+    /// The mistake.
     pub message: String,
-    /// What to write.
+    /// The text to write instead.
     pub advice: &'static str,
 }
 
-/// What a file holds.
+/// Content of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Parsed<'t> {
     /// Its documents, up to the first mistake that leaves the rest without meaning.
     pub documents: Vec<YamlNode<'t>>,
-    /// What is wrong with it.
+    /// Its mistakes.
     pub errors: Vec<SyntaxError>,
     /// Where its long lists are, if they were not read item by item.
     pub outline: Outline,
@@ -58,8 +58,8 @@ pub fn parse(bytes: &[u8]) -> Parsed<'_> {
     odd::build_whole(text)
 }
 
-/// As [`parse`], for a file that was parsed before without errors, when it was `former` and had this
-/// outline: quicker if only lines of a long list have changed.
+/// Parses a new version of a file that had this outline and no errors as `former`: faster than [`parse`] if
+/// only lines of a long list have changed.
 #[must_use]
 pub fn parse_again<'t>(bytes: &'t [u8], former: &'t [u8], outline: &Outline) -> Parsed<'t> {
     let [text, before] = [bytes, former].map(|text| std::str::from_utf8(without_mark(text)));
@@ -77,7 +77,7 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
-/// What the parser makes of a text.
+/// Builds documents from the parser's events, up to the first fatal mistake.
 pub(super) fn build<'a, 't>(source: &'a Abridged<'t>) -> Builder<'a, 't> {
     let mut builder = Builder {
         source,
@@ -101,8 +101,8 @@ pub(super) fn build<'a, 't>(source: &'a Abridged<'t>) -> Builder<'a, 't> {
     builder
 }
 
-/// Parses an abridged text; `None` if it has mistakes, which only the whole text tells right, or
-/// means something else than the whole.
+/// Parses an abridged text; `None` if it has mistakes, whose places only the whole text gives right, or if
+/// its meaning differs from the whole.
 fn parse_abridged<'t>(source: &Abridged<'t>) -> Option<Parsed<'t>> {
     let Builder {
         anchors,
@@ -432,7 +432,7 @@ fn too_deep(start: Marker) -> SyntaxError {
     )
 }
 
-/// Whether a scalar with this tag may be a number; only the core schema's tags are known.
+/// Whether a scalar with this tag may be a number; only the core schema's tags are supported.
 fn tagged_plain(tag: &Tag, text: &str, start: Marker) -> Result<bool, SyntaxError> {
     match tag.suffix.as_str() {
         "str" if tag.is_yaml_core_schema() => Ok(false),
