@@ -1,9 +1,8 @@
 //! The address classes of one family, from generation to generation.
 //!
-//! What changed is found by comparing each set with the one of the same identity before, and only
-//! the addresses in question are sorted into classes again. Classes keep their numbers, so that all
-//! other ranges keep their bytes. Where much changed, or much is left over from former generations,
-//! everything is made from nothing.
+//! Each set is compared with the one of the same identity before, and only the addresses that changed are
+//! sorted into classes again. Classes keep their numbers, so that all other ranges keep their bytes. Where
+//! much changed, or much is left over from earlier generations, everything is rebuilt from nothing.
 
 use std::sync::Arc;
 
@@ -31,13 +30,13 @@ type Sets<T> = FxHashMap<Identity<T>, (u32, PositionSet<T>)>;
 #[derive(Debug)]
 pub(super) struct Addresses<L: Layout> {
     pub(super) layout: L,
-    /// What was in the sets.
+    /// The sets at this generation, to compare the next ones with.
     sets: Sets<L::Address>,
     numbers: u32,
     signatures: Arc<Signatures>,
     /// Classes when everything was made from nothing.
     base: usize,
-    /// The tables were made from former ones.
+    /// The tables were made from those of the previous generation.
     pub(super) is_continued: bool,
 }
 
@@ -85,7 +84,7 @@ struct Numbering<'a, L: Layout> {
 }
 
 impl<'a, L: Layout> Numbering<'a, L> {
-    /// Sets that the former generation has, too, keep their numbers, whatever the order of `sets`.
+    /// Sets that the previous generation has, too, keep their numbers, whatever the order of `sets`.
     fn new(former: &'a Addresses<L>, sets: &[PositionSet<L::Address>]) -> Self {
         let kept = sets.iter().filter_map(|set| former.sets.get(&set.identity));
         Self {
@@ -96,8 +95,9 @@ impl<'a, L: Layout> Numbering<'a, L> {
         }
     }
 
-    /// The number of a set, and the former set that the signatures with this number are about: the
-    /// same set, or the one that it was made from. If that one goes on beside it, it is duplicated.
+    /// The number of a set, and the previous set that the signatures with this number are about: the same
+    /// set, or the one that it was made from. If another set has taken that number, this one gets a new
+    /// number and a copy of the signatures.
     fn of(&mut self, set: &PositionSet<L::Address>) -> (u32, Option<&'a PositionSet<L::Address>>) {
         let sets = &self.former.sets;
         if let Some((number, former)) = sets.get(&set.identity) {
@@ -124,7 +124,7 @@ where
     L: Layout,
     L::Address: Position,
 {
-    /// Sorts the addresses into classes, as few as possible anew.
+    /// Sorts the addresses into classes; as few as possible are sorted again.
     ///
     /// # Errors
     ///

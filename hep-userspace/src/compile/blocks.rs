@@ -1,7 +1,7 @@
-//! Rules of policies and profiles, worked out as far as nothing but the rule itself has a say.
+//! Rules of policies and profiles, compiled as far as they depend on nothing but the rule itself.
 //!
-//! That is most of what a rule costs, and stays from generation to generation with the rules: whoever
-//! reads a file again shares the rules of what did not change.
+//! That is most of a rule's cost, and stays from generation to generation with the rules: rules that did
+//! not change are shared when their file is read again.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(super) struct Source<'a> {
 /// The rules of one source in one direction.
 #[derive(Debug)]
 pub(super) struct Block {
-    /// What it was made of, besides its key.
+    /// Inputs of the block, besides its key.
     tier: Box<str>,
     log_prefix: Box<str>,
     source: Arc<[Rule]>,
@@ -43,7 +43,7 @@ pub(super) struct BlockRule {
     pub(super) conditions: Conditions,
 }
 
-/// Stage, `kind/name`, direction. The kind says whether the source is staged.
+/// Stage, `kind/name`, direction. The kind shows whether the source is staged.
 type Key = (&'static str, Box<str>, Direction);
 
 /// The blocks of a generation.
@@ -53,7 +53,7 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// The block of these rules: that of `former`, the generation before, if they are the very same.
+    /// The block of these rules: that of `former`, the previous generation, if they are the very same.
     pub(super) fn of(
         &mut self,
         source: Source<'_>,

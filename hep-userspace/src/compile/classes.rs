@@ -37,7 +37,7 @@ pub(super) struct Classes {
 }
 
 impl Classes {
-    /// Partitions every field by the sets that rules use; `former` addresses are made use of.
+    /// Partitions every field by the sets that rules use; reuses the `former` addresses.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What a generation means, in words: kept beside its tables in the kernel, printed by commands.
+//! A generation in words: kept beside its tables in the kernel, printed by commands.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -14,8 +14,8 @@ pub struct Description {
     pub generation: u32,
     /// Unix time at which it came into force, milliseconds; 0 until it is loaded.
     pub applied_unix_ms: u64,
-    /// Number of the generation that brought its policy into force first: interfaces that come and go
-    /// make generations of the same policy. 0 until it is loaded.
+    /// Number of the first generation with this policy: interfaces that appear or vanish make generations
+    /// of the same policy. 0 until it is loaded.
     #[serde(default)]
     pub policy: u32,
     /// Stands for everything else that it was compiled from, and the build that did so; empty: unknown.
@@ -32,7 +32,7 @@ pub struct Description {
     /// Rules that the lists refer to, in order of `slot`. Generations share those that stay.
     #[serde(with = "shared")]
     pub rules: Vec<Arc<RuleDescription>>,
-    /// Address sets that rules use: selectors, with what they come to.
+    /// Address sets that rules use: selectors, with the objects they select.
     pub sets: Vec<SetDescription>,
     /// Inbound failsafe ports.
     pub failsafe_inbound: Vec<FailsafeDescription>,
@@ -95,7 +95,7 @@ pub struct EndpointDescription {
     pub egress: DirectionDescription,
 }
 
-/// What one direction of an endpoint comes to.
+/// One direction of an endpoint: the policies that apply, and the verdict on unmatched packets.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DirectionDescription {
@@ -157,7 +157,7 @@ pub struct ListDescription {
     pub rules: Vec<u32>,
 }
 
-/// A rule, or a default that stands in a list like one.
+/// A rule, or a default that is in a list like one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleDescription {
@@ -181,7 +181,7 @@ pub struct RuleDescription {
     pub file: String,
     /// Line, from 1.
     pub line: u32,
-    /// What it matches, in one line.
+    /// The packets that it matches, in one line.
     pub matches: String,
     /// For `Log` rules, the prefix of their records.
     pub log_prefix: String,

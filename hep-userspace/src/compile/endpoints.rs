@@ -1,4 +1,4 @@
-//! What an endpoint comes to, in words.
+//! Description of an endpoint, in words.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What keeps a valid snapshot from becoming a generation: limits, each with its number.
+//! The limits that keep a valid snapshot from becoming a generation, each with its number.
 
 /// A documented limit that the snapshot exceeds. Nothing is ever truncated instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum CompileError {
         /// Rules that it may have.
         limit: usize,
     },
-    /// The rules tell too many values of one kind apart.
+    /// The rules distinguish too many values of one kind.
     #[error("the rules distinguish {classes} classes of {what}; the limit is {limit}")]
     TooManyClasses {
         /// Addresses of a family, services, source ports, named ports.

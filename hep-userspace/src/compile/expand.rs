@@ -1,4 +1,4 @@
-//! A rule → what it asks of each header field, and in one family → the predicates for that.
+//! A rule → its conditions on each header field, and in one family → the predicates for those.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -41,7 +41,7 @@ pub(super) struct Matcher<'s> {
 }
 
 impl<'s> Matcher<'s> {
-    /// Nothing is matched yet; `former` are the unions of the generation before.
+    /// No rule is matched yet; `former` holds the unions of the previous generation.
     pub(super) fn new(snapshot: &'s Snapshot, former: Option<&'s AllUnions>) -> Self {
         Self {
             objects: Objects::new(snapshot, former),
@@ -53,8 +53,8 @@ impl<'s> Matcher<'s> {
         }
     }
 
-    /// The disjoint matches that a rule comes to in a family: none if it is skipped there, several
-    /// if numeric and named ports stand in one list (EV-108). `conditions` are the rule's.
+    /// The disjoint matches that a rule expands to in a family: none if it is skipped there, several if one
+    /// list has numeric and named ports (EV-108). `conditions` are the rule's.
     pub(super) fn rule(
         &mut self,
         rule: &Rule,
@@ -142,7 +142,7 @@ impl<'s> Matcher<'s> {
         ])
     }
 
-    /// What a side asks of named ports: where its ports are numeric, and where they are named ones.
+    /// The predicates for a side's named ports: where its ports are numeric, and where they are named ones.
     fn named_ports(&mut self, side: &EntityRule, protocol: Option<u8>) -> [PredicateId; 2] {
         let [ports, not_ports] = [&side.ports, &side.not_ports]
             .map(|items| items.iter().filter_map(name).collect::<Vec<&str>>());
@@ -169,7 +169,7 @@ impl<'s> Matcher<'s> {
     }
 }
 
-/// What a rule asks of a packet, as far as other resources have no say.
+/// Conditions of a rule on a packet, as far as they do not depend on other resources.
 #[derive(Debug)]
 pub(super) struct Conditions {
     /// Source and destination; `None` if the rule is skipped in this family.
@@ -291,7 +291,7 @@ struct SidePorts {
     is_named: bool,
 }
 
-/// The alternatives that a side's ports come to: numeric ones, and named ones that the numeric ones do
+/// The alternatives that a side's ports expand to: numeric ones, and named ones that the numeric ones do
 /// not cover already.
 fn ports(side: &EntityRule) -> Vec<SidePorts> {
     let numeric: Vec<PortRange> = side.ports.iter().filter_map(range).collect();

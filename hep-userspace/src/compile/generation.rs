@@ -31,15 +31,15 @@ use crate::model::{FelixConfiguration, Interface, LogRate, ReversePath, Snapshot
 /// Everything that one generation puts into the kernel.
 #[derive(Clone, Debug)]
 pub struct Generation {
-    /// What the programs read.
+    /// The tables, for the programs.
     pub tables: RuleTables,
-    /// What commands read to put names to the numbers.
+    /// Names for the numbers, for commands.
     pub description: Description,
-    /// What an interface gets that comes while this generation is in force.
+    /// Rules for interfaces that appear while this generation is in force.
     pub newcomers: Newcomers,
 }
 
-/// What the operator chose outside the resources.
+/// The operator's options outside the resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Accept neighbour discovery and multicast listener traffic without policy (EV-172).
@@ -85,12 +85,12 @@ pub fn compile(
     compile_from(snapshot, node, interfaces, options, previous, None)
 }
 
-/// As [`compile`], when `former` is the generation before: as much of its tables as possible stays
-/// as it is, so that little has to be written where it is in force.
+/// Compiles a snapshot after `former`, the previous generation: as much of its tables as possible stays
+/// unchanged, so that little has to be written where it is in force.
 ///
 /// # Errors
 ///
-/// As [`compile`].
+/// [`CompileError`] if a limit is exceeded.
 pub fn compile_after(
     snapshot: &Snapshot,
     node: &str,

@@ -17,7 +17,7 @@ use hep_common::{
 
 use super::{Generation, RuleTables, address::target_of, ranges::mapped};
 
-/// What the tables are asked about a packet that belongs to no known flow.
+/// Header fields that the tables depend on, of a packet that belongs to no existing flow.
 #[derive(Clone, Debug)]
 pub struct Headers {
     /// Source address.
@@ -32,7 +32,7 @@ pub struct Headers {
     pub icmp: Option<(u8, u8)>,
 }
 
-/// What became of a packet.
+/// Verdict of the tables on a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// Why; [`Reason::Unpoliced`] at an interface without rules.

@@ -14,7 +14,7 @@ use super::{
     sets::AllUnions,
 };
 
-/// What the next generation can be made from.
+/// State that the next generation is made from.
 #[derive(Debug)]
 pub(super) struct Memory {
     pub(super) v4: Addresses<Layout4>,
@@ -23,7 +23,7 @@ pub(super) struct Memory {
     pub(super) blocks: Blocks,
 }
 
-/// How a generation's address tables came about. The default stands for tables made by hand.
+/// Origin of a generation's address tables. The default is for tables made by hand.
 #[derive(Clone, Debug, Default)]
 pub struct Lineage {
     /// Unique within the process; 0 by default.
@@ -47,8 +47,8 @@ impl Lineage {
         self.memory.as_deref()
     }
 
-    /// Whether the tables of a family may be written into maps that hold those of `former` while packets are
-    /// judged by them: they have those of `former` wherever that one looks.
+    /// Whether this family's tables may overwrite `former`'s maps in place while packets are judged by
+    /// them: every entry that `former` reads is unchanged.
     #[must_use]
     pub fn continues(&self, former: &Self, family: Family) -> bool {
         let Some(memory) = &self.memory else {
@@ -62,7 +62,7 @@ impl Lineage {
     }
 }
 
-/// It says nothing about what the tables mean.
+/// Always equal: it has no effect on the meaning of the tables.
 impl PartialEq for Lineage {
     fn eq(&self, _other: &Self) -> bool {
         true

@@ -1,4 +1,4 @@
-//! One rule list while it grows: actions, reasons, and where rules go on.
+//! One rule list while it grows: actions, reasons, and the targets of jumps.
 
 use hep_common::{Direction, Family, counter::Reason, rule::Action};
 
@@ -12,13 +12,13 @@ use crate::model;
 /// One rule of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ListRule {
-    /// What it matches.
+    /// The packets it matches.
     pub(super) matches: Match,
-    /// What it does.
+    /// Its action.
     pub(super) action: Action,
     /// The reason of its verdict; `None` if it gives none.
     pub(super) reason: Option<Reason>,
-    /// Where `Pass` and `Staged` go on.
+    /// Where evaluation continues after `Pass` and `Staged`.
     pub(super) target: usize,
     /// Which rule it is.
     pub(super) rule: RuleId,
@@ -35,7 +35,7 @@ pub(super) struct FlatList {
     pub(super) normal_from: usize,
 }
 
-/// One rule of a policy or profile in one family, before it stands in a list.
+/// One rule of a policy or profile in one family, before it is put in a list.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Template {
     pub(super) matches: Match,
@@ -115,7 +115,7 @@ impl Builder {
         self.continue_here(decided);
     }
 
-    /// The rules at `places` go on with the next rule that is added.
+    /// Makes the next rule that is added the target of the rules at `places`.
     pub(super) fn continue_here(&mut self, places: Vec<usize>) {
         let here = self.rules.len();
         for place in places {

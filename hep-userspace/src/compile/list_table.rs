@@ -69,14 +69,14 @@ pub(super) struct ListTable {
     pub(super) lists: Vec<FlatList>,
     /// In the order of the bound interfaces: by direction, then family.
     pub(super) of_interfaces: Vec<[[Lists; 2]; 2]>,
-    /// What the interfaces of an endpoint have, by its place among the local ones, and whether they are
+    /// Lists of an endpoint's interfaces, by its place among the local ones, and whether they are
     /// workloads': also of endpoints that own no interface yet.
     pub(super) of_endpoints: BTreeMap<(usize, bool), [[Lists; 2]; 2]>,
 }
 
 impl ListTable {
-    /// Flattens what every local endpoint meets, so that the rules are there when an interface comes
-    /// that it owns; `guards_workloads` says whether those may be workloads'.
+    /// Flattens the lists of every local endpoint, so that the rules are there when an interface of it
+    /// appears; `guards_workloads`: whether those may be workloads'.
     ///
     /// # Errors
     ///
@@ -256,7 +256,7 @@ fn flatten<'s>(
     ]
 }
 
-/// The number of the last of so many lists.
+/// The number of the last of `lists` lists.
 fn last_number(lists: usize) -> Result<ListNumber, CompileError> {
     ListNumber::try_from(lists).map_err(|_overflow| CompileError::TooManyLists {
         lists,

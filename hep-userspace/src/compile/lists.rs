@@ -44,7 +44,7 @@ pub(super) struct Flattener<'s> {
 }
 
 impl<'s> Flattener<'s> {
-    /// No list yet; `former` is what the generation before left.
+    /// No list yet; `former` is the memory of the previous generation.
     pub(super) fn new(snapshot: &'s Snapshot, former: Option<&'s Memory>) -> Self {
         Self {
             matcher: Matcher::new(snapshot, former.map(|former| &former.unions)),

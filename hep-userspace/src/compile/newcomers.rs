@@ -1,5 +1,5 @@
-//! What an interface gets that comes while a generation is in force: its rules are compiled for every
-//! endpoint of this node, so that it is policed by them without a load (spec EV-018).
+//! Rules for interfaces that appear while a generation is in force: compiled for every endpoint of this
+//! node, so that policy applies to them without a load (spec EV-018).
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ const INFINIBAND_BYTES: u32 = 24;
 /// Which interfaces a generation polices, and what each gets; by default none.
 #[derive(Clone, Debug, Default)]
 pub struct Newcomers {
-    /// The endpoints of this node and the configuration: all that binding asks for.
+    /// The endpoints of this node and the configuration: all that binding needs.
     binding: Option<Snapshot>,
     node: String,
     /// By name of the endpoint, and whether the interface is a workload's.
@@ -35,7 +35,7 @@ pub struct Newcomers {
     surely_alive: [u32; 2],
 }
 
-/// What the interfaces of an endpoint have in common.
+/// The properties that the interfaces of an endpoint share.
 #[derive(Clone, Copy, Debug)]
 struct Owner {
     /// The endpoint's place among those of this node.
@@ -125,7 +125,7 @@ impl Newcomers {
     }
 }
 
-/// What the flags of an interface say about its link layer.
+/// The flags for an interface's link layer.
 fn link_flags(interface: &Interface) -> u32 {
     let own_vlan = u32::from(interface.own_vlan.unwrap_or_default()) << OWN_VLAN_SHIFT;
     let link_layer = match interface.link_layer {

@@ -44,8 +44,8 @@ pub(super) struct TierPart<'s> {
     pub(super) name: Arc<str>,
     /// Its policies that apply, in order; at least one.
     pub(super) policies: Vec<&'s Policy>,
-    /// What its end does: `None` if nothing, because it ends no tier here or only staged policies
-    /// apply (EV-036).
+    /// Action at its end: `None` if it has none, because it ends no tier here or only staged policies apply
+    /// (EV-036).
     pub(super) end: Option<DefaultAction>,
 }
 
@@ -133,7 +133,7 @@ fn applies(policy: &Policy, direction: Direction) -> bool {
     }
 }
 
-/// EV-027, EV-028: order, then `name/namespace/kind`, of which the namespace is empty.
+/// EV-027, EV-028: order, then `name/namespace/kind` with an empty namespace.
 fn visit_order(a: &Policy, b: &Policy) -> Ordering {
     let key = |policy: &Policy| format!("{}//{}", policy.metadata.name, policy.kind.name());
     let order = |policy: &Policy| policy.order.unwrap_or(f64::INFINITY);

@@ -8,10 +8,11 @@ use super::{
 };
 use crate::model::Members;
 
-/// What makes two sets the same, in one generation and from generation to generation.
+/// Identity of a set: equal ones have the same members, in one generation and from generation to
+/// generation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Identity<T> {
-    /// What they hold.
+    /// The members themselves.
     Ranges(Arc<RangeSet<T>>),
     /// The objects whose addresses they hold, one a line.
     Objects(Arc<str>),
@@ -24,7 +25,7 @@ pub(super) struct PositionSet<T> {
     /// Identity of the set of the generation before that a set of objects was made from, if it is
     /// another one.
     pub(super) former: Option<Identity<T>>,
-    /// What a set of objects holds.
+    /// Members of a set of objects.
     members: Members<T>,
 }
 
@@ -53,7 +54,7 @@ impl<T: Position> PositionSet<T> {
         Cow::Owned(RangeSet::of_sorted(self.members.len(), self.members.iter()))
     }
 
-    /// As [`Self::ranges`], from `first` to `last`.
+    /// The members from `first` to `last`: sorted ranges that neither overlap nor touch.
     pub(super) fn between(&self, first: T, last: T) -> RangeSet<T> {
         if let Identity::Ranges(ranges) = &self.identity {
             return RangeSet::new(ranges.between(first, last).collect());
@@ -78,8 +79,8 @@ impl<T: Position> PositionSet<T> {
         }
     }
 
-    /// Where it may hold something else than the `former` set that it continues; `None` if that is
-    /// more than `limit` ranges.
+    /// The ranges where it may differ from the `former` set that it was made from; `None` if there are more
+    /// than `limit`.
     pub(super) fn changed(&self, former: &Self, limit: usize) -> Option<Vec<(T, T)>> {
         self.members.difference(&former.members, limit)
     }

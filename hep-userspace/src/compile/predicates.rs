@@ -1,4 +1,4 @@
-//! What rules ask of one header field: conditions on sets, and the classes that satisfy them.
+//! Conditions of rules on one header field: on sets, and the classes that satisfy them.
 
 use std::sync::Arc;
 
@@ -168,7 +168,7 @@ impl<T: Position> Space<T> {
         self.predicates.intern(term.into_iter().collect())
     }
 
-    /// The partition that tells all the sets apart.
+    /// The coarsest partition of which every set is a union of classes.
     ///
     /// # Errors
     ///
@@ -178,7 +178,7 @@ impl<T: Position> Space<T> {
     }
 }
 
-/// A space whose classes are known.
+/// A space with its classes.
 #[derive(Debug)]
 pub(super) struct Classified {
     /// By predicate.

@@ -18,7 +18,7 @@ pub(super) trait Position: AddressBits {
     /// Those of `unions` that are of the family whose addresses these are.
     fn unions(unions: &AllUnions) -> &Unions<Self>;
 
-    /// As [`Self::unions`], to add to them.
+    /// Those of `unions` that are of the family whose addresses these are, to add to them.
     fn unions_mut(unions: &mut AllUnions) -> &mut Unions<Self>;
 }
 
@@ -99,7 +99,7 @@ impl<T: Position> RangeSet<T> {
         Self { ranges: merged }
     }
 
-    /// The addresses of those of `nets` that are of the family `T` stands for.
+    /// The addresses of those of `nets` that are of the family of `T`.
     pub(super) fn of_nets<'n>(nets: impl IntoIterator<Item = &'n IpNetwork>) -> Self {
         Self::new(nets.into_iter().filter_map(T::bounds).collect())
     }

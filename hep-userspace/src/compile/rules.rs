@@ -1,4 +1,4 @@
-//! The rules of a generation, each once, however many lists it stands in.
+//! The rules of a generation, each once, however many lists contain it.
 
 use std::sync::{Arc, OnceLock};
 

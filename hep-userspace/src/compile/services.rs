@@ -16,7 +16,7 @@ pub(super) const LAST_PORT: u32 = 0xffff;
 /// The highest index of the destination table.
 pub(super) const LAST_SERVICE: u32 = DESTINATION_LEN - 1;
 
-/// What a rule asks of protocol, destination port, ICMP type and code.
+/// Conditions of a rule on protocol, destination port, ICMP type and code.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Service {
     /// `protocol`.
@@ -200,7 +200,7 @@ mod tests {
         }
     }
 
-    /// EV-110: protocol and notProtocol; a protocol without ports stands at its number.
+    /// EV-110: protocol and notProtocol; a protocol without ports is at its number.
     #[test]
     fn protocols_match_by_number() {
         let vrrp = Service {

@@ -29,7 +29,7 @@ struct Object<'s> {
     endpoint: Option<&'s HostEndpoint>,
 }
 
-/// What the selectors of one side of a rule come to (EV-107, SL-057, RS-103).
+/// The condition of the selectors of one side of a rule, combined (EV-107, SL-057, RS-103).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum SideSelector {
     /// No constraint.
@@ -60,7 +60,7 @@ impl SideSelector {
     }
 }
 
-/// A selector's objects, and the numbers of their address sets once they were asked for.
+/// A selector's objects, and the numbers of their address sets once those are needed.
 #[derive(Debug)]
 struct Selected {
     id: String,
@@ -76,7 +76,7 @@ pub(super) struct AllUnions {
     pub(super) v6: Unions<u128>,
 }
 
-/// Every object of the snapshot, and what each selector that was asked for selects.
+/// Every object of the snapshot, and the objects that each selector used so far selects.
 #[derive(Debug)]
 pub(super) struct Objects<'s> {
     objects: Vec<Object<'s>>,
@@ -88,8 +88,8 @@ pub(super) struct Objects<'s> {
 }
 
 impl<'s> Objects<'s> {
-    /// HostEndpoints of all nodes (EV-020) and GlobalNetworkSets (SL-049, SL-055); `former` are the
-    /// unions of the generation before.
+    /// HostEndpoints of all nodes (EV-020) and GlobalNetworkSets (SL-049, SL-055); `former` holds the
+    /// unions of the previous generation.
     pub(super) fn new(snapshot: &'s Snapshot, former: Option<&'s AllUnions>) -> Self {
         let endpoints = snapshot.endpoints.iter().map(|endpoint| Object {
             name: format!("HostEndpoint/{}", endpoint.metadata.name).into(),
@@ -115,8 +115,7 @@ impl<'s> Objects<'s> {
         }
     }
 
-    /// The number of the set of addresses that `selector` selects; `register` gives it one when it
-    /// is asked for the first time.
+    /// The number of the set of addresses that `selector` selects; at its first use `register` assigns it.
     pub(super) fn set<T: Position>(
         &mut self,
         selector: &Selector,
@@ -187,7 +186,7 @@ impl<'s> Objects<'s> {
         }
     }
 
-    /// Every selector that was asked for, and what it comes to.
+    /// Every selector that was used, and its objects.
     pub(super) fn describe(&self) -> Vec<SetDescription> {
         self.selected
             .iter()
@@ -205,7 +204,7 @@ impl<'s> Objects<'s> {
     }
 }
 
-/// The addresses that each of `selectors` stands for in a rule.
+/// The addresses that each of `selectors` matches in a rule.
 #[must_use]
 pub fn members(snapshot: &Snapshot, selectors: &[Selector]) -> Vec<BTreeSet<IpNetwork>> {
     let objects = Objects::new(snapshot, None).objects;

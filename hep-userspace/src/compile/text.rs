@@ -1,4 +1,4 @@
-//! What a rule matches, in one line.
+//! The packets that a rule matches, in one line.
 
 use std::fmt::Write as _;
 
@@ -92,8 +92,8 @@ fn join<T: ToString>(items: &[T]) -> String {
     texts.join(",")
 }
 
-/// `logPrefix` with its specifiers filled in (RS-196): `%t` tier, `%k` kind in short, `%n` name,
-/// `%p` the name with its namespace, of which there is none.
+/// `logPrefix` with its specifiers filled in (RS-196): `%t` tier, `%k` kind in short, `%n` name, `%p` the
+/// name with its namespace (there is none).
 pub(super) fn log_prefix(template: &str, tier: &str, kind: &str, name: &str) -> String {
     let kind = match kind {
         "GlobalNetworkPolicy" => "gnp",

@@ -48,8 +48,8 @@ impl<T> Default for Unions<T> {
 }
 
 impl<T: Position> Unions<T> {
-    /// The union of the objects that `selector`, a canonical text, selects. Selectors of the same
-    /// objects share one; else it is made from that of `former`, the generation before, if it can be.
+    /// The union of the objects that `selector`, a canonical text, selects. Selectors of the same objects
+    /// share one; else it is made from that of `former`, the previous generation, if possible.
     pub(super) fn of(
         &mut self,
         selector: &str,

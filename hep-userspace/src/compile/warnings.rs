@@ -1,4 +1,4 @@
-//! What a valid snapshot probably does not mean to say on the interfaces of this host.
+//! Likely mistakes in a valid snapshot, on the interfaces of this host.
 
 use super::binding::{Binding, BindingReason, bind};
 use crate::{

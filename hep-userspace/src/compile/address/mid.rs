@@ -1,8 +1,8 @@
 //! The middle stage of IPv6: short runs, and forks that lead to them.
 //!
-//! What a range of the top stage leads to is a tree. Its inner nodes are the forks: they cut the values
-//! evenly, so that in a set of scattered addresses every run has a few ranges, whatever its size; in one
-//! of neighbours some branches are cut again.
+//! Below a range of the top stage is a tree. Its inner nodes are the forks: they cut the values evenly, so
+//! that in a set of scattered addresses every run has a few ranges, whatever its size; in one of adjacent
+//! addresses some branches are cut again.
 
 use hep_common::address::{
     MAX_FORKS, Range6Low, Range6Mid, Range6Top, TARGET_INDEX, TARGET_IS_RUN, Target,
@@ -48,7 +48,7 @@ impl Area {
         }
     }
 
-    /// The bits that a fork in place of a run of so many ranges takes; `None` if there is to be none.
+    /// Bits of the fork that replaces a run of `ranges` ranges; `None` if it needs none.
     fn fork_bits(self, ranges: usize) -> Option<u32> {
         if ranges <= MAX_UNCUT || self.forks == MAX_FORKS {
             return None;
@@ -57,7 +57,7 @@ impl Area {
         Some(bits.min(MAX_BITS).min(self.bits))
     }
 
-    /// The values of each branch of a fork of so many bits.
+    /// The values of each branch of a fork of `bits` bits.
     pub(super) fn branches(self, bits: u32) -> impl Iterator<Item = Self> {
         let below = self.bits - bits;
         (0..1 << bits).map(move |number: u32| Self {

@@ -35,10 +35,10 @@ pub(super) trait Layout: Clone + Sized {
     /// The tables of a partition whose first range starts at 0.
     fn new(partition: &[Boundary<Self::Address>]) -> Self;
 
-    /// These tables, where addresses in the `changed` ranges (sorted, disjoint) may have other
-    /// classes now. What is not there is where it was, and nothing of this table is overwritten
-    /// that it needs. `sweep` finds the boundaries between two addresses, the first of them at the
-    /// first address. `None` if the tables are better made from nothing.
+    /// These tables, updated where addresses in the `changed` ranges (sorted, disjoint) may have other
+    /// classes now. All else stays in place, and no entry that the tables before need is overwritten.
+    /// `sweep` finds the boundaries between two addresses, the first of them at the first address. `None`
+    /// if the tables are better rebuilt from nothing.
     fn changed(
         &self,
         changed: &[(Self::Address, Self::Address)],

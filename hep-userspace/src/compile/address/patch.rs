@@ -1,5 +1,5 @@
-//! Changes in the middle stage of IPv6: a run is made anew, and the forks on the way to it, but not what
-//! else they lead to.
+//! Changes in the middle stage of IPv6: rebuilds a run and the forks on the way to it, but not what else
+//! they lead to.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,8 @@ pub(super) struct Patch {
 }
 
 impl Stores {
-    /// What a target leads to with other ranges for some values: `patches` are in order and disjoint.
+    /// The target that `target` becomes when `patches`, in order and disjoint, replace the ranges of some
+    /// values.
     pub(super) fn patched(&mut self, target: Target, patches: &[Patch]) -> Option<Target> {
         let is_run = target & TARGET_IS_RUN != 0;
         let former = if is_run {
@@ -45,7 +46,7 @@ impl Stores {
         Some(self.top.put(&[lead])? | TARGET_IS_RUN)
     }
 
-    /// As [`Self::patched`], for what a lead leads to.
+    /// The lead that `lead`, a fork or a run, becomes when the patches inside `area` replace its ranges.
     fn patched_lead(
         &mut self,
         lead: Range6Top,
@@ -79,7 +80,7 @@ impl Stores {
         Some(Range6Top::fork(first, bits, area.bits - bits))
     }
 
-    /// As [`Self::patched`], for what a lead to no fork leads to.
+    /// The lead that `lead`, which is no fork, becomes when the patches inside `area` replace its ranges.
     fn patched_run(&mut self, lead: Range6Top, area: Area, patches: &[Patch]) -> Option<Range6Top> {
         let former = self.entries(lead, area);
         let new = spliced(&former, area, patches);
@@ -109,7 +110,7 @@ impl Stores {
         }
     }
 
-    /// As [`Self::give_up`], for what a lead leads to.
+    /// Gives up the forks and runs that a lead leads to.
     fn give_up_lead(&mut self, lead: Range6Top) {
         if let Some(branches) = lead.branches() {
             let first = lead.target & TARGET_INDEX;

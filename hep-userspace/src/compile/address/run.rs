@@ -1,4 +1,4 @@
-//! Runs of the middle stage of IPv6: the ranges of some values, and the bytes that say the same.
+//! Runs of the middle stage of IPv6: the ranges of some values, and their encoding in the map.
 
 use hep_common::address::{
     Range6Mid, TARGET_INDEX, TARGET_IS_HOST, TARGET_IS_ISLAND, TARGET_IS_RUN, Target,
@@ -23,7 +23,8 @@ pub(super) enum Block {
 }
 
 impl Block {
-    /// Whether a range goes on that leads here, when the next one would lead to `next`.
+    /// Whether a range with this block also covers the next one's values, because that would lead to
+    /// `next`.
     pub(super) fn goes_on(self, next: Self) -> bool {
         matches!(self, Self::Class(_)) && self == next
     }
@@ -45,7 +46,7 @@ impl Block {
         }
     }
 
-    /// What a target without more about it says.
+    /// The block of a target: its class, or its run.
     pub(super) fn of(target: Target) -> Self {
         if target & TARGET_IS_RUN != 0 {
             return Self::Run(target);
@@ -100,7 +101,7 @@ pub(super) fn encoded(entries: &[Entry], first: u32, last: u32, common: u16) -> 
     run
 }
 
-/// The ranges that a run of the table says, whose last value is `last`.
+/// Decodes a run of the table; `last` is its last value.
 pub(super) fn decoded(run: &[Range6Mid], last: u32) -> Vec<Entry> {
     let Some((head, islands)) = run.split_first() else {
         return Vec::new();

@@ -114,7 +114,7 @@ impl Shape {
     }
 }
 
-/// The network of so many bits around an address.
+/// The network of `bits` bits around an address.
 fn around(address: u128, bits: u32) -> (u128, u128) {
     let below = u128::MAX.checked_shr(bits).unwrap_or(0);
     (address & !below, address | below)
@@ -162,7 +162,7 @@ impl Model {
     }
 }
 
-/// Fails unless `tables` know the class of each address.
+/// Fails unless `tables` have the class of each address.
 fn check(
     tables: &mut RuleTables,
     layout: &Layout6,
@@ -190,7 +190,7 @@ fn edges((first, last): (u128, u128)) -> [u128; 5] {
     ]
 }
 
-/// What each table holds that something leads to, counted from the roots on.
+/// Number of entries in each table that are reachable from the roots.
 fn reached(layout: &Layout6) -> [usize; 3] {
     let mut counts = [0; 3];
     for root in 0..layout.roots.len() {
@@ -210,7 +210,7 @@ fn reached(layout: &Layout6) -> [usize; 3] {
     counts
 }
 
-/// As [`reached`], from a lead on, `forks` of them behind us.
+/// Counts the entries that are reachable from a lead; `forks` is the number of forks on the way to it.
 fn reached_from(layout: &Layout6, lead: Range6Top, forks: u32, counts: &mut [usize; 3]) {
     let Range6Top { start: len, target } = lead;
     let Stages { top, mid, low } = &layout.stages;
@@ -237,7 +237,7 @@ fn is_run(target: &Target) -> bool {
     target & TARGET_IS_RUN != 0
 }
 
-/// What was put into each table and not given up.
+/// Number of entries in each table that were put there and not given up.
 fn held(layout: &Layout6) -> [usize; 3] {
     let stages = &layout.stages;
     [stages.top.held(), stages.mid.held(), stages.low.held()]

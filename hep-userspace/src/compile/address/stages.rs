@@ -1,4 +1,4 @@
-//! The ranges of the three stages of IPv6, wherever they are put.
+//! The ranges of the three stages of IPv6, in tables of any kind.
 
 use hep_common::address::{
     Range6Low, Range6Mid, Range6Top, Run, TARGET_INDEX, TARGET_IS_RUN, Target,
@@ -53,8 +53,8 @@ impl<T: Table<Range6Top>, M: Table<Range6Mid>, L: Table<Range6Low>> Stages<T, M,
         })
     }
 
-    /// The ranges of a /32, or of some of its /64s, and the runs that they lead to: those that
-    /// `former` leads to where they are the same.
+    /// The ranges of a /32, or of some of its /64s, and the runs that they lead to: runs below `former` are
+    /// reused where they are the same.
     pub(super) fn mid_entries(
         &mut self,
         boundaries: &[Boundary<u128>],
@@ -67,7 +67,7 @@ impl<T: Table<Range6Top>, M: Table<Range6Mid>, L: Table<Range6Low>> Stages<T, M,
         })
     }
 
-    /// What a /64 leads to: if that is a run, the `known` one if it is the same.
+    /// The block of a /64; if that is a run, `known` if it is the same.
     fn block(
         &mut self,
         boundaries: &[Boundary<u128>],
@@ -134,8 +134,8 @@ fn behind_header(ranges: &[(u64, u16)]) -> Vec<Range6Low> {
     std::iter::once(header).chain(ranges).collect()
 }
 
-/// Cuts one block of addresses into ranges of the `BITS` bits above the lowest `BELOW`: each leads to
-/// its class, or where `inner` says for a value and the boundaries that fall inside it.
+/// Cuts one block of addresses into ranges of the `BITS` bits above the lowest `BELOW`: each leads to its
+/// class, or to the target that `inner` makes of a value and the boundaries inside it.
 fn split<const BELOW: u32, const BITS: u32>(
     boundaries: &[Boundary<u128>],
     before: u16,

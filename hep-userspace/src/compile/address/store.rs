@@ -1,8 +1,8 @@
 //! Runs of ranges in a table that the generation in force may be reading.
 //!
-//! A run is never changed. A new one goes where the former generation has none, so that the table
-//! of the new generation can be written into the very map that packets are judged by; what the new
-//! one no longer needs is free for the one after it.
+//! A run is never changed. A new one goes where the previous generation has none, so that the table of the
+//! new generation can be written into the very map that packets are judged by; runs that the new one no
+//! longer needs are free for the one after it.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ const SPARE_SHARE: usize = 16;
 /// or these, or twice its longest run, whichever is most.
 const SPARE: usize = 2048;
 
-/// What runs are put into.
+/// A table that runs are put into.
 pub(super) trait Table<R: Clone + PartialEq> {
     /// Makes room for a run; returns where. `None` if there is not enough.
     fn reserve(&mut self, len: usize) -> Option<u32>;
@@ -108,7 +108,7 @@ impl<R: Copy + Default> Store<R> {
         (first..first + len).map(|at| self.ranges[at as usize])
     }
 
-    /// Gives up a run of the former generation.
+    /// Gives up a run of the previous generation.
     pub(super) fn give_up(&mut self, first: u32, len: u32) {
         if len > 0 {
             self.freed.push((first, len));
@@ -133,7 +133,7 @@ impl<R: Copy + Default> Store<R> {
 }
 
 impl<R: Copy + Default + PartialEq> Table<R> for Store<R> {
-    /// Makes room for a run where the former generation has none.
+    /// Makes room for a run where the previous generation has none.
     fn reserve(&mut self, len: usize) -> Option<u32> {
         let len = index(len);
         let (&first, &room) = self.free.iter().find(|(_, room)| **room >= len)?;
@@ -161,7 +161,7 @@ impl<R: Copy + Default + PartialEq> Store<R> {
         self.ranges.len() - free as usize
     }
 
-    /// How much is not as in the `former` table.
+    /// Number of places that differ from the `former` table.
     pub(super) fn written(&self, former: &Self) -> usize {
         let places = 0..self.ranges.len().max(former.ranges.len());
         let differs = |at: &usize| self.ranges[*at] != former.ranges[*at];

@@ -89,7 +89,7 @@ impl Layout for Layout6 {
 }
 
 impl Layout6 {
-    /// Makes the tables of a whole /16 anew.
+    /// Rebuilds the tables of a whole /16.
     fn rebuild(&mut self, root: u128, sweep: &mut Sweep<'_, u128>) -> Option<()> {
         let base = root << 112;
         let here = sweep(base, base | u128::MAX >> 16)?;

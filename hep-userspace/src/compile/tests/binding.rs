@@ -155,7 +155,7 @@ fn the_interface_pattern_limits_the_wildcard_alone() {
     assert_eq!(why("kube-ipvs0"), "excluded by interfaceExclude");
 }
 
-/// EV-016, EV-017, EV-103: what the programs are told about an interface.
+/// EV-016, EV-017, EV-103: an interface's entry for the programs.
 #[test]
 fn the_interface_table_says_what_kind_an_interface_is() {
     let snapshot = with([endpoint("s", "*"), endpoint("m", "port1")]);

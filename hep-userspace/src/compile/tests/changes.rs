@@ -68,7 +68,7 @@ fn unnumbered(generation: &Generation, slot: u32) -> RuleDescription {
 /// A list in words: which packets it judges, and its rules.
 type Listed = (ListKind, String, u8, Vec<String>, Vec<RuleDescription>);
 
-/// All that a description says but for numbers.
+/// All of a description but its numbers.
 fn described(generation: &Generation) -> (Vec<Listed>, usize) {
     let description = &generation.description;
     let lists = description.lists.iter().map(|list| {
@@ -172,7 +172,7 @@ proptest! {
     }
 }
 
-/// What a rule of a file comes to may hang on other files, too.
+/// The compiled rule of a file may depend on other files, too.
 #[test]
 fn another_log_prefix_reaches_the_rules_of_files_that_did_not_change() {
     let mut model = Model::default();

@@ -279,13 +279,13 @@ proptest! {
     }
 }
 
-/// What is there from nothing.
+/// The generation compiled from nothing.
 fn fresh(state: &State) -> Generation {
     let (snapshot, slots) = (state.snapshot(), Slots::default());
     compile(&snapshot, "h1", &interfaces(), &options(), &slots).expect("within limits")
 }
 
-/// What is there after `before`.
+/// The generation compiled after `before`.
 fn after(state: &State, before: &Generation) -> Generation {
     let snapshot = state.snapshot();
     compile_after(&snapshot, "h1", &interfaces(), &options(), before).expect("within limits")

@@ -54,7 +54,7 @@ pub(super) struct Model {
     members: Vec<usize>,
 }
 
-/// What becomes of one file, mostly of what number, and what it is then.
+/// A change of one file: mostly the file's number, and its new content.
 #[derive(Clone, Debug)]
 pub(super) enum Change {
     Policy(usize, bool),

@@ -358,7 +358,7 @@ pub(in crate::compile) fn snapshot() -> Snapshot {
     }
 }
 
-/// As [`snapshot`], with these policies.
+/// A snapshot with these policies, otherwise that of [`snapshot`].
 pub(in crate::compile) fn with_policies(policies: impl Into<Vec<Policy>>) -> Snapshot {
     Snapshot {
         policies: policies.into(),

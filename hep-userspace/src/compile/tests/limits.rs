@@ -11,7 +11,7 @@ use crate::{
     model::{Rule, Snapshot},
 };
 
-/// What keeps this snapshot from becoming a generation.
+/// The limit that this snapshot exceeds.
 fn refused(snapshot: &Snapshot) -> CompileError {
     compile(snapshot, "h1", &interfaces(), &options(), &Slots::default())
         .map(|generation| generation.description)
@@ -84,10 +84,10 @@ fn sets_may_have_so_many_members_together() {
     );
 }
 
-/// Numbers of which each pair is told apart: more pairs than classes.
+/// Numbers whose pairs are all distinguished: more pairs than classes.
 const HALF: u32 = 257;
 
-/// Rules that tell pairs apart: one for each half, by what the pairs with that half are.
+/// Rules that distinguish pairs: one for each half, made from the pairs with that half.
 fn of_pairs(rule: impl Fn(&mut dyn Iterator<Item = (u32, u32)>) -> Rule) -> Snapshot {
     let firsts = (0..HALF).map(|first| rule(&mut (0..HALF).map(|second| (first, second))));
     let seconds = (0..HALF).map(|second| rule(&mut (0..HALF).map(|first| (first, second))));
@@ -129,7 +129,7 @@ fn rules_may_tell_so_many_addresses_apart() {
     }
 }
 
-/// 65 535 ports, each told apart, and whatever has none.
+/// 65 535 ports, each distinguished, and packets without ports.
 #[test]
 fn rules_may_tell_so_many_services_and_source_ports_apart() {
     let ports = |pairs: &mut dyn Iterator<Item = (u32, u32)>| {
@@ -155,8 +155,8 @@ fn rules_may_tell_so_many_services_and_source_ports_apart() {
     }
 }
 
-/// 65 535 ports of one host: each has the names of the bits that are set in its number, so that each
-/// is told apart, and so is whatever has no name.
+/// 65 535 ports of one host: each has the names of the bits that are set in its number, so that each is
+/// distinguished, and so are packets without a name.
 #[test]
 fn rules_may_tell_so_many_named_ports_apart() {
     let mut host = endpoint("named", "").ips(&["192.0.2.1"]);

@@ -1,4 +1,4 @@
-//! Lists as tables to read: what stands where, in which order.
+//! Lists as tables to read: every rule, in order.
 
 use hep_common::{Direction, Family};
 
@@ -11,7 +11,7 @@ use crate::{
     model::{DEFAULT_ALLOW_PROFILE, DefaultAction, EndpointToHostAction, Snapshot, Stage},
 };
 
-/// A list as lines `stage policy rule action`, `→ n` where it goes on, without failsafes.
+/// A list as lines `stage policy rule action`, with `→ n` for the target of a jump, without failsafes.
 fn lines(generation: &Generation, ifindex: u32, direction: Direction, pick: Pick) -> Vec<String> {
     let tables = &generation.tables;
     let found = tables
@@ -116,7 +116,7 @@ fn a_local_list_holds_everything_in_order() {
     );
 }
 
-/// EV-050, EV-051: Pass in a profile goes on with the next one, and after the last one denies.
+/// EV-050, EV-051: Pass in a profile continues with the next one, and after the last one denies.
 #[test]
 fn pass_in_a_profile_goes_on_with_the_next_profile() {
     let mut snapshot = without_failsafes(snapshot());
@@ -145,7 +145,7 @@ fn pass_in_a_profile_goes_on_with_the_next_profile() {
     );
 }
 
-/// RS-113 to RS-115, EV-036: staged rules stand in their place and go on behind their policy.
+/// RS-113 to RS-115, EV-036: staged rules are in their place and continue behind their policy.
 #[test]
 fn staged_rules_are_counted_and_decide_nothing() {
     let staged = ingress("p", [log(), deny().protocol("TCP"), pass()]).staged();

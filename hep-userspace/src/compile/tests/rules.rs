@@ -1,4 +1,4 @@
-//! What one rule matches, field by field, from the compiled tables.
+//! The packets that one rule matches, field by field, from the compiled tables.
 
 use super::{
     fixture::{
@@ -86,7 +86,8 @@ fn addresses_and_families() {
     check("EV-112 both sides", both, &rows);
 }
 
-/// EV-107, SL-057, RS-103: the merge compares objects; namespaces hold everything known, or nothing.
+/// EV-107, SL-057, RS-103: the merge compares objects; no object has a namespace, so a condition on it
+/// selects all objects or none.
 #[test]
 fn selectors_of_one_side_are_merged() {
     let merged = side().selector("has(role)").not_selector("role == 'bad'");

@@ -1,4 +1,4 @@
-//! What the tests ask of a judgement.
+//! Judgements of the compiled tables, for tests.
 
 pub(in crate::compile) use super::super::judge::{
     Headers as Packet, Outcome, address_class, judge,
