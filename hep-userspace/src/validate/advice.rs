@@ -12,8 +12,8 @@ use crate::{
     selector::Selector,
 };
 
-/// What is probably not meant in a snapshot that holds all that is configured, endpoints that the
-/// daemon makes included, on the host `node`.
+/// Likely mistakes in a snapshot that is complete, with the endpoints that the daemon makes, on the host
+/// `node`.
 #[must_use]
 pub fn advice(snapshot: &Snapshot, node: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -48,7 +48,7 @@ struct Object<'s> {
     endpoint: Option<&'s HostEndpoint>,
 }
 
-/// What a rule selector comes to.
+/// Whether a rule selector matches any object, and any address.
 #[derive(Clone, Copy, Debug, Default)]
 struct Match {
     any: bool,
@@ -126,8 +126,8 @@ impl<'s> Advisor<'s, '_> {
         *endpoint.node == *self.node
     }
 
-    /// Metrics at every address, as Calico has them if nothing else is said: rules, policies and
-    /// interfaces are then told to whoever can reach the port.
+    /// Metrics at every address, Calico's default: rules, policies and interfaces are then visible to
+    /// everyone who can reach the port.
     fn metrics_for_all(&mut self) {
         let Some(("", port)) =
             (self.snapshot.felix.metrics.as_ref()).map(|(host, port)| (host.as_str(), port))

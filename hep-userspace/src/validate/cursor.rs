@@ -1,5 +1,5 @@
-//! Walking a document: typed access to fields, with a problem reported for each that is not as it
-//! must be, and for each key that nobody asked for.
+//! Walking a document: typed access to fields, with a problem reported for each that is not valid, and for
+//! each key that no decoder read.
 
 use std::{borrow::Cow, collections::HashSet, ops::RangeInclusive, sync::Arc};
 
@@ -36,7 +36,7 @@ impl<'n> Value<'n> {
         }
     }
 
-    /// A value that stands for a key that is missing.
+    /// A value in place of a missing key.
     pub(super) fn stand_in(&self, key: &'static str, node: &'n YamlNode<'n>) -> Self {
         Self {
             context: self.context,
@@ -251,7 +251,7 @@ impl<'n> Value<'n> {
         }))
     }
 
-    /// The items of a list as they stand there: long runs of lines are not taken apart.
+    /// The items of a list in order: long runs of lines are not taken apart.
     pub(super) fn pieces(&self) -> Option<impl Iterator<Item = Piece<'n, 'n>> + use<'n>> {
         match &self.node.value {
             Yaml::Sequence(nodes) => Some(nodes.pieces()),
@@ -271,7 +271,7 @@ impl<'n> Value<'n> {
         }
     }
 
-    /// The sets that the file held at the former reading.
+    /// The file's sets at the previous reading.
     pub(super) fn former_sets(&self) -> &'n [GlobalNetworkSet] {
         self.context.reading.former
     }
@@ -312,7 +312,7 @@ impl<'n> Value<'n> {
         self.texts_once(self.items_up_to(limit)?, is_repeat)
     }
 
-    /// A list of text of which repeats count once (RS-303).
+    /// A list of texts; repeats count once (RS-303).
     pub(super) fn texts(&self) -> Option<Vec<(Self, &'n str)>> {
         let is_repeat = |item: &Self| {
             item.notice_repeat();
@@ -417,7 +417,7 @@ impl<'n> Value<'n> {
             .any(|entry| entry.key == key && !is_null(&entry.value))
     }
 
-    /// A mapping whose keys are known; call [`Object::finish`] when all of them were asked for.
+    /// A mapping with a fixed set of keys; call [`Object::finish`] when all of them were read.
     pub(super) fn object(&self) -> Option<Object<'n>> {
         let Yaml::Mapping(entries) = &self.node.value else {
             return self.wrong_type("a mapping", "write key: value, one per line, indented");
@@ -431,7 +431,7 @@ fn in_quotes(text: &str) -> String {
     format!("put it in quotes: \"{text}\"")
 }
 
-/// The known word that was probably meant.
+/// The valid word that was probably meant.
 pub(super) fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
     // The distance costs the product of the lengths.
     if word.len() > MAX_SHOWN {

@@ -1,4 +1,4 @@
-//! Policies that select nothing of this host: whatever conditions they have, they never refuse a load
+//! Policies that select nothing of this host: their conditions, whatever they are, never refuse a load
 //! (RS-312).
 
 use std::collections::{BTreeMap, HashSet};

@@ -7,7 +7,7 @@ use super::{
     object::Object,
 };
 
-/// What is done with objects of a kind.
+/// Handling of objects of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     HostEndpoint,
@@ -19,7 +19,7 @@ pub(super) enum Kind {
     /// A set of a namespace.
     NamespacedSet,
     Felix,
-    /// Skipped, with a notice that says why it has no effect.
+    /// Skipped, with a notice of why it has no effect.
     Skipped(&'static str),
 }
 
@@ -63,14 +63,14 @@ pub(super) const KINDS: [(&str, Kind); 28] = [
 /// Kinds that are read.
 const READ: usize = 8;
 
-/// What users write.
+/// The `apiVersion` that users write.
 const VERSION: &str = "projectcalico.org/v3";
 /// The form in which Calico keeps resources in Kubernetes (RS-308).
 const STORED_VERSION: &str = "crd.projectcalico.org/v1";
 /// Most letters by which a group or kind is a mistyped one of Calico's (RS-309).
 const MISTYPED: usize = 2;
 
-/// What an `apiVersion` is.
+/// Kind of an `apiVersion`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
     /// Calico's, as users write it.
@@ -84,7 +84,7 @@ pub(super) enum Version {
 }
 
 impl Version {
-    /// What this text is.
+    /// The kind of this `apiVersion`.
     pub(super) fn of(text: &str) -> Self {
         let (group, _) = text.split_once('/').unwrap_or(("", text));
         let is_near = |known: &str| {
@@ -121,7 +121,7 @@ impl Kind {
     }
 }
 
-/// Whether a word differs from a known one by at most [`MISTYPED`] letters, in whatever case.
+/// Whether a word differs from a valid one by at most [`MISTYPED`] letters, ignoring case.
 fn is_mistyped(word: &str, known: &str) -> bool {
     // The distance costs the product of the lengths.
     word.len() <= known.len() + MISTYPED

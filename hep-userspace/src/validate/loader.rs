@@ -16,14 +16,14 @@ use crate::{
     source::{self, File, Outline, SyntaxError},
 };
 
-/// Loads resources from files, and remembers what they said: a file that did not change is not
-/// decoded again, and of a long list in which some lines changed only those are.
+/// Loads resources from files, and caches the result: a file that did not change is not decoded again, and
+/// of a long list in which some lines changed only those are.
 #[derive(Default)]
 pub struct Loader {
     former: HashMap<Arc<Path>, Decoded>,
 }
 
-/// What a file says by itself.
+/// The decoded content of a file, by itself.
 struct Decoded {
     text: Bytes,
     outline: Outline,
@@ -65,7 +65,7 @@ impl Loader {
     }
 }
 
-/// Decodes a file, with the help of what it said before; takes its problems into an empty list.
+/// Decodes a file, reusing its previous content; collects its problems in an empty list.
 fn decode(file: &File, former: Option<Decoded>, problems: Problems) -> Decoded {
     // What is wrong in a list would have to be told again.
     let tells = |problem: &Problem| {
@@ -97,7 +97,8 @@ fn decode(file: &File, former: Option<Decoded>, problems: Problems) -> Decoded {
     }
 }
 
-/// Who has files judged alone wants to know of each object whether it is right.
+/// Makes skipped objects of other groups errors: whoever has single files checked needs to see whether each
+/// object is right.
 fn refuse_others(problems: &mut [Problem]) {
     for problem in problems.iter_mut().filter(|it| it.code == OTHER_GROUP) {
         problem.severity = Severity::Error;

@@ -20,7 +20,7 @@ const KEPT: &str = "projectcalico.org/metadata";
 /// Namespace of what names none.
 const DEFAULT_NAMESPACE: &str = "default";
 
-/// What a key of Kubernetes' metadata holds that has no meaning here (RS-015, RS-305).
+/// Type of a key of Kubernetes' metadata that has no meaning here (RS-015, RS-305).
 #[derive(Clone, Copy)]
 enum Ignored {
     Scalar,
@@ -43,7 +43,7 @@ const OTHER_METADATA: [(&str, Ignored); 11] = [
     ("finalizers", Ignored::List),
 ];
 
-/// What the annotation says.
+/// Content of the annotation.
 #[derive(Deserialize, Default)]
 struct Kept {
     name: Option<String>,
@@ -122,7 +122,7 @@ fn namespace(object: &Object<'_>, kind_name: &str, kind: Kind) -> String {
     .to_owned()
 }
 
-/// Metadata as the annotation has it: what is beside it, too, counts only where it says nothing.
+/// Restores metadata from the annotation; values beside it count only where it has none.
 fn put_back(metadata: &mut Metadata, kind: Kind, value: &Value<'_>) {
     let Some(text) = metadata.annotations.remove(KEPT) else {
         return;

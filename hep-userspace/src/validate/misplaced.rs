@@ -88,7 +88,7 @@ impl Level {
     }
 }
 
-/// What to write for a key that a mapping at `path` does not know, if another place does.
+/// Advice for a key that a mapping at `path` does not have, if another place has it.
 pub(super) fn advice(path: &str, key: &str, has_rules: bool) -> Option<String> {
     let side = format!("write source: {{{key}: …}} or destination: {{{key}: …}}");
     let homes: &[(&[&str], String)] = &match Level::of(path) {

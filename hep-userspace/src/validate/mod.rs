@@ -54,7 +54,7 @@ pub struct Node {
     pub cpus: u32,
 }
 
-/// What the files are.
+/// Whether the files are the whole configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Everything that is configured: what a resource names must exist.
@@ -66,10 +66,11 @@ pub enum Scope {
 /// The result of a load.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// What was loaded; `None` if there is any error. With [`Scope::Files`] it may name tiers and
-    /// profiles that it does not hold.
+    /// The loaded resources; `None` if there is any error. With [`Scope::Files`] it may name tiers and
+    /// profiles that it does not contain.
     pub snapshot: Option<Snapshot>,
-    /// Its problems, by place; of more than [`MAX_PROBLEMS`] the last one tells the number.
+    /// Its problems, by place; if there are more than [`MAX_PROBLEMS`], the last one gives the number of
+    /// the others.
     pub problems: Vec<Problem>,
 }
 

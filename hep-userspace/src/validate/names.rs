@@ -23,7 +23,7 @@ pub(super) enum NameRule {
 }
 
 impl NameRule {
-    /// What is wrong with a name.
+    /// Checks a name; the error is a message.
     pub(super) fn check(self, name: &str) -> Result<(), String> {
         let labels: Vec<&str> = name.split('.').collect();
         let (most_bytes, most_labels, advice) = match self {

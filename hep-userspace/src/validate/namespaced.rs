@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::{cursor::Value, object::Object, scalars::selector};
 use crate::selector::Selector;
 
-/// What has labels of its own that its members inherit.
+/// A resource whose labels its members inherit.
 pub(super) struct Scope {
     /// Field of a policy.
     field: &'static str,
-    /// What the keys of the labels start with at a member.
+    /// Prefix of the labels' keys at a member.
     pub(super) prefix: &'static str,
     /// Label that every member has.
     pub(super) marker: &'static str,

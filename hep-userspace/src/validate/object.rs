@@ -1,5 +1,5 @@
-//! A mapping whose keys are known: typed access to each, and a problem for each key that nobody asked
-//! for.
+//! A mapping with a fixed set of keys: typed access to each, and a problem for each key that no decoder
+//! read.
 
 use std::{cell::RefCell, sync::Arc};
 
@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{model::Position, source::Entry};
 
-/// Most known keys that a message lists.
+/// Most valid keys that a message lists.
 const MAX_LISTED: usize = 24;
 
-/// A mapping whose keys are known.
+/// A mapping with a fixed set of keys.
 pub(super) struct Object<'n> {
     /// The mapping itself.
     pub(super) value: Value<'n>,
@@ -23,7 +23,7 @@ pub(super) struct Object<'n> {
 }
 
 impl<'n> Object<'n> {
-    /// A mapping of which nothing was asked for yet.
+    /// A mapping of which no key was read yet.
     pub(super) const fn new(value: Value<'n>, entries: &'n [Entry<'n>]) -> Self {
         Self {
             value,
@@ -88,7 +88,7 @@ impl<'n> Object<'n> {
             .push(problem);
     }
 
-    /// Whether the key stands there with a value.
+    /// Whether the key is there with a value.
     pub(super) fn has(&self, key: &'static str) -> bool {
         self.optional(key).is_some()
     }
@@ -98,8 +98,8 @@ impl<'n> Object<'n> {
         self.known.borrow_mut().extend(keys);
     }
 
-    /// What to write for a key that nobody asked for. It is not to remove it: without a condition, a
-    /// rule or policy is about more.
+    /// Advice for a key that no decoder read. It is not to remove it: without a condition, a rule or policy
+    /// applies to more.
     fn unknown_advice(&self, key: &str, known: &[&'static str]) -> String {
         let path = self.value.steps.to_string();
         let has_rules = known.contains(&"ingress");
@@ -117,7 +117,7 @@ impl<'n> Object<'n> {
         format!("known here: {}", words.join(", "))
     }
 
-    /// Reports the keys that nobody asked for (RS-003).
+    /// Reports the keys that no decoder read (RS-003).
     pub(super) fn finish(self) {
         let known = self.known.borrow();
         for entry in self.entries {

@@ -1,4 +1,4 @@
-//! One thing wrong with the input, and how it is told.
+//! One problem of the input, and its text.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::{model::Position, printable::Printable};
 pub enum Severity {
     /// The load is refused.
     Error,
-    /// The load goes on, but probably not as the author meant it.
+    /// The load continues, but probably not as the author meant it.
     Warning,
     /// Worth knowing; nothing needs to change. Never degrades the daemon, never fails `--strict`.
     Notice,
@@ -44,11 +44,11 @@ pub struct Problem {
     pub name: String,
     /// Path of the field, such as `spec.ingress[0].action`; empty for the resource as a whole.
     pub field: String,
-    /// What is wrong.
+    /// The mistake.
     pub message: String,
     /// The offending value.
     pub got: Option<String>,
-    /// What to write.
+    /// The text to write instead.
     pub advice: String,
 }
 

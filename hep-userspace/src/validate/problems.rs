@@ -98,7 +98,7 @@ impl Problems {
         &self.found
     }
 
-    /// Those that were taken, to be judged anew.
+    /// The problems that were kept, to change their severity or text.
     pub(super) fn found_mut(&mut self) -> &mut [Problem] {
         &mut self.found
     }
@@ -114,7 +114,7 @@ impl Problems {
         self.left_out.counts[class(Severity::Error)] > 0 || self.found.iter().any(is_error)
     }
 
-    /// All by place, and, if some were only counted, one more that says how many.
+    /// All by place, and, if some were only counted, one more with their number.
     pub(super) fn into_sorted(mut self) -> Vec<Problem> {
         self.found.sort_by(|a, b| a.position.cmp(&b.position));
         self.found.extend(self.left_out.problem());

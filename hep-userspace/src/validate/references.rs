@@ -1,5 +1,5 @@
-//! What resources name must exist, once; and what always exists (RS-005, RS-043, RS-044, RS-123,
-//! RS-124).
+//! References to resources must lead to exactly one; some resources always exist (RS-005, RS-043, RS-044,
+//! RS-123, RS-124).
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

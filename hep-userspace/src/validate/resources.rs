@@ -21,7 +21,7 @@ use crate::{
 /// Most characters of a kind or name that a problem repeats; no valid name is longer.
 const MAX_NAME: usize = 256;
 
-/// What a resource can name.
+/// Kind of resource that others refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reference {
     Tier,
@@ -39,7 +39,7 @@ pub(super) struct Collected {
     pub(super) felix: Vec<felix::Settings>,
     /// Every object's kind and name, also of those with problems.
     pub(super) names: Vec<(&'static str, String, Place)>,
-    /// What resources name, and where.
+    /// References to resources, and their places.
     pub(super) references: RefCell<Vec<(Reference, String, Place)>>,
 }
 
@@ -66,11 +66,11 @@ pub(super) struct Reading<'r> {
     pub(super) path: &'r Arc<Path>,
     /// Takes the problems.
     pub(super) problems: &'r RefCell<Problems>,
-    /// The sets that it held at the former reading.
+    /// Its sets at the previous reading.
     pub(super) former: &'r [GlobalNetworkSet],
 }
 
-/// What a resource's decoder gets besides its `spec`.
+/// Input of a resource's decoder besides its `spec`.
 pub(super) struct Header<'c> {
     pub(super) metadata: Metadata,
     /// `metadata`, to report problems at.

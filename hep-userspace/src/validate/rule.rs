@@ -35,8 +35,8 @@ pub(super) fn rules(value: &Value<'_>) -> Option<Vec<Rule>> {
     Some(decoded?.into_iter().flatten().collect())
 }
 
-/// The rule, unless it would let more pass than is written: an Allow or Pass with a condition that
-/// cannot be judged, which a policy that selects nothing of this host may have (RS-312).
+/// The rule, unless it would let more pass than is written: an Allow or Pass with a condition that cannot
+/// be evaluated, which a policy that selects nothing of this host may have (RS-312).
 fn narrowed(rule: Rule, value: &Value<'_>) -> Option<Rule> {
     let is_unjudged = value.has_key("http")
         || value.object().is_some_and(|object| {

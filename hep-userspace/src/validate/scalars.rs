@@ -321,7 +321,7 @@ pub(super) fn parse_selector(value: &Value<'_>, text: &str) -> Option<Arc<Select
     }
 }
 
-/// What to write instead of a text that is no selector.
+/// Advice for a text that is no selector.
 fn selector_advice(text: &str) -> &'static str {
     let word = |word: &str| {
         text.split_whitespace()

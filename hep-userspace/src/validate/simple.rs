@@ -173,8 +173,8 @@ fn nets(value: &Value<'_>) -> Option<Nets> {
     Some(members.into())
 }
 
-/// The members of a set of which nothing but some lines has changed since the former reading;
-/// `None` if it must be read as a whole.
+/// The members of a set in which only some lines have changed since the previous reading; `None` if it must
+/// be read as a whole.
 fn changed_nets(value: &Value<'_>, name: &str) -> Option<Nets> {
     let edit = value.pieces()?.find_map(|piece| match piece {
         Piece::Lines(lines) => lines.edit,

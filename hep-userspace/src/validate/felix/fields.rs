@@ -205,10 +205,10 @@ pub(super) const USED: [(&str, Decode); 34] = [
     }),
 ];
 
-/// What an empty list of inbound failsafe ports means.
+/// Meaning of an empty list of inbound failsafe ports.
 const INBOUND: &str =
     "no inbound failsafe port at all: a policy without a rule for SSH locks you out";
-/// What an empty list of outbound failsafe ports means.
+/// Meaning of an empty list of outbound failsafe ports.
 const OUTBOUND: &str = "no outbound failsafe port at all: a policy without rules for DNS and DHCP \
                         stops this host from resolving names and from keeping its address";
 

@@ -1,4 +1,4 @@
-//! The fields that Calico knows and the daemon does not use (RS-142), with what they must look like.
+//! The fields of Calico that the daemon does not use (RS-142), and the shape of their values.
 
 use super::values::Shape::{
     self, Address, AnyCase, Bool, Duration, HealthTimeouts, Host, Int, Interface, InterfacePattern,

@@ -1,5 +1,5 @@
-//! FelixConfiguration (RS-138 to RS-212): every field that Calico knows is checked; those that the
-//! daemon uses are merged, field by field, into one configuration.
+//! FelixConfiguration (RS-138 to RS-212): every field of Calico is checked; those that the daemon uses are
+//! merged, field by field, into one configuration.
 
 mod fields;
 mod ignored;
@@ -16,7 +16,7 @@ use crate::model::{
 };
 use hep_common::protocol::{TCP, UDP};
 
-/// What one field of an object sets.
+/// The change that one field of an object makes to the configuration.
 type Setting = Arc<dyn Fn(&mut Draft) + Send + Sync>;
 
 /// The settings of one object.
@@ -31,7 +31,7 @@ struct Draft {
     merged: FelixConfiguration,
     per_cpu_conntrack: u32,
     metrics_enabled: bool,
-    /// No TLS was asked for, which there is none of.
+    /// No TLS is configured; it is not supported.
     metrics_in_clear: bool,
     metrics_host: String,
     metrics_port: u16,

@@ -16,7 +16,7 @@ use super::super::{
 };
 use crate::model::{FailsafePort, IpFamily, LogRate, PortMatch, Protocol, TimeoutSetting};
 
-/// What a field that is not used must look like.
+/// Shape of the value of a field that is not used.
 pub(super) enum Shape {
     Bool,
     /// An integer within bounds.
@@ -243,7 +243,7 @@ fn route_table(value: &Value<'_>) -> Option<(i64, i64)> {
     Some((first, last))
 }
 
-/// What to write for a duration.
+/// Advice for a wrong duration.
 const ADVICE: &str = "write a duration such as 90s, 1m30s or 500ms";
 
 /// A duration as Go writes it.
@@ -365,7 +365,7 @@ pub(super) fn matching<'n>(
     }
 }
 
-/// What a server listens on (RS-201).
+/// Address or host name that a server listens on (RS-201).
 pub(super) fn host<'n>(value: &Value<'n>) -> Option<&'n str> {
     static PATTERN: LazyLock<Regex> = LazyLock::new(|| constant("^[A-Za-z0-9:._+-]{1,64}$"));
     matching(value, &PATTERN, "write an address or a host name")
@@ -392,7 +392,7 @@ pub(super) fn excluded(text: &str) -> Result<Vec<Regex>, String> {
     text.split(',').map(item).collect()
 }
 
-/// A list of failsafe ports (RS-145 to RS-149); `none` says what an empty one means.
+/// A list of failsafe ports (RS-145 to RS-149); `none` is the meaning of an empty one.
 pub(super) fn failsafes(value: &Value<'_>, none: &str) -> Option<Vec<FailsafePort>> {
     let items: Vec<Value<'_>> = value.items()?.collect();
     if items.is_empty() {

@@ -146,7 +146,8 @@ fn named_ports_of_another_protocol_are_told() {
     assert!(other.message.contains("another protocol"));
 }
 
-/// EV-048, EV-049, EV-053: what only failsafes pass is told, in the directions where it is so.
+/// EV-048, EV-049, EV-053: endpoints where only failsafes pass are reported, with the directions where that
+/// is so.
 #[test]
 fn endpoints_that_nothing_opens_are_told() {
     let bare = LOCAL.replace("projectcalico-default-allow", "");
@@ -211,7 +212,7 @@ fn untracked_rules_in_one_direction_are_told() {
     silent(&(e + &untracked("a", "ingress: [{action: Deny}]")));
 }
 
-/// RS-213: what a single file cannot know is not told.
+/// RS-213: nothing is reported that depends on other files.
 #[test]
 fn files_alone_are_not_judged_as_a_whole() {
     let text = policy(

@@ -7,7 +7,7 @@ use proptest::{prelude::*, sample::select};
 use super::*;
 use crate::validate::Loader;
 
-/// What a text may hold besides its list of members.
+/// A change of a text: of its list of members, or of the rest.
 #[derive(Clone, Debug)]
 enum Change {
     /// Puts a line at a place of the list.

@@ -1,4 +1,4 @@
-//! RS-312: a policy that selects nothing of this host refuses no load, whatever conditions it has.
+//! RS-312: a policy that selects nothing of this host refuses no load, whatever its conditions.
 
 use super::*;
 use crate::model::Action;

@@ -1,4 +1,4 @@
-//! FelixConfiguration fields that mean nothing on a host alone: they are known, and judged.
+//! FelixConfiguration fields without a meaning on a single host: they are accepted, and checked.
 
 use super::*;
 

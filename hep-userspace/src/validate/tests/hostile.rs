@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::validate::MAX_PROBLEMS;
 
-/// What this thread has had of the processors: others may keep them busy.
+/// CPU time of this thread, which other load on the machine does not change.
 fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::try_from(time).expect("not negative")
@@ -49,7 +49,7 @@ fn hostile_files_are_errors_in_bounded_time() {
     assert!(cpu_time() - start < Duration::from_secs(20));
 }
 
-/// However many mistakes a directory has, and however long its names, what is told of them is short.
+/// However many mistakes a directory has, and however long its names, the report is short.
 #[test]
 fn problems_are_bounded_in_number_and_length() {
     let many = "- {}\n".repeat(20_000);

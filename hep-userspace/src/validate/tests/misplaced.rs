@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// RS-003, RS-004, RS-213: (document, what the advice says).
+/// RS-003, RS-004, RS-213: (document, part of the advice).
 #[test]
 fn keys_in_the_wrong_place_are_told_where_they_belong() {
     let top = |key: &str| policy("") + key + "\n";

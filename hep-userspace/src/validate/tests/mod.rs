@@ -73,7 +73,7 @@ fn accept(text: &str) -> Snapshot {
         .unwrap_or_else(|| panic!("{text}\nrefused: {}", problems.join("\n")))
 }
 
-/// What must be refused, for exactly this code at this field, and no other reason.
+/// Fails unless `text` is refused for exactly this code at this field, and no other reason.
 fn refuse(text: &str, code: &str, field: &str) -> Problem {
     let loaded = load_one(text, Scope::Directory);
     let is_error = |problem: &Problem| problem.severity == Severity::Error;
@@ -112,7 +112,7 @@ fn warnings(text: &str) -> Vec<Problem> {
     problems
 }
 
-/// What must be valid, with exactly this warning.
+/// Fails unless `text` is valid, with exactly this warning.
 fn warn(text: &str, code: &str, field: &str) -> Problem {
     let warnings = warnings(text);
     let found = warnings

@@ -501,7 +501,7 @@ fn network_sets_mask_their_members_and_merge_repeats() {
     refuse(&labelled, "E-LABEL", "metadata");
 }
 
-/// RS-133, RS-309: selectors match a set of a namespace, too, by a label that tells which.
+/// RS-133, RS-309: selectors match a set of a namespace, too, by a label with the namespace's name.
 #[test]
 fn sets_of_a_namespace_are_read_with_its_label() {
     let set = |metadata: &str| document("NetworkSet", metadata, "nets: [10.0.0.0/8]");

@@ -7,7 +7,7 @@ fn stored(kind: &str, metadata: &str, spec: &str) -> String {
     document(kind, metadata, spec).replace("projectcalico.org/v3", "crd.projectcalico.org/v1")
 }
 
-/// RS-308: the annotation holds the metadata, and what is beside it counts where it says nothing.
+/// RS-308: metadata comes from the annotation; values beside it count only where it has none.
 #[test]
 fn kept_metadata_is_put_back() {
     let blob = |json: &str| {
@@ -89,7 +89,7 @@ fn kept_names_of_policies_are_put_back() {
     assert_eq!(accept(list).tiers.len(), 4);
 }
 
-/// RS-308: labels that Calico's tools would not see are told.
+/// RS-308: labels that Calico's tools would not see are reported.
 #[test]
 fn labels_in_the_annotation_alone_are_told() {
     let with = |labels: &str| {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What YAML 1.1 does not read as text, or 1.2 does not.
+/// Scalars that are no text to YAML 1.1, or to 1.2.
 const NOT_TEXT: [&str; 30] = [
     "y", "Y", "n", "N", "yes", "No", "on", "OFF", "true", "False", "5", "-5", "+5", "017", "08",
     "0x10", "0X1f", "0o17", "0b11", "-0b1", "1_000", "1__0", "1.5", "80.0", ".5", "1e3", "1e400",
