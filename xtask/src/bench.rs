@@ -1,4 +1,4 @@
-//! What packets, loads and memory cost: builds and runs the benches of the `tests` package.
+//! Costs of packets, loads and memory: builds and runs the benches of the `tests` package.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Other programs: run in plain sight, run behind a progress display, or asked a question.
+//! Other programs: run with their output shown, run behind a progress display, or run for their output.
 
 use std::{
     collections::VecDeque,
@@ -57,7 +57,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     run_quietly(command)
 }
 
-/// Runs a command that has nothing to say.
+/// Runs a command that prints nothing.
 ///
 /// # Errors
 ///
@@ -71,7 +71,7 @@ pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// What the command prints, without surrounding blanks; `None` if it does not run or fails.
+/// Output of the command without surrounding blanks; `None` if it does not run or fails.
 pub(crate) fn answer(command: &mut Command) -> Option<String> {
     let output = command.stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);

@@ -1,5 +1,4 @@
-//! Rules of the house that Clippy does not know: who imports whom, who may wait, how long files and
-//! comments are.
+//! House rules beyond Clippy: which module imports which, which may wait, how long files and comments are.
 
 use std::{
     collections::BTreeSet,
@@ -109,8 +108,8 @@ fn sources(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(sources)
 }
 
-/// The modules of `hep-userspace`, each of which may import from those before it, as the table of
-/// ARCHITECTURE.md has them.
+/// The modules of `hep-userspace`, each of which may import from those before it, as in the table of
+/// ARCHITECTURE.md.
 fn rooms(architecture: &str) -> Vec<String> {
     let table = architecture
         .lines()
@@ -230,8 +229,8 @@ fn stale_pins(name: &str, text: &str, abi: &str, found: &mut Vec<String>) {
     }
 }
 
-/// What is wrong with the newest commit's subject, where there is a repository; merges, which tools
-/// name, are left out.
+/// The mistake in the newest commit's subject, if any, where there is a repository; merges, whose subjects
+/// tools write, are left out.
 fn subject(root: &Path) -> Option<String> {
     let output = crate::command::program("git")
         .current_dir(root)

@@ -1,5 +1,4 @@
-//! What cargo cannot say: set-up, demo, privileged tests, lints, and the coverage of the
-//! specification.
+//! Tasks beyond cargo: set-up, demo, privileged tests, lints, and the coverage of the specification.
 
 mod bench;
 mod command;
@@ -35,11 +34,11 @@ enum Task {
     Test,
     /// Formatting, Clippy for the host and for the BPF target, rustdoc, and the rules of the house
     Lint,
-    /// What packets, loads of policy and memory cost, and what they cost with other firewalls
+    /// Measure packets, loads of policy and memory, also against other firewalls
     Bench(bench::Arguments),
     /// Random packets under random policies, judged by the kernel and by the reference evaluator or nftables
     Fuzz(fuzz::Arguments),
-    /// What must hold while everything is done to the firewall that can be, with figures
+    /// Long-running tests under load and faults, with figures
     Soak(soak::Arguments),
     /// Deliberate mistakes, one at a time: how many packets the fuzzer takes to find each
     Mutants(mutants::Arguments),

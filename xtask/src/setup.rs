@@ -1,7 +1,7 @@
-//! What building, testing and showing hep needs of a machine, installed where it is missing.
+//! Requirements of building, testing and showing hep, installed where they are missing.
 //!
-//! Everything is found by looking at the machine, never by asking a package index, so a machine
-//! that has it all needs no network and prints nothing.
+//! The machine itself is inspected, never a package index, so a machine that has everything needs no
+//! network and prints nothing.
 
 mod debian;
 
@@ -18,7 +18,7 @@ use crate::command;
 
 /// The linker of the BPF target, and the first version that reads this compiler's bitcode.
 const LINKER: &str = "bpf-linker";
-/// As [`LINKER`].
+/// The first version of [`LINKER`] that reads this compiler's bitcode.
 const LINKER_VERSION: [u32; 3] = [0, 13, 0];
 /// The LLVM that the linker is built against: Debian 12 has it in its security suite.
 const LLVM_PREFIX: &str = "/usr/lib/llvm-22";
@@ -117,7 +117,7 @@ fn programs(user: User) -> Vec<Package> {
     listed.collect()
 }
 
-/// What the commands that build hep have to be given.
+/// Settings for the commands that build hep.
 #[derive(Default)]
 pub(crate) struct Environment {
     /// The compiler of the kernel programs, if it is not the one that compiles the rest.
@@ -170,11 +170,11 @@ pub(crate) fn run() -> Result<Environment> {
     Ok(environment)
 }
 
-/// Installs what booting other kernels needs and is missing.
+/// Installs what is missing for booting other kernels.
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// If something is missing and cannot be installed: no network, not root, not Debian.
 pub(crate) fn virtual_machines() -> Result<()> {
     install(&VIRTUAL_MACHINES)
 }
@@ -183,7 +183,7 @@ pub(crate) fn virtual_machines() -> Result<()> {
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// If one is missing and cannot be installed: no network, not root, not Debian.
 pub(crate) fn peers() -> Result<()> {
     install(&programs(User::Bench))
 }
@@ -266,7 +266,7 @@ fn linker_version() -> Option<[u32; 3]> {
     version(text.strip_prefix(LINKER)?)
 }
 
-/// `1.2.3`, whatever stands behind it.
+/// The version `1.2.3` in a text, whatever follows it.
 fn version(text: &str) -> Option<[u32; 3]> {
     let mut numbers = text
         .trim()
@@ -293,7 +293,7 @@ mod tests {
         }
     }
 
-    /// A program that a suite runs by its bare name is one that no set-up knows of.
+    /// Every program that a suite runs by its bare name must be in the set-up's lists.
     #[test]
     fn suites_run_programs_by_the_list_only() {
         let mut folders = vec![crate::workspace().join("tests")];

@@ -1,8 +1,8 @@
 //! Which tests prove which statement of `tests/spec/`.
 //!
-//! A statement is declared where its number stands in bold (`**EV-053**`); elsewhere a number is a
-//! reference. A test proves it by naming it: in the name of the test function (`ev_053_…`), in the
-//! comments before it, in its body, in a table of a test file, or in a case file; `EV-104 to EV-106`
+//! A statement is declared where its number is in bold (`**EV-053**`); elsewhere a number is a reference. A
+//! test proves it by naming it: in the name of the test function (`ev_053_…`), in the comments before it,
+//! in its body, in a table of a test file, or in a case file; `EV-104 to EV-106` names all three.
 //! names all three.
 
 use std::{
@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail};
 const FAMILIES: [&str; 3] = ["EV", "RS", "SL"];
 /// The digits of a number.
 const DIGITS: usize = 3;
-/// A range of more numbers than this says what a suite is about, and proves none of them.
+/// A longer range of numbers describes the subject of a suite, and proves none of them.
 const LONGEST_RANGE: usize = 16;
 
 /// Prints every statement with the tests that cite it.
@@ -76,7 +76,7 @@ fn join<'a>(ids: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
     ids.map(String::as_str).collect()
 }
 
-/// Where a text names statements that are not declared; what lies within a range may be a gap.
+/// Where a text names statements that are not declared; numbers inside a range may be gaps.
 fn undeclared(path: &Path, text: &str, statements: &BTreeSet<String>) -> Vec<String> {
     text.lines()
         .enumerate()
@@ -103,7 +103,7 @@ fn statements(directory: &Path) -> Result<BTreeSet<String>> {
     Ok(declared)
 }
 
-/// The files in which a test can stand: Rust sources, and case files of the tests.
+/// The files that may contain tests: Rust sources, and case files of the tests.
 fn sources(workspace: &Path) -> Result<Vec<PathBuf>> {
     let mut sources = Vec::new();
     for directory in [
@@ -143,7 +143,7 @@ fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What a file cites, each number with the test or the line that does.
+/// Citations of a file: each number with the test or line that cites it.
 fn cited(path: &Path, text: &str) -> Vec<(String, String)> {
     if path.extension().is_some_and(|extension| extension == "rs") {
         cited_by_tests(path, text)
@@ -158,9 +158,9 @@ fn cited(path: &Path, text: &str) -> Vec<(String, String)> {
     }
 }
 
-/// What the tests of a Rust source cite. In a crate's own source only what stands below
-/// `#[cfg(test)]` counts; the package `tests` and files named `tests` are tests throughout. What a
-/// file says of itself (`//!`) proves nothing.
+/// Citations of the tests of a Rust source. In a crate's own source only what is below `#[cfg(test)]`
+/// counts; the package `tests` and files named `tests` are tests throughout. A file's own description
+/// (`//!`) proves nothing.
 fn cited_by_tests(path: &Path, text: &str) -> Vec<(String, String)> {
     let mut in_tests = path.starts_with("tests")
         || path.file_stem().is_some_and(|stem| stem == "tests")
@@ -204,7 +204,7 @@ fn item_name(line: &str) -> Option<&str> {
         .next()
 }
 
-/// A number as it stands in a text.
+/// A number in a text.
 #[derive(Debug, PartialEq, Eq)]
 struct Named {
     family: String,
@@ -213,7 +213,7 @@ struct Named {
     end: usize,
 }
 
-/// The numbers that a text names: `EV-053`, or `ev_053` as it stands in the name of a test.
+/// The numbers that a text names: `EV-053`, or `ev_053` in the name of a test.
 fn named(text: &str) -> Vec<Named> {
     let upper = text.to_ascii_uppercase();
     upper
@@ -252,7 +252,7 @@ fn id(family: &str, number: usize) -> String {
     format!("{family}-{number:0DIGITS$}")
 }
 
-/// The family and the number that a dash or underscore stands between, if it does.
+/// The family and the number around a dash or underscore, if there are both.
 fn id_around(upper: &str, at: usize) -> Option<(&str, usize)> {
     let begin = at.checked_sub(2)?;
     let (before, family, after) = (

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{command, lint, setup, spec};
 
-/// What to tell cargo to build the firewall with another `ABI_VERSION`.
+/// Arguments that make cargo build the firewall with another `ABI_VERSION`.
 pub(crate) const OTHER_ABI: [&str; 6] = [
     "--package",
     "hep-tests",
@@ -19,8 +19,8 @@ pub(crate) const OTHER_ABI: [&str; 6] = [
     "other-abi",
 ];
 
-/// Sets up, lints, builds, tests, and checks the coverage of the specification. Whatever fails, the
-/// rest still runs, so that one run tells everything.
+/// Sets up, lints, builds, tests, and checks the coverage of the specification. If one step fails, the rest
+/// still runs, so that one run reports everything.
 ///
 /// # Errors
 ///
@@ -63,7 +63,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// What the test binaries counted.
+/// Totals of the test binaries.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     passed: u64,
@@ -71,7 +71,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// Adds a line of the form `test result: ok. 3 passed; 0 failed; …`; other lines say nothing.
+    /// Adds a line of the form `test result: ok. 3 passed; 0 failed; …`; other lines are ignored.
     fn add(&mut self, line: &str) {
         if !line.starts_with("test result:") {
             return;

@@ -38,7 +38,7 @@ pub(crate) struct Firewall {
     daemon: Option<Child>,
 }
 
-/// What the policy says about a probe.
+/// Expected verdict of the policy on a probe.
 pub(crate) struct Opinion {
     pub(crate) allows: bool,
     /// The rule and its place, or the default that applied.
@@ -112,7 +112,7 @@ impl Firewall {
         Ok(Instant::now())
     }
 
-    /// Starts the daemon in the host's namespace and waits until it says that it is ready.
+    /// Starts the daemon in the host's namespace and waits until it reports that it is ready.
     ///
     /// # Errors
     ///
@@ -287,7 +287,7 @@ pub(crate) fn remove_directory() {
     }
 }
 
-/// What of the demo is still there.
+/// Files and directories of the demo that still exist.
 pub(crate) fn remaining() -> Vec<String> {
     [DIRECTORY, BPFFS]
         .into_iter()
@@ -301,7 +301,7 @@ pub(crate) fn remaining() -> Vec<String> {
         .collect()
 }
 
-/// What the daemon has logged.
+/// The daemon's log.
 pub(crate) fn log_text() -> String {
     fs::read_to_string(log_file()).unwrap_or_default()
 }
@@ -330,7 +330,7 @@ fn run_inside(command: &mut Command) -> Result<Output> {
     })
 }
 
-/// Which rule decided and where it stands, or what applied without one.
+/// The rule that decided, with its place, or the default that applied without one.
 fn because(said: &Value) -> String {
     let text = |field: &str| said[field].as_str().unwrap_or_default();
     let file = Path::new(text("file"))

@@ -25,7 +25,7 @@ use super::{
 const INTERVAL: Duration = Duration::from_millis(20);
 /// How long a change may take to be noticed.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A policy file that denies everything before any other is asked.
+/// A policy file that denies everything before any other policy applies.
 const DENY_ALL: &str = "\
 apiVersion: projectcalico.org/v3
 kind: GlobalNetworkPolicy
@@ -42,8 +42,8 @@ spec:
     - action: Deny
 ";
 
-/// Closes the web server's port in its policy, and opens it again, while connections are made to it
-/// and one that stands is in use. The result is how often nothing came of a change.
+/// Closes the web server's port in its policy, and opens it again, while connections are made to it and an
+/// established one is in use. Returns the number of changes without the expected effect.
 ///
 /// # Errors
 ///
@@ -81,7 +81,7 @@ pub(crate) fn change(firewall: &Firewall) -> Result<usize> {
 ///
 /// # Errors
 ///
-/// As [`change`].
+/// If a file cannot be written or a connection not be tried.
 pub(crate) fn deny_all(firewall: &Firewall) -> Result<usize> {
     const FILE: &str = "mistake.yaml";
     let changed = firewall.write_policy(FILE, DENY_ALL)?;

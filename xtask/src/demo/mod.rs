@@ -37,11 +37,11 @@ pub(crate) struct Arguments {
     dev: bool,
 }
 
-/// Shows it all.
+/// Runs the whole demo.
 ///
 /// # Errors
 ///
-/// If something cannot be set up, or if what happened is not what the policy says.
+/// If something cannot be set up, or a verdict is not the policy's.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     setup::require_root("the demo makes network namespaces and loads BPF programs, which")?;
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))

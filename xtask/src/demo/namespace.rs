@@ -25,7 +25,7 @@ pub(crate) const ROUTER: &str = "hep-demo-router";
 /// All of them.
 const ALL: [&str; 3] = [HOST, CLIENT, ROUTER];
 
-/// What `ip` is told, a line each.
+/// Arguments of `ip`, one command per line.
 const LAYOUT: &str = "
     link add name eth0 netns hep-demo-host type veth peer name eth0 netns hep-demo-client
     link add name eth1 netns hep-demo-host type veth peer name eth0 netns hep-demo-router

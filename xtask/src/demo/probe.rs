@@ -15,12 +15,12 @@ use super::namespace;
 
 /// How long an answer may take; on a veth it takes well under a millisecond.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(400);
-/// What is sent.
+/// Payload of every probe.
 const PAYLOAD: &[u8] = b"hep-demo";
 /// Identifier of the echo requests.
 const IDENTIFIER: u16 = 0x6870;
 
-/// What is sent, and where it is answered.
+/// Kind of probe, and the port it goes to, if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Traffic {
     /// A connection to a port.
@@ -41,7 +41,7 @@ pub(crate) struct Hook {
 /// One probe.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Probe {
-    /// Who asks for what, in words.
+    /// Client and service, in words.
     pub(crate) what: &'static str,
     /// The namespaces.
     pub(crate) from: &'static str,
@@ -79,7 +79,7 @@ impl Probe {
         self.hooks.len() > 1
     }
 
-    /// Sends it, and says whether it was answered.
+    /// Sends it and returns whether it was answered.
     ///
     /// # Errors
     ///
@@ -187,7 +187,7 @@ fn ping(source: IpAddr, destination: IpAddr) -> Result<bool> {
     Ok(false)
 }
 
-/// An echo request with its checksum, which the kernel fills in only for ICMPv6 (and there anew).
+/// An echo request with its checksum; the kernel recomputes it for ICMPv6 only.
 fn echo_request(kind: u8) -> Vec<u8> {
     let [id_high, id_low] = IDENTIFIER.to_be_bytes();
     let mut message = vec![kind, 0, 0, 0, id_high, id_low, 0, 1];

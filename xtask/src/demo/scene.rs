@@ -1,4 +1,4 @@
-//! What is asked: one row of the table each.
+//! The probes of the demo: one row of the table each.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -49,7 +49,7 @@ const THROUGH: &[Hook] = &[
     },
 ];
 
-/// A row of the scene, of which there is one for each family.
+/// A row of the scene, which gives one probe per family.
 struct Row(&'static str, &'static [Hook], Pair, Pair, Traffic);
 
 const ROWS: [Row; 15] = [

@@ -1,7 +1,7 @@
 //! A guest under qemu: another kernel, this machine's files, and one script to run.
 //!
-//! The guest's root is this machine's, read-only, with RAM over it: what the guest writes is gone
-//! with it. It has no network. Its processor is emulated, so that this works wherever qemu does.
+//! The guest's root is this machine's, read-only, with RAM over it: the guest's writes vanish with it. It
+//! has no network. Its processor is emulated, so that this works wherever qemu does.
 
 use std::{
     fs::{self, File},
@@ -34,7 +34,7 @@ const SHARE: &str = r#"
 mount --bind / "$2" && mount -o remount,bind,ro "$2" &&
 exec "$1" --socket-path="$3" -o source="$2" -o cache=always"#;
 
-/// What the guest's first process does with the root in place, before and after the script.
+/// The guest's first process: the steps before and after the script, once the root is mounted.
 const BOOT: &str = r#"#!/bin/sh
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb
 mkdir -p /dev/net /dev/pts /dev/shm /lib/modules
@@ -126,7 +126,7 @@ fn status_in(text: &str) -> Option<i32> {
         .find_map(|line| line.strip_prefix("status ")?.trim().parse().ok())
 }
 
-/// The end of the console, and what qemu had to say.
+/// The end of the console, and qemu's messages.
 fn last_words(directory: &Path) -> String {
     const LINES: usize = 30;
     let read = |name| fs::read_to_string(directory.join(name)).unwrap_or_default();

@@ -14,8 +14,8 @@ use crate::command;
 /// Modules without which the guest has no root; what they depend on is loaded before them.
 const ROOT_MODULES: [&str; 3] = ["virtio_pci", "virtiofs", "overlay"];
 
-/// What brings up the guest: loads `/modules` in order, lays RAM over the shared root, and goes on
-/// there with the script of the run, whose directory stands in `heprun`.
+/// The guest's init: loads `/modules` in order, mounts RAM over the shared root, and continues there with
+/// the run's script, whose directory is in `heprun`.
 const INIT: &str = r#"#!/bin/busybox sh
 b=/bin/busybox
 for kind in proc sysfs devtmpfs; do
@@ -62,13 +62,13 @@ impl Line {
 /// An unpacked kernel.
 #[derive(Debug)]
 pub(crate) struct Kernel {
-    /// As `uname -r` will print it.
+    /// Output of `uname -r`.
     pub(crate) release: String,
     /// The image to boot.
     pub(crate) image: PathBuf,
     /// Its modules, indexed.
     pub(crate) modules: PathBuf,
-    /// What comes up first.
+    /// The initramfs.
     pub(crate) initramfs: PathBuf,
 }
 

@@ -38,10 +38,11 @@ struct Suite {
     chosen: &'static [&'static str],
 }
 
-/// What runs in a guest.
+/// The suites to run in a guest.
 ///
-/// Of the traffic, what shows attaching, deny and allow of local, forwarded and translated packets, and
-/// what outlives the daemon; the rest depends on the kernel no more than that, and takes an hour there.
+/// Of the traffic suite, only the tests that cover attaching, deny and allow of local, forwarded and
+/// translated packets, and state that outlives the daemon; the rest depends on the kernel no more than
+/// that, and takes an hour there.
 const SUITES: [Suite; 4] = [
     Suite {
         name: "guest",
@@ -77,10 +78,10 @@ const SUITES: [Suite; 4] = [
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The kernel to run on, once for each; all of them if there is none
+    /// Run on this kernel only; may be repeated (default: all kernels)
     #[arg(long = "kernel", value_name = "LINE")]
     kernels: Vec<Line>,
-    /// Only tests with this, or another one given so, in their name
+    /// Only tests with this text in their name; may be repeated
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
 }
@@ -89,7 +90,7 @@ pub(crate) struct Arguments {
 ///
 /// # Errors
 ///
-/// If anything cannot be had or built, or a test fails on any kernel.
+/// If anything cannot be installed or built, or a test fails on any kernel.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     setup::require_root("a guest shares the root file system, which")?;
     let environment = setup::run()?;
@@ -151,7 +152,7 @@ fn judge(kernel: &Kernel, directory: &Path, script: &str) -> Result<(Tally, End)
     }
 }
 
-/// What is wrong with how a kernel did, if anything is.
+/// The failure of a kernel's run, if it failed.
 fn problem(tally: &Tally, end: &End) -> Option<String> {
     match end {
         End::TimedOut => Some(format!("not done after {} s", LIMIT.as_secs())),

@@ -1,4 +1,4 @@
-//! What the suites in a guest said.
+//! Results of the suites in a guest.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const REPORT: &str = "report: ";
 pub(crate) struct Tally {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
-    /// What tests reported, by key.
+    /// Figures that tests reported, by key.
     pub(super) figures: BTreeMap<String, String>,
     /// Tests that failed, in order.
     pub(crate) failures: Vec<String>,

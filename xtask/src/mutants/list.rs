@@ -1,6 +1,6 @@
 //! The mistakes.
 
-/// What finds a mistake.
+/// The means that finds a mistake.
 #[derive(Clone, Copy)]
 pub(super) enum Finder {
     /// The fuzzer, by IPv6 packets alone.
@@ -17,11 +17,11 @@ pub(super) struct Mistake {
     pub(super) what: &'static str,
     /// The file, from the root of the workspace.
     pub(super) file: &'static str,
-    /// A text that the file has once.
+    /// A text that occurs once in the file.
     pub(super) right: &'static str,
-    /// What it is replaced by.
+    /// Its replacement.
     pub(super) wrong: &'static str,
-    /// What finds it.
+    /// The means that finds it.
     pub(super) finder: Finder,
 }
 

@@ -16,7 +16,7 @@ use crate::{
 };
 use list::{Finder, MISTAKES, Mistake};
 
-/// What is copied of the workspace.
+/// Files and directories of the workspace that are copied.
 const COPIED: [&str; 9] = [
     ".cargo",
     "Cargo.lock",
@@ -31,7 +31,7 @@ const COPIED: [&str; 9] = [
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only mistakes with this in their description
+    /// Only mistakes with this text in their description
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
     /// The first seed of each search
@@ -42,14 +42,14 @@ pub(crate) struct Arguments {
     sets: u64,
 }
 
-/// What a search came to in one family: resource sets and packets until then.
+/// Cost of a search in one family: resource sets and packets until the mistake was found.
 #[derive(Clone, Copy)]
 struct Effort {
     sets: u64,
     packets: u64,
 }
 
-/// What a mistake came to.
+/// Outcome of a mistake.
 #[derive(Clone, Copy)]
 enum Found {
     /// The fuzzer's searches, in IPv4 and in IPv6.
@@ -272,7 +272,7 @@ mod tests {
 
     use super::list::MISTAKES;
 
-    /// A mistake whose text is gone from the sources, or stands there twice, can no longer be made.
+    /// A mistake whose text is gone from the sources, or occurs there twice, can no longer be made.
     #[test]
     fn every_mistake_can_be_made() {
         let stale = MISTAKES.iter().filter(|mistake| {

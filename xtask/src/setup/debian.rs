@@ -113,7 +113,7 @@ fn security_suite(sources: &str, release: &str) -> Option<String> {
     Some(format!("deb {mirror}-security {codename}-security main\n"))
 }
 
-/// `apt-get`, which asks nothing.
+/// Runs `apt-get` without questions.
 fn apt<A: AsRef<OsStr>>(step: &str, arguments: impl IntoIterator<Item = A>) -> Result<()> {
     command::run_with_progress(
         step,
