@@ -71,7 +71,7 @@ impl Net {
         FAMILIES.map(Self::of)
     }
 
-    /// What `rows` says of each family, in one list.
+    /// The rows of both families, in one list.
     #[must_use]
     pub fn each<Rows: IntoIterator>(rows: impl FnMut(&Self) -> Rows) -> Vec<Rows::Item> {
         Self::both().iter().flat_map(rows).collect()

@@ -12,8 +12,8 @@ use hep_common::{
     tick::{TICK_NS, Tick},
 };
 
-/// Has all flows of the tables that `program` uses last seen so much earlier, and up to two ticks more:
-/// what is told of their age is that much more then.
+/// Moves the last use of all flows in the tables of `program` back by this time and up to two ticks more:
+/// reports of their age grow by as much.
 ///
 /// # Panics
 ///

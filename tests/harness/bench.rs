@@ -90,12 +90,12 @@ impl Hook {
 /// A row of a table: its name, where, what, and the reason of its verdict.
 pub type Row<'a> = (&'a str, Hook, Packet, Reason);
 
-/// The programs, loaded for the network of the worked cases plus `cali1`, a workload's interface,
-/// `tun0`, a link without Ethernet headers, and what stands for VLAN 5, IP over InfiniBand and a link
-/// of unknown type.
+/// The programs, loaded for the network of the worked cases plus `cali1`, a workload's interface, `tun0`, a
+/// link without Ethernet headers, and devices in place of VLAN 5, IP over InfiniBand and a link of unknown
+/// type.
 ///
-/// Loading takes seconds, so tests of one process that overlap in time take turns with one set of
-/// programs; each starts without flows.
+/// Loading takes seconds, so tests of one process that overlap in time share one set of programs, one after
+/// the other; each starts without flows.
 #[derive(Debug)]
 pub struct Bench {
     revalidate: bool,
@@ -105,7 +105,7 @@ pub struct Bench {
     loaded: Loan<Loaded>,
 }
 
-/// What tests share.
+/// The state that tests share.
 #[derive(Debug)]
 struct Loaded {
     kernel: Kernel,
@@ -175,12 +175,12 @@ impl Bench {
         Self::start(&PLACE, true, resources)
     }
 
-    /// As [`Bench::with`], for counting packets rather than asking why: the programs record no
-    /// reasons, as in production.
+    /// Loads the programs with these resources in force, without recording reasons, as in production: for
+    /// counting packets.
     ///
     /// # Panics
     ///
-    /// As [`Bench::with`].
+    /// If the resources are not valid or the kernel refuses.
     #[track_caller]
     #[must_use]
     pub fn without_reasons(resources: &[String]) -> Self {
@@ -340,11 +340,11 @@ impl Bench {
         self.judge_frame(hook, &frame)
     }
 
-    /// As [`Bench::judge`], for the bytes of a frame as they are.
+    /// The reason of the verdict on the bytes of a frame, which may depend on those before.
     ///
     /// # Panics
     ///
-    /// As [`Bench::judge`].
+    /// If the kernel refuses the frame, or verdict and reason contradict each other.
     #[track_caller]
     #[must_use]
     pub fn judge_frame(&self, hook: Hook, frame: &[u8]) -> Reason {
@@ -367,7 +367,7 @@ impl Bench {
     ///
     /// # Errors
     ///
-    /// What the kernel said, if it did not run the program.
+    /// The kernel's error, if it did not run the program.
     pub fn run(&self, hook: Hook, frame: &[u8]) -> Result<(bool, Option<Reason>), String> {
         let outcome = self
             .loaded
@@ -413,7 +413,7 @@ impl Bench {
         self.continue_sequence(rows);
     }
 
-    /// As [`Bench::expect_sequence`], going on with the flows that are there.
+    /// Judges the rows one after another, each after all those before and the flows already there.
     ///
     /// # Panics
     ///

@@ -74,7 +74,7 @@ impl Connection {
             .port()
     }
 
-    /// Has the client say that it sends no more; whether the server hears of it within `limit`.
+    /// Closes the client's sending side; whether the server sees the end within `limit`.
     ///
     /// # Panics
     ///
@@ -105,7 +105,7 @@ impl Connection {
 ///
 /// # Errors
 ///
-/// What the kernel says, or that nothing came of it in time.
+/// The kernel's error, or a timeout.
 pub fn connect(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
     socket.bind(&SocketAddr::new(from, 0).into())?;

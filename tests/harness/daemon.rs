@@ -27,10 +27,10 @@ use crate::{
     program::program,
 };
 
-/// How long a generation may take to come into force in a debug build on a busy machine, which may
-/// itself be emulated. It tells hanging from loading, and claims nothing.
+/// How long a generation may take to come into force in a debug build on a busy machine, which may itself
+/// be emulated. It distinguishes hanging from loading, and claims nothing.
 const LOAD_LIMIT: Duration = Duration::from_secs(300);
-/// As [`LOAD_LIMIT`], for the end of the daemon.
+/// How long the daemon may take to end, on such a machine.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// Where the kernel's BPF file system belongs.
 const BPFFS: &str = "/sys/fs/bpf";
@@ -59,11 +59,11 @@ impl Daemon {
         Self::start_with(namespace, resources, &[])
     }
 
-    /// As [`Daemon::start`], with further options of `hep run`.
+    /// Starts it on these resources, with further options of `hep run`, and waits until they are in force.
     ///
     /// # Panics
     ///
-    /// As [`Daemon::start`].
+    /// If that does not happen in time; the message holds what the daemon printed.
     #[track_caller]
     #[must_use]
     pub fn start_with(namespace: &Namespace, resources: &[String], options: &[&str]) -> Self {
@@ -167,22 +167,22 @@ impl Daemon {
         self.spawn_as(&["--node", NODE]);
     }
 
-    /// As [`Daemon::spawn`], with these options in place of the node's name.
+    /// Runs `hep run` with these options in place of the node's name.
     ///
     /// # Panics
     ///
-    /// As [`Daemon::spawn`].
+    /// If it cannot be run, or runs already.
     pub fn spawn_as(&mut self, options: &[&str]) {
         let mut command = Command::new(&self.binary);
         command.args(self.run_arguments()).args(options);
         self.start_process(command);
     }
 
-    /// As [`Daemon::spawn`], without a node's name, on a host of this name.
+    /// Runs `hep run` without a node's name, on a host of this name.
     ///
     /// # Panics
     ///
-    /// As [`Daemon::spawn`].
+    /// If it cannot be run, or runs already.
     pub fn spawn_called(&mut self, host_name: &str) {
         let mut command = program("unshare");
         command

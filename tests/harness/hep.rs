@@ -10,10 +10,10 @@ use serde_json::Value;
 
 /// Names a ready-made binary; without it, the workspace's own is built.
 const HEP_BIN: &str = "HEP_BIN";
-/// As [`HEP_BIN`], for the build with another `ABI_VERSION`.
+/// Names a ready-made binary with another `ABI_VERSION`; without it, one is built.
 const HEP_OTHER_ABI: &str = "HEP_OTHER_ABI";
 
-/// What `hep show` shows.
+/// The arguments of `hep show`.
 pub const SHOWN: [&str; 8] = [
     "endpoints",
     "policies",
@@ -75,7 +75,7 @@ fn build(name: &str, options: &[&str]) -> PathBuf {
     profile.join(name)
 }
 
-/// What a finished command said.
+/// Output of a finished command.
 #[derive(Clone, Debug)]
 pub struct Said {
     /// The command line.

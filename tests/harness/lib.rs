@@ -1,7 +1,7 @@
-//! What the suites share: namespaces, links, probes, packets, policy directories, the daemon.
+//! Shared parts of the suites: namespaces, links, probes, packets, policy directories, the daemon.
 //!
-//! Everything here undoes itself on drop, also when a test panics, and carries names of its own, so
-//! that tests run at once. It needs root: network namespaces, veth pairs, packet sockets and BPF.
+//! Everything here undoes itself on drop, also when a test panics, and carries names of its own, so that
+//! tests run at once. It needs root: network namespaces, veth pairs, packet sockets and BPF.
 
 pub mod address;
 pub mod age;

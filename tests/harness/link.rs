@@ -29,7 +29,7 @@ sockopt_impl!(
     VnetHeader, SetOnly, libc::SOL_PACKET, libc::PACKET_VNET_HDR, bool
 );
 
-/// What a frame leaves to be done behind its sender, as a `struct virtio_net_hdr` says it.
+/// Work that the sender of a frame leaves to others, as in a `struct virtio_net_hdr`.
 #[derive(Clone, Copy, Debug)]
 pub struct Offload {
     kind: u8,
@@ -39,7 +39,7 @@ pub struct Offload {
 }
 
 impl Offload {
-    /// Nothing. Of a frame of more than a page, only the Ethernet header lies in the linear area.
+    /// Nothing. If a frame is longer than a page, only the Ethernet header is in the linear area.
     #[must_use]
     pub const fn scattered() -> Self {
         Self {
@@ -175,7 +175,7 @@ impl Link {
         }
     }
 
-    /// Whether a frame passed this interface: a socket that could not be bound hears them all.
+    /// Whether a frame passed this interface: a socket that could not be bound receives those of all.
     fn is_here(&self, from: Option<LinkAddr>) -> bool {
         from.is_some_and(|from| from.ifindex() == self.index)
     }

@@ -73,7 +73,7 @@ impl Namespace {
         namespace
     }
 
-    /// The name under which `ip netns` knows it.
+    /// The name in `ip netns`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.name

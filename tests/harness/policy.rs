@@ -39,7 +39,7 @@ pub fn eth0() -> String {
     endpoint("h1-eth0", "interfaceName: eth0")
 }
 
-/// As [`eth0`], with the profile `projectcalico-default-allow`.
+/// The HostEndpoint `h1-eth0`, with the profile `projectcalico-default-allow`.
 #[must_use]
 pub fn eth0_default_allow() -> String {
     endpoint(

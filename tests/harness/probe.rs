@@ -24,15 +24,15 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub const SILENCE: Duration = Duration::from_millis(300);
 /// How often a waiting server looks whether it is still needed.
 const TICK: Duration = Duration::from_millis(20);
-/// What probes say.
+/// Payload of probes.
 const GREETING: &[u8] = b"hep probe";
 
-/// What was heard of a probe.
+/// How far a probe got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Heard {
     /// Neither the request nor an answer.
     Nothing,
-    /// The request arrived, the answer did not come back (UDP alone can tell).
+    /// The request arrived, the answer did not come back (only UDP shows this).
     Request,
     /// The answer came back.
     Answer,
@@ -91,7 +91,7 @@ impl Probe {
         self
     }
 
-    /// Lets the server be at another address than the one asked: translation is on the way.
+    /// Sets another address for the server than the one the probe goes to: translation is on the way.
     #[must_use]
     pub fn served_at(mut self, address: IpAddr, port: u16) -> Self {
         self.server = SocketAddr::new(address, port);
@@ -199,11 +199,11 @@ fn timely(result: std::io::Result<()>) -> std::io::Result<bool> {
 }
 
 impl Site {
-    /// Sends all probes at once and compares what was heard of each.
+    /// Sends all probes at once and compares how far each got.
     ///
     /// # Panics
     ///
-    /// If something else was heard of a probe, with all that differ.
+    /// If a probe did not get exactly as far as expected, with all that did.
     #[track_caller]
     pub fn expect(&self, what: &str, probes: &[(Probe, Heard)]) {
         let servers = Servers::open(self, probes);
@@ -263,11 +263,11 @@ impl Site {
         assert!(differences.is_empty(), "{what}: {differences:#?}");
     }
 
-    /// As [`Site::expect`], with an answer to every probe.
+    /// Sends all probes at once, and expects the same of each.
     ///
     /// # Panics
     ///
-    /// As [`Site::expect`].
+    /// If a probe did not get exactly as far as expected, with all that did.
     #[track_caller]
     pub fn expect_all(&self, what: &str, heard: Heard, probes: &[Probe]) {
         let probes: Vec<_> = probes.iter().map(|probe| (*probe, heard)).collect();
@@ -353,7 +353,7 @@ impl Servers {
         }
     }
 
-    /// Sends everything back until the other end closes, or nobody asks any more.
+    /// Sends everything back until the other end closes, or the test is over.
     fn echo(&self, mut stream: TcpStream) {
         if stream.set_nonblocking(false).is_err() || stream.set_read_timeout(Some(TICK)).is_err() {
             return;

@@ -12,7 +12,7 @@ use crate::{eventually, namespace::Namespace, packet};
 /// Longest packet that is read.
 const PACKET_BYTES: usize = 65_536;
 
-/// How long an answer is waited for before it is asked for again.
+/// How long to wait for an answer before the request is repeated.
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// The address at the far end and that of the namespace, in both families.
@@ -57,7 +57,7 @@ impl Tun {
     ///
     /// # Panics
     ///
-    /// As [`Self::send`] and [`Self::receive`].
+    /// If the device refuses a packet or goes away.
     #[must_use]
     pub fn is_answered(&self, ends: [&str; 2], identifier: u16, limit: Duration) -> bool {
         let [far, near] = ends.map(|end| end.parse().expect("a literal address"));

@@ -36,7 +36,7 @@ const BASES6: [Ipv6Addr; 9] = [
 
 /// Prefix lengths around which tables change their shape.
 const BITS4: [u8; 12] = [0, 1, 8, 15, 16, 17, 24, 25, 30, 31, 32, 32];
-/// As [`BITS4`].
+/// IPv6 prefix lengths around which tables change their shape.
 const BITS6: [u8; 16] = [
     0, 1, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 96, 127, 128, 128,
 ];

@@ -27,7 +27,7 @@ pub struct Tally {
     pub by_rule: u64,
 }
 
-/// What one case came to.
+/// Outcome of one case.
 pub enum Outcome {
     /// The engines agree on every packet.
     Agree,
@@ -46,11 +46,11 @@ pub struct Found {
     pub sets: u64,
     /// Packets of the family until then, this one included.
     pub packets: u64,
-    /// What the engines said.
+    /// The disagreement, in words.
     pub problem: String,
 }
 
-/// A search for the first disagreement in each family asked for.
+/// A search for the first disagreement in each wanted family.
 #[derive(Clone, Debug)]
 pub struct Hunt {
     wanted: [bool; 2],
@@ -96,14 +96,14 @@ impl Hunt {
         Ok(())
     }
 
-    /// Whether all families asked for have one.
+    /// Whether all wanted families have one.
     #[must_use]
     pub fn is_over(&self) -> bool {
         let mut families = self.wanted.iter().zip(&self.found);
         families.all(|(wanted, found)| !wanted || found.is_some())
     }
 
-    /// What was found: IPv4, then IPv6.
+    /// The disagreements found: IPv4, then IPv6.
     #[must_use]
     pub const fn found(&self) -> &[Option<Found>; 2] {
         &self.found
@@ -158,8 +158,8 @@ pub(super) fn run_case(
     Ok(outcome)
 }
 
-/// Shows each packet of a case with what the engines say, until `look` has seen enough; whether the
-/// resources are valid at all.
+/// Passes each packet of a case with both engines' verdicts to `look`, until that returns true; returns
+/// whether the resources are valid at all.
 fn judge(
     case: &Case,
     kernel: &mut KernelEngine,

@@ -28,7 +28,7 @@ const NODE: &str = "h1";
 /// workload's only under some configurations.
 pub(super) const INTERFACES: [&str; 5] = ["eth0", "eth1", "eth2", "cali0", "wl0"];
 
-/// The case of a seed, with its packets; what they should come to is not known and says `allow`.
+/// The case of a seed, with its packets; their expected verdicts are unknown, so each has `allow`.
 #[must_use]
 pub fn generate(seed: u64, packets_wanted: usize) -> Case {
     let rng = &mut Rng::with_seed(seed);

@@ -35,7 +35,7 @@ pub(super) struct Site<'a> {
     pub(super) headerless: &'a [String],
 }
 
-/// What packets are made of.
+/// Values that packets are made of.
 struct Material {
     /// By family.
     addresses: [Vec<IpAddr>; 2],
@@ -118,8 +118,8 @@ fn collect_addresses(value: &Value, addresses: &mut BTreeSet<IpAddr>) {
     }
 }
 
-/// A packet between the same addresses on the same way: what was remembered of the former one may be
-/// mistaken for its own.
+/// A packet between the same addresses on the same way: state of the earlier one may be mistaken for its
+/// own.
 fn sibling(rng: &mut Rng, material: &Material, former: &PacketCase) -> PacketCase {
     let mut packet = former.clone();
     for port in [&mut packet.sport, &mut packet.dport] {
@@ -257,8 +257,8 @@ fn fit_link(packet: &mut PacketCase, site: Site<'_>) {
     }
 }
 
-/// What goes to a group or to everybody, or comes from nobody, is for this host, whatever the FIB says
-/// (EV-094, EV-095), and the kernel forwards nothing to link-local and loopback addresses.
+/// Packets to a group or to everybody, or from the unspecified address, are for this host, whatever the FIB
+/// returns (EV-094, EV-095), and the kernel forwards nothing to link-local and loopback addresses.
 fn stay_if_local(packet: &mut PacketCase) {
     let is_nobody = packet.dst.is_unspecified() || packet.src.is_unspecified();
     let is_local = is_nobody || stays_here(packet.dst);

@@ -196,7 +196,7 @@ pub(super) fn resource(kind: &str, name: &str, spec: &Map<String, Value>) -> Val
     })
 }
 
-/// What limits the other fields of a rule.
+/// Limits on the other fields of a rule.
 struct Shape {
     /// The family of its CIDRs.
     ipv6: bool,

@@ -1,11 +1,11 @@
 //! Random frames, as a hostile neighbour could send them.
 //!
-//! Most of each is well formed, so that it gets far; what is odd about it is drawn anew every time:
-//! tags, EtherTypes, addresses, options, extension headers, fragments, lengths, and bytes that are
-//! overwritten in the end.
+//! Most of each is well formed, so that it gets far; its oddities are drawn anew every time: tags,
+//! EtherTypes, addresses, options, extension headers, fragments, lengths, and bytes that are overwritten in
+//! the end.
 //!
-//! Policy accepts UDP to [`UDP_PORT`], TCP to [`TCP_PORT`] and echo requests. Fragments tell by their
-//! identification whether they are of such a packet: see [`FIRST_DENIED_ID`].
+//! Policy accepts UDP to [`UDP_PORT`], TCP to [`TCP_PORT`] and echo requests. The identification of a
+//! fragment shows whether it is of such a packet: see [`FIRST_DENIED_ID`].
 
 use fastrand::Rng;
 
@@ -20,7 +20,7 @@ pub(super) const TCP_PORT: u16 = 80;
 /// upper 16 of 32 bits.
 pub(super) const FIRST_DENIED_ID: u16 = 0x8000;
 
-/// Tags have one of these EtherTypes; Linux does not know the last one.
+/// Tags have one of these EtherTypes; Linux does not handle the last one.
 const TAG_TYPES: [u16; 5] = [0x8100, 0x8100, 0x88a8, 0x88a8, 0x9100];
 /// Most tags of a frame.
 const MOST_TAGS: usize = 12;
@@ -28,7 +28,7 @@ const MOST_TAGS: usize = 12;
 /// A frame.
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
-    /// EtherType, as a driver hands it over beside a frame that does not say it itself.
+    /// EtherType that a driver passes beside a frame that does not contain it.
     pub ether_type: u16,
     /// The bytes, with an Ethernet header or without any.
     pub bytes: Vec<u8>,
@@ -112,7 +112,7 @@ fn destination(rng: &mut Rng) -> [u8; 6] {
     }
 }
 
-/// What a tag holds: mostly VLAN 0, of any priority.
+/// Control field of a tag: mostly VLAN 0, of any priority.
 fn control(rng: &mut Rng) -> u16 {
     let priority = u16::from(rng.u8(0..16)) << 12;
     let id = match rng.u8(0..16) {
@@ -234,8 +234,8 @@ fn headers6(packet: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     })
 }
 
-/// Whether a packet is the first fragment of one, on which the verdict of the others hangs: damaged, it
-/// may be of another packet than its identification says.
+/// Whether a packet is the first fragment of one, on which the verdict of the others depends: damaged, it
+/// may be of another packet than its identification indicates.
 fn is_first_fragment(packet: &[u8]) -> bool {
     let is_v4 = packet.first().is_some_and(|first| first >> 4 == 4);
     is_v4

@@ -216,7 +216,7 @@ fn address(host: &Namespace, inside: &Namespace, interface: &str, kind: Kind) {
     }
 }
 
-/// Whether `ip` knows the kind of link that commands make.
+/// Whether `ip` supports the kind of link that commands make.
 fn try_ip(namespace: &Namespace, commands: &str) -> bool {
     commands.lines().all(|line| {
         let words: Vec<&str> = line.split(' ').collect();

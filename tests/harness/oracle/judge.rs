@@ -13,7 +13,7 @@ use crate::{
 /// The interface under test, in every namespace that has it.
 pub(super) const INTERFACE: &str = "test0";
 
-/// What hep is told: it accepts this of what comes in, local or forwarded, and denies all else.
+/// hep's policy: accepts these inbound packets, local or forwarded, and denies all others.
 pub(super) fn resources() -> Vec<String> {
     vec![
         no_failsafe(),
@@ -87,7 +87,7 @@ pub(super) struct Judge {
     namespace: Namespace,
 }
 
-/// What a judge has counted.
+/// Counts of a judge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Count {
     /// Packets, once at each hook that they came to.
@@ -117,7 +117,7 @@ impl Judge {
     ///
     /// # Panics
     ///
-    /// If nftables says something else than counters.
+    /// If nftables prints anything but counters.
     pub(super) fn take(&self) -> Count {
         let text = self.namespace.command(
             "nft",

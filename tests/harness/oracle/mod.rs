@@ -23,27 +23,27 @@ use frames::Maker;
 use ground::{Ground, KINDS};
 use judge::{Count, INTERFACE};
 
-/// Frames that are sent before the judges are asked.
+/// Frames that are sent before the judges are read.
 const ROUND: usize = 1 << 14;
 /// How long the last of a few frames may take to its end.
 const SETTLE: Duration = Duration::from_millis(40);
 /// Rounds whose frames are kept: what was late is counted in the next one.
 const KEPT: usize = 2;
 
-/// What to do.
+/// Limits of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Frames over all kinds of links.
     pub frames: u64,
     /// Ends the search before all were sent.
     pub limit: Duration,
-    /// What frames are drawn from.
+    /// Seed of the frames.
     pub seed: u64,
     /// Only kinds of links with this in their name.
     pub only: Option<String>,
 }
 
-/// What became of the frames over one kind of link.
+/// Counts of the frames over one kind of link.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The kind.
@@ -124,7 +124,7 @@ pub fn run(
     outcomes
 }
 
-/// Sends so many frames over one link, or until the time is over or something gets past.
+/// Sends frames over one link until all are sent, the time is over or something gets past.
 fn hunt(
     link: &'static str,
     ground: &Ground,
@@ -171,7 +171,7 @@ fn hunt(
     outcome
 }
 
-/// What all judges have counted since the last call.
+/// Counts of all judges since the last call.
 fn take(ground: &Ground) -> Count {
     let counts = ground.judges.iter().map(judge::Judge::take);
     counts.fold(Count::default(), |sum, count| Count {
@@ -180,7 +180,7 @@ fn take(ground: &Ground) -> Count {
     })
 }
 
-/// What hep judged of all that came in, by reason.
+/// hep's verdicts on all inbound packets, by reason.
 fn judged(ground: &Ground) -> BTreeMap<String, u64> {
     let shown = ground.daemon.show("counters");
     let counts = shown.as_array().into_iter().flatten();

@@ -63,7 +63,7 @@ impl Injector {
         })
     }
 
-    /// Makes a tun or tap device in a namespace. Packets for a tun device say their EtherType.
+    /// Makes a tun or tap device in a namespace. Packets for a tun device carry their EtherType.
     ///
     /// # Panics
     ///

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::frames::Frame;
 
-/// What a frame is, as far as that can be said in a line, and its bytes.
+/// Description of a frame, as far as one line allows, and its bytes.
 pub(super) fn describe(frame: &Frame, ethernet: bool) -> String {
     let bytes = &frame.bytes;
     let mut text = String::new();

@@ -13,7 +13,7 @@ const PORTS: [u16; 12] = [
     UDP_PORT, TCP_PORT, 22, 53, 67, 68, 546, 547, 9999, 0, 65535, 179,
 ];
 
-/// What follows an IP header and its extensions.
+/// The header and payload that follow an IP header and its extensions.
 pub(super) struct Upper {
     /// IANA number.
     pub(super) protocol: u8,
@@ -137,7 +137,7 @@ fn icmp(rng: &mut Rng, v6: bool) -> Upper {
     }
 }
 
-/// Ports as TCP has them, of protocols that policy says nothing about.
+/// A packet of a protocol with ports like TCP's, but without a rule in the policy.
 fn with_ports(rng: &mut Rng, protocol: u8) -> Upper {
     let mut bytes = port_bytes(ports(rng, UDP_PORT));
     bytes.extend([0; 8]);

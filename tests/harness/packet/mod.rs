@@ -1,7 +1,7 @@
 //! Frames, field by field; wrong ones included.
 //!
-//! Every constructor gives a packet that a stack would take. The methods then change what a test
-//! is about, lies about lengths among them.
+//! Every constructor gives a packet that a stack would accept. The methods then change the field under
+//! test, to wrong lengths if need be.
 
 mod checksum;
 mod network;

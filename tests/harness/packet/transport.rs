@@ -1,4 +1,4 @@
-//! What follows the IP header.
+//! The headers and payloads that follow the IP header.
 
 use std::net::IpAddr;
 
