@@ -50,7 +50,7 @@ impl Yardsticks {
         Ok(program.try_into()?)
     }
 
-    /// As [`Self::program`], to attach it.
+    /// One of them, to be attached.
     pub(crate) fn program_mut(&mut self, name: &str) -> Result<&mut SchedClassifier> {
         let program = self
             .0
@@ -63,13 +63,13 @@ impl Yardsticks {
 /// The loopback interface exists everywhere, and carries an Ethernet header in a test run.
 pub(crate) const IFINDEX: u32 = 1;
 
-/// The addresses that packets to this host are sent to: as a daemon does, the programs know them.
+/// Destination addresses of packets to this host; the bench gives them to the programs, as a daemon does.
 pub(crate) const OWN_ADDRESSES: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::new(192, 0, 2, 10)),
     IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x10)),
 ];
 
-/// Loads hep's programs with the policy that `text` says, on the interface [`IFINDEX`].
+/// Loads hep's programs with the policy in `text`, on the interface [`IFINDEX`].
 pub(crate) fn hep(text: &str) -> Result<Kernel> {
     let snapshot = snapshot(file(text.to_owned()))?;
     let mut kernel = empty()?;
@@ -95,7 +95,7 @@ pub(crate) fn file(text: String) -> File {
     file_of("bench.yaml", text)
 }
 
-/// As [`file`], of this name.
+/// A file of the policy directory, of this name.
 pub(crate) fn file_of(name: &str, text: String) -> File {
     File {
         path: Arc::from(Path::new(name)),
@@ -118,7 +118,7 @@ pub(crate) fn snapshot(file: File) -> Result<Snapshot> {
     snapshot_by(&mut Loader::default(), &[file])
 }
 
-/// As [`snapshot`], of several files, by a loader that may know former texts of them.
+/// Validates several files, with a loader that may have cached earlier versions of them.
 pub(crate) fn snapshot_by(loader: &mut Loader, files: &[File]) -> Result<Snapshot> {
     let node = Node {
         name: policy::NODE.into(),
@@ -146,7 +146,7 @@ pub(crate) fn compile_for(
     Ok(compile(snapshot, node, &interfaces, &options, previous)?)
 }
 
-/// As [`compile_for`] with [`IFINDEX`], when `former` is in force.
+/// Compiles for the interface [`IFINDEX`] when `former` is in force.
 pub(crate) fn compile_after(snapshot: &Snapshot, former: &Generation) -> Result<Generation> {
     let interfaces = [interface(IFINDEX)];
     let (node, options) = (policy::NODE, options());

@@ -8,14 +8,14 @@ use serde::Deserialize;
 /// The committed expectations, by name of the figure.
 const EXPECTATIONS: &str = include_str!("expectations.json");
 
-/// What was measured, by name: mostly ratios, otherwise in the unit that the name says.
+/// Measured values, by name: mostly ratios, otherwise in the unit of the name.
 pub(crate) type Figures = BTreeMap<String, f64>;
 
-/// What a figure should be, and what it may be.
+/// Goal and limit of a figure.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Expectation {
-    /// What the figure is to reach, if anybody said so.
+    /// The value to reach, if there is one.
     goal: Option<f64>,
     /// A regression if above: what was reached, with a margin for a busy machine.
     accepted: f64,
@@ -34,7 +34,7 @@ impl Expectation {
         }
     }
 
-    /// What to say of a measured value if it is a regression.
+    /// The message about a measured value if it is a regression.
     fn regression(&self, name: &str, value: f64) -> Option<String> {
         let is_regression = value.is_nan() || value > self.accepted;
         is_regression.then(|| {
@@ -48,8 +48,8 @@ impl Expectation {
     }
 }
 
-/// Prints what was measured beside its goal and what is accepted; says what regressed, or, in a
-/// `whole` run, is expected and was not measured.
+/// Prints each measured value beside its goal and what is accepted; returns a message for each regression,
+/// and in a `whole` run for each expected figure that was not measured.
 ///
 /// # Errors
 ///

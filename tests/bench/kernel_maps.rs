@@ -10,7 +10,7 @@ use hep_common::ABI_VERSION;
 use hep_tests::{daemon::Daemon, program::program};
 use serde_json::Value;
 
-/// What the kernel says of a map; of an outer map, what those inside come to.
+/// The kernel's figures of a map; for an outer map, the sums over its inner maps.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct KernelMap {
     /// Bytes of memory.
@@ -20,7 +20,7 @@ pub(crate) struct KernelMap {
     pub(crate) is_table: bool,
 }
 
-/// Arrays of which each generation has a half.
+/// Arrays with one half per generation in turn.
 const HALVES: [&str; 5] = ["QUICK_IFACES", "ROOTS4", "ROOTS6", "DPORTS", "SPORTS"];
 
 /// Outer maps that hold no tables.
@@ -53,7 +53,7 @@ pub(crate) fn of(daemon: &Daemon) -> Result<BTreeMap<String, KernelMap>> {
     Ok(maps)
 }
 
-/// The maps in an outer map, of which several slots may hold one.
+/// The maps in an outer map; several slots may hold the same one.
 fn inner_ids(path: &str) -> Result<BTreeSet<u64>> {
     let slots = bpftool(&["map", "dump", "pinned", path])?;
     let slots = slots.as_array().into_iter().flatten();

@@ -1,7 +1,7 @@
-//! What packets, loads of policy and memory cost: `cargo xtask bench`.
+//! Costs of packets, loads of policy and memory: `cargo xtask bench`.
 //!
-//! Every figure is a ratio within one run wherever it can be: what is compared takes turns, round by
-//! round, so that whatever else the machine does meets all of it.
+//! Every figure is a ratio within one run wherever it can be: the compared parties take turns, round by
+//! round, so that other load on the machine affects all of them.
 
 mod bed;
 mod expectation;
@@ -26,25 +26,25 @@ use clap::{Parser, ValueEnum};
 #[derive(Parser)]
 #[command(about = "What packets, loads of policy and memory cost")]
 struct Arguments {
-    /// Fewer rounds and sizes: less exact, done within two minutes
+    /// Run fewer rounds and sizes: less exact, done within two minutes
     #[arg(long)]
     quick: bool,
     /// Fail if a figure is above what is accepted in tests/bench/expectations.json
     #[arg(long)]
     check: bool,
-    /// Only these parts
+    /// Run only this part; may be repeated
     #[arg(long, value_enum)]
     part: Vec<Part>,
-    /// Of part live, only what has this in its title: "IPv6", "set of", "established"
+    /// In part live, run only comparisons with this text in their title, such as "IPv6", "set of", "established"
     #[arg(long, default_value = "")]
     only: String,
-    /// In part live, also measure this other build of hep, in turns with this one
+    /// In part live, also measure this other build of hep, alternating with this one
     #[arg(long)]
     against: Option<PathBuf>,
-    /// Where plots go; without it, a full run puts them into tests/bench/plots
+    /// Directory for plots; by default, a full run writes them to tests/bench/plots
     #[arg(long)]
     plots: Option<PathBuf>,
-    /// Passed by cargo; no meaning here
+    /// Passed by cargo; ignored
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -58,7 +58,7 @@ enum Part {
     Plane,
     /// Packets on their way through a network namespace, with hep and with its peers
     Live,
-    /// What the kernel's maps take
+    /// Memory of the kernel's maps
     Memory,
     /// Many interfaces
     Scale,

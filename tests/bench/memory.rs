@@ -1,4 +1,4 @@
-//! What the kernel keeps for hep, by its own numbers.
+//! Memory that the kernel uses for hep, by its own numbers.
 
 use anyhow::{Context as _, Result, ensure};
 use aya::maps::{HashMap, Map, MapData};
@@ -21,12 +21,12 @@ use crate::{
 /// Bytes in a megabyte.
 const MEGABYTE: f64 = 1e6;
 
-/// What hep may take at rest at least, bytes (spec EV-263).
+/// Lower bound of hep's use at rest, bytes (spec EV-263).
 const LEAST_AT_REST: u64 = 16_000_000;
 /// Hosts whose memory decides how large the tables of flows are, GiB.
 const HOSTS: [u64; 3] = [1, 8, 64];
 
-/// Flows that an administrator asks for.
+/// Flows that an administrator configures.
 const FLOWS: u32 = 512_000;
 
 /// Loads policies, prints what their tables, the tables of flows, and all of it at rest take, and adds it
@@ -59,7 +59,7 @@ pub(crate) fn run(quick: bool, figures: &mut Figures) -> Result<()> {
     rest(figures)
 }
 
-/// The policy of so many uniform rules.
+/// The policy of `count` uniform rules.
 const fn rules(count: usize, v6: bool) -> Policy {
     Policy {
         accepted: Accepted::Rules(count),
@@ -100,7 +100,7 @@ fn rest(figures: &mut Figures) -> Result<()> {
     Ok(())
 }
 
-/// Fills a table of as many flows as an administrator asked for, and weighs it.
+/// Fills a table of as many flows as an administrator configured, and measures its memory.
 fn fill(v6: bool, figures: &mut Figures) -> Result<()> {
     let host = bed::host("memory");
     let mut resources = rules(10, v6).resources();

@@ -69,8 +69,8 @@ fn established(
     )
 }
 
-/// TCP segments without a flow that are dropped, beside a denied SYN: what a flood of them costs,
-/// though the host's sockets are asked about each.
+/// TCP segments without a flow that are dropped, beside a denied SYN: the cost of a flood of them, with a
+/// look-up of the host's sockets for each.
 fn strays(yardsticks: &Yardsticks, v6: bool, effort: Effort, figures: &mut Figures) -> Result<()> {
     let kernel = bed::hep(&policy::resources(Shape::Friendly, 10, v6, "Deny"))?;
     let syn = packet::tcp(address(&policy::source(0, v6))?, own_address(v6))
@@ -188,9 +188,9 @@ fn report(
 
 /// TCP flags.
 const FIN: u8 = 0x01;
-/// See [`FIN`].
+/// TCP flag.
 const SYN: u8 = 0x02;
-/// See [`FIN`].
+/// TCP flag.
 const ACK: u8 = 0x10;
 
 /// The address of the host under measurement.

@@ -20,7 +20,7 @@ const SIZE: (u32, u32) = (760, 440);
 /// Font of all text: whatever the viewer has for it.
 const FONT: &str = "sans-serif";
 
-/// Who is drawn, and in which colour: told apart also by those who do not see all colours.
+/// The plotted rivals and their colours, which colour-blind readers can distinguish, too.
 const SERIES: [(Rival, RGBColor); 6] = [
     (Rival::Hep, RGBColor(213, 94, 0)),
     (Rival::NftLinear, RGBColor(0, 114, 178)),

@@ -53,12 +53,13 @@ pub(crate) fn resources(shape: Shape, rules: usize, v6: bool, action: &str) -> S
     in_policies(RULES_PER_POLICY, shape, rules, v6, action)
 }
 
-/// As [`resources`] with uniform rules that accept, each in a policy of its own.
+/// One endpoint on [`INTERFACE`] without failsafes, under uniform rules that accept, each in a policy of
+/// its own.
 pub(crate) fn policies(count: usize, v6: bool) -> String {
     in_policies(1, Shape::Uniform, count, v6, "Allow")
 }
 
-/// Rules in policies of so many.
+/// Rules in policies of at most `most` each.
 fn in_policies(most: usize, shape: Shape, rules: usize, v6: bool, action: &str) -> String {
     let mut text = endpoint();
     for (policy, first) in (0..rules).step_by(most).enumerate() {
@@ -140,7 +141,7 @@ pub(crate) fn with_newcomer(text: &str, number: usize, v6: bool) -> String {
     }
 }
 
-/// A policy of ten rules, the first of which says something else in each `version`.
+/// A policy of ten rules; the first one differs in each `version`.
 pub(crate) fn ten_rules(number: usize, version: usize, v6: bool) -> String {
     let mut text = format!(
         "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\n\

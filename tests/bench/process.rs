@@ -1,4 +1,4 @@
-//! What a daemon's process says and takes.
+//! Log and memory of a daemon's process.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ pub(crate) fn megabytes(process: &str, field: &str) -> Result<f64> {
     Ok(kilobytes * 1.024e-3)
 }
 
-/// As [`megabytes`], of a running daemon.
+/// Memory of a running daemon in MB: `VmRSS` as it is, `VmHWM` at most until now.
 pub(crate) fn daemon_megabytes(daemon: &Daemon, field: &str) -> Result<f64> {
     let process = daemon.process().context("the daemon runs")?;
     megabytes(&process.to_string(), field)

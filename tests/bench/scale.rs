@@ -53,7 +53,7 @@ pub(crate) fn run(quick: bool, figures: &mut Figures) -> Result<()> {
     Ok(())
 }
 
-/// What programs are attached by.
+/// Way of attaching programs.
 #[derive(Clone, Copy, Debug)]
 enum Hook {
     /// Links.
@@ -62,7 +62,7 @@ enum Hook {
     Clsact,
 }
 
-/// Starts the daemon over so many interfaces; the number of compiled lists of rules.
+/// Starts the daemon over `count` interfaces; returns the number of compiled lists of rules.
 fn measure(count: usize, hook: Hook, figures: &mut Figures) -> Result<f64> {
     let host = Namespace::new("scale");
     let far = Namespace::new("far");

@@ -24,13 +24,13 @@ pub(crate) const FULL: Effort = Effort {
     turn: Duration::from_millis(60),
 };
 
-/// A program with the packet that it is to judge: judges it so many times.
+/// A program with its packet; `run` has it judged this many times.
 pub(crate) struct Runner<'a> {
     pub(crate) name: String,
     pub(crate) run: Box<dyn Fn(u32) -> Result<()> + 'a>,
 }
 
-/// What a program cost, nanoseconds a packet, the loop of `BPF_PROG_TEST_RUN` included.
+/// Cost of a program in nanoseconds per packet, the loop of `BPF_PROG_TEST_RUN` included.
 #[derive(Clone, Debug)]
 pub(crate) struct Cost {
     pub(crate) name: String,

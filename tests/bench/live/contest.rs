@@ -21,7 +21,7 @@ const MIN_PACKETS: u32 = 256;
 /// Flows that are opened before they are answered.
 const UNANSWERED: usize = 16_384;
 
-/// What is sent, and what becomes of it.
+/// State of the flows, and the expected verdict on their packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expect {
     /// Every packet is accepted; each flow is an assured one.
@@ -31,7 +31,7 @@ pub(super) enum Expect {
     Exchanged,
     /// Every packet is accepted.
     Accepted,
-    /// Every packet is the first of its flow, in each turn anew, and accepted.
+    /// Every packet is the first of its flow, with new flows in each turn, and accepted.
     New,
     /// Every packet is dropped.
     Denied,
@@ -48,7 +48,7 @@ pub(super) struct Contest<'a> {
     pub(super) other: Option<&'a Path>,
 }
 
-/// What a rival cost.
+/// Costs of a rival.
 pub(crate) struct Score {
     pub(crate) rival: Rival,
     /// Median time of a packet.
@@ -132,8 +132,8 @@ impl Contest<'_> {
         self.scores(&turns, absent)
     }
 
-    /// As [`Self::run`], with everybody started anew in each round: no table holds what an earlier round
-    /// left, and no flow has had another packet.
+    /// Runs the comparison with every rival started anew in each round: no table has entries of an earlier
+    /// round, and no flow has had another packet.
     fn run_anew(
         &self,
         generator: &mut Generator,
@@ -163,7 +163,7 @@ impl Contest<'_> {
         self.scores(&turns, absent)
     }
 
-    /// Starts everybody, one after the other; also says who could not be.
+    /// Starts every rival, one after the other; also returns those that could not be started.
     fn start_all(
         &self,
         generator: &mut Generator,
@@ -180,7 +180,7 @@ impl Contest<'_> {
         Ok((runners, absent))
     }
 
-    /// What the turns of all come to.
+    /// Scores of all rivals from their turns.
     fn scores(&self, turns: &[(Rival, Vec<Passage>)], absent: Vec<Score>) -> Result<Vec<Score>> {
         let baseline: Vec<f64> = turns
             .first()
@@ -215,7 +215,7 @@ impl Contest<'_> {
         rivals
     }
 
-    /// Makes a road with a rival on it, and the flows known that are to be.
+    /// Makes a road with a rival on it, and opens the flows that must exist before.
     fn start(
         &self,
         rival: Rival,

@@ -12,12 +12,12 @@ const RULES_PER_POLICY: usize = 1000;
 /// The port that members of a set are accepted at.
 const SET_PORT: u16 = 1000;
 
-/// What is accepted; everything else is denied.
+/// The packets that are accepted; all others are denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Accepted {
     /// Rule *i* accepts datagrams from one network to one port of its own.
     Rules(usize),
-    /// Datagrams from so many members of a set.
+    /// Datagrams from this many members of a set.
     Members(usize),
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Policy {
     pub(crate) accepted: Accepted,
     pub(crate) v6: bool,
     pub(crate) way: Way,
-    /// Known flows pass before the rules are asked; without it, each packet is judged by them.
+    /// Packets of existing flows pass before the rules; without it, each packet is judged by them.
     pub(crate) tracked: bool,
 }
 
@@ -92,8 +92,8 @@ impl Policy {
         }
     }
 
-    /// As [`Self::resources`] with friendly rules: `count` of them, each for a port of its own and any
-    /// source. The last is for [`Self::last_port`], however many there are.
+    /// Resources with `count` friendly rules, each for a port of its own and any source. The last is for
+    /// [`Self::last_port`], however many there are.
     pub(super) fn friendly(self, count: u16) -> Vec<String> {
         let rules = (0..count).rev().map(|before| {
             let port = self.last_port().saturating_sub(before);

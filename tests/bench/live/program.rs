@@ -33,9 +33,9 @@ const ALL: [Rival; 6] = [
     Rival::Iptables,
     Rival::Ipset,
 ];
-/// What is compared where the number of rules is.
+/// The rivals in comparisons by number of rules.
 const FRIENDLY: [Rival; 2] = [Rival::HepFriendly, Rival::HepFriendlyTen];
-/// Who is compared where flows are known before rules are asked.
+/// The rivals that pass packets of existing flows before the rules.
 const TRACKERS: [Rival; 3] = [Rival::Hep, Rival::NftLinear, Rival::Iptables];
 /// Who is compared where a set is.
 const SETS: [Rival; 3] = [Rival::Hep, Rival::NftSet, Rival::Ipset];
@@ -51,7 +51,7 @@ const HOSTS: usize = 250;
 /// Between the ports of two flows of a host: each turn of new flows takes the next port.
 const PORT_STEP: usize = 64;
 
-/// What the horizontal axis of a plot says.
+/// Quantity of a plot's horizontal axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chart {
     Rules,
@@ -127,7 +127,7 @@ pub(crate) fn run(
     Ok(outcomes)
 }
 
-/// What is compared in one family.
+/// The comparisons of one family.
 fn plans(quick: bool, v6: bool) -> Vec<Plan> {
     let policy = |accepted, tracked, way| Policy {
         accepted,
@@ -267,7 +267,7 @@ impl Plan {
     }
 }
 
-/// What is compared: what a packet costs more than without a filter, or all that a denied one costs.
+/// The compared cost of a packet: beyond a packet without a filter, or the total of a denied one.
 pub(crate) fn compared(score: &Score, is_total: bool) -> f64 {
     if is_total {
         score.cost_ns
@@ -296,7 +296,7 @@ fn add_ratios(title: &str, family: &str, is_total: bool, scores: &[Score], figur
     }
 }
 
-/// What 10 000 uniform rules add, in multiples of what 10 add.
+/// Cost that 10 000 uniform rules add, in multiples of the cost that 10 add.
 fn add_flatness(outcomes: &[Outcome], figures: &mut Figures) {
     for v6 in [false, true] {
         let added = |rules: usize| {

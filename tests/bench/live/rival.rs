@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{bed::Yardsticks, policy::INTERFACE};
 
-/// Who stands in the way.
+/// The filter that packets pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rival {
     /// No one: what a packet costs anyway.
@@ -57,7 +57,7 @@ impl Rival {
     }
 }
 
-/// What is to be kept while a rival stands in the way; what else it has goes with the namespace.
+/// Parts of a rival to keep while it filters; the rest goes with the namespace.
 #[derive(Default)]
 pub(super) struct Held {
     _daemon: Option<Daemon>,
@@ -70,7 +70,7 @@ impl Held {
         Self::installed(None, road, resources)
     }
 
-    /// As [`Self::daemon`], from this binary if there is one.
+    /// A daemon in the host, with its policy in force, from this binary if there is one.
     fn installed(binary: Option<&Path>, road: &Road, resources: &[String]) -> Self {
         let mut daemon = Daemon::prepare(road.host(), &[]);
         if let Some(binary) = binary {
@@ -86,12 +86,11 @@ impl Held {
     }
 }
 
-/// Puts a rival in the way of a road, with this policy; `other` is the binary of
-/// [`Rival::HepOther`].
+/// Installs a rival on a road, with this policy; `other` is the binary of [`Rival::HepOther`].
 ///
 /// # Errors
 ///
-/// If the kernel or a tool refuses, with what it said: a missing module, for example.
+/// If the kernel or a tool refuses, with its message: a missing module, for example.
 pub(super) fn install(
     rival: Rival,
     policy: Policy,

@@ -86,7 +86,7 @@ pub(super) struct Road {
     sockets: Vec<(SocketAddr, Socket)>,
 }
 
-/// What became of packets that were sent.
+/// Counts and cost of packets that were sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Passage {
     /// Time of a packet.
@@ -238,7 +238,7 @@ impl Road {
         }
     }
 
-    /// What has passed until now.
+    /// Packets that have passed until now.
     fn counts(&self) -> Result<Counts> {
         let received = received_by(&self.host, policy::INTERFACE)?;
         let accepted = match self.way {

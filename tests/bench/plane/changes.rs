@@ -58,7 +58,8 @@ pub(super) fn run(figures: &mut Figures) -> Result<()> {
     Ok(())
 }
 
-/// What a rule and an address take that change, beyond the time for which a directory settles.
+/// Time until a changed rule and a changed address are in force, beyond the time for which a directory
+/// settles.
 fn time(files: usize, v6: bool, name: &str) -> Result<[f64; 2]> {
     let host = bed::host("plane");
     let mut daemon = Daemon::prepare(&host, &[]);
