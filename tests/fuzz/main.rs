@@ -1,4 +1,5 @@
-//! Fuzzing the kernel against the reference evaluator, or against nftables, for as long as asked.
+//! Fuzzing the kernel against the reference evaluator, or against nftables, within limits of time or
+//! number.
 
 mod oracle;
 
@@ -22,25 +23,25 @@ use hep_userspace::cases::KernelEngine;
 #[derive(Parser)]
 #[command(name = "hep-fuzz")]
 struct Plan {
-    /// How long; without this, --sets and --frames one minute
+    /// Time limit in minutes; one minute if neither this, --sets nor --frames is given
     #[arg(long, value_name = "NUMBER")]
     minutes: Option<f64>,
-    /// How many sets of resources
+    /// Number of resource sets
     #[arg(long, value_name = "NUMBER")]
     sets: Option<u64>,
-    /// How many packets for each set
+    /// Packets per resource set
     #[arg(long, value_name = "NUMBER", default_value_t = PACKETS_PER_SET)]
     packets: usize,
-    /// The first seed; a disagreement is repeated by its own
+    /// First seed; to reproduce a disagreement, give its seed
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
-    /// How many sets are judged at the same time; as many as there are CPUs if not given
+    /// Resource sets judged in parallel; by default the number of CPUs
     #[arg(long, value_name = "NUMBER")]
     threads: Option<usize>,
-    /// Where case files go
+    /// Directory for case files
     #[arg(long, value_name = "DIRECTORY", default_value = "target/fuzz")]
     directory: PathBuf,
-    /// Look for a disagreement in each family asked for, and print as JSON how many sets and packets that
+    /// Look for a disagreement in each of these families, and print as JSON how many sets and packets that
     /// took; exit with 1 if one is not found
     #[arg(long, value_enum, value_name = "FAMILY")]
     hunt: Option<Families>,
@@ -48,10 +49,10 @@ struct Plan {
     /// print those that get past although policy denies them, and exit with 1 if there are any
     #[arg(long, value_enum, value_name = "JUDGE", conflicts_with_all = ["sets", "threads", "directory", "hunt"])]
     oracle: Option<Oracle>,
-    /// With --oracle: how many frames
+    /// With --oracle: number of frames
     #[arg(long, value_name = "NUMBER", requires = "oracle")]
     frames: Option<u64>,
-    /// With --oracle: only the links with this in their name
+    /// With --oracle: only links with this text in their name
     #[arg(long, value_name = "KIND", requires = "oracle")]
     link: Option<String>,
 }
@@ -114,7 +115,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether the engines disagreed in the families asked for.
+/// Whether the engines disagreed in the wanted families.
 fn hunt(plan: &Plan, families: [bool; 2]) -> Result<bool> {
     let limit = plan.limit();
     let start = Instant::now();
