@@ -25,31 +25,31 @@ const PORT: u16 = 7000;
 /// How long anything may take before it counts as never.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// After which nothing is left to do for a change, and the daemon has told of it.
+/// Time after which a change is complete, and the daemon has reported it.
 const REST: Duration = Duration::from_millis(500);
 
-/// How much of what, and what it may cost.
+/// Options and limits of the soak.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Plan {
     /// Addresses in the set, half of each family
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000)]
     members: u32,
-    /// Edits at each place of the list, one address each, of one family and the other in turns
+    /// Edits at each place of the list, one address each, alternating between the families
     #[arg(long, value_name = "NUMBER", default_value_t = 6)]
     edits: u32,
-    /// Milliseconds from the rename of the file until an edit is in force
+    /// Limit in milliseconds from the rename of the file until an edit is in force
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     edit_ms: u128,
-    /// Milliseconds from the rename of the file until the whole set is
+    /// Limit in milliseconds from the rename of the file until the whole set is in force
     #[arg(long, value_name = "NUMBER", default_value_t = 5000)]
     load_ms: u128,
-    /// MiB of resident memory of the daemon
+    /// Limit of the daemon's resident memory in MiB
     #[arg(long, value_name = "NUMBER", default_value_t = 400)]
     memory_mib: u64,
 }
 
 impl Plan {
-    /// The same, shortened: a debug build on a busy machine, of which no speed is asked.
+    /// The same, shortened: a debug build on a busy machine, without limits of speed.
     pub(crate) fn quick(self) -> Self {
         Self {
             members: 20_000,
@@ -122,7 +122,7 @@ pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
     );
 }
 
-/// What is done to the list of members, and where.
+/// Change of the list of members: kind and place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Edit {
     Append,
@@ -284,8 +284,8 @@ impl Probe {
     }
 }
 
-/// How many entries the last load wrote, and of how many, as the daemon tells:
-/// `…; 12 of 34567 entries written; …`.
+/// Entries that the last load wrote, and their total, as logged by the daemon: `…; 12 of 34567 entries
+/// written; …`.
 fn written(log: &str) -> Option<(u64, u64)> {
     let line = log.lines().rev().find(|line| line.contains("in force"))?;
     let (before, _) = line.split_once(" entries written")?;

@@ -24,7 +24,7 @@ use crate::figure::Figures;
 
 /// The port of all connections.
 const PORT: u16 = 6000;
-/// What each end may have on the way: several segments.
+/// Most bytes of each end on the way: several segments.
 const ON_THE_WAY_BYTES: usize = 4 * SEGMENT_BYTES;
 /// One write, which is a segment of its own.
 const SEGMENT_BYTES: usize = 600;
@@ -35,13 +35,13 @@ const TRACKING: &str = "table inet tracking { chain arriving { \
     type filter hook prerouting priority 0; ct state established accept; }; chain leaving { \
     type filter hook output priority 0; ct state established accept; }; }";
 
-/// How much of what.
+/// Options of the soak.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Plan {
     /// Connections, of all ways and families together
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     connections: usize,
-    /// How long they transfer before hep comes, whose retransmissions are the measure, seconds
+    /// Seconds of transfer before hep starts; the retransmissions in this time are the baseline
     #[arg(long, value_name = "SECONDS", default_value_t = 15)]
     before: u64,
 }
@@ -182,7 +182,7 @@ fn dropped(daemon: &Daemon) -> u64 {
         .sum()
 }
 
-/// A connection, both ends of which send all the time.
+/// A connection whose ends both send all the time.
 struct Transfer {
     ends: [End; 2],
     is_broken: bool,
@@ -228,8 +228,8 @@ fn open(site: &Site, number: usize) -> (Vec<Transfer>, Vec<TcpListener>) {
     (transfers, listeners)
 }
 
-/// Keeps segments on their way in both directions of all connections until told to stop, and waits for
-/// the last of them.
+/// Keeps segments on their way in both directions of all connections until `stop`, and waits for the last
+/// of them.
 fn transfer(transfers: &mut [Transfer], stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         for transfer in &mut *transfers {

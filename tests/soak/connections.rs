@@ -69,7 +69,7 @@ impl Connections {
         Self { open }
     }
 
-    /// Sends a byte to and fro through each in turn until told to stop, and once more then.
+    /// Sends a byte to and fro through each in turn until `stop`, and once more then.
     pub(crate) fn talk(&mut self, stop: &AtomicBool) -> Stalls {
         let mut stalls = Stalls {
             connections: self.open.len(),

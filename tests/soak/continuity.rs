@@ -1,4 +1,4 @@
-//! No gap: traffic goes on while policies are swapped, and daemons killed, upgraded and downgraded.
+//! No gap: traffic continues while policies are swapped, and daemons killed, upgraded and downgraded.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,31 +11,31 @@ use hep_tests::{daemon::Daemon, hep, site::Site};
 
 use crate::{figure::Figures, policies, traffic::Traffic};
 
-/// What the traffic amounts to at least, packets a second.
+/// Least rate of the traffic, packets a second.
 const RATE: f64 = 20_000.0;
 
-/// How often what is done.
+/// Numbers of operations.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Plan {
-    /// Policies brought into force
+    /// Policies applied
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     swaps: u64,
-    /// Times that the daemon is killed (SIGKILL) at a random moment and started again
+    /// Number of times to kill the daemon (SIGKILL) at a random moment and restart it
     #[arg(long, value_name = "NUMBER", default_value_t = 200)]
     kills: u64,
-    /// Times that another build takes over
+    /// Number of takeovers by another build
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     upgrades: u64,
-    /// The other build
+    /// Binary of the other build
     #[arg(long, value_name = "PATH", env = "HEP_OTHER_BUILD")]
     other_build: Option<PathBuf>,
-    /// Times that a build with another `ABI_VERSION` takes over, or this one from it
+    /// Number of takeovers by a build with another `ABI_VERSION`, or from it
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     abis: u64,
-    /// Where random moments start from
+    /// Seed of the random moments
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
-    /// Packets a second that there must be; 0 on a machine that is busy with other things
+    /// Required packets per second; 0 on a machine with other load
     #[arg(long, value_name = "NUMBER", default_value_t = RATE)]
     rate: f64,
 }

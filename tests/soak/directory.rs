@@ -1,5 +1,5 @@
-//! Nothing in between: whatever happens to the policy directory, what is in force is what a complete
-//! directory says.
+//! Nothing in between: whatever happens to the policy directory, the policy in force is that of a complete
+//! directory.
 
 use std::{
     fs,
@@ -22,22 +22,22 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// How often the directory is read without a notification, and time for the load.
 const RESCAN: Duration = Duration::from_secs(35);
 
-/// How much of what.
+/// Options of the soak.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Plan {
-    /// Things done to the directory
+    /// Changes of the directory
     #[arg(long, value_name = "NUMBER", default_value_t = 500)]
     operations: u64,
-    /// Directories swapped as ConfigMaps are
+    /// Swaps of the directory, as for ConfigMaps
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     swaps: u64,
-    /// Files, in the part about many
+    /// Files in the part about many files
     #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
     files: u32,
-    /// Leave out what takes half a minute of waiting: a change that nobody is notified of
+    /// Skip the part about a change without a notification, which waits for half a minute
     #[arg(long)]
     without_rescan: bool,
-    /// What the random operations start from
+    /// Seed of the random operations
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
 }
@@ -122,8 +122,8 @@ fn come_into_force(reader: &Reader, opens: Open) -> Duration {
     start.elapsed()
 }
 
-/// Does things to the directory in bursts, and waits after each for what it then says; the longest
-/// wait in milliseconds.
+/// Changes the directory in bursts, and waits after each for the resulting policy; returns the longest wait
+/// in milliseconds.
 fn disturb(plan: &Plan, folder: &mut Folder, reader: &Reader) -> u128 {
     let mut slowest = 0;
     let mut left = plan.operations;
@@ -148,7 +148,7 @@ fn disturb(plan: &Plan, folder: &mut Folder, reader: &Reader) -> u128 {
     slowest
 }
 
-/// Thousands of files, of which one then changes.
+/// Thousands of files, one of which then changes.
 fn many_files(plan: &Plan, path: &Path, reader: &Reader, figures: &mut Figures) {
     only(path, 0b1);
     // The policy and what is always there are two.

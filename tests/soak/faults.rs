@@ -19,16 +19,16 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// An interface that comes and goes.
 const GUEST: &str = "guest0";
 
-/// How much of what.
+/// Options of the soak.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Plan {
-    /// Every how manieth system call of a load fails, and of the attaching of an interface
+    /// Fail every Nth system call of a load, and of the attaching of an interface
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     step: u64,
     /// Starts of the daemon over a policy in force, with one system call that fails
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     starts: u64,
-    /// What random system calls start from
+    /// Seed of the random system calls
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
 }

@@ -1,4 +1,4 @@
-//! What a soak found, beside what it must find.
+//! Measured figures of a soak, beside the required ones.
 
 use std::fmt::Display;
 
@@ -10,13 +10,13 @@ pub(crate) struct Figures(Vec<Figure>);
 struct Figure {
     what: String,
     got: String,
-    /// Empty for what is only told.
+    /// Empty for a figure without a requirement.
     wanted: String,
     is_met: bool,
 }
 
 impl Figures {
-    /// Tells a figure that nothing is asked of.
+    /// Adds a figure without a requirement.
     pub(crate) fn tell(&mut self, what: impl Into<String>, got: impl Display) {
         self.add(what, got, "", true);
     }

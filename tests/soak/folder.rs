@@ -27,12 +27,12 @@ const RESTING: Duration = Duration::from_millis(40);
 /// A kind of Calico's that is none: a typing mistake must not become "no policy" (RS-309).
 const MISTYPED: &str = "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicys\n";
 
-/// What a file holds.
+/// Content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Content {
     /// A policy that opens these ports.
     Opens(Open),
-    /// What cannot be read, or is no policy.
+    /// An unreadable file, or no policy.
     Broken,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Folder {
     rng: Rng,
     files: BTreeMap<u8, Content>,
     pub(crate) states: States,
-    /// What was done, by name.
+    /// Number of operations, by name.
     pub(crate) done: BTreeMap<&'static str, u64>,
 }
 
@@ -89,12 +89,12 @@ impl Folder {
         *self.done.entry(name).or_default() += 1;
     }
 
-    /// Waits up to so many milliseconds.
+    /// Waits up to `milliseconds`.
     pub(crate) fn pause(&mut self, milliseconds: u64) {
         thread::sleep(Duration::from_millis(self.rng.u64(..=milliseconds)));
     }
 
-    /// What the directory opens as it is; none if it is not valid.
+    /// The ports that the directory opens in its current state; none if it is not valid.
     pub(crate) fn opens(&self) -> Option<Open> {
         self.files
             .values()
@@ -341,7 +341,7 @@ fn name(number: u8) -> String {
     format!("p{number}.yaml")
 }
 
-/// What is always there.
+/// The file that is always there.
 pub(crate) fn base() -> String {
     documents(&[
         endpoint("h1-eth0", "interfaceName: eth0"),
@@ -356,7 +356,7 @@ pub(crate) fn base() -> String {
     ])
 }
 
-/// A policy that opens these ports, of which many a beginning is a policy that opens others, or all.
+/// A policy that opens these ports; cut off at many places it is a policy that opens others, or all.
 pub(crate) fn policy(number: u8, ports: Open) -> String {
     let mut text = format!(
         "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata:\n  name: p{number}\n\

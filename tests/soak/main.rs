@@ -34,11 +34,11 @@ use clap::{Parser, Subcommand};
 
 use crate::figure::Figures;
 
-/// Soaks of the firewall, in namespaces of their own; `HEP_BIN` names the build to soak.
+/// Soak tests of the firewall, in namespaces of their own; `HEP_BIN` names the build to test.
 #[derive(Parser)]
 #[command(name = "hep-soak")]
 struct Arguments {
-    /// As short as in the tests, whatever the other options say
+    /// As short as in the tests; overrides the other options
     #[arg(long, global = true)]
     quick: bool,
     #[command(subcommand)]
@@ -49,13 +49,13 @@ struct Arguments {
 enum Soak {
     /// Traffic while policies are swapped, and daemons killed and replaced
     Continuity(continuity::Plan),
-    /// One address joins a set of a million
+    /// Edits of an address set with a million members
     BigSet(big_set::Plan),
     /// Connections in mid-transfer when policy is enforced for the first time
     ColdStart(cold_start::Plan),
-    /// Whatever can happen to a policy directory
+    /// Random changes and faults of a policy directory
     Directory(directory::Plan),
-    /// Loads of which one system call after the other fails
+    /// Loads in which one system call after the other fails
     #[cfg(target_arch = "x86_64")]
     Faults(faults::Plan),
     /// Established connections under floods of new flows, and with full tables
@@ -64,7 +64,7 @@ enum Soak {
     Idle(idle::Plan),
     /// Interfaces that appear, under a large policy and beside other notifications
     Newcomers(newcomers::Plan),
-    /// A policy on trial, while its attendant, terminal, daemon or host dies
+    /// A policy on trial while its client, terminal, daemon or host dies
     Try(trial::Plan),
 }
 

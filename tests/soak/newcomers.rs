@@ -46,10 +46,10 @@ pub(crate) struct Plan {
     /// Policies
     #[arg(long, value_name = "NUMBER", default_value_t = 3_000)]
     policies: usize,
-    /// Changes of other interfaces' addresses a second, each of which makes a notification or more
+    /// Changes of other interfaces' addresses per second; each causes at least one notification
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000)]
     events: u64,
-    /// Milliseconds after which nothing that policy denies may pass
+    /// Limit in milliseconds after which no denied packet may pass
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     limit_ms: u64,
     /// Attach by filters instead of TCX links
@@ -149,10 +149,10 @@ pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
     drop(daemon);
 }
 
-/// What passed an interface that appeared: in, out.
+/// Packets that passed an interface that appeared: in, out.
 struct Passed {
     passed: [u64; 2],
-    /// The last of them after the interface was asked for.
+    /// Arrival of the last of them, since the interface was created.
     last: [Duration; 2],
 }
 
@@ -209,7 +209,7 @@ fn round(site: &Site, number: u64, time: Duration) -> Passed {
     }
 }
 
-/// What was heard since a moment.
+/// Packets received since a moment.
 #[derive(Default)]
 struct Counter {
     start: std::sync::OnceLock<Instant>,

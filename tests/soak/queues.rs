@@ -1,8 +1,8 @@
-//! What the kernel's queues dropped, so that it is not held against the firewall.
+//! Packets that the kernel's queues dropped, so that they are not counted against the firewall.
 
 use hep_tests::{namespace::Namespace, site::Site};
 
-/// What the site's queues dropped since they were made: backlogs of interfaces, and buffers of
+/// Packets that the site's queues dropped since they were made: backlogs of interfaces, and buffers of
 /// sockets.
 pub(crate) fn dropped(site: &Site) -> u64 {
     let interfaces = [

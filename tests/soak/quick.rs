@@ -39,7 +39,7 @@ fn connections_outlive_blind_resets_and_their_timer() {
     passes("idle");
 }
 
-/// RS-006, EV-190: what is in force is what a complete directory says, whatever happens to it.
+/// RS-006, EV-190: the policy in force is that of a complete directory, whatever happens to it.
 #[test]
 fn only_complete_directories_count() {
     passes("directory");

@@ -1,4 +1,4 @@
-//! Reads what policy says about a set of ports, again and again, from packets.
+//! Probes the policy's verdicts on a set of ports, again and again, by packets.
 
 use std::{
     collections::BTreeMap,
@@ -17,19 +17,19 @@ use hep_userspace::datapath::Maps;
 
 use crate::{streams, traffic::StopOnDrop};
 
-/// The first of the ports that are asked about.
+/// The first of the probed ports.
 pub(crate) const PORTS: u16 = 8000;
 /// How many there are, one bit each; policy never allows the last.
 pub(crate) const COUNT: u16 = 16;
 /// The port that policy always allows: what arrives there comes after all the rest of a round.
 pub(crate) const LAST: u16 = PORTS + COUNT;
-/// A round whose last packet takes longer says nothing.
+/// A round whose last packet takes longer is discarded.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Which ports are open, by bit.
 pub(crate) type Open = u16;
 
-/// What one generation said.
+/// Verdicts of one generation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Verdict {
     pub(crate) open: Open,
@@ -49,7 +49,7 @@ struct Seen {
     by_generation: BTreeMap<u32, Verdict>,
     now: Open,
     rounds: u64,
-    /// Generations that said two things.
+    /// Generations with two different verdicts.
     mixtures: Vec<String>,
 }
 
@@ -105,7 +105,7 @@ impl Reader {
         }
     }
 
-    /// Sends a datagram to every port and looks which arrived; none if that is not known.
+    /// Sends a datagram to every port and returns which arrived; none if that is unknown.
     fn ask(&self, round: u64) -> Option<Open> {
         let family = usize::from(round % 2 == 1);
         let net = Net::both()[family];
@@ -149,12 +149,12 @@ impl Reader {
         }
     }
 
-    /// Forgets what was said until now.
+    /// Discards the verdicts until now.
     pub(crate) fn forget(&self) {
         *self.seen.lock().expect("nobody panicked") = Seen::default();
     }
 
-    /// What the last round said.
+    /// Verdicts of the last round.
     pub(crate) fn now(&self) -> Open {
         self.seen.lock().expect("nobody panicked").now
     }
@@ -164,13 +164,13 @@ impl Reader {
         self.seen.lock().expect("nobody panicked").rounds
     }
 
-    /// What each generation said, in order.
+    /// Verdicts of each generation, in order.
     pub(crate) fn verdicts(&self) -> Vec<Verdict> {
         let seen = self.seen.lock().expect("nobody panicked");
         seen.by_generation.values().copied().collect()
     }
 
-    /// Generations that said two things, in words.
+    /// Generations with two different verdicts, in words.
     pub(crate) fn mixtures(&self) -> Vec<String> {
         self.seen.lock().expect("nobody panicked").mixtures.clone()
     }

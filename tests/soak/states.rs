@@ -11,7 +11,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct States(Vec<Complete>);
 
-/// What the directory opens, and when.
+/// Ports that the directory opens, and when.
 #[derive(Clone, Copy, Debug)]
 struct Complete {
     opens: Open,
@@ -40,7 +40,7 @@ impl States {
         }
     }
 
-    /// Whether this verdict, first heard at `at`, is that of a state that counted then.
+    /// Whether this verdict, first seen at `at`, is that of a state that counted then.
     fn says(&self, opens: Open, at: Instant) -> bool {
         self.0.iter().any(|state| {
             state.opens == opens && state.since <= at && state.until.is_none_or(|until| at <= until)

@@ -1,8 +1,8 @@
-//! Datagrams with numbers, of which every one is known to pass or known not to.
+//! Datagrams with numbers; each must pass, or must not.
 //!
-//! A stream is one way through the host (in, out, or through it), one family, and one verdict. Its
-//! packets are either of one flow, or each of a flow of its own, so that both the connection table
-//! and the rules are asked all the time.
+//! A stream is one way through the host (in, out, or through it), one family, and one verdict. Its packets
+//! are either of one flow, or each of a flow of its own, so that both the connection table and the rules
+//! are used all the time.
 
 use std::{
     fmt, io,
@@ -41,7 +41,7 @@ pub(crate) enum Way {
     Through,
 }
 
-/// What one stream is.
+/// Properties of a stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
     pub(crate) way: Way,

@@ -1,6 +1,6 @@
 //! Makes system calls of another process fail, as the kernel would.
 //!
-//! What is traced is the firewall as shipped, which has no hooks for this.
+//! The traced process is the firewall as shipped, which has no hooks for this.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -199,7 +199,7 @@ impl<'a> Tracer<'a> {
         }
     }
 
-    /// Lets all threads go on, call by call, until told to stop.
+    /// Resumes all threads, call by call, until `stop`.
     fn trace(&mut self, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             self.wait(false);
@@ -213,7 +213,7 @@ impl<'a> Tracer<'a> {
         }
     }
 
-    /// Looks after one thread that stands still.
+    /// Handles one stopped thread.
     fn wait(&mut self, is_over: bool) {
         let flags = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD | WaitPidFlag::WNOHANG;
         let (thread, signal) = match waitpid(None, Some(flags)) {

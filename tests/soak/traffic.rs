@@ -1,4 +1,4 @@
-//! Traffic that goes on while something is done to the firewall, and what became of it.
+//! Traffic during changes of the firewall, and its losses.
 
 use std::{
     sync::{
@@ -33,7 +33,7 @@ pub(crate) struct Traffic<'a> {
     connections: Connections,
 }
 
-/// What became of the traffic while something was done.
+/// Counts and losses of the traffic during a change.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) seconds: f64,
@@ -149,7 +149,7 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-/// Sends every stream at its rate and takes what arrives, until told to stop, and a little longer.
+/// Sends every stream at its rate and receives what arrives, until `stop`, and a little longer.
 fn pump(streams: &Mutex<Vec<Stream>>, stop: &AtomicBool) {
     const TICK: Duration = Duration::from_millis(1);
     let mut streams = streams.lock().expect("nobody panicked");

@@ -16,16 +16,16 @@ use crate::{
     reader::{Open, Reader},
 };
 
-/// What the policy in force opens, and what the one on trial.
+/// Ports that the policy in force opens, and those of the one on trial.
 const OPENS: [Open; 2] = [0b01, 0b10];
 /// How long a service manager waits before it starts what has died.
 const RESTART: Duration = Duration::from_millis(500);
-/// The file with what the command said.
+/// The file with the command's output.
 const SAID: &str = "said";
 /// How long anything may take before it counts as never.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What dies.
+/// The process or session that dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Victim {
     /// The command that attends the trial.
@@ -51,16 +51,16 @@ const VICTIMS: [Victim; 6] = [
     Victim::Namespace,
 ];
 
-/// How often, and for how long.
+/// Options of the soak.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Plan {
-    /// Trials with each victim
+    /// Trials per victim
     #[arg(long, value_name = "NUMBER", default_value_t = 5)]
     rounds: u64,
-    /// Seconds of each trial
+    /// Duration of each trial in seconds
     #[arg(long, value_name = "NUMBER", default_value_t = 5)]
     timeout: u64,
-    /// Milliseconds that the policy before may come back late
+    /// Limit in milliseconds for a late return of the previous policy
     #[arg(long, value_name = "NUMBER", default_value_t = 2000)]
     grace_ms: u64,
 }

@@ -104,7 +104,7 @@ struct Victim {
 }
 
 impl Victim {
-    /// Floods the host for a time, at most so many packets a second.
+    /// Floods the host for a time, with at most `rate` packets a second.
     fn flood(
         &self,
         kind: Kind,

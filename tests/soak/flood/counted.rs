@@ -1,4 +1,4 @@
-//! Floods of so many flows: what must arrive does, and full tables deny nothing.
+//! Floods of a given number of flows: required packets arrive, and full tables deny nothing.
 
 use std::{
     net::UdpSocket,
@@ -91,8 +91,8 @@ fn floods(plan: &Plan, figures: &mut Figures) {
     figures.tell("flows not stored, counted", not_stored(&daemon));
 }
 
-/// A server that answers whoever seems to ask makes nobody's flow an established one. The tables have
-/// room for the connections, and for a fraction of those that ask.
+/// A server that answers spoofed requests establishes no flow. The tables have room for the connections,
+/// and for a fraction of the senders.
 fn answered(plan: &Plan, figures: &mut Figures) {
     let site = Site::new();
     site.pin_neighbours();

@@ -37,9 +37,9 @@ pub(super) enum Kind {
     TwoDatagrams,
     /// Three datagrams, which a process answers
     ThreeDatagrams,
-    /// A RST first
+    /// A RST as the first packet
     Rst,
-    /// A FIN first
+    /// A FIN as the first packet
     Fin,
     /// All of these
     Mixed,
@@ -113,7 +113,7 @@ impl Kind {
 pub(super) enum Source {
     /// Any address, spoofed
     Anywhere,
-    /// One host: one IPv4 address, and whatever it likes of an IPv6 /64
+    /// One host: one IPv4 address, and any address of an IPv6 /64
     One,
 }
 

@@ -9,7 +9,7 @@ use clap::ValueEnum as _;
 use self::kinds::Kind;
 use crate::figure::Figures;
 
-/// How much of what.
+/// Options of the soak.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Plan {
     /// Spoofed SYNs at an allowed port
@@ -21,28 +21,28 @@ pub(crate) struct Plan {
     /// UDP flows of one packet each that a server answers
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000)]
     answered: u64,
-    /// Established connections that are idle meanwhile
+    /// Established connections that stay idle meanwhile
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     connections: usize,
-    /// Flows that fit into each table in the part about full tables
+    /// Capacity of each flow table in the part about full tables
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     room: u32,
     /// Kinds of flood, one after the other, each from anywhere and from one host
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::value_variants().to_vec())]
     kinds: Vec<Kind>,
-    /// Packets a second of each kind; of one that a process answers, as many as can be sent
+    /// Packets per second of each kind; kinds that a process answers are sent as fast as possible
     #[arg(long, value_name = "NUMBER", default_value_t = 150_000)]
     rate: u32,
-    /// How long each kind lasts
+    /// Duration of each kind
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
     seconds: f64,
-    /// Packets a second of the mixed flood that follows
+    /// Packets per second of the mixed flood that follows
     #[arg(long, value_name = "NUMBER", default_value_t = 20_000)]
     slow_rate: u32,
-    /// How long that lasts from either source
+    /// Duration of the mixed flood from either source
     #[arg(long, value_name = "SECONDS", default_value_t = 600.0)]
     slow_seconds: f64,
-    /// Flows that fit into each table during these; as the host's memory affords if not given
+    /// Capacity of each flow table during these; by default from the host's memory
     #[arg(long, value_name = "NUMBER")]
     flows: Option<u32>,
 }

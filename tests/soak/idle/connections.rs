@@ -28,15 +28,15 @@ pub(crate) enum End {
     Server,
 }
 
-/// Established connections, each as client and server, and the sockets that listen for more: by these it
-/// is known who opened a connection.
+/// Established connections, each as client and server, and the sockets that listen for more: these show who
+/// opened a connection.
 pub(crate) struct Idle {
     open: Vec<(TcpStream, TcpStream)>,
     _listeners: Vec<TcpListener>,
 }
 
 impl Idle {
-    /// Opens so many connections to the host, half of each family.
+    /// Opens `count` connections to the host, half of each family.
     pub(crate) fn to_host(site: &Site, count: usize) -> Self {
         let counts = [count.div_ceil(2), count / 2];
         let nets = Net::both().into_iter().zip(counts);
@@ -44,13 +44,13 @@ impl Idle {
         Self::of(site, ways)
     }
 
-    /// Opens so many connections of each family to this port of the host.
+    /// Opens `count` connections of each family to this port of the host.
     pub(crate) fn to_port(site: &Site, port: u16, count: usize) -> Self {
         let ways = Net::both().map(|net| (net.client, net.host, port, count));
         Self::of(site, ways)
     }
 
-    /// Opens so many connections of each family that end at the host, of which it opens half.
+    /// Opens `count` connections of each family that end at the host; the host opens half of them.
     pub(crate) fn local(site: &Site, count: usize) -> Self {
         let ways = Net::each(|net| {
             [
@@ -61,7 +61,7 @@ impl Idle {
         Self::of(site, ways)
     }
 
-    /// Opens so many connections of each family that the host forwards.
+    /// Opens `count` connections of each family that the host forwards.
     pub(crate) fn forwarded(site: &Site, count: usize) -> Self {
         let ways = Net::both().map(|net| (net.client, net.inner, PORT, count));
         Self::of(site, ways)
@@ -97,7 +97,7 @@ impl Idle {
         self.alive_within(PATIENCE, first)
     }
 
-    /// As [`Self::alive`], within a time.
+    /// How many carry a byte to and fro within a time; one end of all speaks first.
     pub(crate) fn alive_within(&self, time: Duration, first: End) -> usize {
         let deadline = Instant::now() + time;
         // All together have so much time, so that broken ones do not wait one after the other.
@@ -134,7 +134,7 @@ impl Idle {
     }
 }
 
-/// Opens so many connections from an address of a site.
+/// Opens connections from an address of a site.
 fn open(
     site: &Site,
     from: IpAddr,

@@ -25,10 +25,10 @@ const OUTLAWED_PORT: u16 = 7003;
 /// A connection that should be lost, and is silent for so long, is.
 const LOST: Duration = Duration::from_secs(3);
 
-/// How much of what.
+/// Options of the soak.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Plan {
-    /// Local connections, half of each family, of which the host opens half; as many are forwarded
+    /// Local connections, half of each family and half opened by the host; as many are forwarded
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     connections: usize,
     /// RSTs at each connection, from each end that is not the host
@@ -49,7 +49,7 @@ impl Plan {
         }
     }
 
-    /// Longer than a connection that is idle is known: the timer, its ticks, and the time to forget it.
+    /// Longer than an idle connection is kept: the timer, its ticks, and the time to delete it.
     fn wait(&self) {
         thread::sleep(Duration::from_secs(u64::from(self.timer)) + Duration::from_millis(500));
     }
@@ -100,7 +100,7 @@ fn blind_resets(plan: &Plan, figures: &mut Figures) {
     }
 }
 
-/// Sends so many RSTs at each connection from each end that is not the host; returns how many.
+/// Sends `count` RSTs at each connection from each end that is not the host; returns how many.
 fn reset(site: &Site, idle: &Idle, count: u32, rng: &mut Rng) -> u32 {
     let outside = (Link::open(&site.outside, "eth0"), OUTSIDE_MAC, HOST_MAC);
     let inside = (
@@ -138,7 +138,7 @@ fn reset(site: &Site, idle: &Idle, count: u32, rng: &mut Rng) -> u32 {
     sent
 }
 
-/// Connections that nobody speaks on for longer than `tcpEstablished`, so that nothing is known of them.
+/// Connections that are silent for longer than `tcpEstablished`, so that their flows are gone.
 fn beyond_the_timer(plan: &Plan, figures: &mut Figures) {
     let site = Site::new();
     site.pin_neighbours();
