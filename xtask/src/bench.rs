@@ -8,22 +8,22 @@ use crate::{command, setup};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Fewer rounds and sizes: less exact, done within two minutes
+    /// Run fewer rounds and sizes: less exact, done within two minutes
     #[arg(long)]
     quick: bool,
     /// Fail if a figure is above what is accepted in tests/bench/expectations.json
     #[arg(long)]
     check: bool,
-    /// Only this part; may be repeated: micro, plane, live, memory, scale
+    /// Run only this part; may be repeated: micro, plane, live, memory, scale
     #[arg(long)]
     part: Vec<String>,
-    /// Of part live, only what has this in its title: "IPv6", "set of", "established"
+    /// In part live, run only comparisons with this text in their title, such as "IPv6", "set of", "established"
     #[arg(long)]
     only: Option<String>,
-    /// In part live, also measure this other build of hep, in turns with this one
+    /// In part live, also measure this other build of hep, alternating with this one
     #[arg(long)]
     against: Option<PathBuf>,
-    /// Where plots go; without it, a full run puts them into tests/bench/plots
+    /// Directory for plots; by default, a full run writes them to tests/bench/plots
     #[arg(long)]
     plots: Option<PathBuf>,
 }
