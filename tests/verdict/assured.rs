@@ -18,7 +18,7 @@ const ISN: u32 = 1000;
 /// The other end's.
 const ISN_BACK: u32 = 0xffff_fff0;
 
-/// Lets everything in, and nothing out but what is known.
+/// Lets everything in, and nothing out but packets of existing flows.
 fn bench(more: &[String]) -> Bench {
     let mut resources = vec![
         eth0(),

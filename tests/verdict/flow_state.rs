@@ -329,8 +329,8 @@ fn a_flood_of_new_flows_pushes_out_no_established_one() {
     }
 }
 
-/// EV-161: at an interface without an endpoint no flow is made, and none is asked about, not even
-/// one that is blocked elsewhere.
+/// EV-161: at an interface without an endpoint no flow is created, and none is looked up, not even one that
+/// is blocked elsewhere.
 #[test]
 fn unpoliced_interfaces_have_nothing_to_do_with_flows() {
     let mut bench = bench("{action: Allow, protocol: UDP}");

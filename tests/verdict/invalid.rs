@@ -51,7 +51,7 @@ fn belongs_to_another(net: &Net, kind: u8) -> bool {
     }
 }
 
-/// EV-170, EV-171, issue 12 (f23): of all types, only queries and what IPv6 says on a link get to an open
+/// EV-170, EV-171, issue 12 (f23): of all types, only queries and IPv6's link-local messages get to an open
 /// policy without a flow.
 #[test]
 fn issue_12_f23_messages_that_only_belong_to_a_flow_are_invalid() {
@@ -121,7 +121,7 @@ fn ev_171_an_untracked_rule_may_allow_them() {
     }
 }
 
-/// EV-150, EV-171: a node information query is one, told from others by what it asks for.
+/// EV-150, EV-171: a node information query is one, identified by its question.
 #[test]
 fn ev_171_node_information_replies_belong_to_their_query() {
     let mut bench = open(&[]);

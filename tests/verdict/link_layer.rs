@@ -34,7 +34,7 @@ fn bench() -> Bench {
     Bench::with(&resources)
 }
 
-/// A datagram in so many priority tags, of both kinds in turn, each with another priority.
+/// A datagram in `tags` priority tags, of both kinds in turn, each with another priority.
 fn in_priority_tags(net: &Net, tags: usize, port: u16) -> Packet {
     (0..tags).fold(
         packet::udp(net.client, net.host).dport(port),
@@ -131,15 +131,15 @@ fn ev_184_the_tag_of_the_interfaces_own_vlan_counts_as_none() {
     }
 }
 
-/// A frame without Ethernet header: these bytes, of which the test-run call takes two for what a
-/// driver would call the frame.
+/// A frame without Ethernet header: these bytes, two of which the test-run call uses as the EtherType that
+/// a driver would pass beside the frame.
 fn called(ether_type: u16, mut frame: Vec<u8>) -> Vec<u8> {
     frame[12..14].copy_from_slice(&ether_type.to_be_bytes());
     frame
 }
 
-/// EV-258, EV-270: on links without link layer, what the kernel calls IP or a VLAN and is not
-/// readable as that is dropped; tags are where the kernel says, whatever the first bits are.
+/// EV-258, EV-270: on links without link layer, frames whose EtherType is IP or a VLAN are dropped if they
+/// are not readable as that; tags are where the kernel reports them, whatever the first bits are.
 #[test]
 fn ev_270_bare_packets_are_what_the_kernel_calls_them() {
     let bench = bench();
@@ -193,8 +193,8 @@ fn ev_258_other_link_layers_are_read_or_dropped() {
 
 /// EV-017: on a link without Ethernet headers the packet starts the frame.
 ///
-/// The test-run call takes bytes 12 and 13 for the protocol of the frame, wherever its link layer
-/// ends; these source addresses have it there, as a driver has it beside the frame.
+/// The test-run call uses bytes 12 and 13 as the protocol of the frame, wherever its link layer ends; these
+/// source addresses have it there, as a driver has it beside the frame.
 #[test]
 fn links_without_ethernet_headers_are_read_from_the_ip_header() {
     let mut bench = bench();

@@ -14,7 +14,7 @@ use crate::deltas::members_pass;
 
 /// Members of a set.
 const MEMBERS: u128 = 1000;
-/// Packets that a set is asked about are from every so-manyth of them, and from its neighbours.
+/// One in `STEP` members, and its neighbours, is the source of a packet.
 const STEP: usize = 53;
 
 /// The /32 that the sets are in.
@@ -70,7 +70,7 @@ fn member(block: u128, number: u128) -> Network {
     network(BLOCK | block << 64 | low, bits)
 }
 
-/// The network of so many bits around an address.
+/// The network of `bits` bits around an address.
 fn network(address: u128, bits: u32) -> Network {
     let below = u128::MAX.checked_shr(bits).unwrap_or(0);
     (address & !below, address | below)

@@ -1,4 +1,4 @@
-//! What frames are, and what is wrong with them (section 14).
+//! How frames are parsed, and which are invalid (section 14).
 
 use hep_common::counter::Reason;
 use hep_tests::{

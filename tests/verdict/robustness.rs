@@ -99,8 +99,8 @@ const HOOKS: [Hook; 6] = [
     Hook::egress("tun0"),
 ];
 
-/// What the test-run call itself refuses, before any program runs: less than an Ethernet header, or
-/// a frame that claims IP and is shorter than its header.
+/// Whether the test-run call itself refuses a frame before any program runs: less than an Ethernet header,
+/// or a frame that claims IP and is shorter than its header.
 fn is_refused_by_the_call(error: &str) -> bool {
     error.contains("14 bytes") || error.contains("refuse")
 }

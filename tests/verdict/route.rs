@@ -1,5 +1,5 @@
-//! What is local, what is forwarded, and what the kernel takes from nobody (EV-094, EV-095, EV-172,
-//! EV-261, EV-262).
+//! Local packets, forwarded packets, and packets that the kernel accepts from nobody (EV-094, EV-095,
+//! EV-172, EV-261, EV-262).
 
 use std::net::IpAddr;
 

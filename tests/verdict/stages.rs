@@ -195,14 +195,14 @@ fn failsafes_come_before_every_deny_of_local_traffic() {
     }
 }
 
-/// EV-001, EV-002, EV-075 to EV-079, EV-237, EV-238: untracked verdicts make and consult no state;
-/// no match goes on.
+/// EV-001, EV-002, EV-075 to EV-079, EV-237, EV-238: untracked verdicts make and consult no state; without
+/// a match, evaluation continues.
 #[test]
 fn untracked_rules_decide_before_the_connection_table() {
     untracked_rules_decide(&[]);
 }
 
-/// As [`untracked_rules_decide_before_the_connection_table`], where nothing is exempt from them (EV-068).
+/// Untracked rules decide before the connection table where nothing is exempt from them (EV-068).
 #[test]
 fn untracked_rules_decide_where_there_is_no_failsafe() {
     untracked_rules_decide(&[no_failsafe()]);
@@ -351,8 +351,8 @@ fn pre_dnat_rules_see_everything_that_arrives() {
     }
 }
 
-/// EV-089: pre-DNAT rules do not judge packets of known flows: the answer to what the host itself
-/// asked comes in from the very port that they deny.
+/// EV-089: pre-DNAT rules do not judge packets of known flows: the answer to the host's own request comes
+/// in from the very port that they deny.
 #[test]
 fn pre_dnat_rules_do_not_see_known_flows() {
     let mut bench = Bench::with(&[

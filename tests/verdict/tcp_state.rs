@@ -113,7 +113,7 @@ fn a_syn_on_a_known_flow_is_judged_again_and_kills_nothing() {
     }
 }
 
-/// EV-153: a SYN after both ends have said FIN or RST starts a new flow.
+/// EV-153: a SYN after both ends have sent FIN or RST starts a new flow.
 #[test]
 fn a_syn_after_the_end_starts_a_new_flow() {
     let mut bench = Bench::with(&[eth0(), web()]);
