@@ -13,7 +13,7 @@ use hep_tests::{
     site::Site,
 };
 
-/// From a netlink notification to flows that are judged anew.
+/// From a netlink notification until flows are judged again.
 const SETTLED: Duration = Duration::from_millis(200);
 /// Port that no policy allows.
 const DENIED: u16 = 5001;
@@ -26,7 +26,7 @@ fn web() -> String {
     )
 }
 
-/// An address that comes to the host and goes again, and one of another machine outside.
+/// An address that is added to the host and removed again, and one of another machine outside.
 fn floating() -> [(IpAddr, IpAddr, u8); 2] {
     let of = |text: &str| text.parse().expect("a literal address");
     [
@@ -35,7 +35,7 @@ fn floating() -> [(IpAddr, IpAddr, u8); 2] {
     ]
 }
 
-/// Sends datagrams to `to` for `time`; whether the receiver heard any of them.
+/// Sends datagrams to `to` for `time`; whether the receiver got any of them.
 fn hears(sender: &UdpSocket, to: SocketAddr, receiver: &Receiver, time: Duration) -> bool {
     let end = Instant::now() + time;
     let mut heard = false;
@@ -49,8 +49,8 @@ fn hears(sender: &UdpSocket, to: SocketAddr, receiver: &Receiver, time: Duration
     heard
 }
 
-/// EV-259, EV-152: a flow that was forwarded is local from the moment its destination comes to the host, and
-/// forwarded again when that leaves; in both families.
+/// EV-259, EV-152: a forwarded flow is local from the moment its destination is added to the host, and
+/// forwarded again when that is removed; in both families.
 #[test]
 fn ev_259_an_address_that_comes_makes_its_flows_local() {
     for (address, peer, bits) in floating() {

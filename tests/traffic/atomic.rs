@@ -45,10 +45,10 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    /// Sends a pair in each family until `done` says so, and `QUIET` pairs more. `pair` makes the
-    /// datagrams; what it makes must arrive at `port`.
+    /// Sends a pair in each family until `done` is set, and `QUIET` pairs more. `pair` makes the datagrams;
+    /// they must arrive at `port`.
     ///
-    /// Whether the denied one of each pair arrived, by family.
+    /// Returns whether the denied one of each pair arrived, by family.
     fn send(
         &mut self,
         port: u16,
@@ -205,7 +205,7 @@ fn ev_189_policy_begins_between_two_packets_and_stays() {
     }
 }
 
-/// Members of each family in the long set, all around the addresses that are asked about.
+/// Members of each family in the long set, all around the probed addresses.
 const LONG: u32 = 4000;
 /// How often some members leave the long set, and others join it.
 const EDITS: u32 = 20;

@@ -1,5 +1,5 @@
-//! What is attached is verified: programs that somebody takes away come back, and what is shown is what
-//! the kernel has (EV-265).
+//! Attachment is verified: programs that somebody removes come back, and the output shows what the kernel
+//! has (EV-265).
 
 use std::fs;
 
@@ -16,7 +16,7 @@ use hep_tests::{
 };
 use serde_json::Value;
 
-/// What default deny leaves of these: the failsafe port.
+/// The probes that default deny lets through: those to the failsafe port.
 fn probes() -> Vec<(Probe, Heard)> {
     Net::each(|net| {
         [
@@ -96,7 +96,7 @@ fn ev_265_filters_that_are_deleted_come_back() {
     });
 }
 
-/// EV-265: the kernel tells nobody of links; they are looked for at the refresh interval.
+/// EV-265: the kernel sends no notification about links; they are checked at the refresh interval.
 #[test]
 fn ev_265_links_that_are_detached_come_back() {
     let probe = Site::new();
@@ -116,8 +116,8 @@ fn ev_265_links_that_are_detached_come_back() {
     });
 }
 
-/// EV-265: an `ingress` qdisc that was there first keeps clsact away. The ingress program hangs on it,
-/// that of the other side on a link, or, where the kernel has none, the operator is told what to do.
+/// EV-265: an `ingress` qdisc that was there first blocks clsact. The ingress program is attached to it,
+/// that of the other side by a link, or, where the kernel has none, the operator gets advice.
 #[test]
 fn ev_265_an_ingress_qdisc_in_the_way_leaves_no_side_open_without_a_word() {
     let site = Site::new();

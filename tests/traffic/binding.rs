@@ -156,8 +156,8 @@ fn a_wildcard_endpoint_polices_the_bridge_and_not_its_members() {
     assert!(!interfaces.contains("\"eth1\""), "{interfaces}");
 }
 
-/// EV-097: to a program on a port of a bridge, frames from port to port are forwarded traffic:
-/// normal policy and failsafes say nothing about them, `applyOnForward` does, in both directions.
+/// EV-097: to a program on a port of a bridge, frames from port to port are forwarded traffic: normal
+/// policy and failsafes do not apply to them, `applyOnForward` does, in both directions.
 #[test]
 fn ev_097_bridged_frames_are_forwarded_traffic() {
     let site = Site::new();
@@ -209,8 +209,8 @@ fn ev_097_bridged_frames_are_forwarded_traffic() {
     );
 }
 
-/// EV-100, EV-101, EV-103: with a `*` endpoint the host is guarded from its workloads as
-/// `defaultEndpointToHostAction` says, and may always talk to them.
+/// EV-100, EV-101, EV-103: with a `*` endpoint the host is guarded from its workloads by
+/// `defaultEndpointToHostAction`, and may always connect to them.
 #[test]
 fn workload_interfaces_follow_default_endpoint_to_host_action() {
     let site = Site::new();

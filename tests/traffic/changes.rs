@@ -52,8 +52,8 @@ fn a_file_that_is_added_changed_or_deleted_takes_effect() {
     }
 }
 
-/// RS-006: a file with an error changes nothing and says why, until it is mended; also for a daemon
-/// that starts over it.
+/// RS-006: a file with an error changes nothing and the error is reported, until it is fixed; also for a
+/// daemon that starts with it.
 #[test]
 fn a_broken_file_changes_nothing_and_says_why() {
     let site = Site::new();

@@ -135,7 +135,7 @@ fn ev_245_broadcast_multicast_and_link_local_packets_are_local() {
     arrives(true);
 }
 
-/// EV-246: a host without an address yet may ask for one, and hears the offer (EV-073, EV-166).
+/// EV-246: a host without an address yet may request one, and receives the offer (EV-073, EV-166).
 #[test]
 fn ev_246_dhcp_works_under_a_deny_of_everything() {
     let mut ground = ground();

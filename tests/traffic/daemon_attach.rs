@@ -14,7 +14,7 @@ use hep_tests::{
     site::Site,
 };
 
-/// What default deny leaves of these: the failsafe port.
+/// The probes that default deny lets through: those to the failsafe port.
 fn probes() -> Vec<(Probe, hep_tests::probe::Heard)> {
     Net::each(|net| {
         [
@@ -44,7 +44,7 @@ fn hooks(daemon: &Daemon) -> String {
         .to_owned()
 }
 
-/// RS-177: `TC` forces clsact filters; going back to `TCX` leaves nothing of them.
+/// RS-177: `TC` forces clsact filters; a change back to `TCX` removes all of them.
 #[test]
 fn rs_177_filters_where_asked_and_links_otherwise() {
     let site = Site::new();
@@ -109,7 +109,7 @@ fn counted(daemon: &Daemon, interface: &str) -> u64 {
         .sum()
 }
 
-/// EV-018: a pin of an interface that is gone does not stand for another that got its number.
+/// EV-018: a pin of an interface that is gone is not used for another that got its number.
 #[test]
 fn ev_018_a_reused_interface_number_gets_links_of_its_own() {
     let site = Site::new();

@@ -155,8 +155,7 @@ fn down_unmounts_the_file_system_that_hep_mounted() {
     let _said = namespace.run(|| Said::by(&mut command)).exits(0);
 }
 
-/// Everything that `hep show` and `hep status` tell comes from the kernel: as JSON, and after the
-/// daemon's death.
+/// All output of `hep show` and `hep status` comes from the kernel: as JSON, and after the daemon's death.
 #[test]
 fn everything_is_shown_without_a_daemon() {
     let site = Site::new();

@@ -1,4 +1,4 @@
-//! What an endpoint does by itself, with profiles, and with one policy (EV-224 to EV-229).
+//! An endpoint by itself, with profiles, and with one policy (EV-224 to EV-229).
 
 use hep_tests::{
     address::Net,

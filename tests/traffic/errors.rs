@@ -267,7 +267,7 @@ fn counted(daemon: &Daemon, reason: &str) -> u64 {
     sum(&daemon.show("counters"), reason)
 }
 
-/// EV-070: a connection that was established before the daemon's cold start goes on (EV-158).
+/// EV-070: a connection that was established before the daemon's cold start continues (EV-158).
 #[test]
 fn connections_from_before_the_cold_start_go_on() {
     let site = Site::new();

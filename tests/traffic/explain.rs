@@ -1,4 +1,4 @@
-//! `hep explain --live` says what the programs do.
+//! `hep explain --live` gives the programs' verdicts.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -24,8 +24,8 @@ fn explain(daemon: &Daemon, from: IpAddr, to: IpAddr, port: u16) -> Value {
     daemon.hep(&arguments).exits(0).json()
 }
 
-/// EV-049: verdict, reason, rule and place, or the default that applied, from what is in force: not
-/// from what the directory says by now, and also when no daemon runs and in a panic.
+/// EV-049: verdict, reason, rule and place, or the default that applied, from the policy in force: not from
+/// the directory's newer content, and also when no daemon runs and in a panic.
 #[test]
 fn explain_live_tells_what_is_in_force() {
     let site = Site::new();

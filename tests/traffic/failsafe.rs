@@ -26,8 +26,7 @@ fn deny_all() -> String {
     )
 }
 
-/// EV-063 to EV-067: the default lists, in both directions, with their replies, whatever policy
-/// says.
+/// EV-063 to EV-067: the default lists, in both directions, with their replies, whatever the policy.
 #[test]
 fn failsafe_ports_survive_a_deny_of_everything() {
     judge(&[eth0(), deny_all()], |net| {
@@ -86,9 +85,9 @@ fn empty_failsafe_lists_close_the_failsafe_ports() {
     site.expect("empty lists", &probes(Nothing));
 }
 
-/// EV-070: a connection to or from a failsafe port whose flow was forgotten goes on with whichever
-/// end speaks first: to the port because a failsafe covers the packet, from it because this host has
-/// the very socket. A stray segment from the port has none, and without the failsafe nothing helps.
+/// EV-070: a connection to or from a failsafe port whose flow was deleted continues with whichever end
+/// sends first: to the port because a failsafe covers the packet, from it because this host has the very
+/// socket. A stray segment from the port has none, and without the failsafe nothing helps.
 #[test]
 fn ev_070_connections_of_failsafe_ports_outlive_their_flows() {
     const IDLE: Duration = Duration::from_secs(1);

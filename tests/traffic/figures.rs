@@ -43,7 +43,7 @@ fn metric(text: &str, start: &str) -> Option<f64> {
     line.rsplit(' ').next()?.parse().ok()
 }
 
-/// Packets, rules, loads and tables are told to Prometheus at the address that the option names.
+/// Packets, rules, loads and tables are exported to Prometheus at the address in the option.
 #[test]
 fn metrics_tell_of_traffic_policies_loads_and_tables() {
     let site = Site::new();
@@ -128,7 +128,7 @@ fn metrics_tell_of_traffic_policies_loads_and_tables() {
     assert_eq!(missing, Some(404));
 }
 
-/// What operators decided beside the policy directory is told, and what a load wrote.
+/// Operators' decisions beside the policy directory are exported, and the entries that a load wrote.
 #[test]
 fn metrics_tell_of_trials_holds_panics_and_what_a_load_wrote() {
     let site = Site::new();
@@ -187,8 +187,8 @@ fn metrics_tell_of_trials_holds_panics_and_what_a_load_wrote() {
     states(none, none, none);
 }
 
-/// RS-200, RS-201, RS-202, RS-206: metrics and health checks are where the FelixConfiguration says,
-/// from the load on that says it to the load that does not.
+/// RS-200, RS-201, RS-202, RS-206: metrics and health checks are where the FelixConfiguration puts them,
+/// from the load that sets it to the load that does not.
 #[test]
 fn metrics_and_health_checks_follow_the_configuration() {
     let site = Site::new();
@@ -225,7 +225,7 @@ fn capacity(daemon: &Daemon, table: &str, family: Option<u8>) -> u32 {
     u32::try_from(capacity).expect("below the limit")
 }
 
-/// EV-159: a table that is four fifths full is told by `hep status`, by the log and by the metrics.
+/// EV-159: a table that is four fifths full is reported by `hep status`, in the log and in the metrics.
 #[test]
 fn a_table_that_gets_full_is_told() {
     let site = Site::new();
@@ -265,8 +265,8 @@ fn a_table_that_gets_full_is_told() {
     assert!(eventually(PATIENCE, logged), "{}", daemon.log());
 }
 
-/// Clients that hold connections open and ask nothing delay neither a health check nor a scrape, are
-/// given up after five seconds.
+/// Clients that hold connections open without a request delay neither a health check nor a scrape, and are
+/// disconnected after five seconds.
 #[test]
 fn idle_clients_delay_nobody() {
     let site = Site::new();

@@ -30,7 +30,7 @@ fn ev_230_apply_on_forward_polices_forwarded_traffic_in_its_own_direction() {
     });
 }
 
-/// EV-057, EV-061: a policy without `applyOnForward` says nothing about forwarded traffic.
+/// EV-057, EV-061: a policy without `applyOnForward` does not apply to forwarded traffic.
 #[test]
 fn forwarded_traffic_is_untouched_by_normal_policy() {
     let none = policy(
@@ -86,7 +86,7 @@ fn both_interfaces_must_accept_a_forwarded_flow() {
     });
 }
 
-/// EV-059: tiers that pass let forwarded traffic through; profiles are not asked (EV-042).
+/// EV-059: tiers that pass let forwarded traffic through; profiles do not apply (EV-042).
 #[test]
 fn forwarded_traffic_passes_where_every_tier_passes() {
     let resources = [

@@ -1,4 +1,4 @@
-//! The ground that the other tests stand on: without a daemon, everything gets through.
+//! The fixture of the other tests: without a daemon, everything gets through.
 
 use std::thread;
 

@@ -19,7 +19,7 @@ const SWITCH: &str = "/sys/kernel/rcu_expedited";
 /// How long whatever was set may take to be put back.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the switch says; nothing where the kernel has none.
+/// Value of the switch; empty where the kernel has none.
 fn switch() -> String {
     let text = fs::read_to_string(SWITCH).unwrap_or_default();
     text.trim().to_owned()
@@ -40,7 +40,7 @@ impl Drop for Found {
     }
 }
 
-/// A host with so many interfaces, and where they lead.
+/// A host with many interfaces, and the namespace at their other ends.
 fn host() -> (Namespace, Namespace) {
     let (host, far) = (Namespace::new("many"), Namespace::new("far"));
     let mut links = String::new();

@@ -69,8 +69,8 @@ fn no_endpoint() -> Vec<String> {
     vec![tier("unused", "order: 1")]
 }
 
-/// Shows that all probes get through while no endpoint is configured, applies `resources`, and shows
-/// that the probes come to what `cases` says, in both families.
+/// Shows that all probes get through while no endpoint is configured, applies `resources`, and shows that
+/// the probes get as far as in `cases`, in both families.
 #[track_caller]
 fn judge(resources: &[String], cases: impl Fn(&Net) -> Vec<(Probe, Heard)>) {
     let probes: Vec<_> = Net::each(cases);

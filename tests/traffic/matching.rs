@@ -1,4 +1,4 @@
-//! What rules match, on real traffic (section 11; EV-242, EV-243, EV-252 to EV-254).
+//! Matches of rules, on real traffic (section 11; EV-242, EV-243, EV-252 to EV-254).
 
 use hep_common::Family;
 use hep_tests::{
@@ -57,7 +57,7 @@ fn ev_243_icmpv6_matches_by_name_and_by_number() {
     site.expect("ICMP", &probes(Answer, Nothing));
 }
 
-/// EV-252: a named port stands for the expected addresses of its endpoint (EV-124, EV-126).
+/// EV-252: a named port applies at the expected addresses of its endpoint (EV-124, EV-126).
 #[test]
 fn ev_252_a_named_port_matches_only_at_the_expected_addresses() {
     let resources = [
@@ -80,7 +80,7 @@ fn ev_252_a_named_port_matches_only_at_the_expected_addresses() {
     });
 }
 
-/// EV-253, EV-254: a positive selector is a set of known addresses, a negative one alone is
+/// EV-253, EV-254: a positive selector matches a set of known addresses, a negative one alone matches
 /// everything else (EV-107).
 #[test]
 fn ev_253_254_selectors_stand_for_addresses() {
@@ -275,8 +275,8 @@ fn traffic_of_the_host_to_itself_is_not_policed() {
     );
 }
 
-/// SL-059, SL-039: what a selector stands for follows the objects, whichever they are, while the
-/// policy stays as it is; two spellings of one selector share a set.
+/// SL-059, SL-039: the addresses of a selector follow the objects, of whatever kind, while the policy stays
+/// as it is; two spellings of one selector share a set.
 #[test]
 fn sl_059_sets_follow_the_objects() {
     let site = Site::new();

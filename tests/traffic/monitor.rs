@@ -58,8 +58,8 @@ impl Monitor {
         self.printed.lock().expect("nobody panics with it").clone()
     }
 
-    /// Repeats `traffic` until what was printed is enough. Events of earlier traffic come first: a
-    /// sender that heard nothing sends again. So the number of events says nothing.
+    /// Repeats `traffic` until the output is enough. Events of earlier traffic come first: a sender without
+    /// an answer sends again. So the number of events proves nothing.
     #[track_caller]
     fn until(&self, is_enough: impl Fn(&[String]) -> bool, traffic: impl Fn()) -> Vec<String> {
         let start = Instant::now();
@@ -102,8 +102,8 @@ fn parse(line: &str) -> Value {
     serde_json::from_str(line).expect("one object in each line")
 }
 
-/// EV-135: Log rules and, if asked for, denials are told with verdict, tier, policy, rule, file and
-/// line; rules have budgets of their own (RS-197).
+/// EV-135: matches of Log rules and, if configured, denials are printed with verdict, tier, policy, rule,
+/// file and line; rules have budgets of their own (RS-197).
 #[test]
 fn logged_and_denied_packets_are_told_with_the_rule() {
     let site = Site::new();
@@ -174,7 +174,7 @@ fn logged_and_denied_packets_are_told_with_the_rule() {
     let _lines = text.until(|lines| lines.iter().any(is_placed), traffic);
 }
 
-/// `--count` ends it after so many events, whichever.
+/// `--count` ends it after this many events of any kind.
 #[test]
 fn a_monitor_ends_after_as_many_events_as_asked_for() {
     let site = Site::new();

@@ -1,4 +1,4 @@
-//! What gets past hep, judged by nftables behind it.
+//! Packets that get past hep, judged by nftables behind it.
 
 use std::time::Duration;
 

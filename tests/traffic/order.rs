@@ -32,7 +32,7 @@ fn ev_231_a_tier_with_default_action_pass_hands_on_what_it_does_not_decide() {
     });
 }
 
-/// EV-232: Pass goes on with the next tier, past a Deny of its own (EV-033).
+/// EV-232: Pass continues with the next tier, past a Deny of its own (EV-033).
 #[test]
 fn ev_232_pass_skips_the_rest_of_its_tier() {
     let resources = [
@@ -100,7 +100,7 @@ fn ev_240_a_staged_policy_alone_leaves_the_host_closed() {
     });
 }
 
-/// EV-241: nor does it end its tier in a deny: the profile is asked (EV-036, RS-114).
+/// EV-241: nor does it end its tier in a deny: the profile applies (EV-036, RS-114).
 #[test]
 fn ev_241_a_staged_policy_does_not_hide_the_profile() {
     let staged = staged_policy("none", "types: [Ingress], ingress: [{action: Deny}]");
@@ -109,8 +109,8 @@ fn ev_241_a_staged_policy_does_not_hide_the_profile() {
     });
 }
 
-/// RS-116: a staged policy is evaluated and counted in its place: what an enforced policy before it
-/// decides never comes to it, what one behind it decides does.
+/// RS-116: a staged policy is evaluated and counted in its place: packets that an enforced policy before it
+/// decides never get to it, those that one after it decides do.
 #[test]
 fn rs_116_staged_policies_are_counted_in_their_place() {
     let rule = |action: &str, port: u16| {
@@ -168,8 +168,8 @@ fn rs_116_staged_policies_are_counted_in_their_place() {
     );
 }
 
-/// EV-046, EV-047, EV-048, EV-050, EV-051: profiles in their order; Pass goes to the next one, Log
-/// goes on, and the end of the last denies.
+/// EV-046, EV-047, EV-048, EV-050, EV-051: profiles in their order; Pass continues with the next one, Log
+/// with the next rule, and the end of the last denies.
 #[test]
 fn profiles_are_asked_in_order_after_all_tiers_have_passed() {
     let resources = [

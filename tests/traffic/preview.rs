@@ -1,4 +1,4 @@
-//! What `hep diff` foretells is what happens.
+//! The predictions of `hep diff` come true.
 
 use hep_common::Family;
 use hep_tests::{
@@ -46,8 +46,8 @@ fn cut(difference: &Value) -> Vec<(String, String)> {
     cut
 }
 
-/// EV-160, EV-248: the flows that `hep diff --live` says would be cut are cut, local and forwarded,
-/// in both families, by the rule that it names, and no other.
+/// EV-160, EV-248: the flows that `hep diff --live` predicts to be cut are cut, local and forwarded, in
+/// both families, by the rule that it names, and no other.
 #[test]
 fn the_flows_that_a_change_cuts_are_foretold() {
     let site = Site::new();

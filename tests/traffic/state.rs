@@ -24,8 +24,8 @@ fn web() -> String {
     )
 }
 
-/// Sends a segment with these ports to the host and tells whether its stack answered with RST, which
-/// it does to everything but RST that fits no socket.
+/// Sends a segment with these ports to the host and returns whether its stack answered with RST, which it
+/// does to everything but RST that fits no socket.
 fn is_answered(
     link: &Link,
     net: &Net,
@@ -52,7 +52,7 @@ fn is_answered(
     .is_some()
 }
 
-/// EV-256: a lone ACK is picked up as policy says, other segments that open nothing are invalid
+/// EV-256: a lone ACK is picked up if policy allows it, other segments that open nothing are invalid
 /// (EV-157).
 #[test]
 fn ev_256_an_ack_without_a_flow_is_picked_up_and_a_fin_is_not() {

@@ -111,8 +111,8 @@ impl Kept {
         opened_by_them.count()
     }
 
-    /// Uses each in its own way: whoever speaks first after a while is one end or the other, and
-    /// says data or that there is no more. How each fared.
+    /// Uses each in its own way: after a while one end or the other sends first, data or the end of the
+    /// stream. Returns whether each continued.
     fn speak(&mut self, limit: Duration) -> Vec<(&'static str, bool)> {
         let mut fared = Vec::new();
         for (number, (what, connection)) in self.connections.iter_mut().enumerate() {
@@ -141,7 +141,7 @@ fn counted(daemon: &Daemon, wanted: impl Fn(&str, &str) -> bool) -> u64 {
         .sum()
 }
 
-/// EV-264: whichever end speaks first, whatever it says, whoever opened the connection; and no other
+/// EV-264: whichever end sends first, whatever it sends, whoever opened the connection; and no other
 /// connection profits.
 #[test]
 fn ev_264_a_connection_that_is_idle_for_too_long_goes_on_while_the_host_has_it() {
@@ -185,7 +185,7 @@ fn ev_264_an_idle_connection_that_policy_no_longer_allows_is_lost() {
     }
 }
 
-/// EV-158: when the first endpoint comes at run time, connections of this host go on, whatever its
+/// EV-158: when the first endpoint is added at run time, connections of this host continue, whatever its
 /// policy is, and no other one comes about.
 #[test]
 fn connections_from_before_the_first_endpoint_go_on() {
@@ -223,8 +223,9 @@ fn pushed(net: &Net, [sport, dport]: [u16; 2], flags: u8) -> Packet {
         .ethernet(INSIDE_MAC, HOST_INSIDE_MAC)
 }
 
-/// EV-158: the host forwards without tracking of the kernel's. What only the server says is judged by
-/// the rules of the other direction, for seconds; what they do not allow stays out.
+/// EV-158: the host forwards without the kernel's connection tracking. A connection on which only the
+/// server sends is judged by the rules of the other direction, for seconds; what they do not allow stays
+/// out.
 #[test]
 fn a_forwarded_connection_is_taken_up_from_either_end_for_a_few_seconds() {
     let site = Site::new();

@@ -1,4 +1,4 @@
-//! What the daemon tells of a policy that is in force.
+//! Warnings of the daemon about a policy in force.
 
 use hep_tests::{
     daemon::Daemon,
@@ -14,8 +14,8 @@ fn problems(daemon: &Daemon) -> Vec<Value> {
     status["problems"].as_array().expect("a list").clone()
 }
 
-/// EV-011, EV-016, EV-018: an endpoint without an interface, one that another keeps from its own, and
-/// one on the port of a bridge are told with file and line, until the interfaces are otherwise.
+/// EV-011, EV-016, EV-018: an endpoint without an interface, one that another keeps from its own, and one
+/// on the port of a bridge are reported with file and line, until the interfaces change.
 #[test]
 fn endpoints_that_the_interfaces_make_odd_are_told() {
     let site = Site::new();

@@ -1,4 +1,4 @@
-//! What changes beside translated traffic: rules, the daemon, the start of enforcement, and what translates.
+//! Changes during translated traffic: rules, the daemon, the start of enforcement, and the translation.
 
 use hep_tests::{
     address::Net,

@@ -1,6 +1,6 @@
 //! Packets that the kernel hands to a process of this host though they came for an address that is not the
-//! host's (EV-260). Where the kernel has no hook behind its translation, hep says so, and these tests ask
-//! for that.
+//! host's (EV-260). Where the kernel has no hook behind its translation, hep reports that, and these tests
+//! require the report.
 
 mod changes;
 mod fragments;
@@ -107,8 +107,8 @@ fn allow(name: &str, tcp_ports: &str, udp_ports: &str) -> String {
     )
 }
 
-/// What [`web`] makes of what [`translate`] leads where; the echo request has an identifier of its own,
-/// so that it is nobody's connection from before.
+/// Verdicts of [`web`] on packets that [`translate`] redirects; the echo request has an identifier of its
+/// own, so that it belongs to no earlier connection.
 fn cases(net: &Net, identifier: u16) -> Vec<(Probe, Heard)> {
     let (client, vip, host) = (net.client, vip(net), net.host);
     vec![
