@@ -70,8 +70,8 @@ fn everywhere() -> Vec<String> {
     ]
 }
 
-/// After a restart of the host the last good policy is in force without the policy directory, also
-/// on interfaces that appear; the daemon takes over, flows go on.
+/// After a restart of the host the last good policy is in force without the policy directory, also on
+/// interfaces that appear; the daemon takes over, flows continue.
 #[test]
 fn the_last_policy_is_in_force_before_the_daemon_and_handed_over() {
     let site = Site::new();

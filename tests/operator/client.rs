@@ -38,7 +38,7 @@ impl Client {
         client
     }
 
-    /// As [`Client::start`], with a terminal and a session of its own.
+    /// Starts it with a terminal and a session of its own, and waits until its policy is in force.
     #[track_caller]
     pub(crate) fn start_on_terminal(
         site: &Site,
@@ -81,7 +81,7 @@ impl Client {
         assert!(begun, "{}\n{}", self.said(), daemon.log());
     }
 
-    /// What it printed.
+    /// Its output.
     pub(crate) fn said(&self) -> String {
         std::fs::read_to_string(self.scratch.path().join("said")).unwrap_or_default()
     }
@@ -139,7 +139,7 @@ fn command(daemon: &Daemon, directory: &Directory, timeout: Duration) -> Command
     ])
 }
 
-/// How many seconds the trial has, as `hep status` tells.
+/// Remaining time of the trial, from `hep status`.
 pub(crate) fn left(daemon: &Daemon) -> Duration {
     let status = daemon.status();
     let left = status["trial"]["leftMs"].as_u64();

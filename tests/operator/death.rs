@@ -16,10 +16,10 @@ use crate::{
     directory, expect_only, only, wait_for_end,
 };
 
-/// Longer than a busy machine takes to load the programs anew.
+/// Longer than a busy machine takes to load the programs again.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// What is waited for at most beyond that. How late the policy before is back on a machine with
-/// nothing else to do is a figure of the soak `try`.
+/// Longest wait beyond that. The delay until the previous policy is back on a machine without other load is
+/// a figure of the soak `try`.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A daemon with a policy on trial.
@@ -100,7 +100,7 @@ fn the_policy_before_comes_back_when_the_session_dies() {
     scene.comes_back("session killed");
 }
 
-/// The daemon is killed and started again while the trial goes on.
+/// The daemon is killed and started again during the trial.
 #[test]
 fn the_policy_before_comes_back_when_the_daemon_dies() {
     let mut scene = Scene::new(false);
@@ -111,8 +111,8 @@ fn the_policy_before_comes_back_when_the_daemon_dies() {
     assert_eq!(scene.client.code(), 6, "{}", scene.client.said());
 }
 
-/// Everything dies, and the daemon starts when the trial should have ended: the policy before is
-/// in force before it says that it is ready.
+/// Everything dies, and the daemon starts when the trial should have ended: the previous policy is in force
+/// before it reports that it is ready.
 #[test]
 fn a_daemon_that_starts_too_late_brings_the_policy_before_back_first() {
     let mut scene = Scene::new(false);

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::{expect_only, generation_of, history, only, row};
 
-/// A rollback brings the policy before back at once; the directory is not followed until its content
-/// changes, also not by a daemon that is started anew. Going back twice goes further back.
+/// A rollback brings the previous policy back at once; the directory is not followed until its content
+/// changes, not even by a restarted daemon. A second rollback goes further back.
 #[test]
 fn a_rollback_holds_the_directory_until_it_changes() {
     let site = Site::new();
@@ -74,7 +74,7 @@ fn a_rollback_needs_no_daemon() {
     expect_only(&site, "with one", 80);
 }
 
-/// As many good policies are kept as asked for.
+/// The configured number of good policies is kept.
 #[test]
 fn the_last_policies_are_kept() {
     let site = Site::new();
@@ -89,8 +89,8 @@ fn the_last_policies_are_kept() {
     expect_only(&site, "the one before", 82);
 }
 
-/// RS-006: a restart over a broken directory comes back with the last good policy; if that is
-/// damaged, with the one before, and says so.
+/// RS-006: a restart over a broken directory brings back the last good policy; if that is damaged, the one
+/// before, and reports it.
 #[test]
 fn a_damaged_snapshot_is_skipped() {
     let site = Site::new();

@@ -1,5 +1,5 @@
-//! What others on the host try: to have root write elsewhere, to give orders, to plant state, and to
-//! forge what operators read.
+//! Attacks by other users of the host: making root write elsewhere, giving commands, planting state, and
+//! forging operators' output.
 
 use std::{
     fs::{self, Permissions},
@@ -167,8 +167,8 @@ fn orders_are_taken_from_root_alone_and_questions_apart() {
     let _said = daemon.hep(&["confirm"]).exits(1).says("running hep daemon");
 }
 
-/// What is in the state directory decides what is in force: it becomes root's alone, and a journal
-/// that is no file of root's neither hangs the daemon nor is followed.
+/// Files of the state directory decide what is in force: it becomes root's alone, and a journal that is no
+/// file of root's neither hangs the daemon nor is followed.
 #[test]
 fn a_planted_journal_is_neither_waited_for_nor_followed() {
     let site = Site::new();

@@ -1,4 +1,4 @@
-//! What protects operators from their own change: trials, history, rollback, panic, boot.
+//! Protection of operators from their own change: trials, history, rollback, panic, boot.
 
 mod boot;
 mod client;

@@ -174,7 +174,7 @@ fn a_policy_that_cuts_the_callers_session_is_refused() {
     }
 }
 
-/// Somebody else's session only warns if it is known who asks, and refuses if it is not.
+/// Another session only causes a warning if the caller is known, and a refusal if not.
 #[test]
 fn another_session_refuses_only_if_the_caller_is_unknown() {
     let site = Site::new();
@@ -225,7 +225,7 @@ fn an_untracked_session_needs_both_directions() {
     );
 }
 
-/// With `keep` the session itself goes on, but there would be no way back in.
+/// With `keep` the session itself continues, but there would be no way back in.
 #[test]
 fn with_keep_a_policy_that_lets_nobody_in_again_is_refused() {
     let site = Site::new();
@@ -240,7 +240,7 @@ fn with_keep_a_policy_that_lets_nobody_in_again_is_refused() {
     assert!(said.contains("not let in again"), "{said}");
 }
 
-/// A rollback, and following the directory again, are asked the same.
+/// The preflight also covers a rollback, and following the directory again.
 #[test]
 fn a_rollback_that_cuts_the_session_is_refused() {
     let site = Site::new();

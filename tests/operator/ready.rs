@@ -1,4 +1,4 @@
-//! When `hep status` says that everything is in force.
+//! When `hep status` reports that everything is in force.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,4 +1,4 @@
-//! What came into force is on record, whenever the daemon died.
+//! Every policy that came into force is on record, whenever the daemon died.
 
 use std::{fs, path::PathBuf};
 
@@ -6,7 +6,7 @@ use hep_tests::{daemon::Daemon, eventually, probe::PATIENCE, site::Site};
 
 use crate::{expect_only, history, only, row};
 
-/// Something in the way of a file or directory of the state directory; gone on drop.
+/// An obstacle in the place of a file or directory of the state directory; removed on drop.
 struct Obstacle {
     place: PathBuf,
     aside: PathBuf,
@@ -60,8 +60,8 @@ fn broken_after_death(site: &Site, obstacles: &[(&str, bool)]) -> Daemon {
     daemon
 }
 
-/// A daemon that dies right after a policy came into force, and before that is on record, leaves word
-/// of it: the next one goes on with that policy, and not with the one before (EV-191).
+/// A daemon that dies right after a policy came into force, and before that is on record, leaves a note of
+/// it: the next one continues with that policy, and not with the one before (EV-191).
 #[test]
 fn what_came_into_force_before_the_daemon_died_is_what_the_next_goes_on_with() {
     let site = Site::new();
@@ -79,8 +79,8 @@ fn what_came_into_force_before_the_daemon_died_is_what_the_next_goes_on_with() {
     );
 }
 
-/// Where nothing can be written down, such as on a full disk, what is in force is not known to a
-/// daemon that starts later; it leaves that rather than go back to what was before (EV-191).
+/// Where nothing can be written, such as on a full disk, a daemon that starts later cannot identify the
+/// policy in force; it keeps that rather than go back to an earlier one (EV-191).
 #[test]
 fn what_could_not_be_written_down_stays_in_force() {
     let site = Site::new();

@@ -17,12 +17,12 @@ use crate::{
     directory, expect_only, history, only, path, row, wait_for_end,
 };
 
-/// What a trial has that is to end by itself; longer than a busy machine takes to see it.
+/// Time of a trial that is to end by itself; longer than a busy machine takes to see it.
 const SHORT: Duration = Duration::from_secs(15);
-/// What a trial has that is ended sooner.
+/// Time of a trial that is ended sooner.
 const LONG: Duration = Duration::from_secs(600);
 
-/// A trial that nobody confirms ends by itself, and the client says so (exit 6).
+/// A trial that nobody confirms ends by itself, and the client reports it (exit 6).
 #[test]
 fn an_unconfirmed_policy_goes_again() {
     let site = Site::new();
@@ -131,7 +131,7 @@ fn enter_on_a_terminal_confirms_and_q_rejects() {
     }
 }
 
-/// A policy with errors is told as `hep validate` tells it (exit 3), and nothing changes.
+/// A policy with errors is reported as by `hep validate` (exit 3), and nothing changes.
 #[test]
 fn an_invalid_policy_is_not_tried() {
     let site = Site::new();
@@ -148,7 +148,7 @@ fn an_invalid_policy_is_not_tried() {
     assert_eq!(daemon.generation(), 1);
 }
 
-/// What the daemon refuses up front (exit 5), with what to do instead.
+/// Trials that the daemon refuses up front (exit 5), with advice.
 #[test]
 fn a_trial_that_could_not_be_confirmed_is_refused() {
     let site = Site::new();
