@@ -62,8 +62,8 @@ fn exit_codes_tell_whether_something_differs() {
     drop(run(&arguments).exits(4));
 }
 
-/// A rule in front of another changes nothing but itself, and is told once for both families and
-/// for all interfaces of the same kind, with its place.
+/// A rule before another changes nothing but itself, and is reported once for both families and for all
+/// interfaces of the same kind, with its place.
 #[test]
 fn rules_are_told_as_a_unified_diff() {
     let (from, to) = (Directory::new(), Directory::new());
@@ -96,8 +96,8 @@ fn rules_are_told_as_a_unified_diff() {
     assert_eq!(hunks, 1, "{}", said.stdout);
 }
 
-/// An address that joins a set changes no rule, but what the rule's selector stands for; an
-/// interface that loses its endpoint is told.
+/// An address that joins a set changes no rule, only the addresses of the rule's selector; an interface
+/// that loses its endpoint is reported.
 #[test]
 fn members_of_sets_and_owners_of_interfaces_are_told() {
     let (from, to) = (Directory::new(), Directory::new());

@@ -1,4 +1,4 @@
-//! The binary on fixture files: exit codes, JSON, and what it says about typical mistakes.
+//! The binary on fixture files: exit codes, JSON, and its messages about typical mistakes.
 
 mod diff;
 mod judge;

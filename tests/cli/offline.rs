@@ -18,7 +18,7 @@ fn nobody(directory: &Directory) -> Vec<String> {
     ]
 }
 
-/// `hep status` says that nothing is in force and that no daemon runs, and exits with 1.
+/// `hep status` reports that nothing is in force and that no daemon runs, and exits with 1.
 #[test]
 fn status_without_a_daemon_is_an_answer() {
     let directory = Directory::new();
@@ -32,7 +32,7 @@ fn status_without_a_daemon_is_an_answer() {
     assert!(status["daemon"].is_null());
 }
 
-/// `hep show` of every aspect exits with 1 and says why.
+/// `hep show` of every aspect exits with 1 and prints why.
 #[test]
 fn show_without_anything_in_force_is_an_answer() {
     let directory = Directory::new();

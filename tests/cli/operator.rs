@@ -21,7 +21,7 @@ fn run(directory: &Directory, command: &[&str]) -> hep::Said {
     hep::run(&arguments)
 }
 
-/// Usage errors are told with what to write (exit 2).
+/// Usage errors are reported with advice (exit 2).
 #[test]
 fn arguments_that_make_no_sense_are_usage_errors() {
     let directory = Directory::new();
@@ -47,7 +47,7 @@ fn arguments_that_make_no_sense_are_usage_errors() {
     }
 }
 
-/// Without a daemon, and without one ever having run, commands say so (exit 4).
+/// Without a daemon, and without one ever having run, commands report that (exit 4).
 #[test]
 fn without_an_instance_commands_say_that_no_daemon_runs() {
     let directory = Directory::new();

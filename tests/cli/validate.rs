@@ -32,7 +32,7 @@ fn valid_files_of_every_form_are_accepted() {
     assert!(said.stdout.contains("5 resources"), "{said:#?}");
 }
 
-/// RS-003, RS-004, RS-213: each mistake is told with its place, what it is and what to write.
+/// RS-003, RS-004, RS-213: each mistake is reported with its place, its kind and advice.
 #[test]
 fn every_mistake_is_told_with_its_place_and_remedy() {
     let text = "\

@@ -1,4 +1,4 @@
-//! What `hep validate` warns of: each with its file and line, an error under `--strict`.
+//! Warnings of `hep validate`: each with its file and line, an error under `--strict`.
 
 use hep_tests::policy::{
     Directory, documents, endpoint, eth0, eth0_default_allow, felix, network_set, policy, resource,
@@ -14,7 +14,7 @@ fn sound() -> String {
     )
 }
 
-/// A policy whose one ingress rule says this.
+/// A policy with this ingress rule alone.
 fn rule(rule: &str) -> String {
     policy("p", &format!("ingress: [{{action: Allow, {rule}}}]"))
 }
@@ -172,8 +172,8 @@ fn what_is_probably_not_meant_is_told_with_its_place() {
     }
 }
 
-/// RS-071, RS-132 to RS-136, RS-142, RS-303, RS-309, RS-311, RS-312: what needs no change is told, and is
-/// no warning to `--strict`.
+/// RS-071, RS-132 to RS-136, RS-142, RS-303, RS-309, RS-311, RS-312: input that needs no change is a
+/// notice, and no warning to `--strict`.
 #[test]
 fn what_needs_no_change_is_a_notice() {
     let object = |version: &str, kind: &str| {
