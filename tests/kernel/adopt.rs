@@ -1,4 +1,4 @@
-//! What a later process finds.
+//! State that a later process finds.
 
 use std::{
     collections::BTreeSet,
@@ -81,7 +81,7 @@ fn own_addresses_are_replaced_as_a_whole() {
     }
 }
 
-/// Of own addresses with one place, one is there; nothing of former ones stays.
+/// Of own addresses with one place, one is there; no earlier ones remain.
 #[test]
 fn own_addresses_are_quickly_found_at_their_places() {
     let ground = Ground::new();

@@ -1,4 +1,4 @@
-//! What an operator sees with bpftool.
+//! Output of bpftool, as an operator sees it.
 
 use hep_tests::program::program;
 use hep_userspace::datapath::version_directory;

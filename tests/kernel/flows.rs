@@ -43,7 +43,8 @@ fn key6(number: u32) -> ConnKey6 {
     ConnKey6::of(protocol::UDP, ([0; 16], 53), (other, 40_000)).0
 }
 
-/// The clock so long ago. The machine may just have been started, and the clock tells no earlier time.
+/// The clock at `time` before now. On a machine that was just started it waits, since the clock has no
+/// earlier time.
 pub(crate) fn ago_ns(time: Duration) -> u64 {
     let running = Duration::from_nanos(monotonic_ns());
     thread::sleep(time.saturating_sub(running));
@@ -68,7 +69,7 @@ fn idle_for(idle: Duration) -> Conn {
 const LIVE: Duration = Duration::from_secs(5);
 const EXPIRED: Duration = Duration::from_secs(90);
 
-/// A kernel with one generation, and room for so many flows.
+/// A kernel with one generation, and room for `flows` flows.
 fn open(ground: &Ground, flows: u32) -> Kernel {
     Kernel::open(&LoadOptions {
         flows: FlowRoom::uniform(flows),
@@ -272,7 +273,7 @@ fn flows_survive_a_change_of_the_abi_version() {
     assert!(!other.exists());
 }
 
-/// EV-158: where flows cannot be read, the connections of the host are known from its sockets.
+/// EV-158: where flows cannot be read, the connections of the host are found by its sockets.
 #[test]
 fn flows_of_an_unknown_layout_leave_a_cold_start() {
     let ground = Ground::new();

@@ -32,7 +32,7 @@ const ELSEWHERE: u32 = 6;
 /// A flow in the first layout: 72 bytes, times in nanoseconds.
 type First = [u64; 9];
 
-/// A flow that end `opener` opened, approved at both hooks, of which both ends have sent `said`.
+/// A flow that end `opener` opened, approved at both hooks; both ends have sent the flags `said`.
 fn first(number: u8, opener: usize, said: u8, reset_ns: u64) -> First {
     let pair = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
     let flags = if opener == 0 {
@@ -150,8 +150,8 @@ fn key(number: u8, packet: &Packet) -> (Result<ConnKey4, ConnKey6>, usize) {
 const SPORT: u16 = 40_000;
 const DPORT: u16 = 53;
 
-/// EV-158, EV-159, EV-191: an upgrade from versions with the first two layouts keeps the flows; those
-/// are assured behind which a socket stands.
+/// EV-158, EV-159, EV-191: an upgrade from versions with the first two layouts keeps the flows; those with
+/// a socket are assured.
 #[test]
 fn flows_of_earlier_layouts_are_taken_over_and_go_on() {
     for layout in [1, 2] {

@@ -1,4 +1,4 @@
-//! What the tests stand on: a pin directory that cleans up after itself, and tiny tables.
+//! Fixture of the tests: a pin directory that cleans up after itself, and tiny tables.
 
 use std::path::{Path, PathBuf};
 
