@@ -1,5 +1,5 @@
-//! What needs a kernel with modules: `cargo xtask kernels` runs it in guests, plain `cargo test`
-//! leaves it out.
+//! Tests that need a kernel with modules: `cargo xtask kernels` runs them in guests, plain `cargo test`
+//! leaves them out.
 //!
 //! Figures for the table that ends a run are printed as `report: KEY = VALUE`.
 
@@ -43,8 +43,8 @@ fn probes() -> Vec<(Probe, Heard)> {
     })
 }
 
-/// Shows that everything passes between host and inside machine without the daemon, and what
-/// [`allow_80`] says with an endpoint at `interface`, named or a wildcard.
+/// Shows that everything passes between host and inside machine without the daemon, and only what
+/// [`allow_80`] allows with an endpoint at `interface`, named or a wildcard.
 #[track_caller]
 fn policed(site: &Site, interface: &str) -> Daemon {
     let probes = probes();

@@ -1,4 +1,4 @@
-//! What the verifier makes of the programs.
+//! The verifier's instruction counts of the programs.
 
 use hep_common::Direction;
 use hep_userspace::{
@@ -10,7 +10,7 @@ use hep_userspace::{
 /// would not load on the next kernel.
 const MOST_INSTRUCTIONS: u32 = 750_000;
 
-/// Every setting under which the programs are loaded, since each is verified anew.
+/// Every log level at which the programs are loaded, since each is verified separately.
 #[test]
 fn the_programs_stay_below_the_verifiers_limit_at_every_log_level() {
     for (level, name) in [(LogLevel::Off, ""), (LogLevel::Debug, " at Debug")] {
