@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
     /// Run only this part; may be repeated: micro, plane, live, memory, scale
     #[arg(long)]
     part: Vec<String>,
-    /// In part live, run only comparisons with this text in their title, such as "IPv6", "set of", "established"
+    /// In part live, run only comparisons with this in their title, such as "IPv6", "set of", "established"
     #[arg(long)]
     only: Option<String>,
     /// In part live, also measure this other build of hep, alternating with this one
