@@ -35,7 +35,7 @@ struct Arguments {
     /// Run only this part; may be repeated
     #[arg(long, value_enum)]
     part: Vec<Part>,
-    /// In part live, run only comparisons with this text in their title, such as "IPv6", "set of", "established"
+    /// In part live, run only comparisons with this in their title, such as "IPv6", "set of", "established"
     #[arg(long, default_value = "")]
     only: String,
     /// In part live, also measure this other build of hep, alternating with this one

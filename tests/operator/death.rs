@@ -1,4 +1,4 @@
-//! Whatever dies during a trial, the policy before comes back in time.
+//! The previous policy comes back in time, whatever dies during a trial.
 
 use std::time::{Duration, Instant};
 

@@ -5,7 +5,7 @@ use std::{convert::Infallible, fmt, ops::Deref, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 /// The host's name in `spec.node` of its HostEndpoints and in `node.<name>` of its FelixConfiguration.
-/// Whatever it is made from is trimmed and lower-cased, here and nowhere else (spec EV-007).
+/// Its source is trimmed and lower-cased here and nowhere else, whatever it is (spec EV-007).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct NodeName(String);

@@ -79,7 +79,7 @@ fn keys_in_the_wrong_place_are_told_where_they_belong() {
     }
 }
 
-/// Whatever condition is refused, no advice makes the rule match more.
+/// No advice makes a rule match more, whatever condition is refused.
 #[test]
 fn no_advice_removes_a_condition() {
     for fields in [
