@@ -65,8 +65,8 @@ spec:
     for (place, what) in [
         ("p.yaml:8:3", "did you mean profiles?"),
         ("p.yaml:15:13", "expected a string in quotes"),
-        ("p.yaml:17:13", "write Allow; case counts"),
-        ("p.yaml:18:15", "write TCP; case counts"),
+        ("p.yaml:17:13", "write Allow; case matters"),
+        ("p.yaml:18:15", "write TCP; case matters"),
         ("p.yaml:20:15", "port range 443:80 is reversed"),
         ("p.yaml:21:14", "write 10.0.0.0/8"),
         ("p.yaml:23:26", "add protocol: TCP, UDP or SCTP"),

@@ -65,7 +65,7 @@ fn what_is_probably_not_meant_is_told_with_its_place() {
                  [{name: a, protocol: TCP, port: 1}, {name: a, protocol: TCP, port: 1}]",
             ),
             "W-REPEATED",
-            "listed already",
+            "already listed",
         ),
         (
             "RS-035",
@@ -266,7 +266,7 @@ fn a_dangling_link_hides_no_problem() {
         .exits(3)
         .says("a.yaml")
         .says("z.yaml");
-    drop(said.says("write Allow; case counts"));
+    drop(said.says("write Allow; case matters"));
 }
 
 /// A policy may be for the endpoint that `hep run --auto-host-endpoint` makes.

@@ -12,7 +12,7 @@ pub enum SelectorError {
         characters: usize,
     },
     /// Parentheses inside each other beyond [`MAX_DEPTH`].
-    #[error("column {column}: more than {MAX_DEPTH} parentheses inside each other")]
+    #[error("column {column}: more than {MAX_DEPTH} levels of nested parentheses")]
     TooDeep {
         /// Where the parenthesis is.
         column: usize,

@@ -45,7 +45,7 @@ pub enum SourceError {
     #[error("{}: is more than {MAX_DIRECTORY_DEPTH} directories deep", .0.display())]
     TooDeep(PathBuf),
     /// A directory that was read already, found again by a symbolic link.
-    #[error("{}: leads to a directory that is read already; remove the link", .0.display())]
+    #[error("{}: leads to a directory that is already read; remove the link", .0.display())]
     Loop(PathBuf),
 }
 

@@ -112,7 +112,7 @@ fn plain_scalars_resolve_as_go_resolves_them() {
 #[test]
 fn common_mistakes_are_told_with_their_place() {
     for (text, line, column, part) in [
-        ("a: 1\nb: 2\na: 3\n", 3, 1, "stands in line 1"),
+        ("a: 1\nb: 2\na: 3\n", 3, 1, "already defined in line 1"),
         ("interfaceName: *\n", 1, 16, "in quotes"),
         ("selector: !has(a)\n", 1, 11, "in quotes"),
         ("a:\n\tb: 1\n", 2, 1, "not tabs"),
@@ -340,7 +340,7 @@ fn deep_nesting_and_alias_bombs_end_early() {
     for level in 1..40 {
         tower.push_str(&format!("a{level}: &a{level} [[[[*a{}]]]]\n", level - 1));
     }
-    assert!(error(&tower).message.contains("inside each other"));
+    assert!(error(&tower).message.contains("levels of nested lists"));
     let long = "x".repeat(1 << 20);
     let copies = "- *a\n".repeat(1000);
     assert!(

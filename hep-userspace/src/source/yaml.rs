@@ -311,10 +311,10 @@ impl<'t> Builder<'_, 't> {
                 line: node.line,
                 column: node.column,
                 message: format!(
-                    "the values with anchors in this file come to more than {} MiB",
+                    "the values with anchors in this file are more than {} MiB in total",
                     (MAX_ALIAS_COST + MAX_ANCHOR_RATIO * length) >> 20
                 ),
-                advice: "remove the anchors ('&' before a value) that no alias names",
+                advice: "remove the anchors ('&' before a value) that no alias uses",
             });
         }
         self.anchors.insert(anchor, node.clone());
@@ -325,7 +325,7 @@ impl<'t> Builder<'_, 't> {
         let Some(target) = self.anchors.get(&anchor) else {
             return Err(error(
                 start,
-                "this alias stands inside the value that it names".to_owned(),
+                "this alias is inside the value that it refers to".to_owned(),
                 "write the value out",
             ));
         };
@@ -363,7 +363,7 @@ impl<'t> Builder<'_, 't> {
                     line: second.line,
                     column: second.column,
                     message: format!(
-                        "key {} stands in line {} already",
+                        "key {} is already defined in line {}",
                         second.key.escape_debug(),
                         first.line
                     ),
@@ -427,7 +427,7 @@ fn error(marker: Marker, message: String, advice: &'static str) -> SyntaxError {
 fn too_deep(start: Marker) -> SyntaxError {
     error(
         start,
-        format!("more than {MAX_NESTING} lists and mappings inside each other"),
+        format!("more than {MAX_NESTING} levels of nested lists and mappings"),
         "no resource needs that many",
     )
 }
@@ -451,7 +451,7 @@ fn tagged_plain(tag: &Tag, text: &str, start: Marker) -> Result<bool, SyntaxErro
             }
             Err(error(
                 start,
-                format!("{text:?} is not what its tag !!{} says", tag.suffix),
+                format!("{text:?} does not fit its tag !!{}", tag.suffix),
                 "remove the tag",
             ))
         }

@@ -227,7 +227,7 @@ impl<'s> Advisor<'s, '_> {
             Match {
                 any_address: false, ..
             } => {
-                format!("what {effective} matches has no addresses, {outcome}")
+                format!("the objects that {effective} matches have no addresses, {outcome}")
             }
             Match { .. } => return,
         };
@@ -290,7 +290,7 @@ impl<'s> Advisor<'s, '_> {
         } else if let Some(bare) = lacking {
             (
                 format!(
-                    "port {name} of HostEndpoint {} never matches, since a named port stands for \
+                    "port {name} of HostEndpoint {} never matches, since a named port applies to \
                      the endpoint's expectedIPs and it has none",
                     bare.metadata.name
                 ),
@@ -319,7 +319,7 @@ impl<'s> Advisor<'s, '_> {
                 .min_by_key(|place| (&place.position, &place.field));
             if let Some(user) = user {
                 let message = format!(
-                    "has no expectedIPs, so {} of {} {} does not stand for its addresses",
+                    "has no expectedIPs, so {} of {} {} does not match its addresses",
                     user.field, user.kind, user.name
                 );
                 found.push((
@@ -366,7 +366,7 @@ impl<'s> Advisor<'s, '_> {
                 &place,
                 "W-CLOSED",
                 message,
-                "write a policy that allows what may pass",
+                "write a policy that allows the traffic you need",
             );
         }
     }

@@ -202,7 +202,7 @@ impl<'n> Value<'n> {
             Number::Known(value) => Some(value),
             Number::Octal { calico, decimal } => self.error(
                 "E-SYNTAX",
-                format!("is {calico} to Calico, which takes it for octal, and {decimal} to others"),
+                format!("is {calico} to Calico, which reads it as octal, and {decimal} to others"),
                 format!("write {calico} or {decimal}"),
             ),
         }
@@ -229,7 +229,7 @@ impl<'n> Value<'n> {
         }
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let advice = match words.iter().find(|word| word.eq_ignore_ascii_case(text)) {
-            Some(word) => format!("write {word}; case counts"),
+            Some(word) => format!("write {word}; case matters"),
             None => format!("write {}", one_of(&words)),
         };
         self.error("E-ENUM", "is not an allowed value", advice)
@@ -302,13 +302,8 @@ impl<'n> Value<'n> {
 
     /// A list of text without repeats.
     pub(super) fn distinct_texts(&self, limit: usize) -> Option<Vec<(Self, &'n str)>> {
-        let is_repeat = |item: &Self| {
-            item.error(
-                "E-DUP",
-                "stands in this list already",
-                "keep one of the two",
-            )
-        };
+        let is_repeat =
+            |item: &Self| item.error("E-DUP", "is already in this list", "keep one of the two");
         self.texts_once(self.items_up_to(limit)?, is_repeat)
     }
 
@@ -323,11 +318,7 @@ impl<'n> Value<'n> {
 
     /// Says that a list has this item already (RS-303).
     pub(super) fn notice_repeat(&self) {
-        self.notice(
-            "N-REPEATED",
-            "stands in this list already, and counts once",
-            "",
-        );
+        self.notice("N-REPEATED", "is already in this list, and counts once", "");
     }
 
     fn texts_once(

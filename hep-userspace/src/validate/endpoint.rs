@@ -111,7 +111,7 @@ fn ports(value: &Value<'_>) -> Option<Vec<EndpointPort>> {
         if ports.contains(&port) {
             item.warn(
                 "W-REPEATED",
-                format!("port {} is listed already", port.name),
+                format!("port {} is already listed", port.name),
                 "remove one of the two",
             );
         } else {

@@ -191,7 +191,7 @@ fn refuse_services(object: &Object<'_>) {
     }
     value.error::<()>(
         "E-UNSUPPORTED",
-        "a host knows no services, and without this condition the rule would match more",
+        "a host has no Kubernetes services, and without this condition the rule would match more",
         "write the service's nets and ports instead",
     );
 }

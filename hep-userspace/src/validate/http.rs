@@ -10,7 +10,7 @@ pub(super) fn refuse(value: &Value<'_>) {
     check(value);
     value.error::<()>(
         "E-UNSUPPORTED",
-        "HTTP cannot be judged here, and without this condition the rule would match more",
+        "HTTP cannot be matched here, and without this condition the rule would match more",
         "filter HTTP in a proxy, and allow here what may reach the proxy",
     );
 }

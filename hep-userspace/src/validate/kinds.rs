@@ -25,7 +25,7 @@ pub(super) enum Kind {
 
 const NAMESPACED: &str = "policies of a namespace never apply to hosts";
 const NOT_POLICY: &str = "it is not about host policy";
-const NODE: &str = "the daemon knows its node's name from its own configuration";
+const NODE: &str = "the daemon takes its node's name from its own configuration";
 const WORKLOADS: &str = "workloads are another component's job";
 
 /// Kinds by name; those that are read come first.
@@ -153,7 +153,7 @@ pub(super) fn wrong_version(value: &Value<'_>) {
 pub(super) fn notice_other(value: &Value<'_>, version: &str, kind: &str) {
     value.notice(
         super::OTHER_GROUP,
-        format!("{version} {kind} is no resource of Calico's, and is skipped"),
+        format!("{version} {kind} is not a Calico resource, and is skipped"),
         "",
     );
 }

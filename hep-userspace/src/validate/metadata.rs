@@ -110,7 +110,7 @@ fn namespace(object: &Object<'_>, kind_name: &str, kind: Kind) -> String {
             value.error::<()>(
                 "E-SYNTAX",
                 format!("a {kind_name} has no namespace"),
-                "select what it is meant for by labels, and leave the namespace out",
+                "remove the namespace, and select by labels instead",
             );
         }
     }
@@ -131,7 +131,7 @@ fn put_back(metadata: &mut Metadata, kind: Kind, value: &Value<'_>) {
         value.error::<()>(
             "E-LABEL",
             format!("annotation {KEPT} is not the JSON of metadata"),
-            "export the object anew, with calicoctl get -o yaml",
+            "export the object again, with calicoctl get -o yaml",
         );
         return;
     };
@@ -181,10 +181,10 @@ fn warn_kept(metadata: &Metadata, value: &Value<'_>) {
         value.warn(
             "W-METADATA",
             format!(
-                "annotation {KEPT} holds labels that metadata.labels does not: {}",
+                "annotation {KEPT} has labels that metadata.labels lacks: {}",
                 missing.join(", ")
             ),
-            "write apiVersion: crd.projectcalico.org/v1 for what was exported so, or write the labels \
+            "write apiVersion: crd.projectcalico.org/v1 if the object was exported so, or write the labels \
              in metadata.labels",
         );
     }

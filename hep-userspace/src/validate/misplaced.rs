@@ -129,7 +129,7 @@ pub(super) fn advice(path: &str, key: &str, has_rules: bool) -> Option<String> {
 /// The word of any mapping that was probably meant, in the right case.
 pub(super) fn respelled(key: &str, known: &[&'static str]) -> Option<String> {
     if let Some(word) = known.iter().find(|word| word.eq_ignore_ascii_case(key)) {
-        return Some(format!("write {word}; case counts"));
+        return Some(format!("write {word}; case matters"));
     }
     if let Some(near) = nearest(key, known) {
         return Some(format!("did you mean {near}?"));

@@ -138,7 +138,7 @@ pub(super) fn check_kept(labels: &BTreeMap<String, String>, value: &Value<'_>) {
                     "label {} in the annotation is not valid",
                     key.escape_debug()
                 ),
-                "export the object anew, with calicoctl get -o yaml",
+                "export the object again, with calicoctl get -o yaml",
             );
         }
     }

@@ -109,12 +109,12 @@ impl<'n> Object<'n> {
             return advice;
         }
         if known.len() > MAX_LISTED {
-            return "no field is called so; check its spelling".to_owned();
+            return "no field has this name; check its spelling".to_owned();
         }
         let mut words = known.to_vec();
         words.sort_unstable();
         words.dedup();
-        format!("known here: {}", words.join(", "))
+        format!("valid keys here: {}", words.join(", "))
     }
 
     /// Reports the keys that no decoder read (RS-003).

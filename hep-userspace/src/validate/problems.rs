@@ -165,7 +165,7 @@ impl LeftOut {
             field: String::new(),
             message: format!("and {}, from here on", counts.join(" and ")),
             got: None,
-            advice: "mend those above first".to_owned(),
+            advice: "fix those above first".to_owned(),
         })
     }
 }
@@ -223,7 +223,7 @@ mod tests {
         let last = bounded.last().expect("there are some").to_string();
         assert_eq!(
             last,
-            "a.yaml: warning: and 1000 more warnings, from here on; mend those above first"
+            "a.yaml: warning: and 1000 more warnings, from here on; fix those above first"
         );
         let first = bounded.first().expect("there are some");
         assert_eq!(first.message.chars().count(), MAX_TEXT + 1);

@@ -26,7 +26,7 @@ pub(super) fn check(collected: &Collected, scope: Scope, problems: &mut Problems
     let mut first: HashMap<(&str, &str), &Place> = HashMap::new();
     for (kind, name, place) in &collected.names {
         if let Some(other) = first.get(&(*kind, name.as_str())) {
-            let message = format!("{kind} {name} is defined in {} already", other.position);
+            let message = format!("{kind} {name} is already defined in {}", other.position);
             problems.push(place.problem(
                 Severity::Error,
                 "E-DUP",

@@ -43,7 +43,7 @@ pub(super) fn protocol(value: &Value<'_>) -> Option<Protocol> {
         None => {
             let same = |(name, _): &&(&str, u8)| name.eq_ignore_ascii_case(text);
             let advice = match Protocol::NAMES.iter().find(same) {
-                Some((name, _)) => format!("write {name}; case counts"),
+                Some((name, _)) => format!("write {name}; case matters"),
                 None => "write TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or a number from 1 to 255"
                     .to_owned(),
             };
@@ -185,7 +185,7 @@ pub(super) fn rule_net(value: &Value<'_>) -> Option<IpNetwork> {
     if masked != net {
         return value.error(
             "E-CIDR",
-            "address has bits behind its prefix",
+            "address has bits set beyond its prefix",
             format!("write {masked}"),
         );
     }

@@ -166,7 +166,7 @@ fn nets(value: &Value<'_>) -> Option<Nets> {
     if let (repeats @ 1.., Some(first)) = members.repeats() {
         value.warn(
             "W-REPEATED",
-            format!("{repeats} members stand in this set already, such as {first}"),
+            format!("{repeats} members are already in this set, such as {first}"),
             "remove the repeats",
         );
     }

@@ -186,7 +186,7 @@ pub(super) const USED: [(&str, Decode); 34] = [
         values::check(value, &Shape::Text);
         value.warn(
             "W-IGNORED",
-            "hep serves no TLS, and with this no metrics either, rather than in the clear",
+            "hep does not serve TLS; with this it serves no metrics, rather than unencrypted ones",
             "have a proxy serve TLS, remove the three files, and write prometheusMetricsHost: localhost",
         );
         set(|draft| draft.metrics_in_clear = false)

@@ -111,7 +111,7 @@ pub(super) fn check(value: &Value<'_>, shape: &Shape) -> Option<()> {
         Shape::Ports => {
             if value.items()?.count() > MOST_PORT_RANGES {
                 let message = format!("has more than {MOST_PORT_RANGES} entries");
-                return value.error("E-RANGE", message, "join or remove some");
+                return value.error("E-RANGE", message, "merge or remove some");
             }
             each(value, numeric_port)
         }
@@ -126,7 +126,7 @@ pub(super) fn check(value: &Value<'_>, shape: &Shape) -> Option<()> {
         Shape::RouteTable => {
             let (_, last) = route_table(value)?;
             if last > LAST_ROUTE_TABLE {
-                let message = format!("ends behind table {LAST_ROUTE_TABLE}");
+                let message = format!("ends after table {LAST_ROUTE_TABLE}");
                 return value.error("E-RANGE", message, "lower max, or write routeTableRanges");
             }
             Some(())
@@ -238,7 +238,7 @@ fn route_table(value: &Value<'_>) -> Option<(i64, i64)> {
     object.finish();
     let (first, last) = (first?, last?);
     if first > last {
-        return value.error("E-RANGE", "ends before it begins", "exchange min and max");
+        return value.error("E-RANGE", "ends before it begins", "swap min and max");
     }
     Some((first, last))
 }
@@ -325,7 +325,7 @@ pub(super) fn timeout(
     if duration.is_zero() {
         value.warn(
             "W-TIMER",
-            "a timer of 0 forgets every flow at once",
+            "a timer of 0 deletes every flow at once",
             "write a duration such as 60s, or Auto",
         );
     }
@@ -347,7 +347,7 @@ pub(super) fn regex(value: &Value<'_>) -> Option<Regex> {
             value.error(
                 "E-SYNTAX",
                 format!("is not a regular expression: {reason}"),
-                "mend it",
+                "fix the expression",
             )
         }
     }

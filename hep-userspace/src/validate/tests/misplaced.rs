@@ -48,21 +48,21 @@ fn keys_in_the_wrong_place_are_told_where_they_belong() {
             document("GlobalNetworkPolicy", "p, selector: has(a)", ""),
             "write spec: {selector: …}",
         ),
-        (policy("Selector: has(a)"), "write selector; case counts"),
+        (policy("Selector: has(a)"), "write selector; case matters"),
         (
             policy("selector: has(a), Selector: has(b)"),
-            "write selector; case counts",
+            "write selector; case matters",
         ),
-        (policy("doNotTRACK: true"), "write doNotTrack; case counts"),
+        (policy("doNotTRACK: true"), "write doNotTrack; case matters"),
         (
             rule("action: Allow, source: {Nets: [10.0.0.0/8]}"),
-            "write nets; case counts",
+            "write nets; case matters",
         ),
         (
             rule("action: Allow, source: {net: [10.0.0.0/8]}"),
             "did you mean nets?",
         ),
-        (rule("action: Allow, zebra: 1"), "known here: action, "),
+        (rule("action: Allow, zebra: 1"), "valid keys here: action, "),
         (
             document("FelixConfiguration", "default", "zebra: 1"),
             "check its spelling",
