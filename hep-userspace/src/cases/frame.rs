@@ -23,7 +23,7 @@ const OTHER_PAYLOAD: [u8; 8] = [0; 8];
 
 /// Length of an SCTP chunk, its head included: that of an INIT without parameters.
 const SCTP_CHUNK_BYTES: u8 = 20;
-/// Payload of the later fragment of a packet that comes in two.
+/// Payload of the later fragment of a packet in two fragments.
 const LATER_PAYLOAD: [u8; 8] = [0; 8];
 /// The IPv6 extension header of fragments.
 const FRAGMENT_HEADER: u8 = 44;
@@ -271,7 +271,7 @@ fn length(bytes: usize) -> [u8; 2] {
         .to_be_bytes()
 }
 
-/// The checksum of `body` behind the packet's pseudo-header.
+/// The checksum of `body` with the packet's pseudo-header.
 fn transport_checksum(packet: &Packet, body: &[u8]) -> [u8; 2] {
     let addresses = match (packet.source, packet.destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {

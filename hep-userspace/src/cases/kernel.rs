@@ -60,7 +60,7 @@ pub struct KernelVerdict {
     pub passes: bool,
     /// Why.
     pub reason: Reason,
-    /// Whether it was taken for forwarded.
+    /// Whether it was classified as forwarded.
     pub forwarded: bool,
     /// The rule that decided.
     pub rule: Option<RuleDescription>,

@@ -131,10 +131,10 @@ pub struct PacketCase {
     /// VLAN tags of its frame, the outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<TagCase>,
-    /// IPv6 extension headers, the outermost first; a fragment header comes behind them.
+    /// IPv6 extension headers, the outermost first; a fragment header follows them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<ExtensionCase>,
-    /// Whether it comes in two fragments, which get the same verdict.
+    /// Whether it is sent in two fragments, which get the same verdict.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fragmented: bool,
     /// The verdict.

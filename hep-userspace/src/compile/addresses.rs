@@ -16,7 +16,7 @@ use super::{
     ranges::Position,
 };
 
-/// Most networks that may come and go without a load from nothing.
+/// Most networks that may be added and removed without a load from nothing.
 const MAX_CHANGED: usize = 2048;
 /// Most look-ups of sets around changed networks.
 const MAX_LOOKUPS: usize = 1 << 19;

@@ -31,7 +31,7 @@ pub(super) struct FlatList {
     pub(super) direction: Direction,
     pub(super) family: Family,
     pub(super) rules: Vec<ListRule>,
-    /// The place of the first rule behind the pre-DNAT tiers, if it has such; else 0.
+    /// The place of the first rule after the pre-DNAT tiers, if there are any; else 0.
     pub(super) normal_from: usize,
 }
 

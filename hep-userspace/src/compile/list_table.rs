@@ -122,7 +122,7 @@ impl ListTable {
         Ok(table)
     }
 
-    /// Whether any interface has untracked rules, or may have when it comes.
+    /// Whether any interface has untracked rules, or may have when it appears.
     pub(super) fn has_untracked(&self) -> bool {
         let mut lists = self.of_endpoints.values().flatten().flatten();
         lists.any(|lists| lists.untracked != 0)

@@ -14,8 +14,8 @@ use super::ranges::{Position, RangeSet};
 /// Most classes in one partition: class numbers are 16 bits wide.
 pub(super) const MAX_CLASSES: usize = 65_535;
 
-/// Steps at one position that are taken one by one; more are applied at once, so that thousands of
-/// sets with a common start do not leave thousands of signatures nobody ever sees.
+/// Steps at one position that are taken one by one; more are applied at once, so that thousands of sets
+/// with a common start do not leave thousands of unused signatures.
 const MAX_SINGLE_STEPS: usize = 4;
 
 /// A partition of all positions.

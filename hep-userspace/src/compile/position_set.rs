@@ -1,4 +1,4 @@
-//! Sets of positions, small ones by what they hold, and large ones by where that comes from.
+//! Sets of positions: small ones are identified by their members, large ones by their origin.
 
 use std::{borrow::Cow, sync::Arc};
 

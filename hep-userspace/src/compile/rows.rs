@@ -148,7 +148,7 @@ impl Rows {
         Ok(first)
     }
 
-    /// The index, and the rows with some empty ones behind them.
+    /// The index, and the rows followed by some empty ones.
     pub(super) fn finish(mut self) -> (Vec<u64>, Vec<Row>) {
         let empty = Row {
             summary: 0,

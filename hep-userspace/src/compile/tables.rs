@@ -21,7 +21,7 @@ pub struct RuleTables {
     pub rules: Vec<Rule>,
     /// Rows of short lists, numbers of others', by (list and dimension, class, chunk).
     pub index: Vec<u64>,
-    /// Distinct rows; row 0 is empty, and so are some behind the others.
+    /// Distinct rows; row 0 is empty, and so are some after the others.
     pub rows: Vec<Row>,
     /// Classes of addresses.
     pub addresses: AddressTables,

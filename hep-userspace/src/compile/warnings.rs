@@ -90,7 +90,7 @@ fn members<'a>(binding: &'a Binding<'_>) -> impl Iterator<Item = Problem> + 'a {
     })
 }
 
-/// VLANs of a policed interface that nobody owns (EV-184).
+/// VLANs of a policed interface that no endpoint owns (EV-184).
 fn vlans<'a>(binding: &'a Binding<'_>) -> impl Iterator<Item = Problem> + 'a {
     let is_bound = |interface: &Interface| {
         let mut bound = binding.bound.iter();

@@ -16,14 +16,14 @@ pub enum LinkLayer {
     Unknown,
 }
 
-/// How the kernel is set to treat what arrives at an interface; what is set for all of them included.
+/// The kernel's settings for packets that arrive at an interface; those for all interfaces included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conf {
     /// Forwards IPv4 packets (`forwarding`).
     pub forwards_v4: bool,
     /// Forwards IPv6 packets (`all.forwarding`).
     pub forwards_v6: bool,
-    /// Forwards IPv6 packets whatever is set for all (`force_forwarding`).
+    /// Forwards IPv6 packets whatever the setting for all (`force_forwarding`).
     pub is_forced_v6: bool,
     /// May take IPv4 packets whose source is one of this host's own addresses (`accept_local`, or the
     /// interface is a VRF's).

@@ -304,7 +304,7 @@ impl From<NetList> for Nets {
     }
 }
 
-/// Networks as they come.
+/// Networks as they were added, repeats included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetList {
     /// IPv4 networks.
@@ -314,7 +314,7 @@ pub struct NetList {
 }
 
 impl NetList {
-    /// Adds a network; what is behind its prefix is masked off.
+    /// Adds a network; bits beyond its prefix are masked off.
     pub fn push(&mut self, network: IpNetwork) {
         match network {
             IpNetwork::V4(network) => self

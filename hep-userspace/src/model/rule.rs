@@ -58,7 +58,7 @@ pub struct EntityRule {
     pub nets: Vec<IpNetwork>,
     /// CIDRs of which none may contain the address.
     pub not_nets: Vec<IpNetwork>,
-    /// `namespaceSelector` and `selector`, if not both are empty: the former about the labels that
+    /// `namespaceSelector` and `selector`, if not both are empty: `namespaceSelector` about the labels that
     /// Calico keeps of namespaces (RS-103).
     pub selector: Option<Arc<Selector>>,
     /// `notSelector`, if not empty.

@@ -59,7 +59,7 @@ fn matches_specifically(endpoint: &HostEndpoint, interface: &Interface) -> bool 
     }
 }
 
-/// EV-014, EV-016: what `*` covers besides the interfaces that are nobody's anyway.
+/// EV-014, EV-016: the interfaces that `*` covers, besides those that no endpoint owns anyway.
 fn wildcard_covers(felix: &FelixConfiguration, interface: &Interface) -> bool {
     let patterns = &felix.wildcard_patterns;
     !interface.is_member

@@ -75,7 +75,7 @@ pub struct Packet {
     pub mark: u32,
     /// Tags and extension headers.
     pub framing: Framing,
-    /// It comes in fragments; the later ones get the verdict of the first (EV-179).
+    /// It is sent in fragments; the later ones get the verdict of the first (EV-179).
     pub fragmented: bool,
 }
 

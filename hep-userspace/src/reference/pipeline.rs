@@ -213,7 +213,7 @@ impl<'a> Reference<'a> {
             && self.has_untracked()
     }
 
-    /// Any interface has untracked rules: else nothing sets the mark, and nobody heeds it.
+    /// Any interface has untracked rules: else nothing sets the mark, and nothing reads it.
     fn has_untracked(&self) -> bool {
         let endpoints = self
             .interfaces

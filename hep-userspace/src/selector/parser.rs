@@ -64,7 +64,7 @@ impl<'t> Parser<'t> {
         Ok(join(operands))
     }
 
-    /// A primary behind any number of `!`, which cancel out in pairs (SL-016).
+    /// A primary after any number of `!`, which cancel out in pairs (SL-016).
     fn unary(&mut self) -> Result<Expression, SelectorError> {
         let mut negated = false;
         while self.next.kind == TokenKind::Not {

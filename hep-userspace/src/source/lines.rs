@@ -384,7 +384,7 @@ fn line_length(text: &[u8]) -> usize {
     memchr::memchr(b'\n', text).map_or(text.len(), |at| at + 1)
 }
 
-/// How many bytes two texts have in common at their start, and behind that at their end.
+/// Length in bytes of the common start of two texts, and of the common end of the rest.
 #[must_use]
 pub fn in_common(one: &[u8], two: &[u8]) -> [usize; 2] {
     let before = common_start(one, two);

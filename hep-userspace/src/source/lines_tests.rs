@@ -1,4 +1,4 @@
-//! Long lists read as lines mean what the general parser makes of them.
+//! Long lists read as lines mean the same as read by the general parser.
 
 use proptest::{prelude::*, sample::select};
 

@@ -60,7 +60,7 @@ impl Scalar<'_> {
         self.calico() == Plain::Text && (!self.plain || plain::core(&self.text) == Plain::Text)
     }
 
-    /// Whether a reader of YAML 1.2 takes it for text, whatever Calico's makes of it.
+    /// Whether a reader of YAML 1.2 reads it as text, whatever it is to Calico's.
     #[must_use]
     pub fn is_core_text(&self) -> bool {
         !self.plain || plain::core(&self.text) == Plain::Text

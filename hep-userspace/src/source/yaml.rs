@@ -72,7 +72,7 @@ pub fn parse_again<'t>(bytes: &'t [u8], former: &'t [u8], outline: &Outline) -> 
     parse(bytes)
 }
 
-/// The text behind the byte order mark.
+/// The text after the byte order mark.
 fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
@@ -209,7 +209,7 @@ pub(super) fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-/// A sequence or mapping whose end is still to come.
+/// A sequence or mapping whose end is not parsed yet.
 struct Open<'t> {
     node: YamlNode<'t>,
     anchor: usize,

@@ -1,5 +1,4 @@
-//! Warnings about a valid snapshot that is complete: what is probably not meant, whatever interfaces
-//! the host has.
+//! Warnings about a valid snapshot that is complete: likely mistakes, whatever interfaces the host has.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -207,7 +206,7 @@ impl<'s> Advisor<'s, '_> {
         }
     }
 
-    /// SL-056: a selector without addresses behind it.
+    /// SL-056: a selector whose objects have no addresses.
     fn side_selector(&mut self, side: &EntityRule, at: &impl Fn(&str) -> Place) {
         let (effective, field) = match (&side.selector, &side.not_selector) {
             (Some(selector), Some(excluded)) => (selector.except(excluded), "selector"),

@@ -150,7 +150,7 @@ impl<'n> Value<'n> {
         }
     }
 
-    /// Refuses a scalar that not every reader takes for text (RS-301).
+    /// Refuses a scalar that not every reader reads as text (RS-301).
     pub(super) fn not_text<T>(&self, scalar: &Scalar<'_>) -> Option<T> {
         let advice = in_quotes(&scalar.text);
         match scalar.calico_text() {

@@ -148,8 +148,8 @@ pub(super) fn wrong_version(value: &Value<'_>) {
     );
 }
 
-/// Says that an object of another group is skipped. Of files that are judged alone each is to be
-/// right, so that there it is an error (`Loader`).
+/// Notes that an object of another group is skipped. If single files are checked, every object must be
+/// valid, so that there it is an error (`Loader`).
 pub(super) fn notice_other(value: &Value<'_>, version: &str, kind: &str) {
     value.notice(
         super::OTHER_GROUP,

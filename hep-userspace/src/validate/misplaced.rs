@@ -1,5 +1,5 @@
-//! Where a key belongs that is in the wrong place. Its advice never is to remove the key: a condition
-//! that is gone makes a rule match more.
+//! The right place of a misplaced key. The advice is never to remove the key: without the condition, a rule
+//! matches more.
 
 use super::cursor::nearest;
 

@@ -1,5 +1,5 @@
-//! Lists of problems, which are as long as they are useful: a file of a megabyte can have hundreds
-//! of thousands, and whoever mends it needs the first ones and the number.
+//! Lists of problems, as long as they are useful: a file of a megabyte can have hundreds of thousands, and
+//! whoever fixes it needs the first ones and the number.
 
 use super::{Problem, Severity};
 use crate::model::Position;

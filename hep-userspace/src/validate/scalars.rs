@@ -192,7 +192,7 @@ pub(super) fn rule_net(value: &Value<'_>) -> Option<IpNetwork> {
     Some(net)
 }
 
-/// A network of a set: a CIDR or an address; what is behind the prefix is masked off (RS-025).
+/// A network of a set: a CIDR or an address; bits beyond the prefix are masked off (RS-025).
 pub(super) fn set_net(value: &Value<'_>) -> Option<IpNetwork> {
     match any_net(value.text()?) {
         Some(net) => {

@@ -243,7 +243,7 @@ fn held(layout: &Layout6) -> [usize; 3] {
     [stages.top.held(), stages.mid.held(), stages.low.held()]
 }
 
-/// A set, and changes: members that come (with a class) and go, some at a time.
+/// A set, and changes: members that are added (with a class) and removed, some at a time.
 type Course = (Shape, Vec<u64>, Vec<Vec<(u64, u16)>>);
 
 fn some_course() -> impl Strategy<Value = Course> {
@@ -306,7 +306,7 @@ proptest! {
     }
 }
 
-/// One more member of a long set: so much of it is written, and nothing else changes.
+/// One more member of a long set: few entries are written, and nothing else changes.
 #[test]
 fn a_change_of_a_long_set_writes_little_whatever_its_shape() {
     for (shape, most) in [

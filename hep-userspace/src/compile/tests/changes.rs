@@ -1,5 +1,5 @@
-//! Files that change, from the text to the tables: what a loader and a compiler remember of the texts
-//! before never shows in what comes out.
+//! Files that change, from the text to the tables: state that a loader and a compiler keep of earlier texts
+//! never shows in the result.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 

@@ -22,7 +22,7 @@ use crate::{
     model::Snapshot,
 };
 
-/// Resources of few addresses that come and go: some addresses are those of others, or in their
+/// Resources of few addresses that are added and removed: some addresses are those of others, or in their
 /// networks. The odd ones are HostEndpoints of another node.
 const RESOURCES: [&[&str]; 6] = [
     &["10.0.0.37/32", "2001:db8:0:1::1/128"],
@@ -49,9 +49,9 @@ enum Change {
     Toggle { set: usize, net: IpNetwork },
     /// A member of the long set leaves it.
     Leave(usize),
-    /// A rule comes, or goes if it is there.
+    /// A rule is added, or removed if it is there.
     Rule(usize),
-    /// A small resource gets the label of this set, or goes if there is none.
+    /// A small resource gets the label of this set, or is removed if there is none.
     Resource { resource: usize, label: usize },
 }
 

@@ -1,4 +1,4 @@
-//! The configuration that nobody wrote: defaults.
+//! The configuration without a FelixConfiguration: defaults.
 
 use std::time::Duration;
 

@@ -212,7 +212,7 @@ const INBOUND: &str =
 const OUTBOUND: &str = "no outbound failsafe port at all: a policy without rules for DNS and DHCP \
                         stops this host from resolving names and from keeping its address";
 
-/// Those of them that are text.
+/// Fields in use whose values are text.
 pub(super) const TEXTS: [&str; 16] = [
     "bpfAttachType",
     "bpfDataIfacePattern",
@@ -303,7 +303,7 @@ fn timeouts(value: &Value<'_>) -> Option<Setting> {
     })
 }
 
-/// RS-203: the files of a TLS server come together; the two ways to name routing tables do not.
+/// RS-203: the files of a TLS server are set together; the two ways to name routing tables are not.
 pub(super) fn check_together(spec: &Object<'_>) {
     const FILES: [&str; 3] = [
         "prometheusMetricsCAFile",

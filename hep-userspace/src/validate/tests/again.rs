@@ -1,4 +1,4 @@
-//! Loading again: what a loader remembers never shows in what it finds.
+//! Loading again: cached state of a loader never shows in its result.
 
 use std::fmt::Write as _;
 

@@ -88,7 +88,7 @@ fn text_of_every_field_is_text_to_every_reader() {
     }
 }
 
-/// RS-301: (what is written, the number that it is to Calico).
+/// RS-301: (text, its number in Calico).
 #[test]
 fn whole_numbers_may_have_any_form_that_calico_reads() {
     for (text, number) in [
