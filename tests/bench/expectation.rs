@@ -25,7 +25,7 @@ struct Expectation {
 }
 
 impl Expectation {
-    /// Whether a measured value is what the figure is to reach, in a word.
+    /// Whether a measured value reaches the goal, in a word.
     fn of_goal(&self, value: f64) -> &'static str {
         match self.goal {
             Some(goal) if value <= goal => "reached",

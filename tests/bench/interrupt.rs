@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, bail};
 
-/// Whether a signal came.
+/// Whether a signal was received.
 static CAME: AtomicBool = AtomicBool::new(false);
 
 /// Listens for signals from now on.
@@ -12,11 +12,11 @@ pub(crate) fn listen() -> Result<()> {
     ctrlc::set_handler(|| CAME.store(true, Ordering::Relaxed)).context("listen for signals")
 }
 
-/// Passes until a signal has come.
+/// Passes until a signal was received.
 ///
 /// # Errors
 ///
-/// If one has.
+/// If one was.
 pub(crate) fn check() -> Result<()> {
     if CAME.load(Ordering::Relaxed) {
         bail!("interrupted");

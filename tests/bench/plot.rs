@@ -17,7 +17,7 @@ use crate::live::{Chart, Outcome, Rival};
 
 /// Width and height, pixels.
 const SIZE: (u32, u32) = (760, 440);
-/// Font of all text: whatever the viewer has for it.
+/// Font of all text, as the viewer resolves it.
 const FONT: &str = "sans-serif";
 
 /// The plotted rivals and their colours, which colour-blind readers can distinguish, too.

@@ -45,7 +45,7 @@ struct Plan {
     /// took; exit with 1 if one is not found
     #[arg(long, value_enum, value_name = "FAMILY")]
     hunt: Option<Families>,
-    /// Send random frames over every kind of link at a host that hep polices, with this judge behind it;
+    /// Send random frames over every kind of link to a host policed by hep, with this judge behind it;
     /// print those that get past although policy denies them, and exit with 1 if there are any
     #[arg(long, value_enum, value_name = "JUDGE", conflicts_with_all = ["sets", "threads", "directory", "hunt"])]
     oracle: Option<Oracle>,
@@ -76,7 +76,7 @@ impl Families {
     }
 }
 
-/// A judge that nobody here wrote.
+/// An independent judge.
 #[derive(Clone, Copy, ValueEnum)]
 enum Oracle {
     Nftables,

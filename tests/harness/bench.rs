@@ -209,7 +209,7 @@ impl Bench {
         self
     }
 
-    /// Lets policy judge neighbour discovery, from the next generation on.
+    /// Has policy judge neighbour discovery, from the next generation on.
     #[must_use]
     pub fn judge_neighbour_discovery(mut self) -> Self {
         self.nd_exempt = false;
@@ -302,7 +302,7 @@ impl Bench {
             .unwrap_or_else(|error| panic!("clear flows: {}", chain(&error)));
     }
 
-    /// Has every flow that is remembered last seen so much earlier.
+    /// Moves the last use of every stored flow back by this time.
     ///
     /// # Panics
     ///

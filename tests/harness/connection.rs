@@ -22,17 +22,17 @@ impl Connection {
     ///
     /// # Panics
     ///
-    /// If it does not come about.
+    /// If it cannot be opened.
     #[must_use]
     pub fn open(site: &Site, from: IpAddr, to: IpAddr, port: u16) -> Self {
         Self::accepted_by(&listen(site, to, port), site, from)
     }
 
-    /// Opens one to a listener, which stays.
+    /// Opens one to a listener, which stays open.
     ///
     /// # Panics
     ///
-    /// If it does not come about.
+    /// If it cannot be opened.
     #[must_use]
     pub fn accepted_by(listener: &TcpListener, site: &Site, from: IpAddr) -> Self {
         let to = listener.local_addr().expect("a listener has an address");
@@ -43,7 +43,7 @@ impl Connection {
     ///
     /// # Panics
     ///
-    /// If it does not come about.
+    /// If it cannot be opened.
     #[must_use]
     pub fn through(listener: &TcpListener, site: &Site, from: IpAddr, to: SocketAddr) -> Self {
         let client = site.owner(from).run(|| connect(from, to));

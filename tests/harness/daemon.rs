@@ -356,7 +356,7 @@ impl Daemon {
         }
     }
 
-    /// Writes all that is configured; whoever watches takes it up.
+    /// Writes the whole configuration; a running daemon picks it up.
     ///
     /// # Panics
     ///

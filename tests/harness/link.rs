@@ -50,7 +50,7 @@ impl Offload {
         }
     }
 
-    /// A TCP segment behind an IP header of `ip_bytes`, to be cut into pieces of `segment_bytes`.
+    /// A TCP segment after an IP header of `ip_bytes`, to be cut into pieces of `segment_bytes`.
     #[must_use]
     pub const fn tcp(ip_bytes: u16, segment_bytes: u16) -> Self {
         const TCP_V4: u8 = 1;

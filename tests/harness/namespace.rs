@@ -236,7 +236,7 @@ fn ip(arguments: &[&str]) {
     );
 }
 
-/// Removes a namespace by name; one that is gone already is fine.
+/// Removes a namespace by name; a missing one is no error.
 fn remove(name: &str) {
     let removed = program("ip").args(["netns", "del", name]).output();
     if let Err(error) = removed {

@@ -1,4 +1,4 @@
-//! Real traffic through real sockets, and what came of it.
+//! Real traffic through real sockets, and how far it got.
 
 use std::{
     collections::BTreeSet,
@@ -98,7 +98,7 @@ impl Probe {
         self
     }
 
-    /// Sends this many bytes; a datagram of more than the link carries goes in fragments.
+    /// Sends this many bytes; a datagram larger than the link's MTU is sent in fragments.
     #[must_use]
     pub fn payload(mut self, bytes: usize) -> Self {
         self.payload_bytes = bytes;
@@ -110,7 +110,7 @@ impl Probe {
         format!("{:?} {} → {}", self.kind, self.from, self.to)
     }
 
-    /// Sends from the current namespace; whether the answer came in time.
+    /// Sends from the current namespace; whether the answer arrived in time.
     fn ask(&self, limit: Duration) -> std::io::Result<bool> {
         match self.kind {
             Kind::Tcp => self.ask_tcp(limit),
@@ -182,7 +182,7 @@ fn uninterrupted<T>(mut call: impl FnMut() -> std::io::Result<T>) -> std::io::Re
     }
 }
 
-/// Turns "nothing came in time" into `false`.
+/// Turns a timeout into `false`.
 fn timely(result: std::io::Result<()>) -> std::io::Result<bool> {
     match result {
         Ok(()) => Ok(true),

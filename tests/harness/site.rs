@@ -113,7 +113,7 @@ impl Site {
         }
     }
 
-    /// The namespace that has `address`; addresses that nobody has are outside.
+    /// The namespace that has `address`; unassigned addresses are outside.
     #[must_use]
     pub fn owner(&self, address: IpAddr) -> &Namespace {
         for net in Net::both() {

@@ -74,7 +74,7 @@ impl Tun {
         })
     }
 
-    /// Lets `packet`, from its IP header on, come in by the device.
+    /// Sends `packet`, from its IP header on, into the namespace by the device.
     ///
     /// # Panics
     ///

@@ -17,7 +17,7 @@ struct Turn<T> {
     returned: Condvar,
 }
 
-/// A thing on loan; goes back on drop.
+/// A thing on loan; returned on drop.
 #[derive(Debug)]
 pub struct Loan<T> {
     thing: Option<T>,
@@ -25,7 +25,7 @@ pub struct Loan<T> {
 }
 
 impl<T> Place<T> {
-    /// A place where nobody is yet.
+    /// An empty place.
     #[must_use]
     pub const fn new() -> Self {
         Self(Mutex::new(Weak::new()))

@@ -28,7 +28,7 @@ const PORT: u16 = 6000;
 const ON_THE_WAY_BYTES: usize = 4 * SEGMENT_BYTES;
 /// One write, which is a segment of its own.
 const SEGMENT_BYTES: usize = 600;
-/// A connection that is silent for so long is broken.
+/// A connection that is silent for this long is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Has the kernel's own connection tracking follow everything.
 const TRACKING: &str = "table inet tracking { chain arriving { \
@@ -124,8 +124,8 @@ fn first_enforcement(plan: &Plan, tracks: bool, figures: &mut Figures) {
     );
 }
 
-/// Lets the connections' port through the host, and nothing else anywhere: those that the host has
-/// itself are allowed by no rule, and are kept all the same.
+/// Lets the connections' port through the host, and nothing else anywhere: no rule allows the host's own
+/// connections, and yet they are kept.
 fn resources() -> [String; 2] {
     let rule = |net: &str| {
         format!(

@@ -21,7 +21,7 @@ pub(crate) const PORT: u16 = 6000;
 
 /// Connections of each way and family.
 const EACH: usize = 10;
-/// A connection that is silent for so long is broken: time for several repetitions of a segment.
+/// A connection that is silent for this long is broken: time for several repetitions of a segment.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Between two rounds of all connections.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -35,7 +35,7 @@ pub(crate) struct Connections {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stalls {
     connections: usize,
-    /// Answers that came.
+    /// Answers received.
     answers: u64,
     /// Connections that were reset, or silent for longer than is reasonable.
     broken: usize,

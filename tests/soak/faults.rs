@@ -16,7 +16,7 @@ use crate::{
 
 /// How long a load may take on a busy machine, when each of its system calls is looked at.
 const LIMIT: Duration = Duration::from_secs(20);
-/// An interface that comes and goes.
+/// An interface that is added and removed.
 const GUEST: &str = "guest0";
 
 /// Options of the soak.
@@ -126,7 +126,7 @@ impl Ground {
         figures.exactly("loads failed, and there were calls", faults > 0, true);
     }
 
-    /// One interface that comes for each system call that attaches it, with that one failing.
+    /// Adds an interface for each system call that attaches it, with that one failing.
     fn links(&self, plan: &Plan, daemon: &Daemon, figures: &mut Figures) {
         let fault = Fault::new(Calls::Links);
         let process = daemon.process().expect("it runs");
@@ -190,7 +190,7 @@ impl Ground {
     }
 }
 
-/// Whether the interface that comes and goes is on record.
+/// Whether that interface is on record.
 fn is_known(daemon: &Daemon) -> bool {
     daemon.show("interfaces").to_string().contains(GUEST)
 }

@@ -21,7 +21,7 @@ use crate::{
 
 /// Files whose content varies.
 const FILES: u8 = 6;
-/// A state that lasted for so long may count although it was meant to be passed through.
+/// A state that lasted this long may count although it was meant to be passed through.
 const RESTING: Duration = Duration::from_millis(40);
 
 /// A kind of Calico's that is none: a typing mistake must not become "no policy" (RS-309).
@@ -254,7 +254,7 @@ impl Folder {
         self.settled(since);
     }
 
-    /// All files go at once, and come back one after another at once.
+    /// Removes all files at once, and restores them one right after another.
     fn empty(&mut self) {
         let mut entries: Vec<_> = fs::read_dir(&self.path)
             .expect("list the directory")
@@ -279,7 +279,7 @@ impl Folder {
         fs::remove_dir(kept).expect("remove an empty directory");
     }
 
-    /// A machine so busy that files were moved slowly has shown any part of them at rest.
+    /// Adds every part of the files as a state if a busy machine moved them slowly.
     fn forgive(&mut self, start: Instant) {
         if start.elapsed() < RESTING {
             return;

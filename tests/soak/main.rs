@@ -62,7 +62,7 @@ enum Soak {
     Flood(flood::Plan),
     /// Idle connections under blind RSTs, and beyond their timer
     Idle(idle::Plan),
-    /// Interfaces that appear, under a large policy and beside other notifications
+    /// Interfaces that appear, under a large policy and during other notifications
     Newcomers(newcomers::Plan),
     /// A policy on trial while its client, terminal, daemon or host dies
     Try(trial::Plan),

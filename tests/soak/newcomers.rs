@@ -1,5 +1,5 @@
-//! Interfaces that appear, under a large policy and beside a flood of other notifications: how long what
-//! policy denies still passes (EV-018).
+//! Interfaces that appear, under a large policy and during a flood of other notifications: how long packets
+//! that policy denies still pass (EV-018).
 
 use std::{
     io::Write as _,
@@ -34,7 +34,7 @@ const ADDRESSES_PER_SET: usize = 10_000;
 /// Between two datagrams of a sender.
 const PACE: Duration = Duration::from_micros(200);
 
-/// How often, under how much, beside how much.
+/// Options of the soak.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Plan {
     /// Interfaces that appear
@@ -156,7 +156,7 @@ struct Passed {
     last: [Duration; 2],
 }
 
-/// An interface appears, with both ends up at once, and what comes in and goes out by it is denied.
+/// An interface appears, with both ends up at once, and all its packets in and out are denied.
 fn round(site: &Site, number: u64, time: Duration) -> Passed {
     let (name, other) = (format!("new{number}"), format!("other{number}"));
     let counters: [Counter; 2] = Default::default();
@@ -246,7 +246,8 @@ fn text(mac: Mac) -> String {
     mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 
-/// Adds and removes addresses of an interface of its own until `done`; how many of both a second.
+/// Adds and removes addresses of an interface of its own until `done`; returns the rate of both together
+/// per second.
 fn flood(host: &Namespace, events: u64, done: &AtomicBool) -> u64 {
     /// Commands that are handed over at a time.
     const BATCH: u32 = 10;

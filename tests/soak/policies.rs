@@ -8,8 +8,8 @@ use crate::{
     streams::{ALLOWED_PORTS, PORTS},
 };
 
-/// A policy for both interfaces that allows the streams and connections that are to be allowed, and
-/// nothing else. Every number gives another one; neighbours differ in tiers, sets and rules.
+/// A policy for both interfaces that allows the streams and connections that must pass, and nothing else.
+/// Every number gives another one; neighbours differ in tiers, sets and rules.
 pub(crate) fn variant(number: u64) -> String {
     let mut rng = Rng::with_seed(number);
     let mut resources = vec![

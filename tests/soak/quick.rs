@@ -15,7 +15,7 @@ fn passes(soak: &str) {
     assert!(figures.are_met(), "\n{}", figures.table());
 }
 
-/// EV-190, EV-191: no packet is judged by nothing or by a mixture, whatever becomes of the daemon.
+/// EV-190, EV-191: no packet is judged by no policy or by a mixture, whatever happens to the daemon.
 #[test]
 fn traffic_does_not_notice_swaps_kills_and_upgrades() {
     passes("continuity");
@@ -58,13 +58,13 @@ fn an_address_joins_a_large_set() {
     passes("big-set");
 }
 
-/// EV-018: an interface that appears is policed beside a flood of other notifications.
+/// EV-018: an interface that appears is policed during a flood of other notifications.
 #[test]
 fn an_interface_that_appears_is_policed() {
     passes("newcomers");
 }
 
-/// EV-191: a policy on trial goes in time, whatever dies.
+/// EV-191: a policy on trial is rolled back in time, whatever dies.
 #[test]
 fn an_unconfirmed_policy_goes_in_time() {
     passes("try");

@@ -21,7 +21,7 @@ use crate::{streams, traffic::StopOnDrop};
 pub(crate) const PORTS: u16 = 8000;
 /// How many there are, one bit each; policy never allows the last.
 pub(crate) const COUNT: u16 = 16;
-/// The port that policy always allows: what arrives there comes after all the rest of a round.
+/// The port that policy always allows: packets to it arrive after all the rest of a round.
 pub(crate) const LAST: u16 = PORTS + COUNT;
 /// A round whose last packet takes longer is discarded.
 const PATIENCE: Duration = Duration::from_millis(50);

@@ -58,10 +58,10 @@ pub(crate) enum Calls {
     Links,
 }
 
-/// Which system call is to fail, and which did.
+/// The system call to fail, and the one that did.
 pub(crate) struct Fault {
     calls: Calls,
-    /// How many more succeed before one fails; `u64::MAX` while none is to fail.
+    /// Number of calls that succeed before one fails; `u64::MAX` while none should fail.
     left: AtomicU64,
     failed: Mutex<Vec<String>>,
 }
@@ -80,12 +80,12 @@ impl Fault {
         self.left.store(after, Ordering::SeqCst);
     }
 
-    /// No call is to fail any more; whether one did since [`Fault::arm`].
+    /// Lets all calls succeed again; returns whether one failed since [`Fault::arm`].
     pub(crate) fn disarm(&self) -> bool {
         self.left.swap(u64::MAX, Ordering::SeqCst) == u64::MAX
     }
 
-    /// Whether the call that was to fail has failed.
+    /// Whether the chosen call has failed.
     pub(crate) fn has_struck(&self) -> bool {
         self.left.load(Ordering::SeqCst) == u64::MAX
     }
@@ -119,7 +119,7 @@ impl Fault {
         })
     }
 
-    /// Takes note of a call of a thread; whether it is to fail.
+    /// Counts a call of a thread; returns whether it should fail.
     fn meets(&self, thread: Pid, number: u64, command: u64, fd: u64) -> bool {
         const BPF: u64 = libc::SYS_bpf as u64;
         const MMAP: u64 = libc::SYS_mmap as u64;
@@ -162,7 +162,7 @@ fn is_map(thread: Pid, fd: u64) -> bool {
 struct Tracer<'a> {
     fault: &'a Fault,
     threads: BTreeSet<Pid>,
-    /// Threads in a call that is to fail.
+    /// Threads in a call that should fail.
     failing: BTreeSet<Pid>,
 }
 

@@ -20,8 +20,8 @@ use crate::{
 
 /// Packets a second of each stream; with all streams more than 20 000.
 const RATE: u64 = 1000;
-/// Most packets of a stream at once, when the sender comes late: the kernel's queue between two
-/// ends of a link holds 1000.
+/// Most packets of a stream at once, when the sender is late: the kernel's queue between two ends of a link
+/// holds 1000.
 const BURST: u64 = 20;
 /// How long what is on the way may take.
 const AFTERGLOW: Duration = Duration::from_millis(300);
@@ -140,7 +140,7 @@ impl<'a> Traffic<'a> {
     }
 }
 
-/// Tells threads to stop when it goes.
+/// Sets the stop flag of threads on drop.
 pub(crate) struct StopOnDrop<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {

@@ -1,4 +1,4 @@
-//! No lock-out: whatever dies during `hep try`, the policy before comes back in time.
+//! No lock-out: the previous policy comes back in time, whatever dies during `hep try`.
 
 use std::{
     fs::{self, File},
@@ -102,8 +102,8 @@ pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
     }
 }
 
-/// One trial whose victim dies so long after it is in force; how long after its start the policy before
-/// is in force again.
+/// One trial whose victim dies `delay` after it came into force; returns the time from its start until the
+/// previous policy is in force again.
 fn round(victim: Victim, timeout: Duration, delay: Duration) -> Duration {
     let site = new_site();
     let mut daemon = Daemon::prepare(&site.host, &[]);
@@ -180,7 +180,7 @@ fn new_site() -> Site {
     site
 }
 
-/// Starts `hep try`, on a terminal of its own if that is to die.
+/// Starts `hep try`, on a terminal of its own if the victim is that.
 fn begin(daemon: &Daemon, victim: Victim, tries: &TempDir, timeout: Duration) -> Child {
     let seconds = timeout.as_secs().to_string();
     let directory = tries.path().to_string_lossy().into_owned();

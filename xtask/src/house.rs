@@ -174,8 +174,8 @@ fn check(name: &str, text: &str, rooms: &[String], found: &mut Vec<String>) {
     }
 }
 
-/// The modules at the top of the crate that a file names: those behind `crate::`, and those in the
-/// braces behind it.
+/// The modules at the top of the crate that a file names: those after `crate::`, and those in the braces
+/// after it.
 fn imports(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for behind in text.split("crate::").skip(1) {

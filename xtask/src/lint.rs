@@ -7,11 +7,11 @@ use anyhow::{Result, bail};
 
 use crate::{command, setup::Environment};
 
-/// Runs every check, also behind one that finds something.
+/// Runs every check, also after one that finds something.
 ///
 /// # Errors
 ///
-/// If any check finds something, naming how many do.
+/// If any check finds something, with the number of those that do.
 pub(crate) fn run(environment: &Environment) -> Result<()> {
     let mut found = 0_usize;
     for mut check in checks(environment) {

@@ -55,7 +55,7 @@ const LINKER_BUILD: [Package; 4] = [
     },
 ];
 
-/// Debian's compiler with its library source, for a toolchain whose own source cannot be had.
+/// Debian's compiler with its library source, for a toolchain whose own source is not available.
 const COMPILER: [Package; 2] = [
     Package {
         name: "rustc-web",

@@ -16,7 +16,7 @@ use nix::{
 
 /// How much of a frame is its flow's own: all headers are within.
 const HEADER_BYTES: usize = 64;
-/// Bytes behind the UDP header, so that every frame has [`HEADER_BYTES`].
+/// Bytes after the UDP header, so that every frame has [`HEADER_BYTES`].
 const PAYLOAD_BYTES: usize = 22;
 /// Frames that the kernel makes and the receiver takes at a time: fewer than NAPI's budget of 64, so
 /// that the receiver is done with one batch before the next is made.
@@ -25,7 +25,7 @@ const BATCH: u32 = 32;
 /// The program that sends, with its flows.
 pub(super) struct Generator(Ebpf);
 
-/// The flows that packets are sent of, in the order in which their turns come.
+/// The flows to send packets of, in order.
 pub(super) struct Course {
     frame: Vec<u8>,
     headers: Vec<[u64; HEADER_BYTES / 8]>,

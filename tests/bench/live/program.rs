@@ -245,7 +245,7 @@ impl Plan {
         flows
     }
 
-    /// Where flow `number` comes from.
+    /// The source address of flow `number`.
     fn source(&self, number: usize) -> Option<IpAddr> {
         let network = self.policy.source(number)?;
         if matches!(self.policy.accepted, Accepted::Members(_)) {

@@ -31,7 +31,7 @@ const MACS: [Mac; 4] = [
     [2, 0, 0, 0, 0, 3],
     [2, 0, 0, 0, 0, 4],
 ];
-/// Whom the host sends forwarded packets to: nobody, so they end where they arrive.
+/// Destination of forwarded packets: no machine has it, so they end where they arrive.
 const NOBODY: Mac = [2, 0, 0, 0, 0, 5];
 
 /// How long packets under way are waited for.

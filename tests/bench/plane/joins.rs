@@ -111,8 +111,8 @@ fn join(members: usize, v6: bool, figures: &mut Figures) -> Result<()> {
     Ok(())
 }
 
-/// Times how one resource joins and leaves the selector of sets of growing size; the figure is what that
-/// takes more than beside the smallest.
+/// Times how one resource joins and leaves the selector of sets of growing size; the figure is the extra
+/// time over the smallest set.
 fn resources(quick: bool, is_endpoint: bool, v6: bool, figures: &mut Figures) -> Result<()> {
     let kind = if is_endpoint {
         "HostEndpoint"

@@ -46,7 +46,7 @@ pub struct Found {
     pub sets: u64,
     /// Packets of the family until then, this one included.
     pub packets: u64,
-    /// The disagreement, in words.
+    /// The disagreement, as text.
     pub problem: String,
 }
 

@@ -186,7 +186,7 @@ fn packet(rng: &mut Rng, material: &Material) -> PacketCase {
     packet
 }
 
-/// Tags of either kind, mostly without a VLAN, and sometimes more of them than are taken off.
+/// Tags of either kind, mostly without a VLAN, and sometimes more than hep removes.
 fn tags(rng: &mut Rng) -> Vec<TagCase> {
     let count = rng.usize(1..=MAX_TAGS + 3);
     let mut tags: Vec<TagCase> = (0..count)
@@ -201,7 +201,7 @@ fn tags(rng: &mut Rng) -> Vec<TagCase> {
     tags
 }
 
-/// Extension headers, sometimes more of them than are walked.
+/// Extension headers, sometimes more than hep walks.
 fn extensions(rng: &mut Rng) -> Vec<ExtensionCase> {
     let most = if rng.bool() { 2 } else { MAX_EXTENSIONS + 2 };
     let mut extensions: Vec<ExtensionCase> = some(rng, most, |rng| ExtensionCase {

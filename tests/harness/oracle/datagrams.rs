@@ -29,7 +29,7 @@ const IPV6: u16 = 0x86dd;
 /// Makes packets, and the later fragments of those before.
 #[derive(Debug, Default)]
 pub(super) struct Datagrams {
-    /// Fragments that are still to come, with their EtherType.
+    /// Fragments that are not sent yet, with their EtherType.
     due: Vec<(u16, Vec<u8>)>,
 }
 
@@ -220,8 +220,8 @@ pub(super) fn set_checksum(header: &mut [u8]) {
     header[10..12].copy_from_slice(&[high, low]);
 }
 
-/// Where a packet comes from. Strange sources send nothing that policy allows, or what they answer
-/// would be a reply.
+/// Source address of a packet. Strange sources send nothing that policy allows, or the answers to them
+/// would be replies.
 fn source4(rng: &mut Rng, upper: &Upper) -> Ipv4Addr {
     const STRANGE: [[u8; 4]; 7] = [
         [192, 0, 2, 10],

@@ -101,7 +101,7 @@ impl Maker {
     }
 }
 
-/// Where a frame goes: mostly to the interface under test.
+/// Destination of a frame: mostly the interface under test.
 fn destination(rng: &mut Rng) -> [u8; 6] {
     match rng.u8(0..40) {
         0..34 => HOST_MAC,
@@ -181,7 +181,7 @@ fn network(rng: &mut Rng, datagrams: &mut Datagrams, to: &mut Vec<u8>) -> u16 {
     }
 }
 
-/// Overwrites, cuts or lengthens a frame behind its first `from` bytes.
+/// Overwrites, cuts or lengthens a frame after its first `from` bytes.
 fn damage(rng: &mut Rng, frame: &mut Frame, from: usize) {
     let bytes = &mut frame.bytes;
     if bytes.len() <= from + 1 {

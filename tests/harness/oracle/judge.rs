@@ -1,4 +1,4 @@
-//! The other judge: nftables behind hep, with the same policy in its own words.
+//! The other judge: nftables behind hep, with the same policy in its own language.
 
 use std::io::Write as _;
 
@@ -90,7 +90,7 @@ pub(super) struct Judge {
 /// Counts of a judge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Count {
-    /// Packets, once at each hook that they came to.
+    /// Packets, once per hook that they reached.
     pub(super) seen: u64,
     /// Those that policy denies.
     pub(super) past: u64,

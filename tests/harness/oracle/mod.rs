@@ -1,8 +1,8 @@
-//! An oracle that nobody here wrote: nftables judges what gets past hep.
+//! An independent oracle: nftables judges the packets that get past hep.
 //!
-//! Random frames, link layer included, are sent at a host whose interface hep polices, over every kind
-//! of link that the kernel has. Behind hep, nftables counts what arrives at the host's own hooks or is
-//! forwarded and that the same policy, in nftables' words, denies. There must be none.
+//! Random frames, link layer included, are sent to a host whose interface hep polices, over every kind of
+//! link that the kernel has. Behind hep, nftables counts the packets at the host's own hooks and the
+//! forwarded ones that the same policy, in nftables' language, denies. There must be none.
 
 mod datagrams;
 mod frames;
@@ -67,7 +67,7 @@ impl Outcome {
         self.judged.values().sum()
     }
 
-    /// The culprits in words and bytes.
+    /// The culprits as text and bytes.
     #[must_use]
     pub fn text(&self) -> String {
         let frames = self.culprits.iter();

@@ -84,7 +84,7 @@ impl Injector {
         })
     }
 
-    /// Sends frames; those that the device does not take for frames are passed over.
+    /// Sends frames; those that the device refuses are skipped.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! A frame in words.
+//! A frame as text.
 
 use std::fmt::Write as _;
 

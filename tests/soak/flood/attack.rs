@@ -63,7 +63,7 @@ pub(super) fn run(plan: &Plan, figures: &mut Figures) {
     }
 }
 
-/// Lets in what the floods are and connections are opened by, local and forwarded, and out only
+/// Lets in the flood's packets and those that open connections, local and forwarded, and out only
 /// connections to one port.
 fn resources(plan: &Plan) -> Vec<String> {
     let last = CLOSED_PORT + CLOSED_PORTS - 1;

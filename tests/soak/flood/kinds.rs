@@ -1,4 +1,4 @@
-//! Packets that claim a place in the tables of flows, by kind, and where they come from.
+//! Packets that claim a place in the tables of flows, by kind, and their sources.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -12,7 +12,7 @@ use crate::frames::Frame;
 
 /// The allowed port of both protocols that has a server.
 pub(super) const PORT: u16 = 7000;
-/// The first of the allowed TCP ports that nobody listens at.
+/// The first of the allowed TCP ports without a listener.
 pub(super) const CLOSED_PORT: u16 = 9000;
 /// How many of these there are.
 pub(super) const CLOSED_PORTS: u16 = 1000;
@@ -108,7 +108,7 @@ impl Kind {
     }
 }
 
-/// Where a flood comes from.
+/// Source of a flood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Source {
     /// Any address, spoofed

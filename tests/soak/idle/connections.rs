@@ -18,7 +18,7 @@ pub(crate) const PORT: u16 = 7001;
 pub(crate) const OUTBOUND_PORT: u16 = 7002;
 /// The port of those that it opens meanwhile.
 pub(crate) const NEW_PORT: u16 = 7004;
-/// A connection that is silent for so long is broken.
+/// A connection that is silent for this long is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An end of a connection.
@@ -92,12 +92,12 @@ impl Idle {
         ends.collect()
     }
 
-    /// How many carry a byte to and fro; one end of all speaks first.
+    /// How many carry a byte to and fro; one end of all sends first.
     pub(crate) fn alive(&self, first: End) -> usize {
         self.alive_within(PATIENCE, first)
     }
 
-    /// How many carry a byte to and fro within a time; one end of all speaks first.
+    /// How many carry a byte to and fro within a time; one end of all sends first.
     pub(crate) fn alive_within(&self, time: Duration, first: End) -> usize {
         let deadline = Instant::now() + time;
         // All together have so much time, so that broken ones do not wait one after the other.

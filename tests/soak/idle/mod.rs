@@ -22,7 +22,7 @@ use crate::figure::Figures;
 /// The port of connections that policy allows at first.
 const OUTLAWED_PORT: u16 = 7003;
 
-/// A connection that should be lost, and is silent for so long, is.
+/// A connection that should be lost is lost if it is silent for this long.
 const LOST: Duration = Duration::from_secs(3);
 
 /// Options of the soak.
@@ -71,8 +71,8 @@ fn allow(ports: &[u16]) -> String {
     policy("idle", &spec)
 }
 
-/// RSTs with numbers that an attacker guesses, from either end; then nobody speaks for longer than a
-/// genuine one lets a connection live.
+/// RSTs with numbers that an attacker guesses, from either end; then both ends are silent for longer than a
+/// connection is kept after a genuine one.
 fn blind_resets(plan: &Plan, figures: &mut Figures) {
     let site = Site::new();
     site.pin_neighbours();

@@ -1,4 +1,4 @@
-//! Changes under way: what new connections and an established one notice of them.
+//! Changes during traffic: their effect on new connections and an established one.
 
 use std::{
     net::SocketAddr,

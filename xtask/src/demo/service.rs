@@ -30,7 +30,7 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Starts what the probes want to reach.
+    /// Starts the services that the probes use.
     ///
     /// # Errors
     ///

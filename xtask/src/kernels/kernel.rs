@@ -227,7 +227,7 @@ fn unpack_module(module: &Path, target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Packs a directory as the kernel wants its initramfs.
+/// Packs a directory in the kernel's initramfs format.
 fn archive(directory: &Path, target: &Path) -> Result<()> {
     let names = ["bin", "bin/busybox", "init", "modules"].map(str::to_owned);
     let mut modules: Vec<String> = fs::read_dir(directory.join("modules"))?

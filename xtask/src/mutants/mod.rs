@@ -61,7 +61,7 @@ enum Found {
 }
 
 /// Makes each mistake in a copy of the workspace, builds the fuzzer there, and has it search; or runs the
-/// test that is to find it.
+/// test that should find it.
 ///
 /// # Errors
 ///
@@ -173,7 +173,7 @@ fn fails(environment: &Environment, (copy, target): (&Path, &Path), name: &str) 
     Ok(!output.status.success())
 }
 
-/// Lets the fuzzer search; what it found in IPv4 and in IPv6.
+/// Runs the fuzzer; returns its results in IPv4 and in IPv6.
 fn hunt(fuzzer: &Path, mistake: &Mistake, arguments: &Arguments) -> Result<[Option<Effort>; 2]> {
     let output = command::program(&fuzzer.to_string_lossy())
         .args(["--hunt", mistake.finder.families()])
@@ -248,7 +248,7 @@ impl Found {
 }
 
 impl Finder {
-    /// How the fuzzer calls the families that it is to search in.
+    /// The fuzzer's name of the families to search.
     const fn families(self) -> &'static str {
         match self {
             Self::Ipv6 => "ipv6",
