@@ -1,11 +1,11 @@
 //! The userspace half of hep: YAML in, maps out.
 //!
-//! Each module imports only from those above it: `printable` escapes foreign text, `source` reads
-//! files into documents, `model` and `selector` give them types, `validate` checks what spans
-//! resources, `compile` turns a snapshot into tables, `datapath` loads them into the kernel,
-//! `reference` judges packets without it, `preview` tells what a load would change, `cases` puts
-//! policy under test by both engines, `daemon` keeps everything current, and `cli` is the command
-//! line.
+//! Modules in order of dependency; each imports only from earlier ones: `printable` escapes foreign
+//! text, `source` reads files into documents, `model` and `selector` give them types, `validate` checks
+//! rules that span resources, `compile` turns a snapshot into tables, `datapath` loads them into the
+//! kernel, `reference` judges packets without the kernel, `preview` computes what a load would change,
+//! `cases` runs policy tests on both engines, `daemon` keeps the kernel in step with files and
+//! interfaces, and `cli` is the command line.
 
 #![deny(unsafe_code)]
 

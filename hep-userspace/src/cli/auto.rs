@@ -1,4 +1,4 @@
-//! The HostEndpoint that the daemon can make for its node, as every command is told of it.
+//! Options of the HostEndpoint that the daemon generates for its node, shared by several commands.
 
 use std::borrow::Cow;
 
@@ -9,13 +9,13 @@ use crate::{
     model::{Interface, Snapshot},
 };
 
-/// Whether there is one.
+/// Whether the daemon generates a HostEndpoint for its node, and its labels.
 #[derive(Args, Clone, Debug)]
 pub(super) struct AutoHostEndpoint {
-    /// Keep a HostEndpoint for this node in memory that covers all interfaces and allows by default
+    /// Generate a HostEndpoint for this node that covers all interfaces and allows by default
     #[arg(long, env = "HEP_AUTO_HOST_ENDPOINT")]
     pub(super) auto_host_endpoint: bool,
-    /// A label of that HostEndpoint; may be given several times
+    /// Label of the generated HostEndpoint; may be given several times
     #[arg(
         long = "node-label",
         value_name = "KEY=VALUE",
@@ -27,7 +27,7 @@ pub(super) struct AutoHostEndpoint {
 }
 
 impl AutoHostEndpoint {
-    /// The snapshot with that endpoint, if there is to be one.
+    /// Returns the snapshot, with the generated endpoint added if the option is set.
     pub(super) fn complete<'s>(
         &self,
         snapshot: &'s Snapshot,

@@ -6,11 +6,11 @@ use clap::Args;
 use super::{Exit, Instance, order, output::complain, runtime};
 use crate::daemon;
 
-/// Enforce the policy that was in force last, until the daemon takes over
+/// Enforce the last policy in force until the daemon takes over
 ///
-/// For the time before the network, and what the policy directory is on, are up: needs nothing but
-/// the state directory, and does as the last daemon was told. Follows the interfaces as they appear.
-/// `hep run` takes over without a gap. Fails if no policy was ever in force here.
+/// For early boot, before the network is up and the policy directory is mounted: needs only the state
+/// directory, and uses the options of the last daemon. Follows interfaces as they appear. `hep run`
+/// takes over without a gap. Fails if no policy was ever in force here.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]

@@ -20,15 +20,16 @@ use crate::{
     },
 };
 
-/// How long the kernel may take to let go of what nothing refers to any more.
+/// Time for the kernel to unload the programs.
 const UNLOAD_LIMIT: Duration = Duration::from_secs(5);
-/// And for each interface, where it may not hurry.
+/// Additional time for each interface, where RCU grace periods cannot be expedited.
 const DETACH_LIMIT: Duration = Duration::from_millis(100);
 
-/// Take everything of hep off this host
+/// Remove everything of hep from this host
 ///
-/// Detaches every program, removes the filters, qdiscs, maps and directories that hep made, and
-/// forgets the last good policy. From then on nothing is policed. Refuses (5) while a daemon runs.
+/// Detaches every program, removes the filters, qdiscs, maps and directories that hep created, and
+/// deletes its state with the last good policy. From then on nothing is policed. Refuses (5) while a
+/// daemon runs.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -75,7 +76,8 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Takes the programs off all interfaces, and waits until they are; returns how many had any.
+/// Detaches the programs from all interfaces and waits until they are unloaded; returns how many
+/// interfaces had any.
 async fn detach(instance: &Instance) -> Result<usize> {
     let mut watch = NetworkWatch::open()?;
     let network = watch.read().await?;

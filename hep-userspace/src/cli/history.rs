@@ -14,9 +14,9 @@ use crate::daemon::{
     status::unix_ms,
 };
 
-/// List the policies that were in force and can be brought back
+/// List the policies that were in force and can be rolled back to
 ///
-/// Works without the daemon. Exits with 1 if there is none.
+/// Works without the daemon. Exits with 1 if there are none.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -34,7 +34,7 @@ struct Row {
     resources: usize,
     checksum: String,
     directory: String,
-    /// Its files are there as they were kept.
+    /// Its snapshot is readable and matches the recorded checksum.
     intact: bool,
 }
 

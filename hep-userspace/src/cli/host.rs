@@ -1,4 +1,4 @@
-//! What commands know of the host they run on.
+//! The host that a command runs on: interfaces, hooks, node.
 
 use std::{collections::BTreeMap, path::Path, thread};
 
@@ -17,19 +17,19 @@ use crate::{
 ///
 /// # Errors
 ///
-/// If netlink refuses.
+/// If a netlink request fails.
 pub(super) fn interfaces() -> Result<Vec<Interface>> {
     let runtime = runtime::of_command()?;
     let network = runtime.block_on(async { NetworkWatch::open()?.read().await })?;
     Ok(network.interfaces)
 }
 
-/// How the programs hang on each interface of a generation, as the kernel of this network namespace
-/// has it; `links` is the instance's directory of links.
+/// How the programs are attached to each interface of a generation, read from the kernel of this
+/// network namespace; `links` is the instance's directory of links.
 ///
 /// # Errors
 ///
-/// If there is no netlink.
+/// If no netlink socket can be opened.
 pub(super) fn hooks(description: &Description, links: &Path) -> Result<Vec<Hooks>> {
     let runtime = runtime::of_command()?;
     runtime.block_on(async {
@@ -46,7 +46,7 @@ pub(super) fn hooks(description: &Description, links: &Path) -> Result<Vec<Hooks
     })
 }
 
-/// This host as the resources' reader, under the name `name`.
+/// This host as the node for which resources are validated, under the name `name`.
 pub(super) fn node(name: NodeName) -> Node {
     Node {
         name,

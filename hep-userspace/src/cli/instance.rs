@@ -1,13 +1,13 @@
-//! The options that name an instance of the daemon, the same on every command.
+//! The options that select an instance of the daemon, the same on every command.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-/// Which daemon, by where it keeps its things. The defaults are one instance per host.
+/// The directories and the socket of one daemon. The defaults are one instance per host.
 #[derive(Args, Clone, Debug)]
 pub struct Instance {
-    /// The instance's own directory on a bpffs, where its maps and links are pinned
+    /// Directory of the instance on a bpffs, where its maps and links are pinned
     #[arg(
         long,
         value_name = "DIR",
@@ -15,7 +15,7 @@ pub struct Instance {
         default_value = "/sys/fs/bpf/hep"
     )]
     pub bpffs: PathBuf,
-    /// The daemon's control socket
+    /// Control socket of the daemon
     #[arg(
         long,
         value_name = "PATH",
@@ -23,7 +23,7 @@ pub struct Instance {
         default_value = "/run/hep/hep.sock"
     )]
     pub socket: PathBuf,
-    /// Where the daemon keeps the last good policy
+    /// Directory where the daemon keeps its journal and the last good policies
     #[arg(
         long,
         value_name = "DIR",

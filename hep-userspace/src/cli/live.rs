@@ -1,4 +1,4 @@
-//! The policy that is in force, put together from what the daemon keeps.
+//! The policy in force, reassembled from the pinned maps and the state directory.
 
 use std::sync::Arc;
 
@@ -17,16 +17,16 @@ use crate::{
     source::File,
 };
 
-/// What is in force: the files that were loaded last, and what `hep run` was told beside them.
+/// The policy in force: the files that were loaded last, and the options of `hep run` in effect.
 pub(super) struct Live {
-    /// The maps.
+    /// The instance's pinned maps.
     pub(super) maps: Maps,
-    /// The files.
+    /// The policy files as the state directory keeps them.
     pub(super) files: Vec<File>,
-    /// What was compiled of them.
+    /// The description of the generation compiled from them.
     pub(super) description: Description,
     settings: Settings,
-    /// Only failsafes and established flows pass, whatever the files say.
+    /// Whether a panic is on: only failsafes and established flows pass, whatever the files say.
     is_panic: bool,
 }
 
@@ -35,7 +35,7 @@ impl Live {
     ///
     /// # Errors
     ///
-    /// If nothing is in force, or the daemon has kept no files.
+    /// If nothing is in force, or the state directory holds no policy.
     pub(super) fn read(instance: &Instance) -> Result<Self> {
         let maps = Maps::open(&instance.bpffs)?;
         let description = maps.description()?;
@@ -54,7 +54,7 @@ impl Live {
         })
     }
 
-    /// Options of `hep run`, for the evaluator.
+    /// The options of `hep run` that the reference evaluator needs.
     pub(super) fn options(&self) -> reference::Options {
         reference::Options {
             nd_exempt: self.has(FLAG_ND_EXEMPT),
@@ -64,12 +64,12 @@ impl Live {
         }
     }
 
-    /// Established flows are judged again when the policy changes.
+    /// Whether established flows are judged again when the policy changes.
     pub(super) fn revalidates(&self) -> bool {
         self.has(FLAG_REVALIDATE)
     }
 
-    /// Denied packets are reported.
+    /// Whether denied packets are reported.
     pub(super) fn reports_denials(&self) -> bool {
         self.has(FLAG_DENY_EVENTS)
     }
@@ -78,8 +78,8 @@ impl Live {
         self.settings.flags & flag != 0
     }
 
-    /// The snapshot as the daemon would enforce it now: with the endpoints that no file holds, but for
-    /// those that a written one takes the place of, and in a panic with nothing but failsafes.
+    /// The snapshot as the daemon would enforce it now: with the generated endpoints, unless a written one
+    /// of the same name replaces them; during a panic with failsafes only.
     pub(super) fn complete(&self, mut snapshot: Snapshot) -> Snapshot {
         let node = &self.description.node;
         if self.is_panic {

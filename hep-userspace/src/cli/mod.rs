@@ -36,11 +36,11 @@ pub use output::Format;
 use output::complain;
 use selector::parse_label;
 
-/// What the exit code says. Scripts rely on the numbers.
+/// Exit codes. Scripts rely on the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Yes, or done.
+    /// A positive answer, or done.
     Ok = 0,
     /// A negative answer, or a failure at run time.
     Negative = 1,
@@ -69,7 +69,7 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, Parser)]
 #[command(name = "hep", version, max_term_width = 100, propagate_version = true)]
 struct Arguments {
-    /// How to print
+    /// Output format
     #[arg(
         short,
         long,
@@ -128,7 +128,7 @@ impl Command {
     }
 }
 
-/// Parses the command line, runs the subcommand and reports what it could not do.
+/// Parses the command line, runs the subcommand and prints its error, if any.
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -142,7 +142,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Whether whoever read our output has seen enough of it (`hep … | head`).
+/// Whether the reader of the output closed the pipe (`hep … | head`).
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()

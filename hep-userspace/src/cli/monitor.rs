@@ -13,16 +13,15 @@ use crate::daemon::{
     feed::{Item, Listener},
 };
 
-/// Tell of packets as they are logged or denied, with the rule
+/// Stream logged and denied packets, with the rule that decided
 ///
-/// Prints an event for each packet that a rule with action Log matched and, if the daemon runs with
-/// --deny-events, for each that was denied: time, verdict, reason, the deciding rule with its tier,
-/// policy, file and line, and the packet. The kernel limits how many there are per rule
-/// (logActionRateLimit). With -o json each event is one object in one line; an object with the
-/// single key `lost` tells how many events were left out because the output was not taken fast
-/// enough.
+/// Prints one event for each packet that matched a Log rule and, if the daemon runs with
+/// --deny-events, for each denied packet: time, verdict, reason, the deciding rule with its tier,
+/// policy, file and line, and the packet. The kernel limits the rate per rule (logActionRateLimit).
+/// With -o json each event is one object on one line; an object with the single key `lost` counts
+/// the events that were dropped because the output was not read fast enough.
 ///
-/// Runs until it is interrupted; exits with 4 if there is no daemon, or it stops.
+/// Runs until interrupted; exits with 4 if no daemon runs, or when it stops.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// Stop after this many events
@@ -67,7 +66,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     Ok(Exit::Unreachable)
 }
 
-/// The time of day, in UTC as it stands in the JSON form, and what happened.
+/// The time of day in UTC, as in the JSON output, and the event.
 fn text(record: &Record) -> String {
     let milliseconds = record.unix_ms % 86_400_000;
     let (seconds, fraction) = (milliseconds / 1000, milliseconds % 1000);

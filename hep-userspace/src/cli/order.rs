@@ -1,4 +1,4 @@
-//! What the commands share that order the daemon to do something.
+//! Shared by the commands that change what is in force: sends the request, or handles it without a daemon.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -17,16 +17,16 @@ use crate::daemon::{
     identity, state,
 };
 
-/// The option that overrides what the preflight says.
+/// The option that overrides the preflight.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Force {
-    /// Apply it even if it cuts an administrator's SSH session
+    /// Apply the policy even if it cuts an administrator's SSH session
     #[arg(long)]
     force: bool,
 }
 
 impl Force {
-    /// Who asks: this process, with what its environment says of the SSH connection above it.
+    /// Describes the caller: this process, and its SSH connection as `SSH_CONNECTION` has it.
     pub(super) fn caller(&self) -> Caller {
         Caller {
             force: self.force,
@@ -38,7 +38,7 @@ impl Force {
     }
 }
 
-/// `198.51.100.7 40000 192.0.2.10 22`: the peer's end, then this host's.
+/// Parses `198.51.100.7 40000 192.0.2.10 22`: the peer's address and port, then this host's.
 fn connection(text: &str) -> Option<(SocketAddr, SocketAddr)> {
     let mut words = text.split_ascii_whitespace();
     let mut end = || {
@@ -50,11 +50,11 @@ fn connection(text: &str) -> Option<(SocketAddr, SocketAddr)> {
     Some((end()?, end()?))
 }
 
-/// Orders the daemon to do something, or does it here if none runs, and tells what came of it.
+/// Sends a request to the daemon, or handles it in this process if none runs, and prints the answer.
 ///
 /// # Errors
 ///
-/// If the daemon cannot be asked, or what it keeps cannot be used.
+/// If the exchange with the daemon fails, or its state directory cannot be used.
 pub(super) fn give(instance: &Instance, request: &Request, format: Format) -> Result<Exit> {
     let answer = match control::command(&instance.socket, request) {
         Ok(answer) => answer,
@@ -67,7 +67,7 @@ pub(super) fn give(instance: &Instance, request: &Request, format: Format) -> Re
     tell(&answer, format)
 }
 
-/// Says that no daemon runs.
+/// Reports that no daemon runs.
 pub(super) fn unreachable(instance: &Instance) -> Result<Exit> {
     complain(format_args!(
         "no daemon listens at {}; start it, or name --socket",
@@ -76,12 +76,12 @@ pub(super) fn unreachable(instance: &Instance) -> Result<Exit> {
     Ok(Exit::Unreachable)
 }
 
-/// Does what a daemon would do with the request, by what the last one was told; `None` if none ever
-/// ran here.
+/// Handles the request as a daemon would, with the options of the last one; `None` if none ever ran
+/// here.
 ///
 /// # Errors
 ///
-/// If what it kept cannot be used.
+/// If its state directory cannot be used.
 pub(super) fn without_daemon(instance: &Instance, request: Request) -> Result<Option<Answer>> {
     let Some(options) = last_options(instance)? else {
         return Ok(None);
@@ -90,7 +90,7 @@ pub(super) fn without_daemon(instance: &Instance, request: Request) -> Result<Op
     Ok(Some(runtime.block_on(daemon::obey_once(options, request))?))
 }
 
-/// The trial that a daemon of this instance began.
+/// The trial that the journal of this instance records, if any.
 ///
 /// # Errors
 ///
@@ -99,7 +99,7 @@ pub(super) fn trial(instance: &Instance) -> Result<Option<state::Trial>> {
     Ok(state::read_journal(&instance.state_dir)?.trial)
 }
 
-/// What the last daemon of this instance was told, if there was one.
+/// Options of the last daemon of this instance, if there was one.
 ///
 /// # Errors
 ///
@@ -135,7 +135,7 @@ pub(super) fn last_options(instance: &Instance) -> Result<Option<Options>> {
     }))
 }
 
-/// Prints an answer.
+/// Prints an answer and returns its exit code.
 pub(super) fn tell(answer: &Answer, format: Format) -> Result<Exit> {
     match answer {
         Answer::Done(done) => {
@@ -184,7 +184,7 @@ pub(super) fn tell(answer: &Answer, format: Format) -> Result<Exit> {
     }
 }
 
-/// Tells what was not asked.
+/// Prints warnings to standard error.
 pub(super) fn warn(warnings: &[String]) {
     for warning in warnings {
         complain(format_args!("warning: {warning}"));

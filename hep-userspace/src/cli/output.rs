@@ -11,13 +11,13 @@ use serde::Serialize;
 
 use crate::printable::{Printable, PrintableText, json};
 
-/// What `-o` asks for.
+/// Output format, the value of `-o`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
-    /// For programs: one JSON value.
+    /// One JSON value, for programs.
     Json,
 }
 
@@ -25,32 +25,32 @@ pub enum Format {
 ///
 /// # Errors
 ///
-/// If standard output does not take it; a closed pipe ends the command quietly.
+/// If writing to standard output fails; a closed pipe ends the command quietly.
 pub(super) fn print(line: impl Display) -> Result<()> {
     writeln!(io::stdout().lock(), "{}", Printable(line))?;
     Ok(())
 }
 
-/// Prints several lines; what stands in them is to be printable already.
+/// Prints several lines; foreign text in them must be escaped already.
 ///
 /// # Errors
 ///
-/// As [`print`].
+/// If writing to standard output fails.
 pub(super) fn print_text(text: impl Display) -> Result<()> {
     writeln!(io::stdout().lock(), "{}", PrintableText(text))?;
     Ok(())
 }
 
-/// Says in one line on standard error what is not the answer: errors, warnings, hints.
+/// Prints one line that is not part of the answer (error, warning, hint) to standard error.
 pub(super) fn complain(line: impl Display) {
     eprintln!("hep: {}", Printable(line));
 }
 
-/// Prints a JSON value, indented, and a line break.
+/// Prints a JSON value, indented, with a line break at its end.
 ///
 /// # Errors
 ///
-/// As [`print`].
+/// If writing to standard output fails.
 pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
     print_text(json(&serde_json::to_string_pretty(value)?))
 }
@@ -59,7 +59,7 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
 ///
 /// # Errors
 ///
-/// As [`print`].
+/// If writing to standard output fails.
 pub(super) fn print_json_line(value: &impl Serialize) -> Result<()> {
     print(json(&serde_json::to_string(value)?))
 }

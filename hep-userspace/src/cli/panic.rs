@@ -8,8 +8,7 @@ use crate::daemon::control::Request;
 
 /// Let only failsafes and established flows pass, on every interface, until `hep resume`
 ///
-/// Lasts across restarts of the daemon and of the host. A trial ends with it. Works without the
-/// daemon.
+/// Survives restarts of the daemon and of the host. Ends a trial. Works without the daemon.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]

@@ -8,8 +8,7 @@ use crate::daemon::control::Request;
 
 /// End the panic, or follow the policy directory again after a rollback
 ///
-/// Refuses (5) if what the directory holds cuts an administrator's SSH session. Works without the
-/// daemon.
+/// Refuses (5) if the directory's policy cuts an administrator's SSH session. Works without the daemon.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]

@@ -8,12 +8,12 @@ use crate::daemon::control::Request;
 
 /// Bring an earlier policy back at once, or end the trial
 ///
-/// The policy directory is not touched, and not followed until its content changes or until `hep
-/// resume`. Refuses (5) a policy that cuts an administrator's SSH session. Works without the daemon.
+/// The policy directory is not changed, and not followed until its content changes or `hep resume`
+/// runs. Refuses (5) a policy that cuts an administrator's SSH session. Works without the daemon.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The policy that was in force at this generation, see `hep history` [default: the last good
-    /// one before the one in force]
+    /// Generation to roll back to, from `hep history` [default: the last good one before the one in
+    /// force]
     #[arg(value_name = "GENERATION", value_parser = clap::value_parser!(u32).range(1..))]
     generation: Option<u32>,
     #[command(flatten)]

@@ -18,27 +18,27 @@ use crate::{
 
 /// Enforce a policy directory until stopped
 ///
-/// Reads every *.yaml, *.yml and *.json below the directory, brings it into force on this host's
-/// interfaces, and follows changes of files, interfaces and addresses. A directory with an error
-/// changes nothing. Enforcement outlives the daemon; `hep down` ends it.
+/// Reads every *.yaml, *.yml and *.json file below the directory, enforces the policy on this host's
+/// interfaces, and follows changes of files, interfaces and addresses. If any file has an error, the
+/// policy in force stays. Enforcement outlives the daemon; `hep down` ends it.
 ///
-/// SIGHUP reads the directory again, SIGTERM and SIGINT stop. Exits with 3 if the directory is
-/// invalid at the start and there is no earlier policy to go on with.
+/// SIGHUP reads the directory again; SIGTERM and SIGINT stop the daemon. Exits with 3 if the directory
+/// is invalid at the start and there is no earlier policy to continue with.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The directory with the policy files
+    /// Directory with the policy files
     #[arg(long, value_name = "DIR", env = "HEP_POLICY_DIR")]
     policy_dir: PathBuf,
-    /// This node's name, as HostEndpoints have it in spec.node [default: the host name, lower-case]
+    /// This node's name, as in spec.node of its HostEndpoints [default: the host name in lower case]
     #[arg(long, value_name = "NAME", env = "HEP_NODE")]
     node: Option<NodeName>,
-    /// Let `hep confirm` write into a policy directory that others than root can change: they can
-    /// then change what is in force, too
+    /// Allow `hep confirm` to write into a policy directory that users other than root can change; they
+    /// can then change the policy in force, too
     #[arg(long, env = "HEP_ALLOW_SHARED_POLICY_DIR")]
     allow_shared_policy_dir: bool,
     #[command(flatten)]
     instance: Instance,
-    /// How many good policies to keep for `hep rollback`
+    /// Number of good policies to keep for `hep rollback`
     #[arg(
         long,
         default_value_t = 10,
@@ -47,7 +47,7 @@ pub(super) struct Arguments {
         env = "HEP_KEEP_GENERATIONS"
     )]
     keep_generations: usize,
-    /// What becomes of established flows that a changed policy would deny
+    /// How to treat established flows when the policy changes
     #[arg(
         long,
         value_enum,
@@ -65,8 +65,8 @@ pub(super) struct Arguments {
         env = "HEP_IPV6_ND_EXEMPT"
     )]
     ipv6_nd_exempt: bool,
-    /// Of that, accept router advertisements; where false, policy judges them: a rogue one can give
-    /// this host a router and addresses
+    /// Accept router advertisements among those; if false, policy judges them: a rogue one can give this
+    /// host a router and addresses
     #[arg(
         long,
         default_value_t = true,
@@ -75,9 +75,9 @@ pub(super) struct Arguments {
         env = "HEP_IPV6_RA_EXEMPT"
     )]
     ipv6_ra_exempt: bool,
-    /// The bit of the packet mark that tells other interfaces of a forwarded packet which an
-    /// untracked policy accepted; 0 for none. Nothing else may set it: with untracked policies in
-    /// force, forwarded packets that bear it skip policy where they leave. Without any it means nothing
+    /// Bit of the packet mark that carries an untracked policy's accept of a forwarded packet to the
+    /// interface where it leaves; 0 for none. Nothing else may set this bit: while untracked policies are in
+    /// force, forwarded packets that bear it skip policy where they leave. Without them it has no effect
     #[arg(
         long,
         default_value = "0x1000",
@@ -86,15 +86,15 @@ pub(super) struct Arguments {
         env = "HEP_BYPASS_MARK"
     )]
     bypass_mark: u32,
-    /// Serve /metrics for Prometheus, /liveness and /readiness here: 127.0.0.1:9091, [::1]:9091, or
-    /// :9091 for all addresses
+    /// Serve /metrics for Prometheus, /liveness and /readiness at this address: 127.0.0.1:9091,
+    /// [::1]:9091, or :9091 for all addresses
     #[arg(long, value_name = "ADDRESS:PORT", env = "HEP_METRICS_LISTEN")]
     metrics_listen: Option<Address>,
-    /// Report denied packets to `hep monitor`, as often per rule and second as Log rules may
+    /// Report denied packets to `hep monitor`, at most as many per rule and second as for Log rules
     /// (logActionRateLimit)
     #[arg(long, env = "HEP_DENY_EVENTS")]
     deny_events: bool,
-    /// Size the tables of flows as on a host with so many bytes of memory
+    /// Size the flow tables as on a host with this much memory
     #[arg(long, hide = true, value_name = "BYTES")]
     memory_total: Option<u64>,
     #[command(flatten)]
@@ -103,10 +103,10 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum OnPolicyChange {
-    /// Judge them again at their next packet
+    /// Judge each flow again at its next packet
     #[default]
     Revalidate,
-    /// Keep them, as Calico does
+    /// Keep established flows, as Calico does
     Keep,
 }
 

@@ -1,22 +1,22 @@
-//! The runtimes that commands run futures on.
+//! The tokio runtimes of commands and of the daemon.
 
 use anyhow::{Context as _, Result};
 use tokio::runtime::{Builder, Runtime};
 
-/// That of a command: this thread.
+/// Runtime of a command: the current thread only.
 ///
 /// # Errors
 ///
-/// If the kernel refuses what it needs.
+/// If the runtime cannot be created.
 pub(super) fn of_command() -> Result<Runtime> {
     start(Builder::new_current_thread())
 }
 
-/// That of a daemon: reading the policy does not keep it from answering.
+/// Runtime of a daemon: two worker threads, so that it answers while it reads the policy.
 ///
 /// # Errors
 ///
-/// As [`of_command`].
+/// If the runtime cannot be created.
 pub(super) fn of_daemon() -> Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(2);

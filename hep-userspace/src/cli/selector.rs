@@ -15,24 +15,24 @@ use crate::{
     selector::{Selector, SelectorError},
 };
 
-/// Parse a label selector, or ask whether it matches labels
+/// Parse a label selector, or test whether it matches labels
 ///
-/// Without --label, print the selector's canonical form. With labels, exit with 0 if an object that
-/// has them is selected and with 1 if not. A selector with a mistake exits with 3.
+/// Without --label, prints the selector's canonical form. With labels, exits with 0 if the selector
+/// matches an object that has them and with 1 if not. Exits with 3 if the selector is invalid.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// The selector, such as "role == 'web' && has(public)"
     #[arg(value_name = "EXPR", allow_hyphen_values = true)]
     expression: String,
-    /// A label of the object; may be given several times, the last of equal keys counts
+    /// Label of the object; may be given several times, the last of equal keys wins
     #[arg(short, long = "label", value_name = "KEY=VALUE", value_parser = parse_label)]
     labels: Vec<(String, String)>,
-    /// Judge an object without any label
+    /// Match against an object without labels
     #[arg(long, conflicts_with = "labels")]
     no_labels: bool,
 }
 
-/// Reads `KEY=VALUE`.
+/// Parses `KEY=VALUE`.
 pub(super) fn parse_label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     })
 }
 
-/// Prints the mistake below a marker at its place.
+/// Prints the selector, a marker below the place of the mistake, and the mistake.
 fn report(error: &SelectorError, text: &str, format: Format) -> Result<Exit> {
     if format == Format::Json {
         print_json(&json!({

@@ -21,7 +21,7 @@ use crate::{
     printable,
 };
 
-/// Tell what is in force, and what the daemon knows
+/// Show what is in force, and the state of the daemon
 ///
 /// Works without the daemon. Exits with 1 if no policy is in force.
 #[derive(Args, Debug)]
@@ -35,30 +35,30 @@ pub(super) struct Arguments {
 struct Status {
     /// This node's name; empty if nothing is in force.
     node: String,
-    /// What the host is called, if the node's name is to follow that and does not yet.
+    /// The host's name, if the node's name is to follow it and does not yet.
     host_name: Option<String>,
     /// 0 if nothing is in force.
     generation: u32,
     applied_unix_ms: u64,
-    /// The daemon runs, and has brought its policy into force everywhere.
+    /// Whether the daemon runs and has brought its policy into force on every interface.
     ready: bool,
     degraded: Option<String>,
     holding: Option<String>,
-    /// What operators decided beside the policy directory.
+    /// Operators' decisions that take precedence over the policy directory: panic, trial, hold.
     #[serde(flatten)]
     decided: Decided,
-    /// The policy directory changed since it is not followed.
+    /// Whether the policy directory changed since it stopped being followed.
     directory_changed: bool,
-    /// Null if it does not run.
+    /// Null if the daemon does not run.
     daemon: Option<DaemonStatus>,
     /// Problems of the last load, if the daemon runs.
     problems: Vec<ReportedProblem>,
     resources: serde_json::Map<String, serde_json::Value>,
     endpoints: Vec<EndpointDescription>,
     interfaces: Vec<InterfaceStatus>,
-    /// How full the tables of flows are.
+    /// Occupancy of the flow tables.
     tables: Vec<TableStatus>,
-    /// Whether what the kernel translates into this host is judged again.
+    /// Whether packets that the kernel translates into this host are judged again.
     local_in: LocalInStatus,
 }
 
@@ -68,7 +68,7 @@ struct TableStatus {
     #[serde(flatten)]
     occupancy: Occupancy,
     percent: usize,
-    /// Little room is left.
+    /// Whether the table is nearly full.
     pressing: bool,
 }
 
@@ -80,7 +80,7 @@ struct DaemonStatus {
     started_unix_ms: u64,
     policy_dir: String,
     last_load_unix_ms: u64,
-    /// What the load that came into force last wrote.
+    /// Amount that the last load in force wrote.
     last_load: Written,
 }
 
@@ -132,7 +132,8 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     })
 }
 
-/// What was decided, as far as that can be read: what is in force is told all the same.
+/// Reads the journal; an unreadable one is reported and replaced by an empty one, so that the rest of
+/// the status is printed all the same.
 fn journal(instance: &Instance) -> Journal {
     state::read_journal(&instance.state_dir).unwrap_or_else(|error| {
         complain(format_args!(
@@ -279,7 +280,7 @@ fn text(status: &Status) -> String {
     text
 }
 
-/// What is in force for another reason than that the policy directory says so.
+/// Lines for each decision that takes precedence over the policy directory.
 fn decisions(status: &Status) -> Vec<String> {
     let mut lines = Vec::new();
     let ago = |then: u64| duration(unix_ms().saturating_sub(then) / 1000);
@@ -368,7 +369,7 @@ fn interfaces(status: &Status) -> Table {
     table
 }
 
-/// How long ago a program was found gone last; empty if never.
+/// How long ago a program was last found missing; empty if never.
 pub(super) fn last_missing(hooks: &Hooks) -> String {
     let ago = |then: u64| duration(unix_ms().saturating_sub(then) / 1000);
     let then = hooks.last_missing_unix_ms;

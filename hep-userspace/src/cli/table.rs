@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::printable::Printable;
 
-/// Rows of text below a head; numbers are set to the right.
+/// Rows of text below a head; numbers are right-aligned.
 #[derive(Debug)]
 pub(super) struct Table {
     head: Vec<&'static str>,
@@ -12,7 +12,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// A table with these columns; a column whose head starts with `>` is set to the right.
+    /// Creates a table with these columns; a column whose head starts with `>` is right-aligned.
     pub(super) fn new(head: &[&'static str]) -> Self {
         Self {
             head: head.to_vec(),
@@ -78,7 +78,7 @@ fn shown(cell: &str) -> &str {
     if cell.is_empty() { "-" } else { cell }
 }
 
-/// `5 s`, `2 min 5 s`, `3 h 2 min`, `4 d 3 h`.
+/// Formats a duration in at most two units: `5 s`, `2 min 5 s`, `3 h 2 min`, `4 d 3 h`.
 pub(super) fn duration(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match (days, hours, minutes) {

@@ -29,24 +29,24 @@ use crate::{
     printable::Printable,
 };
 
-/// How often the daemon is asked how the trial goes.
+/// Interval at which the daemon's status is polled.
 const POLL: Duration = Duration::from_millis(200);
-/// How long after the trial's end this process waits for a daemon before it goes back itself.
+/// How long after the trial's end this process waits for a daemon before it rolls back itself.
 const GRACE: Duration = Duration::from_millis(300);
 
-/// Bring a policy into force that goes again by itself unless it is confirmed
+/// Apply a policy that rolls back automatically unless confirmed
 ///
-/// Enter or SIGUSR1 confirm it, as `hep confirm` does from anywhere; q and Enter, Ctrl-C (SIGINT) or
-/// `hep rollback` end it at once. The daemon keeps the time: the policy before comes back also if
-/// this command, the SSH session or the daemon dies, or the host restarts. Exits with 0 if the policy
-/// was confirmed and with 6 if the one before is back; refuses (5) a policy that cuts an
+/// Enter or SIGUSR1 confirms it, as `hep confirm` does from anywhere; q and Enter, Ctrl-C (SIGINT) or
+/// `hep rollback` rolls it back at once. The daemon keeps the time: the previous policy comes back
+/// also if this command, the SSH session or the daemon dies, or the host restarts. Exits with 0 if
+/// the policy was confirmed and with 6 if it was rolled back; refuses (5) a policy that cuts an
 /// administrator's SSH session.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The directory with the policy to try
+    /// Directory with the policy to try
     #[arg(long, value_name = "DIR")]
     policy_dir: PathBuf,
-    /// How long it may stay unconfirmed: 90, 90s, 5m or 1h, up to 24h
+    /// Time until it is rolled back unless confirmed: 90, 90s, 5m or 1h, up to 24h
     #[arg(
         long,
         value_parser = parse_duration,
@@ -55,7 +55,7 @@ pub(super) struct Arguments {
         env = "HEP_TRY_TIMEOUT"
     )]
     timeout: Duration,
-    /// Return once it is in force, without waiting for its end
+    /// Return as soon as it is in force, without waiting for the outcome
     #[arg(long)]
     detach: bool,
     #[command(flatten)]
@@ -96,12 +96,12 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     }
     let runtime = runtime::of_command()?;
     let outcome = runtime.block_on(attend(arguments, policy_dir, format));
-    // A thread that still reads the terminal is no reason to stay.
+    // Do not wait for a thread that still reads the terminal.
     runtime.shutdown_background();
     outcome
 }
 
-/// What the operator wants.
+/// The operator's decision about the trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wish {
     Confirm,
@@ -109,7 +109,7 @@ enum Wish {
 }
 
 async fn attend(arguments: &Arguments, policy_dir: PathBuf, format: Format) -> Result<Exit> {
-    // Before the trial begins, since the signals' default is to end this process.
+    // Installed before the trial begins, since by default both signals end this process.
     let mut accept = signal(SignalKind::user_defined1()).context("SIGUSR1")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
     let instance = &arguments.instance;
@@ -164,8 +164,8 @@ async fn attend(arguments: &Arguments, policy_dir: PathBuf, format: Format) -> R
     }
 }
 
-/// The daemon died over the trial before it could say that it began: waits until the policy before is
-/// back, and brings it back if nobody else does.
+/// Handles a daemon that died before it reported the trial's start: waits until the previous policy is
+/// back, and rolls back in this process if no daemon does.
 async fn watch_over(
     arguments: &Arguments,
     generation: Option<u32>,
@@ -173,7 +173,7 @@ async fn watch_over(
 ) -> Result<Exit> {
     let mut watch = Watch::new(arguments, generation);
     if generation.is_none() {
-        // It is over: nobody can confirm what has no number.
+        // The trial is over: without a number it cannot be confirmed.
         watch.end = Instant::now();
     }
     loop {
@@ -184,7 +184,7 @@ async fn watch_over(
     }
 }
 
-/// What was typed: nothing but Enter confirms, `q` ends the trial. Never, without a terminal.
+/// Reads one line: an empty one confirms, `q` rolls back. Never ready without a terminal.
 async fn typed(lines: Option<&mut Lines<BufReader<Stdin>>>) -> Option<Wish> {
     let line = match lines {
         Some(lines) => lines.next_line().await,
@@ -196,7 +196,7 @@ async fn typed(lines: Option<&mut Lines<BufReader<Stdin>>>) -> Option<Wish> {
             "q" | "Q" => Some(Wish::Revert),
             _ => None,
         },
-        // The terminal is gone, and with it whoever could confirm.
+        // The terminal is gone, and nobody can confirm from it any more.
         Ok(None) | Err(_) => std::future::pending().await,
     }
 }
@@ -204,9 +204,9 @@ async fn typed(lines: Option<&mut Lines<BufReader<Stdin>>>) -> Option<Wish> {
 /// The trial, as seen from the terminal.
 struct Watch<'a> {
     instance: &'a Instance,
-    /// `None` if the daemon died before it had one.
+    /// Generation on trial; `None` if the daemon died before it had assigned one.
     generation: Option<u32>,
-    /// When it ends at the latest, by this process's clock.
+    /// Latest end of the trial by this process's clock.
     end: Instant,
     is_terminal: bool,
     shown: Option<u64>,
@@ -233,7 +233,7 @@ impl<'a> Watch<'a> {
     }
 
     fn order(&mut self, wish: Wish) -> Result<()> {
-        // What has no number is over already.
+        // A trial without a number is over already.
         let Some(generation) = self.generation else {
             return Ok(());
         };
@@ -268,10 +268,10 @@ impl<'a> Watch<'a> {
             Err(AskError::NotRunning(_)) => {
                 self.tell_of_absence();
                 if Instant::now() > self.end + GRACE {
-                    // A daemon that starts meanwhile has the lock, and goes back itself.
+                    // A daemon that starts meanwhile holds the lock, and rolls back itself.
                     let instance = self.instance;
                     let outcome = std::thread::scope(|scope| {
-                        // It has a runtime of its own, which does not go with this thread's.
+                        // It creates a runtime of its own, which must not be nested in this thread's.
                         let thread =
                             scope.spawn(|| order::without_daemon(instance, Request::Status));
                         thread.join()
@@ -306,7 +306,7 @@ impl<'a> Watch<'a> {
 
     fn show(&mut self, seconds: u64) {
         if self.is_terminal && self.shown != Some(seconds) {
-            // A terminal that is gone is no reason to end.
+            // Failing to write to a terminal that is gone must not end the trial.
             drop(write!(std::io::stderr(), "\r\x1b[K{seconds} s left "));
             self.shown = Some(seconds);
         }

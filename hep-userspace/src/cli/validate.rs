@@ -24,25 +24,25 @@ use crate::{
 
 /// Check policy files without loading them
 ///
-/// A directory is judged as the daemon would load it; if it is for this host, also by the interfaces
-/// that there are. Files are judged alone: a tier or profile that they name may be defined elsewhere,
-/// which is a warning. Exits with 0 if there is no error and with 3 otherwise.
+/// A directory is validated as the daemon would load it; if it is for this host, also against the
+/// interfaces that it has. Single files are validated alone: a tier or profile that they name may be
+/// defined elsewhere, so its absence is a warning. Exits with 0 if there is no error and with 3 otherwise.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// Directories, and *.yaml, *.yml or *.json files
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
-    /// Take warnings for errors
+    /// Treat warnings as errors
     #[arg(long)]
     strict: bool,
-    /// The host's name in spec.node; by default the kernel's host name in lower case
+    /// Node name to validate for, as in spec.node [default: the kernel's host name in lower case]
     #[arg(long, value_name = "NAME", env = "HEP_NODE")]
     node: Option<NodeName>,
     #[command(flatten)]
     auto: AutoHostEndpoint,
 }
 
-/// What became of judging files.
+/// The result of validating files.
 struct Judged {
     problems: Vec<Problem>,
     resources: usize,
@@ -56,11 +56,11 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     Ok(if is_valid { Exit::Ok } else { Exit::Invalid })
 }
 
-/// Judges a directory as this command does, and prints what it prints if it is not valid.
+/// Validates a directory as this command does, and prints its problems if it is not valid.
 ///
 /// # Errors
 ///
-/// If it cannot be printed.
+/// If printing fails.
 pub(super) fn is_valid(directory: &Path, node: &NodeName, format: Format) -> Result<bool> {
     let judged = Judged::of(&[directory.to_path_buf()], node.clone(), None);
     let is_valid = judged.is_valid(false);
@@ -71,7 +71,7 @@ pub(super) fn is_valid(directory: &Path, node: &NodeName, format: Format) -> Res
 }
 
 impl Judged {
-    /// Judges the paths; with `auto` directories also as the daemon would load them.
+    /// Validates the paths; with `auto`, directories also as the daemon would load them.
     fn of(paths: &[PathBuf], node: NodeName, auto: Option<&AutoHostEndpoint>) -> Self {
         let node = host::node(node);
         let mut problems = Vec::new();
@@ -131,8 +131,8 @@ impl Judged {
     }
 }
 
-/// What the daemon would say about a valid directory. The interfaces here say nothing about another
-/// host.
+/// Warnings that the daemon would print about a valid directory. The interfaces are consulted only if
+/// `node` is this host.
 fn as_loaded(auto: &AutoHostEndpoint, snapshot: &Snapshot, node: &str) -> Vec<Problem> {
     let interfaces = if *node == *identity::host_name() {
         host::interfaces()
@@ -154,7 +154,7 @@ fn as_loaded(auto: &AutoHostEndpoint, snapshot: &Snapshot, node: &str) -> Vec<Pr
     validate::bounded(problems)
 }
 
-/// The limit that a valid policy exceeds on these interfaces, if it does.
+/// The limit that a valid policy exceeds on these interfaces, if any.
 fn too_large(snapshot: &Snapshot, node: &str, interfaces: &[Interface]) -> Option<Problem> {
     let felix = &snapshot.felix;
     let options = compile::Options {

@@ -25,30 +25,30 @@ use crate::{
     reference, source,
 };
 
-/// Tell what a policy directory would change, before it is applied
+/// Show what a policy directory would change before it is applied
 ///
-/// Compares DIR with what is in force, or with another directory: resources and their fields, the
-/// rules that packets meet at each interface, the addresses that selectors stand for; with --live
-/// also which of the flows that pass now would be cut, and by which rule. Changes nothing.
+/// Compares DIR with the policy in force, or with another directory: resources and their fields, the
+/// rules at each interface, and the addresses that selectors select; with --live also the flows that
+/// pass now and would be cut, and the rule that cuts each. Changes nothing.
 ///
-/// Exits with 0 if nothing differs, 1 if something does, 3 if a directory is invalid, and 4 if what
-/// is in force cannot be read.
+/// Exits with 0 if nothing differs, 1 if something does, 3 if a directory is invalid, and 4 if the
+/// policy in force cannot be read.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The policy directory to compare
+    /// Policy directory to compare
     #[arg(value_name = "DIR", env = "HEP_POLICY_DIR")]
     to: PathBuf,
-    /// Compare with this directory instead of what is in force
+    /// Compare with this directory instead of the policy in force
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
-    /// Tell which known flows would be cut
+    /// List the known flows that would be cut
     #[arg(long, conflicts_with_all = ["from", "interfaces"])]
     live: bool,
-    /// This host's name, as in spec.node of its HostEndpoints [default: the one in force, or the
+    /// This host's name, as in spec.node of its HostEndpoints [default: the name in force, or the
     /// kernel's host name]
     #[arg(long, value_name = "NAME", env = "HEP_NODE")]
     node: Option<NodeName>,
-    /// Judge for this interface with these addresses instead of for this host's; may be given
+    /// Compile for this interface with these addresses instead of for this host's interfaces; may be given
     /// several times
     #[arg(
         long = "interface",
@@ -74,7 +74,7 @@ fn parse_interface(text: &str) -> Result<(String, Vec<IpAddr>), String> {
     Ok((name.to_owned(), addresses))
 }
 
-/// Everything that differs.
+/// All differences between the two policies.
 #[derive(Debug, Serialize)]
 struct Difference {
     from: String,
@@ -87,10 +87,10 @@ struct Difference {
     flows: Option<Flows>,
 }
 
-/// What becomes of known flows.
+/// The effect on known flows.
 #[derive(Debug, Serialize)]
 struct Flows {
-    /// How many pass now.
+    /// Number of flows that pass now.
     known: usize,
     cut: Vec<Cut>,
 }
@@ -104,11 +104,11 @@ impl Difference {
     }
 }
 
-/// Why there is no answer.
+/// Reason why no difference could be computed.
 enum Failure {
     /// A directory is invalid.
     Invalid(Problems),
-    /// What is in force cannot be read.
+    /// The policy in force cannot be read.
     Unreachable(anyhow::Error),
 }
 

@@ -1,4 +1,4 @@
-//! One of the two policies that are compared.
+//! One of the two policies to compare.
 
 use std::{fmt, path::Path};
 
@@ -12,14 +12,14 @@ use crate::{
     validate::{self, Problem, Scope, Severity},
 };
 
-/// A valid policy, and what it comes to on this host.
+/// A valid policy, and the generation compiled from it for this host.
 pub(super) struct Side {
     pub(super) files: Vec<File>,
     pub(super) snapshot: Snapshot,
     pub(super) generation: Generation,
 }
 
-/// Why a policy is none.
+/// The problems that make a policy invalid.
 #[derive(Debug)]
 pub(super) struct Problems {
     /// All problems of its files.
@@ -47,12 +47,12 @@ impl fmt::Display for Problems {
 }
 
 impl Side {
-    /// What it comes to, in words.
+    /// The description of the compiled generation.
     pub(super) const fn description(&self) -> &Description {
         &self.generation.description
     }
 
-    /// Validates and compiles the files that were found in `directory` as the daemon would.
+    /// Validates and compiles the files as the daemon would.
     pub(super) fn load(
         files: Vec<File>,
         (node, interfaces): (&str, &[Interface]),

@@ -1,4 +1,4 @@
-//! The difference as a text like a unified diff.
+//! Prints a difference as text in the form of a unified diff.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use crate::{
     printable::Printable,
 };
 
-/// Values of one field that are told; JSON has them all.
+/// Most values of one field that are printed; JSON has them all.
 const SHOWN: usize = 10;
 
-/// Prints a difference.
+/// A difference to print as text.
 pub(super) struct Text<'a>(pub(super) &'a Difference);
 
 impl fmt::Display for Text<'_> {
@@ -54,7 +54,7 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// Begins a line, behind a sign or a blank line; what stands in it is foreign.
+/// Writes a line break, `before` (a sign or a blank line) and the text, with foreign text escaped.
 fn line(f: &mut fmt::Formatter<'_>, before: &str, text: impl fmt::Display) -> fmt::Result {
     write!(f, "\n{before}{}", Printable(text))
 }
@@ -136,7 +136,7 @@ fn list(f: &mut fmt::Formatter<'_>, change: &ListChange) -> fmt::Result {
     Ok(())
 }
 
-/// `Allow normal default/GlobalNetworkPolicy/web ingress[0]: TCP, to ports 80 (web.yaml:12)`.
+/// Formats a rule: `Allow normal default/GlobalNetworkPolicy/web ingress[0]: TCP, to ports 80 (web.yaml:12)`.
 fn rule_line(rule: &RuleDescription) -> String {
     let action = if rule.staged {
         format!("{} (staged)", rule.action)

@@ -1,4 +1,4 @@
-//! What `hep explain` answers.
+//! The answer of `hep explain`, as text and as JSON.
 
 use hep_common::Direction;
 use serde_json::json;
@@ -9,13 +9,13 @@ use crate::{
     reference::{Decider, Judgement, Packet, Place, Role, RuleRef},
 };
 
-/// Everything there is to say about the packet.
+/// Everything that `hep explain` prints about a packet.
 pub(super) struct Answer<'a> {
     pub(super) packet: &'a Packet,
     pub(super) node: &'a str,
     pub(super) role: Role<'a>,
     pub(super) judgement: Judgement<'a>,
-    /// What else may become of it on its way to a process of this host; empty if nothing.
+    /// Note on how the packet is judged if the kernel translates it into this host; empty if it cannot.
     pub(super) translation: String,
 }
 
@@ -27,7 +27,7 @@ impl Answer<'_> {
         }
     }
 
-    /// The default that applied, if no rule decided.
+    /// The default that decided, if no rule did.
     fn default_text(&self) -> Option<String> {
         match self.judgement.decider {
             Decider::Rule(_) | Decider::Failsafe(..) | Decider::Pipeline => None,

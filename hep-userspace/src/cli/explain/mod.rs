@@ -33,12 +33,11 @@ use crate::{
     validate::{self, Scope, Severity},
 };
 
-/// Tell what happens to one packet, and why
+/// Explain what happens to one packet, and which rule decides
 ///
-/// The packet is judged as the first of a new flow by the resources in --policy-dir or, with
-/// --live, by those that the daemon has in force. Printed are the verdict, its reason, the rule with
-/// its file and line or the default that applied, and every tier, policy and rule that was passed
-/// on the way.
+/// The packet is judged as the first of a new flow, by the resources in --policy-dir or, with --live,
+/// by those in force. Prints the verdict, its reason, the rule with its file and line or the default
+/// that applied, and every tier, policy and rule that was passed on the way.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// Directory of policy files
@@ -49,31 +48,31 @@ pub(super) struct Arguments {
         required_unless_present = "live"
     )]
     policy_dir: Option<PathBuf>,
-    /// Judge by what the daemon has in force
+    /// Judge by the policy in force
     #[arg(long, conflicts_with = "policy_dir")]
     live: bool,
     /// This host's name, as in spec.node of its HostEndpoints [default: the kernel's host name]
     #[arg(long, value_name = "NAME", env = "HEP_NODE")]
     node: Option<NodeName>,
-    /// The interface whose hook sees the packet
+    /// Interface whose hook sees the packet
     #[arg(long, value_name = "NAME")]
     interface: String,
-    /// An address of that interface, if it is not on this host; may be given several times
+    /// Address of that interface, if this host does not have it; may be given several times
     #[arg(long = "interface-address", value_name = "ADDRESS")]
     interface_addresses: Vec<IpAddr>,
-    /// Towards the host or away from it
+    /// Direction: towards the host or away from it
     #[arg(long, value_enum)]
     direction: DirectionArgument,
-    /// tcp, udp, sctp, icmp, icmpv6, udplite or a number
+    /// Protocol: tcp, udp, sctp, icmp, icmpv6, udplite or a number
     #[arg(long, value_name = "PROTOCOL")]
     protocol: String,
     /// Source: 192.0.2.1, 192.0.2.1:40000, 2001:db8::1 or [2001:db8::1]:40000
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = parse_end)]
     src: End,
-    /// Destination, written like the source
+    /// Destination, in the same form as the source
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = parse_end)]
     dst: End,
-    /// The packet is routed through this host; with --live the kernel's tables say so too
+    /// Treat the packet as routed through this host; with --live the kernel's routing decides unless given
     #[arg(long)]
     forwarded: bool,
     /// ICMP type [default: echo request]
@@ -85,17 +84,17 @@ pub(super) struct Arguments {
     /// TCP flags, such as "FIN ACK" [default: SYN]
     #[arg(long, value_name = "FLAGS")]
     tcp_flags: Option<String>,
-    /// Type of the only chunk of an SCTP packet [default: 1, INIT]
+    /// Type of the SCTP packet's only chunk [default: 1, INIT]
     #[arg(long, value_name = "TYPE")]
     sctp_chunk: Option<u8>,
     /// IPv4 time to live or IPv6 hop limit [default: 64]
     #[arg(long, value_name = "NUMBER")]
     hop_limit: Option<u8>,
-    /// As the option of `hep run`: accept neighbour discovery without policy
+    /// Accept neighbour discovery without policy, like the option of `hep run`
     #[arg(long, value_name = "BOOL", env = "HEP_IPV6_ND_EXEMPT", default_value_t = true,
           action = clap::ArgAction::Set)]
     ipv6_nd_exempt: bool,
-    /// As the option of `hep run`: accept router advertisements without policy
+    /// Accept router advertisements without policy, like the option of `hep run`
     #[arg(long, value_name = "BOOL", env = "HEP_IPV6_RA_EXEMPT", default_value_t = true,
           action = clap::ArgAction::Set)]
     ipv6_ra_exempt: bool,
@@ -218,7 +217,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Whether what the kernel translates into this host is judged again.
+/// Whether packets that the kernel translates into this host are judged again.
 fn local_in(instance: &Instance) -> LocalInStatus {
     match control::ask(&instance.socket) {
         Ok(report) => report.local_in,
@@ -242,7 +241,7 @@ fn load(files: &[File], node: &NodeName, format: Format) -> Result<Option<Snapsh
     Ok(loaded.snapshot)
 }
 
-/// The host's interfaces; the packet's own is made up if the host has none of that name.
+/// The host's interfaces, and the packet's own if the host has none of that name.
 fn interfaces(arguments: &Arguments) -> Result<Vec<Interface>> {
     let mut interfaces = host::interfaces()?;
     let given = &arguments.interface_addresses;

@@ -1,5 +1,5 @@
-//! Whether a packet is this host's own, by the kernel's tables as the programs decide it (spec EV-095,
-//! EV-096, EV-261).
+//! Decides from the kernel's routing tables, as the programs do, whether a packet is local or forwarded
+//! (spec EV-095, EV-096, EV-261).
 
 use std::{collections::BTreeSet, net::IpAddr};
 
@@ -20,12 +20,12 @@ const DHCP: Ports = Ports {
 };
 const UDP: u8 = 17;
 
-/// Whether the programs would take a packet at `interface` for forwarded; `own` are this host's addresses
-/// as they know them.
+/// Whether the programs would treat a packet at `interface` as forwarded; `own` are this host's addresses
+/// as the programs' maps hold them.
 ///
 /// # Errors
 ///
-/// If the kernel's tables cannot be asked.
+/// If the kernel's routing tables cannot be queried.
 pub(super) fn is_forwarded(
     packet: &Packet,
     interface: &Interface,
@@ -62,7 +62,7 @@ pub(super) fn is_forwarded(
     })
 }
 
-/// Groups and the limited broadcast.
+/// Whether an address is a multicast group or the limited broadcast.
 const fn is_for_everyone(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_multicast() || address.is_broadcast(),

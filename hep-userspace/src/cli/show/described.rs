@@ -1,4 +1,5 @@
-//! What the description of the generation says by itself.
+//! The aspects that `hep show` reads from the generation's description: endpoints, sets, failsafes,
+//! interfaces.
 
 use std::path::Path;
 
@@ -64,7 +65,7 @@ pub(super) fn sets(description: &Description) -> Result<Shown> {
     Shown::list(&description.sets, &table, "no rule has a selector")
 }
 
-/// The first few, and how many more; JSON has them all.
+/// Formats the first few objects and the number of the others; JSON has them all.
 fn abbreviated(objects: &[String]) -> String {
     const SHOWN: usize = 3;
     let mut text = objects
@@ -166,7 +167,7 @@ pub(super) fn interfaces(description: &Description, links: &Path) -> Result<Show
     Shown::list(&items, &table, "no interface is policed")
 }
 
-/// `file:line`, or nothing for what no file holds.
+/// Formats `file:line`; empty for objects that no file holds.
 pub(in crate::cli) fn place(file: &str, line: u32) -> String {
     match (file, line) {
         ("", _) => String::new(),

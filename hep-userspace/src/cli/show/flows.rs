@@ -1,4 +1,4 @@
-//! Known flows, as `conntrack -L` has them.
+//! Lists known flows, as `conntrack -L` does.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -21,13 +21,13 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 struct ShownFlow {
     protocol: String,
-    /// The ends' ports are ports, and no identifiers of ICMP queries.
+    /// Whether the ends' ports are ports, and not identifiers of ICMP queries.
     #[serde(skip)]
     has_ports: bool,
     state: &'static str,
-    /// Packets of one direction only were accepted, or the handshake is not complete.
+    /// Whether packets of one direction only were accepted, or the handshake is not complete.
     half_open: bool,
-    /// No flood pushes it out.
+    /// Whether the flow is assured, so that no flood evicts it.
     assured: bool,
     blocked: bool,
     seeded: bool,
@@ -153,7 +153,7 @@ const fn shown_end(end: &End) -> ShownEnd {
     }
 }
 
-/// `address:port`, or the address alone where there are no ports.
+/// Formats `address:port`, or the address alone where there are no ports.
 fn end(end: &ShownEnd, has_ports: bool) -> String {
     if has_ports {
         SocketAddr::new(end.address, end.port).to_string()
@@ -173,7 +173,7 @@ fn interface_name(description: &Description, ifindex: u32) -> String {
         .map_or_else(|| ifindex.to_string(), |interface| interface.name.clone())
 }
 
-/// The rule's name; a rule that is gone has none.
+/// The name of the rule in this counter slot, or `a former rule` if no rule in force has it.
 fn rule_name(description: &Description, slot: u32) -> String {
     if slot == TAKEN_OVER {
         return "taken over at the start".to_owned();

@@ -31,32 +31,32 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// HostEndpoints of this node: their interfaces, policies, and what unmatched traffic meets
+    /// HostEndpoints of this node: interfaces, policies, and the default for unmatched traffic
     Endpoints,
     /// Policies that apply to a HostEndpoint of this node, in order, with their counters
     Policies,
-    /// Rules as packets meet them, per interface and direction, with their counters
+    /// Rules in the order of evaluation, per interface and direction, with their counters
     Rules,
-    /// Selectors of rules, and what they come to
+    /// Selectors of rules, and the objects and addresses that they select
     Sets,
-    /// Ports that no policy closes
+    /// Failsafe ports, which no policy closes
     Failsafe,
     /// Known flows
     Conntrack,
     /// Packets per interface, direction and reason
     Counters,
-    /// Interfaces that are policed
+    /// Policed interfaces, and how the programs are attached
     Interfaces,
 }
 
-/// The same thing as JSON and as text.
+/// One answer, as JSON and as text.
 struct Shown {
     json: serde_json::Value,
     text: String,
 }
 
 impl Shown {
-    /// A list, which may be empty.
+    /// Creates a list; the text is `nothing` if it is empty.
     fn list(items: &[impl Serialize], table: &Table, nothing: &str) -> Result<Self> {
         Ok(Self {
             json: serde_json::to_value(items)?,

@@ -14,7 +14,7 @@ use crate::{
     printable::Printable,
 };
 
-/// A rule of one list, as packets meet it.
+/// A rule of one list, with its counters.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ListedRule<'a> {
@@ -69,7 +69,7 @@ impl<'a> Counted<'a> {
     }
 }
 
-/// Every list, as `nft list` has chains.
+/// Every list with its rules, as `nft list` prints chains.
 pub(super) fn rules(description: &Description, maps: &Maps) -> Result<Shown> {
     let counted = Counted::read(description, maps)?;
     let lists: Vec<ShownList<'_>> = description
@@ -140,7 +140,7 @@ fn list_text(list: &ShownList<'_>) -> String {
     )
 }
 
-/// `tier/kind/name rule`.
+/// Formats a rule's name: `tier/kind/name rule`.
 fn rule_name(rule: &RuleDescription) -> String {
     let owner: Vec<&str> = [rule.tier.as_str(), rule.policy.as_str()]
         .into_iter()

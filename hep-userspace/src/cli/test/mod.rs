@@ -23,30 +23,29 @@ use crate::{
     printable,
 };
 
-/// Cases for which one more engine pays: loading the programs takes as long as some dozens of cases.
+/// Cases per engine: loading the programs takes as long as some dozens of cases.
 const CASES_PER_ENGINE: usize = 128;
-/// Engines at once. They mostly wait for the kernel to retire a case's tables.
+/// Most engines at once. They mostly wait for the kernel to free a case's tables.
 const MOST_ENGINES: usize = 8;
 
-/// Test policy: judge packets and compare with the verdicts they should get
+/// Test policies: judge packets and compare the verdicts with the expected ones
 ///
-/// A case holds resources, written out or named by path relative to the case's file, the host's
-/// interfaces with their addresses, and packets with `expect: allow` or `expect: deny`. Cases are
-/// read from YAML (a list, or documents), JSON or JSONL. The kernel engine runs every packet through
-/// the real programs in a network namespace of its own, attached to nothing; the reference engine
-/// walks the resources as the specification says. With both, they also have to agree on the rule
-/// that decides.
+/// A case holds resources (inline, or paths relative to the case's file), the host's interfaces with
+/// their addresses, and packets with `expect: allow` or `expect: deny`. Cases are read from YAML (a
+/// list, or documents), JSON or JSONL. The kernel engine runs every packet through the real programs
+/// in a network namespace of its own, attached to nothing; the reference engine evaluates the
+/// resources as the specification says. With both, they also have to agree on the rule that decides.
 ///
-/// Exits with 0 if all cases pass, with 1 if one fails, with 3 if a file cannot be read.
+/// Exits with 0 if all cases pass, with 1 if one fails and with 3 if a file cannot be read.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// Files of cases
+    /// Files with cases
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Who judges; without it both as root, else reference
+    /// Engine that judges [default: both as root, else reference]
     #[arg(long, value_enum, env = "HEP_TEST_ENGINE")]
     engine: Option<Engine>,
-    /// Write the results as JUnit XML, too
+    /// Also write the results as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }
@@ -58,7 +57,7 @@ enum Engine {
     Kernel,
     /// The evaluator written from the specification
     Reference,
-    /// Both, which have to agree
+    /// Both engines, which have to agree
     Both,
 }
 
@@ -99,7 +98,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     report(&reports, engine, format)
 }
 
-/// Has all cases judged by as many engines at once as their number is worth.
+/// Judges all cases with as many engines in parallel as their number justifies.
 fn judge(files: &[(PathBuf, Vec<Case>)], engine: Engine) -> Result<Vec<FileReport>> {
     let cases: Vec<(&Path, &Case)> = files
         .iter()
@@ -139,8 +138,8 @@ fn judge(files: &[(PathBuf, Vec<Case>)], engine: Engine) -> Result<Vec<FileRepor
         .collect())
 }
 
-/// Judges cases, each the next one that nobody has, on a thread of its own: the kernel engine moves
-/// its thread into a network namespace.
+/// Worker: judges the next case that no other worker took, until none is left. Runs on a thread of its
+/// own, since the kernel engine moves its thread into a network namespace.
 fn work(
     cases: &[(&Path, &Case)],
     next: &AtomicUsize,
@@ -194,7 +193,7 @@ fn report(files: &[FileReport], engine: Engine, format: Format) -> Result<Exit> 
     })
 }
 
-/// A failed case: its name and remark, then each packet with what was expected and what came.
+/// Formats a failed case: its name and remark, then each packet with the expected and the actual result.
 fn failure_text(case: &CaseReport) -> String {
     let mut lines = vec![match case.why.as_str() {
         "" => case.id.clone(),
