@@ -1,4 +1,4 @@
-//! How the kernel is set to treat packets that arrive: `net.ipv4.conf` and `net.ipv6.conf`.
+//! The kernel's per-interface settings for received packets: `net.ipv4.conf` and `net.ipv6.conf`.
 
 use std::fs;
 
@@ -8,15 +8,15 @@ use rtnetlink::packet_route::link::{
 
 use crate::model::Conf;
 
-/// What is set for all interfaces, of which netlink's list of links says nothing.
+/// Reads the settings under `all`, which netlink's list of links does not contain.
 pub(super) fn of_all() -> Conf {
     let is_set = |path: &str| {
         let text = fs::read_to_string(format!("/proc/sys/net/{path}"));
-        // Without IPv6 there are no settings of it.
+        // Without IPv6 the file does not exist.
         text.is_ok_and(|text| text.trim() != "0")
     };
     Conf {
-        // What an interface forwards is for itself to say.
+        // IPv4 forwarding is set by each interface alone.
         forwards_v4: false,
         forwards_v6: is_set("ipv6/conf/all/forwarding"),
         accepts_local: is_set("ipv4/conf/all/accept_local"),
@@ -25,7 +25,7 @@ pub(super) fn of_all() -> Conf {
     }
 }
 
-/// How an interface treats packets, where `all` is set for all of them.
+/// The settings of one interface, combined with those of `all` interfaces.
 pub(super) fn of(link: &LinkMessage, all: Conf) -> Conf {
     let mut conf = all;
     let families = link.attributes.iter().filter_map(|attribute| {

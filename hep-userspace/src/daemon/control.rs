@@ -1,8 +1,8 @@
-//! What goes over the control sockets: one JSON line asks, one answers.
+//! Protocol of the control sockets: one JSON line is the request, one the answer.
 //!
-//! `{"command":"status"}` → `{"version":1,"status":{…}}`. What changes anything is done by the
-//! daemon's loop, one request after another. After `{"command":"monitor"}` lines go on as long as
-//! the client listens (see [`super::feed`]). `listen` answers.
+//! `{"command":"status"}` → `{"version":1,"status":{…}}`. Requests that change anything are handled by
+//! the daemon's loop, one after another. After `{"command":"monitor"}` lines follow as long as the
+//! client reads (see [`super::feed`]). The server's side is in `listen`.
 
 use std::{
     io,
@@ -18,14 +18,14 @@ use super::{feed::Monitoring, status::Report};
 
 /// Version of requests and answers.
 pub const VERSION: u32 = 1;
-/// How long a client may take to ask, and the daemon to tell its status.
+/// Time limit for a client's request, and for the daemon's status.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a process may take to say whether it hands over.
+/// Time limit for the answer to `HandOver`.
 const HAND_OVER: Duration = Duration::from_secs(10);
-/// How long bringing a policy into force may take.
+/// Time limit for requests that bring a policy into force.
 const WORK: Duration = Duration::from_secs(120);
 
-/// A question or an order to the daemon.
+/// A request to the daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "command",
@@ -33,38 +33,38 @@ const WORK: Duration = Duration::from_secs(120);
     rename_all_fields = "camelCase"
 )]
 pub enum Request {
-    /// Asks for the [`Report`].
+    /// Requests the [`Report`].
     Status,
-    /// Asks for events as they happen.
+    /// Subscribes to events.
     Monitor,
-    /// Brings a policy into force until it is confirmed or the time is over.
+    /// Applies a policy that rolls back unless confirmed in time.
     Try {
-        /// The directory with the policy.
+        /// Directory with the policy.
         policy_dir: PathBuf,
-        /// How long, milliseconds.
+        /// Length of the trial, milliseconds.
         timeout_ms: u64,
-        /// Who asks, and whether to listen to objections.
+        /// The caller, and whether it overrides the preflight.
         #[serde(flatten)]
         caller: Caller,
     },
     /// Keeps the policy on trial.
     Confirm {
-        /// Only if it is this generation.
+        /// If given, only this generation is confirmed.
         generation: Option<u32>,
-        /// Also if the policy directory changed meanwhile.
+        /// Confirm even if the policy directory changed meanwhile.
         #[serde(default)]
         force: bool,
     },
-    /// Ends the trial of this generation, and nothing else if that is over already.
+    /// Rolls back the trial of this generation; fails if that is not on trial.
     Reject {
         /// The generation on trial.
         generation: u32,
     },
-    /// Goes back to an earlier policy, or ends the trial.
+    /// Rolls back to an earlier policy, or ends the trial.
     Rollback {
-        /// To the policy that was in force at this generation; `None`: to the one before.
+        /// Generation whose policy to bring back; `None`: the previous policy.
         generation: Option<u32>,
-        /// Who asks, and whether to listen to objections.
+        /// The caller, and whether it overrides the preflight.
         #[serde(flatten)]
         caller: Caller,
     },
@@ -72,30 +72,30 @@ pub enum Request {
     Panic,
     /// Ends the panic, or follows the policy directory again.
     Resume {
-        /// Who asks, and whether to listen to objections.
+        /// The caller, and whether it overrides the preflight.
         #[serde(flatten)]
         caller: Caller,
     },
-    /// Lets go of everything for the daemon that asks; only `hep boot` does so.
+    /// Hands over to the daemon that sends this; only `hep boot` accepts it.
     HandOver,
 }
 
-/// Who asks for another policy.
+/// The caller of a command that changes the policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Caller {
     /// Apply it even if it cuts an administrator's session.
     #[serde(default)]
     pub force: bool,
-    /// Both ends of the caller's SSH connection, the peer first, if it knows them.
+    /// Both ends of the caller's SSH connection, the peer first, if known.
     #[serde(default)]
     pub ssh: Option<(SocketAddr, SocketAddr)>,
-    /// The asking process, as the socket tells.
+    /// Process id of the caller, from the socket's credentials.
     #[serde(skip)]
     pub process: Option<u32>,
 }
 
-/// What the daemon answers.
+/// An answer of the daemon.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Answer {
@@ -103,37 +103,37 @@ pub enum Answer {
     Status(Box<Report>),
     /// Events follow.
     Monitoring(Monitoring),
-    /// It is done.
+    /// The request succeeded.
     Done(Done),
     /// The policy has errors.
     Invalid(Vec<InvalidProblem>),
-    /// A safety check is against it, for these reasons.
+    /// A safety check refused the request, for these reasons.
     Refused(Vec<String>),
-    /// It could not be done.
+    /// The request failed.
     Failed(String),
 }
 
-/// What was done.
+/// The result of a request that changed what is in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Done {
     /// The generation that is in force now.
     pub generation: u32,
-    /// In words.
+    /// The result as text for the operator.
     pub text: String,
-    /// What the operator should know.
+    /// Warnings for the operator.
     pub warnings: Vec<String>,
 }
 
-/// A problem of a policy that was to be tried.
+/// A problem of a policy that was submitted for a trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InvalidProblem {
     /// `error`, `warning` or `info`.
     pub severity: String,
-    /// As `hep validate` prints it.
+    /// The problem as `hep validate` prints it.
     pub text: String,
-    /// As `hep validate -o json` prints it.
+    /// The problem as `hep validate -o json` prints it.
     pub problem: serde_json::Value,
 }
 
@@ -144,16 +144,16 @@ struct Envelope {
     answer: Answer,
 }
 
-/// An order, and where its answer goes.
+/// A request for the loop, and the channel for its answer.
 #[derive(Debug)]
 pub struct Order {
-    /// What to do.
+    /// The request.
     pub request: Request,
-    /// Takes the answer.
+    /// Receives the answer.
     pub reply: oneshot::Sender<Answer>,
 }
 
-/// Why the daemon could not be asked.
+/// Reason why a request to the daemon failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     /// No daemon listens.
@@ -167,21 +167,21 @@ pub enum AskError {
         /// Cause.
         source: io::Error,
     },
-    /// Somebody else listens there.
+    /// A process of another user listens on the socket.
     #[error("{} is a socket of user {user}, not of a daemon that root runs", path.display())]
     Impostor {
         /// The socket.
         path: PathBuf,
-        /// Whose process listens.
+        /// User id of the listening process.
         user: u32,
     },
-    /// The answer is none of ours.
+    /// The answer is not of this protocol.
     #[error("the daemon's answer is not understood")]
     Answer(#[from] serde_json::Error),
-    /// The answer is to another question.
+    /// The answer is of another kind than the request.
     #[error("the daemon answers another question")]
     Unexpected,
-    /// The daemon is of another version.
+    /// The daemon uses another version of the protocol.
     #[error("the daemon answers in version {0}, not {VERSION}; restart it")]
     Version(u64),
     /// The daemon refused.
@@ -189,8 +189,8 @@ pub enum AskError {
     Refused(String),
 }
 
-/// Where the socket is that takes questions only, beside the one for orders at `path`: `hep-read.sock`
-/// beside `hep.sock`.
+/// Path of the read-only socket beside the control socket at `path`: `hep-read.sock` beside
+/// `hep.sock`.
 #[must_use]
 pub fn read_socket(path: &Path) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
@@ -202,7 +202,7 @@ pub fn read_socket(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// The line that turns a client away.
+/// The line that is sent to a refused client.
 pub(super) fn refusal(text: &str) -> Vec<u8> {
     let envelope = Envelope {
         version: VERSION,
@@ -213,7 +213,7 @@ pub(super) fn refusal(text: &str) -> Vec<u8> {
     line
 }
 
-/// Answers a client; one that does not take it is given up.
+/// Sends an answer; the client is dropped if it does not read it in time.
 pub(super) async fn send(writer: &mut OwnedWriteHalf, answer: Answer) -> io::Result<()> {
     let envelope = Envelope {
         version: VERSION,
@@ -222,7 +222,7 @@ pub(super) async fn send(writer: &mut OwnedWriteHalf, answer: Answer) -> io::Res
     send_line(writer, &envelope).await
 }
 
-/// Writes one line; a client that does not take it is given up.
+/// Writes one line; the client is dropped if it does not read it in time.
 pub(super) async fn send_line(
     writer: &mut OwnedWriteHalf,
     line: &impl Serialize,
@@ -232,11 +232,11 @@ pub(super) async fn send_line(
     timeout(PATIENCE, writer.write_all(&text)).await?
 }
 
-/// Asks the daemon at `path` for its report.
+/// Requests the report of the daemon at `path`.
 ///
 /// # Errors
 ///
-/// [`AskError::NotRunning`] if nobody listens, else what went wrong.
+/// [`AskError::NotRunning`] if no daemon listens, else the variant of the failure.
 pub fn ask(path: &Path) -> Result<Report, AskError> {
     match command(path, &Request::Status)? {
         Answer::Status(report) => Ok(*report),
@@ -247,22 +247,22 @@ pub fn ask(path: &Path) -> Result<Report, AskError> {
     }
 }
 
-/// Asks the daemon at `path`, or orders something.
+/// Sends a request to the daemon at `path` and returns its answer.
 ///
 /// # Errors
 ///
-/// As [`ask`].
+/// [`AskError::NotRunning`] if no daemon listens, else the variant of the failure.
 pub fn command(path: &Path, request: &Request) -> Result<Answer, AskError> {
     let (answer, _) = open(path, request)?;
     Ok(answer)
 }
 
-/// Connects to the socket for questions, or for orders.
+/// Connects to the read-only socket for a question, else to the control socket.
 fn connect(path: &Path, is_question: bool) -> io::Result<std::os::unix::net::UnixStream> {
     use std::os::unix::net::UnixStream;
     if is_question {
         match UnixStream::connect(read_socket(path)) {
-            // A daemon of an earlier version has only the other.
+            // A daemon of an earlier version has only the control socket.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -274,15 +274,15 @@ fn connect(path: &Path, is_question: bool) -> io::Result<std::os::unix::net::Uni
     UnixStream::connect(path)
 }
 
-/// A connection to the daemon, as a client has it.
+/// The client's end of a connection to the daemon.
 pub(super) type Connection = io::BufReader<std::os::unix::net::UnixStream>;
 
-/// Sends a request; the answer, and the connection that more may come from.
+/// Sends a request; returns the answer, and the connection for further lines.
 pub(super) fn open(path: &Path, request: &Request) -> Result<(Answer, Connection), AskError> {
     use std::io::{BufRead as _, Write as _};
     let fail = |source: io::Error| {
         let path = path.to_path_buf();
-        // The last two: it died while it was asked.
+        // The last two: the daemon died during the request.
         if matches!(
             source.kind(),
             io::ErrorKind::NotFound
@@ -319,7 +319,7 @@ pub(super) fn open(path: &Path, request: &Request) -> Result<(Answer, Connection
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     match stream.write_all(&line) {
-        // Whom it turns away it answers without listening.
+        // A refused client gets its answer before its request is read.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         sent => sent.map_err(fail)?,
     }

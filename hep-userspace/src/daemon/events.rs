@@ -1,4 +1,4 @@
-//! Records of `Log` rules, and of denied packets, in words.
+//! Records of packets that `Log` rules matched, and of denied packets, with the names of their rules.
 
 use std::{
     fmt,
@@ -18,20 +18,20 @@ use crate::{
     model::Protocol,
 };
 
-/// An event in words.
+/// An event with names in place of numbers.
 ///
 /// As text it is one printable line: the prefix of the `Log` rule, the final verdict with the rule that
 /// decided, and the packet (spec EV-135).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
-    /// Unix time at which the daemon heard of it, milliseconds.
+    /// Unix time at which the daemon received it, milliseconds.
     pub unix_ms: u64,
     /// `allow` or `deny`.
     pub verdict: String,
     /// Name of the [`Reason`].
     pub reason: String,
-    /// The rule or default that decided; none where the reason says it all.
+    /// The rule or default that decided; none where the reason is complete without one.
     pub by: Option<Decider>,
     /// Prefix of the first `Log` rule that matched.
     pub log_prefix: String,
@@ -44,28 +44,28 @@ pub struct Record {
     pub interface: String,
     /// `ingress` or `egress`.
     pub direction: String,
-    /// Routed through this host.
+    /// Whether the packet was routed through this host.
     pub forwarded: bool,
-    /// Judged as what the kernel has made of it, on its way to a process of this host.
+    /// Whether it was judged in translated form, on its way to a process of this host.
     #[serde(default)]
     pub translated: bool,
     /// Source.
     pub src: Option<IpAddr>,
     /// Destination.
     pub dst: Option<IpAddr>,
-    /// Name or number.
+    /// Name or number of the protocol.
     pub protocol: String,
     /// Source port, for protocols with ports.
     pub src_port: Option<u16>,
     /// Destination port.
     pub dst_port: Option<u16>,
-    /// Type, for ICMP and ICMPv6.
+    /// ICMP or ICMPv6 type.
     pub icmp_type: Option<u8>,
-    /// Code.
+    /// ICMP or ICMPv6 code.
     pub icmp_code: Option<u8>,
     /// Length of the frame, bytes.
     pub bytes: u32,
-    /// Generation that judged.
+    /// Generation that judged the packet.
     pub generation: u32,
 }
 
@@ -77,8 +77,8 @@ pub struct Decider {
     pub tier: String,
     /// `kind/name` of the policy or profile, if it belongs to one.
     pub policy: String,
-    /// The rule's place, such as `ingress[2]`, or what kind of default it is; of a rule that is gone
-    /// the number.
+    /// The rule's place, such as `ingress[2]`, or the kind of default; the number of a rule that is no
+    /// longer in force.
     pub rule: String,
     /// File; empty for defaults.
     pub file: String,
@@ -87,8 +87,8 @@ pub struct Decider {
 }
 
 impl Record {
-    /// What an event says, with the names of the generation in force. An event of a generation that
-    /// is gone keeps its numbers, but its rules may have lost their names.
+    /// Converts an event, with the names of the generation in force. An event of an earlier generation
+    /// keeps its numbers, but its rules may have lost their names.
     #[must_use]
     pub fn new(event: &Event, description: &Description, unix_ms: u64) -> Self {
         let matched = usize::try_from(event.logged_count).unwrap_or(MAX_LOGGED_RULES);

@@ -1,4 +1,4 @@
-//! Events for whoever listens on the socket, one JSON line each.
+//! Events for the subscribers on the control socket, one JSON line each.
 
 use std::{
     io::{self, BufRead as _},
@@ -18,21 +18,21 @@ use super::{
     events::Record,
 };
 
-/// Events kept for a listener that is behind.
+/// Events buffered for a slow listener.
 const BACKLOG: usize = 1024;
 
-/// Hands events on to all listeners.
+/// Broadcasts events to all listeners.
 #[derive(Clone, Debug)]
 pub struct Feed {
     sender: broadcast::Sender<Arc<str>>,
     monitoring: Monitoring,
 }
 
-/// What a listener is told first.
+/// First line that a listener receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Monitoring {
-    /// Denied packets are events, too, whatever the rules log.
+    /// Whether denied packets are events, too, whatever the rules log.
     pub deny_events: bool,
 }
 
@@ -42,12 +42,12 @@ pub struct Monitoring {
 pub enum Item {
     /// An event.
     Event(Box<Record>),
-    /// So many events were not handed on, since the listener was too slow.
+    /// Number of events that were dropped because the listener was too slow.
     Lost(u64),
 }
 
 impl Feed {
-    /// A feed without listeners.
+    /// Creates a feed without listeners.
     #[must_use]
     pub fn new(monitoring: Monitoring) -> Self {
         Self {
@@ -56,16 +56,16 @@ impl Feed {
         }
     }
 
-    /// Whether anybody listens.
+    /// Whether there is a listener.
     #[must_use]
     pub fn is_heard(&self) -> bool {
         self.sender.receiver_count() > 0
     }
 
-    /// Hands an event on.
+    /// Sends an event to all listeners.
     pub fn publish(&self, record: Record) {
         match serde_json::to_string(&Item::Event(Box::new(record))) {
-            // Fails only if nobody listens any more.
+            // Fails only if there is no listener any more.
             Ok(line) => drop(self.sender.send(line.into())),
             Err(error) => log::error!("event: {error}"),
         }
@@ -106,12 +106,12 @@ impl Feed {
 #[derive(Debug)]
 pub struct Listener {
     connection: control::Connection,
-    /// What is to be heard.
+    /// Which events the daemon sends.
     pub monitoring: Monitoring,
 }
 
 impl Listener {
-    /// Asks the daemon at `path` for its events; once this returns, none is missed.
+    /// Subscribes to the events of the daemon at `path`; none is missed after this returns.
     ///
     /// # Errors
     ///
@@ -143,7 +143,7 @@ impl Listener {
 impl Iterator for Listener {
     type Item = Result<Item, serde_json::Error>;
 
-    /// Waits for the next line; none comes when the daemon has stopped.
+    /// Waits for the next line; `None` when the daemon has stopped.
     fn next(&mut self) -> Option<Self::Item> {
         let mut line = String::new();
         match self.connection.read_line(&mut line) {

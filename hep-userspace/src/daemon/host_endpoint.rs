@@ -1,5 +1,5 @@
-//! The HostEndpoint that `--auto-host-endpoint` keeps in memory, as Calico's controller would make
-//! it for this node.
+//! The HostEndpoint that `--auto-host-endpoint` generates in memory, like the one that Calico's
+//! controller would create for this node.
 
 use std::{
     borrow::Cow,
@@ -16,8 +16,8 @@ use crate::model::{
 /// Label that marks a generated HostEndpoint, with the value Calico's controller gives it.
 const GENERATED_LABEL: (&str, &str) = ("projectcalico.org/created-by", "calico-kube-controllers");
 
-/// The snapshot with the generated endpoint of `node`, unless a written one has its name, which then
-/// takes its place.
+/// Adds the generated endpoint of `node` to the snapshot, unless a written endpoint has its name and
+/// so replaces it.
 #[must_use]
 pub fn complete<'s>(
     snapshot: &'s Snapshot,
@@ -64,8 +64,8 @@ pub fn generate(
     }
 }
 
-/// The host's own addresses: not loopback's, not link-local, and not those of its workloads'
-/// interfaces, which every node may have alike.
+/// The host's own addresses, without those of loopback, link-local ones and those of workload
+/// interfaces, which may be the same on every node.
 fn addresses(interfaces: &[Interface], felix: &FelixConfiguration) -> BTreeSet<IpAddr> {
     let is_workload = |name: &str| {
         felix
@@ -108,7 +108,7 @@ mod tests {
         }
     }
 
-    /// As Calico's controller makes it: every interface, the node's labels, its addresses, and the
+    /// Like the one of Calico's controller: every interface, the node's labels, its addresses, and the
     /// profile that allows.
     #[test]
     fn it_has_the_nodes_labels_and_the_hosts_own_addresses() {

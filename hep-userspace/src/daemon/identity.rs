@@ -1,24 +1,24 @@
-//! What this host is called, and which host it is.
+//! The name and the identity of this host.
 
 use std::{fs, path::Path};
 
 use super::state::{self, Settings};
 use crate::model::NodeName;
 
-/// Where the host's identity is, which a cloned image does not share with its template.
+/// File with the host's identity, which a cloned image does not share with its template.
 const MACHINE_ID: &str = "/etc/machine-id";
-/// Its length in characters.
+/// Length of a machine-id in characters.
 const MACHINE_ID_LENGTH: usize = 32;
 
-/// The kernel's host name as Calico takes it for the node's name.
+/// The kernel's host name, converted to a node name as Calico does.
 #[must_use]
 pub fn host_name() -> NodeName {
     let name = rustix::system::uname();
     NodeName::from(&*name.nodename().to_string_lossy())
 }
 
-/// The name of a node whose operator gave it none (spec EV-266): the one used last on this very host,
-/// since a host may start before it has been given its name; else its host name.
+/// The name of a node that was started without `--node` (spec EV-266): the name used last on this same
+/// host, since a host may start before its name is set; else its host name.
 #[must_use]
 pub fn node_name(state_dir: &Path) -> NodeName {
     let kept = state::read_journal(state_dir).ok();
@@ -27,13 +27,13 @@ pub fn node_name(state_dir: &Path) -> NodeName {
         .unwrap_or_else(host_name)
 }
 
-/// The name that was kept, if it is this host's and was not chosen by its operator.
+/// The stored name, if it is this host's and was not chosen by its operator.
 fn kept_name(settings: &Settings, machine_id: Option<&str>) -> Option<NodeName> {
     let is_own = machine_id.is_some() && settings.machine_id.as_deref() == machine_id;
     (settings.follows_host && is_own && !settings.node.is_empty()).then(|| settings.node.clone())
 }
 
-/// Tells this host from others; `None` if it has no identity (yet).
+/// The id that distinguishes this host from others; `None` if it has none (yet).
 #[must_use]
 pub fn machine_id() -> Option<String> {
     let text = fs::read_to_string(MACHINE_ID).ok()?;

@@ -1,15 +1,15 @@
-//! Putting a confirmed policy into the policy directory.
+//! Writes a confirmed policy into the policy directory.
 //!
-//! Only policy files are touched: they are replaced one by one, each whole, and those that the
-//! policy does not have are removed. Everything else, the directory itself included, stays what it
-//! is, so that mounts, working directories and version control go on. That the directory holds files
-//! of two policies for a moment is seen by nobody who matters: the daemon looks again when all are
-//! in place, and if it ends before that, the journal has the next one finish the work before it
-//! reads the directory.
+//! Only policy files are touched: they are replaced one by one, each whole, and policy files that the
+//! confirmed policy does not have are removed. Everything else, the directory itself included, stays as
+//! it is, so that mounts, working directories and version control are undisturbed. For a moment the
+//! directory holds files of two policies, but the daemon never loads that state: it reads the directory
+//! again when all files are in place, and if it dies before that, the journal makes the next daemon
+//! finish the work before it reads the directory.
 //!
-//! Whoever can write to the directory could have this write elsewhere, so nothing is reached through
-//! a link, and a directory that others than root can write to is refused unless `hep run` was told
-//! otherwise (`super::trusted`).
+//! Whoever can write to the directory could redirect these writes, so nothing is reached through a link,
+//! and a directory that users other than root can write to is refused unless `hep run` allows it
+//! (`super::trusted`).
 
 use std::{
     collections::BTreeSet,
@@ -32,17 +32,17 @@ use super::{
 };
 use crate::source;
 
-/// How the names of directories begin where files are written before they are renamed into place;
-/// the reader of policy files passes over hidden names.
+/// Prefix of the directories in which files are written before they are renamed into place; the reader
+/// of policy files skips hidden names.
 const STAGING: &str = ".hep-install";
-/// Permissions that a file may have from the one in its place: no others may write.
+/// Permissions that a file may inherit from the one that it replaces: nobody but the owner may write.
 const MODES: u32 = 0o755;
 
-/// Whether [`install`] could write to `directory`, which holds `files` or is to hold them.
+/// Checks that [`install`] could write to `directory`, which holds `files` or is to hold them.
 ///
 /// # Errors
 ///
-/// What is in the way.
+/// The first obstacle.
 pub(super) fn check(
     directory: &Path,
     files: &[source::File],
@@ -53,7 +53,7 @@ pub(super) fn check(
     for file in files {
         let (parent, name) = split(directory, &file.path);
         let parent_directory = match root.open_below(parent) {
-            // It is made, or it went with its files.
+            // `install` creates it, or it was removed with its files.
             Err(DirectoryError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 continue;
             }
@@ -71,12 +71,12 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Makes `directory` hold the policy's files and no other policy file; `present` are those that are
-/// there now.
+/// Makes `directory` hold the policy's files and no other policy file; `present` are its policy files
+/// now.
 ///
 /// # Errors
 ///
-/// What is in the way; some files may be in place then.
+/// The first obstacle; some files may be in place then.
 pub(super) fn install(
     policy: &Policy,
     directory: &Path,
@@ -125,7 +125,7 @@ fn replace(
     root.sync()
 }
 
-/// Permissions of a file as it was, or as its source is.
+/// Permissions of the file that is replaced, or of the file's source.
 fn mode(
     root: &Directory,
     (parent, name): (&Path, &OsStr),
@@ -133,7 +133,7 @@ fn mode(
 ) -> Result<u32, DirectoryError> {
     let former = match root.open_below(parent) {
         Ok(parent) => parent.stat(name)?.map(|stat| stat.st_mode),
-        // It is made later, or refused.
+        // The directory is created later, or refused.
         Err(_) => None,
     };
     let of_source = || {
@@ -143,14 +143,14 @@ fn mode(
     Ok(former.or_else(of_source).unwrap_or(0o600) & MODES)
 }
 
-/// A file's directory, relative to `directory`, and its name.
+/// Splits a path into its directory, relative to `directory`, and the file name.
 fn split<'p>(directory: &Path, path: &'p Path) -> (&'p Path, &'p OsStr) {
     let relative = path.strip_prefix(directory).unwrap_or(path);
     let name = relative.file_name().unwrap_or_default();
     (relative.parent().unwrap_or(Path::new("")), name)
 }
 
-/// A directory for root alone, of a name that nobody knew before.
+/// A staging directory that only root can access, with an unpredictable name.
 struct Staging<'d> {
     directory: Directory,
     name: OsString,
@@ -166,7 +166,7 @@ impl<'d> Staging<'d> {
         rustix::fs::mkdirat(parent, &name, Mode::from_raw_mode(0o700))
             .map_err(fail(&parent.path().join(&name)))?;
         let directory = parent.child(&name)?;
-        // Whoever can write to the parent may have put another in its place.
+        // Whoever can write to the parent may have replaced it.
         let own = rustix::fs::fstat(&directory).map_err(fail(directory.path()))?;
         if own.st_uid != rustix::process::geteuid().as_raw() || own.st_mode & 0o077 != 0 {
             return Err(DirectoryError::Shared {
@@ -182,20 +182,20 @@ impl<'d> Staging<'d> {
         })
     }
 
-    /// Removes it with what is left in it. Nobody reads it, so no error matters.
+    /// Removes the directory with its content. Nothing reads it, so errors are ignored.
     fn remove(self) {
         empty(&self.directory);
         drop(self.parent.remove(&self.name, AtFlags::REMOVEDIR));
     }
 }
 
-/// Removes what an install left that did not end.
+/// Removes the staging directories of interrupted installs.
 fn remove_old(directory: &Directory) -> Result<(), DirectoryError> {
     for name in directory.names()? {
         if !name.as_encoded_bytes().starts_with(STAGING.as_bytes()) {
             continue;
         }
-        // A file or link of that name is none of ours.
+        // A file or link of that name is not ours.
         if let Ok(old) = directory.child(&name) {
             empty(&old);
             drop(directory.remove(&name, AtFlags::REMOVEDIR));

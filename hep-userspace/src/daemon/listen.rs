@@ -1,8 +1,8 @@
-//! The daemon's sockets: one for orders, and beside it one that takes questions only, so that whoever
-//! only looks never holds what could change the policy.
+//! The daemon's sockets: the control socket, and beside it a read-only one, so that programs that only
+//! read never hold a socket that could change the policy.
 //!
-//! Both are root's: the file's mode from the moment it exists, and the peer's user as the kernel
-//! has it, since a mode can be changed by mistake.
+//! Both accept root only, by the file's mode from the moment it exists, and by the peer's user id from
+//! the kernel, since a mode can be changed by mistake.
 
 use std::{
     fs::{self, DirBuilder},
@@ -36,17 +36,17 @@ use super::{
 
 /// Longest request, bytes.
 const MAX_REQUEST: u64 = 64 * 1024;
-/// Clients whose connection waits to be accepted.
+/// Most connections that wait to be accepted.
 const BACKLOG: i32 = 128;
 
-/// The two listeners.
+/// The two listening sockets.
 #[derive(Debug)]
 pub(super) struct Sockets {
     orders: UnixListener,
     questions: UnixListener,
 }
 
-/// What a client can ask without being able to change anything.
+/// The requests of the read-only socket, none of which changes anything.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(tag = "command", rename_all = "camelCase")]
 enum Question {
@@ -55,12 +55,12 @@ enum Question {
 }
 
 impl Sockets {
-    /// Makes the sockets, for root only, in place of those that a dead daemon left: the one for
-    /// orders at `path`, the one for questions at [`read_socket`].
+    /// Creates the sockets, for root only, in place of those that a dead daemon left: the control socket at
+    /// `path`, the read-only one at [`read_socket`].
     ///
     /// # Errors
     ///
-    /// What the system said.
+    /// The error of the system call that failed.
     pub(super) fn make(path: &Path) -> io::Result<Self> {
         if let Some(parent) = path.parent() {
             DirBuilder::new()
@@ -74,7 +74,7 @@ impl Sockets {
         })
     }
 
-    /// Answers until the runtime ends; orders go to the daemon's loop.
+    /// Answers requests until the runtime ends; the daemon's loop handles those that change anything.
     pub(super) async fn serve(self, report: SharedReport, feed: Feed, orders: mpsc::Sender<Order>) {
         let questions = accept(self.questions, |stream, _| {
             let (report, feed) = (report.clone(), feed.clone());
@@ -88,7 +88,7 @@ impl Sockets {
     }
 }
 
-/// A socket that only root may connect to.
+/// Creates a socket that only root may connect to.
 fn bind(path: &Path) -> io::Result<UnixListener> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => fs::remove_file(path)?,
@@ -101,14 +101,14 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     }
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    // The kernel makes the file with the socket's own mode, so there is no moment before it has it.
+    // The kernel creates the file with the socket's own mode, so it never has another.
     fchmod(&socket, Mode::from_raw_mode(0o600))?;
     rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
     rustix::net::listen(&socket, BACKLOG)?;
     UnixListener::from_std(socket.into())
 }
 
-/// Talks to each client that is root; a task for each.
+/// Serves each client that is root in a task of its own; others are refused.
 async fn accept<F>(listener: UnixListener, converse: impl Fn(UnixStream, Option<u32>) -> F)
 where
     F: Future<Output = io::Result<()>> + Send + 'static,
@@ -128,7 +128,7 @@ where
             }
             Ok((peer, stream)) => {
                 log::debug!("control socket: user {} was turned away", peer.uid());
-                // It fits into the empty buffer, or nobody is there any more.
+                // The line fits into the empty buffer, unless the client is gone.
                 drop(stream.try_write(&refusal("the daemon answers root alone")));
             }
             Err(error) => {
@@ -139,7 +139,7 @@ where
     }
 }
 
-/// A client's request, and what more it may send.
+/// Reads a client's request; returns it and the rest of the stream.
 async fn request(reader: OwnedReadHalf) -> io::Result<(String, impl tokio::io::AsyncRead + Unpin)> {
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(MAX_REQUEST));

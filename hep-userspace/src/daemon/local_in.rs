@@ -1,5 +1,5 @@
-//! Whether packets that the kernel hands to this host's processes after TC are judged once more (spec
-//! EV-260): where something translates, and the kernel has a hook for it.
+//! The hook that judges packets once more that the kernel hands to this host's processes after TC (spec
+//! EV-260): attached while something translates, if the kernel has such a hook.
 
 use std::path::Path;
 
@@ -11,35 +11,35 @@ use crate::datapath::{
     local_in::{self, LocalIn, LocalInError},
 };
 
-/// Which state holds.
+/// State of the hook.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// Nothing translates, so there is no hook.
     #[default]
     NotNeeded,
-    /// They are judged.
+    /// The hook is attached, and translated packets are judged.
     Attached,
-    /// They are not: the kernel has no hook for it.
+    /// Translated packets are not judged: the kernel has no such hook.
     Unsupported,
-    /// What NAT rules translate is not: the kernel does not describe its connections.
+    /// Packets that NAT rules translate are not judged: the kernel's BTF does not describe its connections.
     Blind,
-    /// They are not, or by an older program: the kernel refused.
+    /// Translated packets are not judged, or by an older program: the kernel refused the hook.
     Failed,
 }
 
-/// The state, and what it is for.
+/// State of the hook, and the reason why it is needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LocalInStatus {
-    /// Which state holds.
+    /// State of the hook.
     pub state: State,
-    /// What hands packets to this host's processes, in words; empty if nothing does.
+    /// Features in use that hand packets to this host's processes, as text; empty if none.
     pub causes: String,
 }
 
 impl LocalInStatus {
-    /// What a daemon left that does not run any more, in its directory of links.
+    /// The state that a stopped daemon left, read from its directory of links.
     #[must_use]
     pub fn left_in(links: &Path) -> Self {
         let (state, causes) = if local_in::is_attached(links) {
@@ -53,7 +53,7 @@ impl LocalInStatus {
         }
     }
 
-    /// What else becomes of a packet that TC has let in as forwarded; empty if nothing may.
+    /// Note on the further judgement of a packet that TC accepted as forwarded; empty if there is none.
     #[must_use]
     pub fn of_forwarded(&self) -> String {
         if self.state == State::Attached {
@@ -66,7 +66,7 @@ impl LocalInStatus {
         self.warning().unwrap_or_default()
     }
 
-    /// A line for an operator; `None` if there is nothing to say.
+    /// A line of `hep status`; `None` if nothing translates.
     #[must_use]
     pub fn line(&self) -> Option<String> {
         if self.state == State::Attached {
@@ -78,7 +78,7 @@ impl LocalInStatus {
         self.warning().map(|warning| format!("warning: {warning}"))
     }
 
-    /// What an operator ought to know, if there is anything.
+    /// A warning that translated packets are not judged, if so.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let lack = match self.state {
@@ -99,7 +99,7 @@ impl LocalInStatus {
     }
 }
 
-/// The hook, attached where it is needed.
+/// The hook, attached while it is needed.
 #[derive(Debug)]
 pub(super) struct Guard {
     hook: LocalIn,
@@ -107,7 +107,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// That of an instance; nothing has been looked at.
+    /// Creates the guard of an instance's hook, without reading its state.
     pub(super) fn new(hook: LocalIn) -> Self {
         Self {
             hook,
@@ -115,22 +115,22 @@ impl Guard {
         }
     }
 
-    /// Which state holds.
+    /// State of the hook, and the reason why it is needed.
     pub(super) const fn status(&self) -> &LocalInStatus {
         &self.status
     }
 
-    /// Whether a former daemon attached the hook, and this one has not looked yet.
+    /// Whether a previous daemon attached the hook, and this one has not read its state yet.
     pub(super) fn was_attached(&self) -> bool {
         self.status.state == State::NotNeeded && self.hook.is_recorded()
     }
 
-    /// Attaches the hook if something translates, and takes it away if nothing does. Connections from
-    /// before go on under generation `spare`, unless that is 0.
+    /// Attaches the hook if something translates, and detaches it otherwise. Earlier connections continue
+    /// under generation `spare`, unless that is 0.
     ///
     /// # Errors
     ///
-    /// [`LocalInError`], except that the kernel has no such hook: that is a state.
+    /// [`LocalInError`], except for a kernel without such a hook: that is a state.
     pub(super) fn settle(
         &mut self,
         translation: Translation,

@@ -6,7 +6,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::printable::Printable;
 
-/// Writes `level: message` lines, or, where the journal reads along, lines with its level prefix.
+/// Writes `level: message` lines, or, if standard error is the systemd journal, lines with its priority.
 struct Lines {
     is_journal: bool,
 }
@@ -27,10 +27,10 @@ impl Log for Lines {
             Level::Debug => (7, "debug"),
             Level::Trace => (7, "trace"),
         };
-        // One line, whatever names and paths it holds: another would be another record.
+        // Always one line, whatever names and paths it holds: a second line would be a second record.
         let message = Printable(record.args());
         let mut stderr = io::stderr().lock();
-        // Nobody is left to tell if standard error is gone.
+        // If standard error is closed, the failure cannot be reported.
         drop(if self.is_journal {
             writeln!(stderr, "<{number}>{message}")
         } else {
@@ -41,7 +41,7 @@ impl Log for Lines {
     fn flush(&self) {}
 }
 
-/// Libraries are heard only when something is wrong.
+/// Whether to log a message: libraries only from level `warn`.
 fn is_ours(metadata: &Metadata<'_>) -> bool {
     metadata.level() <= Level::Warn || metadata.target().starts_with("hep")
 }

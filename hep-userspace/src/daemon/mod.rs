@@ -3,7 +3,7 @@
 //! ```text
 //! watch ──files──▶ validate ──snapshot──▶ compile ──generation──▶ kernel ──▶ attach
 //! netlink ──interfaces, addresses──────────┘                                  │
-//! status ◀── what became of it ───────────────────────────────────────────────┘
+//! status ◀── result of the load ──────────────────────────────────────────────┘
 //! ```
 
 mod conf;
@@ -66,10 +66,10 @@ pub enum DaemonError {
     /// The policy directory cannot be read.
     #[error("policy directory")]
     Directory(#[source] SourceError),
-    /// The policy directory is in a state that is not obeyed.
+    /// The policy directory is missing or empty, so it is not followed.
     #[error("{}", .0.advice())]
     Held(Hold),
-    /// No policy was ever in force here that could be gone on with.
+    /// No policy was ever in force on this host, so there is none to continue with.
     #[error("no policy was in force on this host before; `hep run` brings one into force")]
     NoPolicy,
     /// The policy has errors.
@@ -78,18 +78,18 @@ pub enum DaemonError {
     /// The policy is valid, but could not be brought into force.
     #[error("enforce the policy")]
     Enforce(#[from] EnforceError),
-    /// The control socket could not be made.
+    /// The control socket could not be created.
     #[error("control socket {}", path.display())]
     Socket {
-        /// The socket.
+        /// Path of the socket.
         path: PathBuf,
         /// Cause.
         source: io::Error,
     },
-    /// Metrics cannot be served where they should.
+    /// Metrics cannot be served at the configured address.
     #[error("metrics at {address}")]
     Metrics {
-        /// What `--metrics-listen` says.
+        /// The value of `--metrics-listen`.
         address: String,
         /// Cause.
         source: io::Error,

@@ -1,4 +1,4 @@
-//! Notifications of the kernel's about the network, and which of them matter.
+//! The kernel's notifications about the network, and the filter for those that matter.
 
 use rtnetlink::{
     MulticastGroup,
@@ -8,13 +8,13 @@ use rtnetlink::{
 
 use super::netlink::{NetworkError, TABLE_LOCAL};
 
-/// Messages and who sent them.
+/// Messages with their senders.
 pub(super) type Notifications = futures_channel::mpsc::UnboundedReceiver<(
     NetlinkMessage<RouteNetlinkMessage>,
     rtnetlink::sys::SocketAddr,
 )>;
 
-/// Notifications of all that policy depends on.
+/// Subscribes to notifications about everything that policy depends on.
 pub(super) fn subscribe() -> Result<Notifications, NetworkError> {
     subscribe_to(&[
         MulticastGroup::Link,
@@ -30,7 +30,7 @@ pub(super) fn subscribe() -> Result<Notifications, NetworkError> {
     ])
 }
 
-/// Notifications of these groups.
+/// Subscribes to the notifications of these groups.
 pub(super) fn subscribe_to(groups: &[MulticastGroup]) -> Result<Notifications, NetworkError> {
     let (connection, _, notifications) =
         rtnetlink::new_multicast_connection(groups).map_err(NetworkError::Socket)?;
@@ -38,10 +38,10 @@ pub(super) fn subscribe_to(groups: &[MulticastGroup]) -> Result<Notifications, N
     Ok(notifications)
 }
 
-/// Routes of other tables come and go by the thousand where a routing daemon runs, but few to this host
-/// itself; and what comes to
-/// the qdiscs and filters takes none of ours away. Everything else counts: links, addresses, qdiscs and
-/// filters that go, and the overrun of the socket's buffer.
+/// Whether a notification can change what is enforced. Irrelevant are routes of tables other than
+/// `local` that do not lead to this host, of which a routing daemon changes thousands, and added qdiscs
+/// and filters, which never remove ours. Everything else is relevant: links, addresses, removed qdiscs
+/// and filters, and an overrun of the socket's buffer.
 pub(super) fn is_relevant(message: &NetlinkMessage<RouteNetlinkMessage>) -> bool {
     if let NetlinkPayload::InnerMessage(
         RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route),

@@ -1,4 +1,4 @@
-//! The policy of `hep panic`: failsafes and established flows, and nothing else.
+//! The policy of `hep panic`: only failsafes and established flows pass.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,13 +10,13 @@ use crate::{
     selector::Selector,
 };
 
-/// Name of the policy that denies everything, and of the endpoint that covers the interfaces that no
-/// other does.
+/// Name of the policy that denies everything, and of the endpoint for interfaces that no other
+/// endpoint owns.
 const NAME: &str = "hep-panic";
 
-/// Puts a policy that denies everything, also what is forwarded, in place of all others. Endpoints
-/// and failsafes stay; interfaces that no endpoint of `node` owns get one. Flows must be kept, not
-/// judged again.
+/// Replaces all policies by one that denies everything, forwarded packets included. Endpoints and
+/// failsafes stay; interfaces that no endpoint of `node` owns get one. Compile the result so that
+/// flows are kept, not judged again.
 #[must_use]
 pub fn restrict(mut snapshot: Snapshot, node: &str) -> Snapshot {
     let metadata = |name: &str| Metadata {

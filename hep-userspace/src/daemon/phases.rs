@@ -1,11 +1,11 @@
-//! How long the phases of a load take.
+//! Durations of the phases of a load.
 
 use std::time::{Duration, Instant};
 
 /// Measures one phase after another.
 pub(super) struct Phases {
     start: Instant,
-    /// What they are called, and how long they took.
+    /// Name and duration of each finished phase.
     pub(super) found: Vec<(&'static str, Duration)>,
 }
 
@@ -19,7 +19,7 @@ impl Default for Phases {
 }
 
 impl Phases {
-    /// A phase is over; another begins.
+    /// Ends the current phase and begins the next.
     pub(super) fn end(&mut self, name: &'static str) {
         let now = Instant::now();
         self.found.push((name, now.duration_since(self.start)));

@@ -1,4 +1,4 @@
-//! Would a policy cut the administrator off? Asked before it comes into force.
+//! Checks, before a policy comes into force, whether it would cut an administrator's SSH session.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -10,14 +10,14 @@ use crate::{
     reference::{Decider, Framing, Judgement, Options, Packet, Ports, Reference, Stage, tcp_flags},
 };
 
-/// The policy to ask, as it would be enforced.
+/// The policy to check, as it would be enforced.
 pub(super) struct Preflight<'a> {
     reference: Reference<'a>,
     revalidate: bool,
 }
 
 impl<'a> Preflight<'a> {
-    /// Asks `snapshot`, completed by what no file holds, on this node and its interfaces.
+    /// Prepares to check `snapshot`, completed by the generated endpoint, on this node and its interfaces.
     pub(super) fn new(
         snapshot: &'a Snapshot,
         node: &str,
@@ -31,11 +31,11 @@ impl<'a> Preflight<'a> {
         }
     }
 
-    /// What speaks against the policy from the view of a session over `interface`, if anything.
+    /// The objection to the policy on behalf of a session over `interface`, if any.
     ///
-    /// With `revalidate` the session is judged as its opener's packet was: what refuses a new
-    /// connection from there cuts this one, too. With `keep` it goes on, but there is no way back in
-    /// once it ended. Untracked policies do not know flows: they judge each packet of the session,
+    /// With `revalidate` the session is judged as its opener's packet was: a policy that refuses a new
+    /// connection from there cuts this one, too. With `keep` the session continues, but cannot be opened
+    /// again once it has ended. Untracked policies have no flows: they judge each packet of the session,
     /// in both directions.
     pub(super) fn objection(
         &self,
@@ -50,7 +50,7 @@ impl<'a> Preflight<'a> {
         let way_in = self.reference.judge(&opening);
         let way_on = self.reference.judge(&coming);
         let way_out = self.reference.judge(&going);
-        // What an untracked policy accepts has no flow that would let the answer pass.
+        // A packet that an untracked policy accepts creates no flow that would let the answer pass.
         let is_stateless = is_untracked(&way_in);
         let cut = if !way_in.allows() && (self.revalidate || is_untracked(&way_in)) {
             Some(("cut", &way_in))
@@ -116,7 +116,7 @@ fn is_untracked(judgement: &Judgement<'_>) -> bool {
     }
 }
 
-/// `192.0.2.1:22`, `[2001:db8::1]:22`.
+/// Formats an address and port: `192.0.2.1:22`, `[2001:db8::1]:22`.
 pub(super) fn end((address, port): (IpAddr, u16)) -> String {
     std::net::SocketAddr::new(address, port).to_string()
 }

@@ -1,7 +1,7 @@
-//! The connections that this host has before hep polices anything (spec EV-158).
+//! Connections of this host that are older than hep's policy (spec EV-158).
 //!
-//! Read from `/proc/net`, which tells what sock_diag and ctnetlink tell: the host's connected TCP and
-//! UDP sockets, and the flows of the kernel's connection tracking if it is loaded and readable.
+//! Read from `/proc/net`, which has the same data as sock_diag and ctnetlink: the host's connected TCP and
+//! UDP sockets, and the flows of the kernel's connection tracking if that is loaded and readable.
 
 use std::{
     collections::BTreeSet,
@@ -15,22 +15,21 @@ use crate::datapath::SeedFlow;
 
 /// `TCP_LISTEN`.
 pub(super) const LISTEN: u8 = 0x0a;
-/// The states in which data may still come: established, both FIN-WAITs, CLOSE-WAIT, LAST-ACK,
-/// CLOSING.
+/// States in which data may still arrive: established, both FIN-WAITs, CLOSE-WAIT, LAST-ACK, CLOSING.
 const OPEN: [u8; 6] = [0x01, 0x04, 0x05, 0x08, 0x09, 0x0b];
 
-/// A line of `/proc/net/tcp` and its like.
+/// A line of `/proc/net/tcp`, `tcp6`, `udp` and the like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Socket {
     pub(super) local: (IpAddr, u16),
     pub(super) remote: (IpAddr, u16),
     pub(super) state: u8,
-    /// 0 if no process has it any more.
+    /// Inode; 0 if no process holds the socket any more.
     pub(super) inode: u64,
 }
 
 impl Socket {
-    /// Whether data may still come.
+    /// Whether data may still arrive.
     pub(super) fn is_open(&self) -> bool {
         OPEN.contains(&self.state) && self.remote.1 != 0
     }
@@ -58,7 +57,7 @@ pub(super) fn tcp() -> Vec<Socket> {
 }
 
 fn read(name: &str) -> String {
-    // A protocol that the kernel does not have has no file.
+    // The file is missing if the kernel lacks the protocol.
     fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default()
 }
 
@@ -66,7 +65,7 @@ fn sockets(text: &str) -> Vec<Socket> {
     text.lines().skip(1).filter_map(socket).collect()
 }
 
-/// `0: 0A0000C0:0016 0700A8C0:9C40 01 queues timer retransmits uid timeout inode …`
+/// Parses `0: 0A0000C0:0016 0700A8C0:9C40 01 queues timer retransmits uid timeout inode …`.
 fn socket(line: &str) -> Option<Socket> {
     let mut words = line.split_ascii_whitespace().skip(1);
     Some(Socket {
@@ -77,7 +76,7 @@ fn socket(line: &str) -> Option<Socket> {
     })
 }
 
-/// Address and port; the address is printed as 32-bit words in the machine's byte order.
+/// Parses address and port; the address is printed as 32-bit words in the machine's byte order.
 fn end(text: &str) -> Option<(IpAddr, u16)> {
     let (address, port) = text.split_once(':')?;
     let words: Option<Vec<[u8; 4]>> = (0..address.len() / 8)
@@ -97,7 +96,7 @@ fn end(text: &str) -> Option<(IpAddr, u16)> {
     Some((address, u16::from_str_radix(port, 16).ok()?))
 }
 
-/// A connection at a port that somebody listens at was opened by the peer.
+/// Converts sockets to flows. The peer is the opener of a connection whose local port has a listener.
 fn flows(number: u8, sockets: &[Socket]) -> Vec<SeedFlow> {
     let listening: BTreeSet<u16> = sockets
         .iter()
@@ -124,8 +123,8 @@ fn flows(number: u8, sockets: &[Socket]) -> Vec<SeedFlow> {
         .collect()
 }
 
-/// Flows of `/proc/net/nf_conntrack` that saw packets both ways. Where addresses are translated, the
-/// two directions are different flows on the wire, and both are kept.
+/// Parses the flows of `/proc/net/nf_conntrack` that saw packets both ways. Where addresses are translated,
+/// the two directions are different flows on the wire, and both are kept.
 fn tracked(text: &str) -> Vec<SeedFlow> {
     text.lines()
         .filter(|line| !line.contains("[UNREPLIED]"))
@@ -133,7 +132,7 @@ fn tracked(text: &str) -> Vec<SeedFlow> {
         .collect()
 }
 
-/// `ipv4 2 tcp 6 431999 ESTABLISHED src=… dst=… sport=… dport=… src=… dst=… sport=… dport=… …`
+/// Parses `ipv4 2 tcp 6 431999 ESTABLISHED src=… dst=… sport=… dport=… src=… dst=… sport=… dport=… …`.
 fn tracked_flow(line: &str) -> Option<Vec<SeedFlow>> {
     let number: u8 = line.split_ascii_whitespace().nth(3)?.parse().ok()?;
     if number == protocol::TCP && !line.contains(" ESTABLISHED ") {

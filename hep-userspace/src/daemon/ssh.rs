@@ -1,4 +1,4 @@
-//! The SSH servers of this host and who is logged in through them, by what sockets they hold.
+//! SSH servers of this host and the sessions through them, found by the sockets that they hold.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,13 +17,13 @@ use crate::{
     validate::{Problem, Severity},
 };
 
-/// As `warnings`, of the servers that listen now, in the network namespace of the calling thread.
+/// Warns of SSH servers that no failsafe covers, for the network namespace of the calling thread.
 #[must_use]
 pub fn failsafe_warnings(felix: &FelixConfiguration) -> Vec<Problem> {
     warnings(felix, &Ssh::now().ports)
 }
 
-/// What to tell if an SSH server listens where no failsafe lets anybody in (spec RS-150).
+/// Warnings for ports of SSH servers that no failsafe covers (spec RS-150).
 pub(super) fn warnings(felix: &FelixConfiguration, ports: &BTreeSet<u16>) -> Vec<Problem> {
     let is_covered = |port: u16| {
         let mut list = felix.failsafe_inbound.iter();
@@ -46,7 +46,7 @@ pub(super) fn warnings(felix: &FelixConfiguration, ports: &BTreeSet<u16>) -> Vec
     .collect()
 }
 
-/// Names of the processes of SSH servers; OpenSSH has one of its own for each session since 9.8.
+/// Process names of SSH servers; OpenSSH has one of its own for each session since 9.8.
 const SERVERS: [&str; 4] = ["sshd", "sshd-session", "sshd-auth", "dropbear"];
 
 /// A connection to an SSH server of this host.
@@ -56,33 +56,33 @@ pub(super) struct Session {
     pub(super) peer: (IpAddr, u16),
     /// This host's end.
     pub(super) local: (IpAddr, u16),
-    /// Processes that hold it.
+    /// Processes that hold its socket.
     processes: BTreeSet<u32>,
 }
 
-/// What SSH servers do on this host.
+/// Sessions and ports of this host's SSH servers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ssh {
-    /// Established connections.
+    /// Established sessions.
     pub(super) sessions: Vec<Session>,
-    /// Ports that a server can be reached at from other hosts.
+    /// Ports at which a server is reachable from other hosts.
     pub(super) ports: BTreeSet<u16>,
 }
 
 impl Ssh {
-    /// As it is now, in the network namespace of the calling thread.
+    /// Reads the present state, in the network namespace of the calling thread.
     pub(super) fn now() -> Self {
         Self::of(&sockets::tcp(), &holders())
     }
 
-    /// A process that serves a session also holds what the session forwards: connections that it
-    /// opened, whose own port nobody listens on, and ports that it listens on for the other end.
+    /// Selects sessions and ports among the sockets. A process that serves a session also holds the sockets
+    /// that it forwards: connections that it opened from a port without listener, and forwarded ports.
     fn of(sockets: &[Socket], holders: &BTreeMap<u64, BTreeSet<u32>>) -> Self {
         let all = || {
             let held = sockets.iter();
             held.filter_map(|socket| Some((socket, holders.get(&socket.inode)?)))
         };
-        // Also those that the service manager listens on for the server.
+        // Also the sockets that the service manager opened for the server.
         let listened: BTreeSet<u16> = sockets
             .iter()
             .filter(|socket| socket.state == LISTEN)
@@ -112,8 +112,8 @@ impl Ssh {
         Self { sessions, ports }
     }
 
-    /// The session that the caller of a command is logged in by: the one that it names, if there is
-    /// such a connection, else the one that a process above it holds.
+    /// The session of a command's caller: the one that it names, if that connection exists, else the one
+    /// that one of its ancestor processes holds.
     pub(super) fn session_of(&self, caller: &Caller) -> Option<Session> {
         let named = caller.ssh.and_then(|(peer, local)| {
             let (peer, local) = (canonical(peer), canonical(local));
@@ -147,7 +147,7 @@ fn canonical(end: SocketAddr) -> (IpAddr, u16) {
 /// The sockets of SSH servers, by inode, and the processes that hold them.
 fn holders() -> BTreeMap<u64, BTreeSet<u32>> {
     let mut found: BTreeMap<u64, BTreeSet<u32>> = BTreeMap::new();
-    // Processes come and go while they are looked at: what cannot be read is gone.
+    // Processes may end meanwhile: those that cannot be read are gone.
     for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(id) = process.file_name().to_str().and_then(|id| id.parse().ok()) else {
             continue;
@@ -171,7 +171,7 @@ fn holders() -> BTreeMap<u64, BTreeSet<u32>> {
     found
 }
 
-/// `socket:[4711]`.
+/// Parses `socket:[4711]`.
 fn socket_inode(link: &str) -> Option<u64> {
     link.strip_prefix("socket:[")?
         .strip_suffix(']')?
@@ -179,7 +179,7 @@ fn socket_inode(link: &str) -> Option<u64> {
         .ok()
 }
 
-/// A process and those above it.
+/// A process and its ancestors.
 fn ancestors(process: u32) -> Vec<u32> {
     let mut found = vec![process];
     let mut last = process;
@@ -195,7 +195,7 @@ fn parent(process: u32) -> Option<u32> {
     parent_in(&stat)
 }
 
-/// `4711 (name of any kind) S 1 …`: the name may hold spaces and parentheses.
+/// Parses the parent from `4711 (name) S 1 …`; the name may hold spaces and parentheses.
 fn parent_in(stat: &str) -> Option<u32> {
     let (_, rest) = stat.rsplit_once(')')?;
     rest.split_ascii_whitespace().nth(1)?.parse().ok()

@@ -1,4 +1,4 @@
-//! What only the daemon knows.
+//! The daemon's report: the part of `hep status` that is not in the kernel's maps.
 
 use std::{
     path::PathBuf,
@@ -26,56 +26,56 @@ pub struct Report {
     pub started_unix_ms: u64,
     /// This node's name.
     pub node: String,
-    /// What the host is called, if the node's name is to follow that and does not yet.
+    /// The host's name, if the node's name is to follow it and does not yet.
     #[serde(default)]
     pub host_name: Option<String>,
-    /// The policy directory; empty if it only follows the interfaces (`hep boot`).
+    /// The policy directory; empty if the process only follows the interfaces (`hep boot`).
     pub policy_dir: PathBuf,
-    /// Policy is in force and interfaces are attached as it says.
+    /// Whether policy is in force and attached on every interface that it covers.
     pub ready: bool,
-    /// The generation that this is said of.
+    /// The generation in force.
     pub generation: u32,
-    /// What is in force is not what the directory says, and why.
+    /// Reason why the policy in force is not the directory's, if so.
     pub degraded: Option<String>,
-    /// The directory's present state is not obeyed, and why.
+    /// Reason why the directory's present state is not followed (missing or empty), if so.
     pub holding: Option<String>,
-    /// Unix time of the last load that was tried, milliseconds.
+    /// Unix time of the last load attempt, milliseconds.
     pub last_load_unix_ms: u64,
-    /// What the load that came into force last wrote.
+    /// Amount that the last load in force wrote.
     #[serde(default)]
     pub written: Written,
     /// Problems of the last load, warnings included.
     pub problems: Vec<ReportedProblem>,
-    /// What was decided beside the policy directory.
+    /// Operators' decisions that take precedence over the policy directory.
     pub decided: Decided,
-    /// The policy directory changed since it is not followed.
+    /// Whether the policy directory changed since it stopped being followed.
     pub directory_changed: bool,
-    /// Whether what the kernel translates into this host is judged again.
+    /// Whether packets that the kernel translates into this host are judged again.
     #[serde(default)]
     pub local_in: LocalInStatus,
 }
 
-/// What a load wrote into the kernel's tables.
+/// Amount that a load wrote into the kernel's tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Written {
-    /// Entries that differed from what was there.
+    /// Number of entries that differed and were written.
     pub written: usize,
-    /// Entries of all tables.
+    /// Number of entries in all tables.
     pub entries: usize,
 }
 
-/// What operators decided beside the policy directory, as it stands now.
+/// Operators' present decisions that take precedence over the policy directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decided {
-    /// A policy on trial.
+    /// The policy on trial, if any.
     pub trial: Option<TrialStatus>,
     /// The trial that ended last.
     pub last_trial: Option<EndedTrial>,
-    /// The policy directory is not followed.
+    /// The hold after a rollback, if any: the policy directory is not followed.
     pub held: Option<HeldStatus>,
-    /// Only failsafes and established flows pass.
+    /// The panic, if on: only failsafes and established flows pass.
     pub panic: Option<PanicStatus>,
 }
 
@@ -83,17 +83,17 @@ pub struct Decided {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TrialStatus {
-    /// Its generation; 0 while it is being brought into force.
+    /// Its generation; 0 while it is being applied.
     pub generation: u32,
-    /// Generation of the policy that comes back unless it is confirmed.
+    /// Generation of the policy to roll back to unless confirmed.
     pub back_to: u32,
     /// The directory that it was read from.
     pub policy_dir: PathBuf,
-    /// How long it may last, milliseconds.
+    /// Length of the trial, milliseconds.
     pub timeout_ms: u64,
-    /// How long it lasts from now on, milliseconds.
+    /// Time left, milliseconds.
     pub left_ms: u64,
-    /// Unix time of its end as the clock stands now, milliseconds.
+    /// Unix time of its end by the present time of day, milliseconds.
     pub ends_unix_ms: u64,
 }
 
@@ -103,30 +103,30 @@ pub struct TrialStatus {
 pub struct EndedTrial {
     /// Its generation.
     pub generation: u32,
-    /// It was confirmed; else the policy before it is back.
+    /// Whether it was confirmed; else it was rolled back.
     pub confirmed: bool,
 }
 
-/// The policy directory is not followed.
+/// The hold after a rollback: the policy directory is not followed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HeldStatus {
     /// Generation of the policy that was brought back.
     pub generation: u32,
-    /// Unix time since when, milliseconds.
+    /// Unix time of its beginning, milliseconds.
     pub since_unix_ms: u64,
 }
 
-/// Only failsafes and established flows pass.
+/// The panic: only failsafes and established flows pass.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PanicStatus {
-    /// Unix time since when, milliseconds.
+    /// Unix time of its beginning, milliseconds.
     pub since_unix_ms: u64,
 }
 
 impl Decided {
-    /// What a journal says at `now`.
+    /// The decisions of a journal at `now`.
     #[must_use]
     pub fn of(journal: &Journal, now: &Moment) -> Self {
         let ended = |outcome: Outcome| matches!(outcome, Outcome::Confirmed | Outcome::RolledBack);
@@ -183,7 +183,7 @@ pub struct ReportedProblem {
     pub name: String,
     /// Path of the field.
     pub field: String,
-    /// All of it as one line.
+    /// The whole problem as one line.
     pub text: String,
 }
 
@@ -203,20 +203,20 @@ impl From<&Problem> for ReportedProblem {
     }
 }
 
-/// The report, shared between the loop that writes it and the socket that tells it.
+/// The report, shared between the loop that writes it and the sockets that send it.
 #[derive(Clone, Debug, Default)]
 pub struct SharedReport(Arc<Mutex<Report>>);
 
 impl SharedReport {
-    /// A report to begin with.
+    /// Creates a shared report.
     #[must_use]
     pub fn new(report: Report) -> Self {
         Self(Arc::new(Mutex::new(report)))
     }
 
-    /// The report, to read or change.
+    /// Locks the report for reading or writing.
     pub fn lock(&self) -> MutexGuard<'_, Report> {
-        // Fields are set one by one: a writer that panicked left no broken state.
+        // Fields are set one by one, so a writer that panicked left no inconsistent state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

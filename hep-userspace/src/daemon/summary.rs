@@ -1,4 +1,4 @@
-//! What the daemon says about its work, one line each.
+//! The daemon's log lines about its loads.
 
 use super::reconcile::Enforced;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     validate::{Problem, Severity},
 };
 
-/// How many errors there are, and the first.
+/// Formats the number of errors, and the first of them.
 pub(super) fn refusal(problems: &[Problem]) -> String {
     let mut errors = problems
         .iter()
@@ -21,7 +21,7 @@ pub(super) fn refusal(problems: &[Problem]) -> String {
     }
 }
 
-/// `generation 7 in force: …; 12 of 34567 entries written; read 1 ms, …`.
+/// Formats a load: `generation 7 in force: …; 12 of 34567 entries written; read 1 ms, …`.
 pub(super) fn summary(description: &Description, enforced: &Enforced) -> String {
     let resources: Vec<String> = description
         .resources
@@ -51,7 +51,7 @@ pub(super) fn summary(description: &Description, enforced: &Enforced) -> String 
     )
 }
 
-/// An error and its causes in one line.
+/// Formats an error and its causes in one line.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

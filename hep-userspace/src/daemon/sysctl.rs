@@ -1,4 +1,4 @@
-//! Times that follow the kernel's own settings (spec RS-178, RS-186 to RS-193).
+//! Timeouts that follow the kernel's own settings (spec RS-178, RS-186 to RS-193).
 
 use std::{fs, time::Duration};
 
@@ -6,7 +6,7 @@ use hep_common::settings;
 
 use crate::model::{TimeoutSetting, Timeouts};
 
-/// A timeout: what it is called, the kernel's setting it may follow, and what holds without that.
+/// A timeout: its key, the kernel's setting that it may follow, and the fallback without that.
 struct Source {
     key: &'static str,
     sysctl: Option<&'static str>,
@@ -15,7 +15,7 @@ struct Source {
 
 const NETFILTER: &str = "/proc/sys/net/netfilter/";
 const FRAGMENT: &str = "/proc/sys/net/ipv4/ipfrag_time";
-/// As the kernel's own default.
+/// The kernel's own default.
 const FRAGMENT_FALLBACK: Duration = Duration::from_secs(30);
 
 const TCP_SYN_SENT: Source = Source {
@@ -60,7 +60,7 @@ pub fn timeouts(configured: &Timeouts) -> settings::Timeouts {
     resolve(configured, &read_seconds)
 }
 
-/// How long a fragmented packet's verdict is kept: as configured, at least a second.
+/// How long a fragmented packet's verdict is kept: the configured time, but at least a second.
 #[must_use]
 pub fn fragment_timeout(configured: Option<Duration>) -> Duration {
     configured
@@ -79,7 +79,7 @@ fn resolve(configured: &Timeouts, read: &dyn Fn(&str) -> Option<Duration>) -> se
         let duration = match setting {
             TimeoutSetting::Fixed(duration) => duration,
             TimeoutSetting::Kernel => match source.sysctl {
-                // Without the module there is nothing to follow, which is no mistake.
+                // Without the module there is no setting to follow, which is no error.
                 Some(name) => read(&format!("{NETFILTER}{name}")).unwrap_or(source.fallback),
                 None => {
                     log::warn!(
@@ -104,7 +104,7 @@ fn resolve(configured: &Timeouts, read: &dyn Fn(&str) -> Option<Duration>) -> se
     }
 }
 
-/// How many CPUs this process may use.
+/// Number of CPUs that this process may use.
 #[must_use]
 pub fn cpus() -> u32 {
     std::thread::available_parallelism()

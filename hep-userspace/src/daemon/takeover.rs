@@ -1,9 +1,9 @@
-//! Connections from before an interface came under policy (spec EV-158).
+//! Takes over connections that are older than policy on their interface (spec EV-158).
 //!
-//! Whenever that happens, at the daemon's start or later, they are taken over in the same way. The
-//! programs have a few seconds in which they take up themselves what they see of a connection
-//! from before, so that none is cut by whatever happens between the daemon's look at the
-//! connections and the first packet that is judged. What is silent meanwhile is known from that look.
+//! The way is the same at the daemon's start and later. For a few seconds (the grace) the programs
+//! accept connections that they see in mid-stream, so that none is cut by whatever happens between the
+//! daemon's look at the connections and the first packet that is judged. Connections that are silent
+//! during the grace are known from that look.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,16 +14,16 @@ use std::{
 use super::{netlink::HostNetwork, sockets};
 use crate::datapath::{Kernel, KernelError, SeedFlow};
 
-/// The interfaces that come under policy now.
+/// Interfaces that come under policy now.
 pub(super) struct Takeover {
     fresh: BTreeSet<u32>,
-    /// None was under policy before, or nothing is known of the connections of those that were.
+    /// Whether no interface was under policy before, or the flows of those that were are unknown.
     is_whole: bool,
 }
 
 impl Takeover {
-    /// What there is to take over when the programs are attached to the `wanted` interfaces, of those
-    /// that `exist`, and were attached to those `recorded`. `is_cold`: all flows are unknown.
+    /// Plans the takeover: the programs are to be on the `wanted` interfaces, and were on those `recorded`,
+    /// of which only those that `exist` count. `is_cold`: all flows are unknown.
     pub(super) fn plan(
         wanted: &BTreeSet<u32>,
         recorded: &BTreeSet<u32>,
@@ -43,13 +43,13 @@ impl Takeover {
         }
     }
 
-    /// Whether no interface was under policy before.
+    /// Whether all connections of the host are taken over.
     pub(super) const fn is_whole(&self) -> bool {
         self.is_whole
     }
 
-    /// Before programs are attached. Where others are policed already only the programs' own seconds
-    /// begin, since an interface that has just appeared is not to wait.
+    /// Runs before the programs are attached. Seeds connections only if no other interface is policed: an
+    /// interface that has just appeared must not wait for that. The grace begins in either case.
     pub(super) fn begin(
         &self,
         kernel: &mut Kernel,
@@ -62,7 +62,7 @@ impl Takeover {
         Ok(())
     }
 
-    /// When they are: connections may have been opened meanwhile.
+    /// Runs after the programs are attached: seeds also the connections that were opened meanwhile.
     pub(super) fn end(
         &self,
         kernel: &mut Kernel,
@@ -80,8 +80,8 @@ impl Takeover {
         Ok(())
     }
 
-    /// The host's connections over the interfaces. Of those through it, nobody knows which interfaces they
-    /// use, and some may have been cut where others were policed already.
+    /// The host's own connections over the interfaces. Forwarded ones are included only in a takeover of all
+    /// connections: their interfaces are unknown, and policed interfaces may have cut some.
     fn connections(&self, network: &HostNetwork) -> Vec<SeedFlow> {
         if self.fresh.is_empty() {
             return Vec::new();

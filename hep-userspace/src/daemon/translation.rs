@@ -1,8 +1,8 @@
-//! Whether the kernel may hand this host's processes packets for addresses that are not the host's (spec
-//! EV-260): by NAT, or by routes of other tables, as TPROXY needs them.
+//! Detects whether the kernel may hand this host's processes packets for addresses that are not the
+//! host's (spec EV-260): by NAT, or by routes of other tables, as TPROXY needs them.
 //!
-//! nftables tells of its chains by netlink, those of iptables-nft among them; the older iptables only lists
-//! its tables, so those are looked at from time to time.
+//! nftables, iptables-nft included, notifies about its chains by netlink; legacy iptables only lists its
+//! tables, so those are polled.
 
 use std::{fs, future::poll_fn, io, time::Duration};
 
@@ -20,32 +20,32 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::datapath::local_in;
 
-/// How often what sends no notifications is looked at.
+/// Polling interval for sources without notifications.
 const LOOK: Duration = Duration::from_secs(10);
-/// Tables that every lookup asks, or that stand for none: of which TC knows what the kernel does.
+/// Tables that every route lookup uses, or that mean no table: TC knows their result.
 const USUAL_TABLES: [u32; 4] = [0, 253, 254, 255];
 /// `NFNLGRP_NFTABLES` of `linux/netfilter/nfnetlink.h`.
 const NFTABLES_GROUP: u32 = 7;
-/// Room for one datagram of the kernel's.
+/// Buffer for one datagram of the kernel.
 const DATAGRAM_BYTES: usize = 1 << 16;
 
-/// What hands packets to this host's processes, if anything does.
+/// Features in use that hand packets for other addresses to this host's processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Translation {
-    /// There are chains for NAT.
+    /// Whether there are NAT chains.
     pub nat: bool,
-    /// There are routes to this host in tables that policy rules name.
+    /// Whether there are routes to this host in tables that policy rules name.
     pub routes: bool,
 }
 
 impl Translation {
-    /// Whether there is anything.
+    /// Whether any of them is in use.
     #[must_use]
     pub const fn is_possible(self) -> bool {
         self.nat || self.routes
     }
 
-    /// In words; empty if there is nothing.
+    /// Describes them as text; empty if there are none.
     #[must_use]
     pub const fn causes(self) -> &'static str {
         match (self.nat, self.routes) {
@@ -57,16 +57,16 @@ impl Translation {
     }
 }
 
-/// Follows what translates.
+/// Watches for changes of these features.
 pub(super) struct TranslationWatch {
     nftables: Option<TokioSocket>,
     look: Interval,
-    /// As it was read last.
+    /// The result of the last read.
     last: Translation,
 }
 
 impl TranslationWatch {
-    /// Nothing is known yet; needs a tokio runtime.
+    /// Creates a watch that has read nothing yet; needs a tokio runtime.
     pub(super) fn new() -> Self {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -78,7 +78,7 @@ impl TranslationWatch {
         }
     }
 
-    /// Waits until something may have changed. Nothing is lost if the future is dropped.
+    /// Waits until something may have changed. Cancel-safe.
     pub(super) async fn changed(&mut self) {
         loop {
             tokio::select! {
@@ -92,10 +92,10 @@ impl TranslationWatch {
         }
     }
 
-    /// Reads what there is now.
+    /// Reads the present state.
     pub(super) async fn read(&mut self, requests: &Handle) -> Translation {
         if self.nftables.is_none() && has_nftables() {
-            // Before the look, or what comes in between would be missed.
+            // Subscribe before reading, or changes in between would be missed.
             match subscribe() {
                 Ok(socket) => self.nftables = Some(socket),
                 Err(error) => log::debug!("notifications of nftables: {error}"),
@@ -109,7 +109,7 @@ impl TranslationWatch {
     }
 }
 
-/// Waits for a notification, and tells whether it may change anything, `has_nat` being so until now.
+/// Waits for a notification; returns whether it may change the state, given `has_nat`.
 async fn heard(socket: Option<&TokioSocket>, has_nat: bool) -> bool {
     let Some(socket) = socket else {
         return std::future::pending().await;
@@ -119,7 +119,7 @@ async fn heard(socket: Option<&TokioSocket>, has_nat: bool) -> bool {
         Ok(()) => messages::of(&datagram).any(|message| {
             messages::names_nat(message) || (has_nat && messages::is_removal(message))
         }),
-        // Some were lost.
+        // Notifications were lost.
         Err(_overrun) => true,
     }
 }
@@ -131,18 +131,18 @@ fn subscribe() -> io::Result<TokioSocket> {
     Ok(socket)
 }
 
-/// Whether nftables is there. Asking it would load it.
+/// Whether nftables is loaded, found without a request, which would load it.
 fn has_nftables() -> bool {
     match fs::read_to_string("/proc/modules") {
         Ok(modules) => {
             modules.lines().any(|line| line.starts_with("nf_tables ")) || local_in::has_nftables()
         }
-        // This kernel loads nothing.
+        // This kernel has no loadable modules.
         Err(_none) => true,
     }
 }
 
-/// Whether there are chains for NAT. What cannot be found out counts as one.
+/// Whether there are NAT chains; true if that cannot be determined.
 fn has_nat() -> bool {
     let names = |file: &str| {
         let path = format!("/proc/thread-self/net/{file}");
@@ -153,7 +153,7 @@ fn has_nat() -> bool {
         || (has_nftables() && has_nat_chains().unwrap_or(true))
 }
 
-/// Whether nftables has chains for NAT.
+/// Whether nftables has NAT chains.
 fn has_nat_chains() -> io::Result<bool> {
     let mut socket = match Socket::new(NETLINK_NETFILTER) {
         // This kernel has no nftables.
@@ -206,7 +206,7 @@ async fn has_local_routes(requests: &Handle) -> bool {
             request.header.kind = RouteType::Local;
             request.attributes.push(RouteAttribute::Table(table));
             let mut routes = Box::pin(requests.route().get(request).execute());
-            // A table without routes is none.
+            // A table without routes does not exist for the kernel.
             if let Ok(Some(_route)) = routes.try_next().await {
                 return true;
             }
@@ -215,9 +215,9 @@ async fn has_local_routes(requests: &Handle) -> bool {
     false
 }
 
-/// Messages of nftables, as `linux/netlink.h` and `linux/netfilter/nf_tables.h` have them.
+/// Messages of nftables, by `linux/netlink.h` and `linux/netfilter/nf_tables.h`.
 mod messages {
-    /// Length, type, flags, sequence number and port: all but the first two are of no interest here.
+    /// Length, type, flags, sequence number and port; only the first two are used.
     const HEADER_BYTES: usize = 16;
     /// Family, version and resource, behind the header.
     const FAMILY_BYTES: usize = 4;
@@ -234,10 +234,10 @@ mod messages {
     const LIST: u16 = 0x301;
     /// `NFTA_CHAIN_TYPE`, which only base chains have.
     const CHAIN_TYPE: u16 = 7;
-    /// The bits of an attribute's type that say nothing of its kind.
+    /// Flag bits of an attribute's type.
     const FLAGS: u16 = 0xc000;
 
-    /// Asks for all chains of all families.
+    /// The request for all chains of all families.
     pub(super) fn list_chains() -> Vec<u8> {
         let length = u32::try_from(HEADER_BYTES + FAMILY_BYTES).expect("short");
         let mut request = length.to_ne_bytes().to_vec();
@@ -255,7 +255,7 @@ mod messages {
         })
     }
 
-    /// Parts one behind the other, each of which tells its length, and starts at a multiple of 4.
+    /// Consecutive parts, each with its own length, aligned to 4 bytes.
     fn parts(
         mut rest: &[u8],
         length: impl Fn(&[u8]) -> Option<usize>,
@@ -273,17 +273,17 @@ mod messages {
         Some(u16::from_ne_bytes(*half))
     }
 
-    /// Whether a listing ends with this message.
+    /// Whether this message ends a listing.
     pub(super) fn is_last(message: &[u8]) -> bool {
         half(message, 4).is_none_or(|kind| ENDS.contains(&kind))
     }
 
-    /// Whether it says that a chain or table went.
+    /// Whether the message reports the removal of a chain or table.
     pub(super) fn is_removal(message: &[u8]) -> bool {
         half(message, 4).is_some_and(|kind| REMOVALS.contains(&kind))
     }
 
-    /// Whether it describes a chain for NAT.
+    /// Whether the message describes a NAT chain.
     pub(super) fn names_nat(message: &[u8]) -> bool {
         if half(message, 4) != Some(NEW_CHAIN) {
             return false;

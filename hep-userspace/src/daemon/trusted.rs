@@ -1,9 +1,9 @@
-//! Directories that nobody but root can change, and what is below them, reached through no link.
+//! Opens directories that only root can change, and everything below them, through no link.
 //!
-//! A daemon that runs as root and writes to a path writes wherever the path leads at that moment.
-//! So the way is walked once, component by component, by descriptors: at each directory of it
-//! others must be unable to put something else in the place of what comes next. Everything below is
-//! then reached from the descriptor, not by the path.
+//! A daemon that runs as root and writes to a path writes wherever the path leads at that moment. So
+//! the path is walked once, component by component, by descriptors: in each directory on the way, other
+//! users must be unable to replace the next component. Everything below is then reached from the
+//! descriptor, not by the path.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -21,23 +21,23 @@ use rustix::{
     io::Errno,
 };
 
-/// Most links on the way to a directory, as the kernel has it.
+/// Most links on the way to a directory; the kernel's own limit.
 const MAX_LINKS: usize = 40;
-/// A directory to look at and to go on from.
+/// Flags to open a directory for inspection and for walking on.
 const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-/// A directory to list and to write to.
+/// Flags to open a directory for listing and writing.
 const OPEN: OFlags = OFlags::DIRECTORY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
-/// Below the descriptor, through no link.
+/// Resolve below the descriptor only, and through no link.
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_SYMLINKS)
     .union(ResolveFlags::NO_MAGICLINKS);
 
-/// Why a directory is not written to.
+/// Reason why a directory is not written to.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
-    /// The system refused.
+    /// A system call failed.
     #[error("{}", path.display())]
     Io {
         /// File or directory.
@@ -45,10 +45,10 @@ pub enum DirectoryError {
         /// Cause.
         source: io::Error,
     },
-    /// Something else manages what is there.
+    /// The path is a symbolic link, so something else manages its content.
     #[error("{} is a symbolic link, so something else puts the files there", .0.display())]
     Link(PathBuf),
-    /// Others than root could put something else in its place, or into it.
+    /// Users other than root could replace it, or put something into it.
     #[error(
         "{} belongs to user {owner} and has mode {mode:o}: others than root can change what is there",
         path.display()
@@ -56,7 +56,7 @@ pub enum DirectoryError {
     Shared {
         /// The directory, or a link on the way.
         path: PathBuf,
-        /// Who owns it.
+        /// User id of the owner.
         owner: u32,
         /// Permission bits.
         mode: u32,
@@ -71,12 +71,12 @@ pub(super) fn fail<E: Into<io::Error>>(path: &Path) -> impl FnOnce(E) -> Directo
     }
 }
 
-/// Whose directories may be written to.
+/// Which directories may be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Those that nobody but root can change, on the whole way.
+    /// Only those that nobody but root can change, on the whole path.
     Root,
-    /// Any: the administrator said that its owners may write what root may.
+    /// Any: the administrator allows its owners to write where root may.
     Anybody,
 }
 
@@ -84,7 +84,7 @@ pub(super) enum Trust {
 #[derive(Debug)]
 pub(super) struct Directory {
     descriptor: OwnedFd,
-    /// As messages show it.
+    /// The path as shown in messages.
     path: PathBuf,
     trust: Trust,
 }
@@ -94,7 +94,7 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// [`DirectoryError`], of the first thing on the way that is not as it must be.
+    /// [`DirectoryError`] for the first component that is not as required.
     pub(super) fn open(path: &Path, trust: Trust) -> Result<Self, DirectoryError> {
         let way = match trust {
             Trust::Root => {
@@ -111,7 +111,7 @@ impl Directory {
                 look
             }
         };
-        // A descriptor to look at can be neither listed nor synced.
+        // A descriptor opened with `LOOK` can be neither listed nor synced.
         let opened = rustix::fs::openat(&way, ".", OPEN, Mode::empty());
         let directory = Self {
             descriptor: opened.map_err(fail(path))?,
@@ -131,12 +131,12 @@ impl Directory {
         }
     }
 
-    /// As messages show it.
+    /// The path as shown in messages.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The directory of this name in it.
+    /// Opens the subdirectory of this name.
     ///
     /// # Errors
     ///
@@ -153,7 +153,7 @@ impl Directory {
         Ok(child)
     }
 
-    /// The directory at a relative path below it; what is missing of it is made first.
+    /// Opens the directory at a relative path below this one; creates missing components.
     ///
     /// # Errors
     ///
@@ -168,7 +168,7 @@ impl Directory {
         })
     }
 
-    /// The directory at a relative path below it.
+    /// Opens the directory at a relative path below this one.
     ///
     /// # Errors
     ///
@@ -195,7 +195,7 @@ impl Directory {
         Ok(directory)
     }
 
-    /// What a name in it is, which may be a link; `None` if there is nothing.
+    /// The metadata of an entry, without following a link; `None` if it does not exist.
     ///
     /// # Errors
     ///
@@ -208,7 +208,7 @@ impl Directory {
         }
     }
 
-    /// Makes a file for root alone, where nothing was before.
+    /// Creates a new file that only root can access.
     ///
     /// # Errors
     ///
@@ -221,8 +221,8 @@ impl Directory {
         Ok(File::from(made.map_err(fail(&self.path.join(name)))?))
     }
 
-    /// Puts what has this name in it into another directory, in place of what has that name there; a
-    /// link is replaced, not followed.
+    /// Moves an entry of this directory to another one and replaces what has that name there; a link is
+    /// replaced, not followed.
     ///
     /// # Errors
     ///
@@ -237,7 +237,7 @@ impl Directory {
             .map_err(fail(&other.path.join(to)))
     }
 
-    /// Removes a file or link; none is as good.
+    /// Removes an entry; a missing one is no error.
     ///
     /// # Errors
     ///
@@ -249,7 +249,7 @@ impl Directory {
         }
     }
 
-    /// The names in it.
+    /// The names of all entries.
     ///
     /// # Errors
     ///
@@ -266,7 +266,7 @@ impl Directory {
         read().map_err(fail(&self.path))
     }
 
-    /// Has everything on disk that was written to its file system.
+    /// Writes everything of its file system to disk.
     ///
     /// # Errors
     ///
@@ -282,8 +282,8 @@ impl AsFd for Directory {
     }
 }
 
-/// Refuses a directory, whether a link leads to it or not, that others than root can change, or the
-/// way to which they can.
+/// Refuses a directory that users other than root can change, itself or on the way to it; links on the
+/// way are followed.
 ///
 /// # Errors
 ///
@@ -299,14 +299,14 @@ pub(super) fn check(path: &Path) -> Result<(), DirectoryError> {
     end.judge()
 }
 
-/// What a path may end in.
+/// Whether a path may end in a link.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ending {
     Any,
     NoLink,
 }
 
-/// The directories from the root to where a path leads.
+/// The directories from the root to the target of a path.
 struct Way {
     directories: Vec<(OwnedFd, PathBuf)>,
     links: usize,
@@ -332,7 +332,7 @@ impl Way {
         last.expect("the root is never taken off").0
     }
 
-    /// Goes on by a path.
+    /// Walks on along a path.
     fn follow(&mut self, path: &Path, ending: Ending) -> Result<(), DirectoryError> {
         let mut components = path.components().peekable();
         while let Some(component) = components.next() {
@@ -352,7 +352,7 @@ impl Way {
         Ok(())
     }
 
-    /// Goes on by a name in the last directory.
+    /// Walks on into an entry of the last directory.
     fn enter(&mut self, name: &OsStr, ending: Ending) -> Result<(), DirectoryError> {
         let (directory, before) = self.last();
         let path = before.join(name);
@@ -371,7 +371,7 @@ impl Way {
         if ending == Ending::NoLink {
             return Err(DirectoryError::Link(path));
         }
-        // In a sticky directory anybody can make a link.
+        // In a sticky directory anybody can create a link.
         if !is_roots(&stat) {
             return Err(shared(&path, &stat));
         }
@@ -385,7 +385,7 @@ impl Way {
     }
 }
 
-/// Whether nobody but root, or whoever runs this, can change its permissions.
+/// Whether root or the user of this process owns it, so that nobody else can change its permissions.
 fn is_roots(stat: &Stat) -> bool {
     stat.st_uid == 0 || stat.st_uid == rustix::process::geteuid().as_raw()
 }
@@ -401,7 +401,7 @@ fn shared(path: &Path, stat: &Stat) -> DirectoryError {
 fn link_or(errno: Errno, path: &Path) -> DirectoryError {
     match errno {
         Errno::LOOP => DirectoryError::Link(path.to_path_buf()),
-        // What a link is to an open that wants a directory and follows none.
+        // `openat` with `O_DIRECTORY` and `O_NOFOLLOW` reports a link like this.
         Errno::NOTDIR if path.is_symlink() => DirectoryError::Link(path.to_path_buf()),
         other => fail(path)(other),
     }

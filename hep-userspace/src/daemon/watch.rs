@@ -1,9 +1,9 @@
-//! The policy directory: when it changed, and what it holds.
+//! Watches the policy directory, and reads complete states of it.
 //!
-//! A policy cut off after `- action: Allow` is valid YAML that allows everything, so a file counts
-//! only when whoever wrote it has closed or renamed it: while a file is being written, its earlier
-//! text stands in for it. A directory that vanishes, or turns empty at once, is a mistake far more
-//! often than a wish, and is not obeyed.
+//! A policy cut off after `- action: Allow` is valid YAML that allows everything, so a file counts only
+//! after its writer has closed or renamed it: while it is being written, its earlier text is used. A
+//! directory that vanishes, or turns empty at once, is a mistake far more often than intended, so it
+//! is not followed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,36 +24,36 @@ use tokio::{
 
 use crate::source::{self, DirectoryReader, File, SourceError};
 
-/// A change is looked at when no other followed for this long.
+/// The directory is read when no further change followed for this long.
 const SETTLE: Duration = Duration::from_millis(50);
-/// As [`SETTLE`], after a file took the place of another: it is whole, and nothing is missing.
+/// The same after a file replaced another: it is complete, and no file is missing.
 const SETTLE_REPLACED: Duration = Duration::from_millis(1);
-/// A look lasts so long at least, so that files that are replaced one after the other are seen together.
+/// Shortest duration of a read, so that files that are replaced one after another are read together.
 const LOOK: Duration = Duration::from_millis(9);
-/// A directory that never rests is looked at this long after its first change nevertheless.
+/// The directory is read this long after the first change even if changes never stop.
 const SETTLE_LIMIT: Duration = Duration::from_millis(300);
-/// Files may come and go without rest for so long; then the directory is read as it is.
+/// After this long with files appearing and vanishing the directory is read as it is.
 const UNREST_LIMIT: Duration = Duration::from_secs(2);
-/// How long the kernel's notifications may take to reach us.
+/// Longest delay of the kernel's notifications.
 const NOTIFICATION_DELAY: Duration = Duration::from_millis(5);
-/// How often the directory itself is looked for: it may vanish, or be replaced as a whole.
+/// Interval of checks for the directory itself: it may vanish, or be replaced as a whole.
 const PRESENCE: Duration = Duration::from_secs(1);
-/// How often the directory is read without a notification, since some file systems send none.
+/// Interval of reads without a notification, since some file systems send none.
 const RESCAN: Duration = Duration::from_secs(30);
-/// A file nobody wrote to for this long counts, even if nobody was seen to close it.
+/// A file that was not written to for this long counts as complete, even without a close.
 const ABANDONED: Duration = Duration::from_secs(60);
 
-/// Why a directory's present state is not obeyed.
+/// Reason why the directory's present state is not followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
-    /// It is not there.
+    /// The directory does not exist.
     Gone,
-    /// It held policy files, and now holds none.
+    /// The directory held policy files, and now holds none.
     Empty,
 }
 
 impl Hold {
-    /// What to tell the operator.
+    /// The message for the operator.
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
@@ -69,16 +69,16 @@ impl Hold {
     }
 }
 
-/// What a look at the directory found.
+/// The result of reading the directory.
 #[derive(Debug)]
 pub enum Found {
-    /// The same files as at the last look.
+    /// The same files as at the last read.
     Unchanged,
     /// Other files, or other text in them.
     Changed(Vec<File>),
-    /// Something that is not obeyed.
+    /// A state that is not followed.
     Held(Hold),
-    /// It could not be read.
+    /// The directory could not be read.
     Unreadable(SourceError),
 }
 
@@ -90,24 +90,24 @@ pub struct DirectoryWatch {
     events: UnboundedReceiver<notify::Result<Event>>,
     /// Device and inode of the watched directory.
     identity: Option<(u64, u64)>,
-    /// Of what was there under its name when that was last looked for.
+    /// Device and inode that the directory's path had at the last check.
     present: Option<(u64, u64)>,
-    /// Files that are being written, and when that was last seen.
+    /// Files that are being written, with the time of the last notification about each.
     unfinished: BTreeMap<PathBuf, Instant>,
-    /// Files that a notification was about since the last look began.
+    /// Files with a notification since the last read began.
     touched: BTreeSet<PathBuf>,
     first_change: Option<Instant>,
-    /// When a change counts, if nothing else happens.
+    /// When to read the directory, if no further change follows.
     settled: Instant,
-    /// When nothing comes or goes any more, if nothing else does.
+    /// When the directory counts as quiet, if no further file appears or vanishes.
     rested: Instant,
-    /// When a file, directory or link last came, went, or got another name.
+    /// When a file, directory or link was last created, removed or renamed.
     last_move: Option<Instant>,
     presence: Interval,
     rescan: Interval,
     reader: DirectoryReader,
     accepted: Vec<File>,
-    /// Those of them that went, and have not come back.
+    /// Accepted files that vanished and have not come back.
     away: BTreeSet<PathBuf>,
     was_read: bool,
 }
@@ -141,24 +141,24 @@ impl DirectoryWatch {
         watch
     }
 
-    /// Says what to compare with, and what to stand in for unfinished files, before the first look.
+    /// Sets, before the first read, the files to compare with and to use for unfinished ones.
     pub fn assume(&mut self, files: Vec<File>) {
         self.accepted = files;
         self.was_read = true;
     }
 
-    /// The files of the last look that found any.
+    /// The files that were accepted last.
     #[must_use]
     pub fn files(&self) -> &[File] {
         &self.accepted
     }
 
-    /// Has the next look read every file, whatever is known of it.
+    /// Makes the next read open every file, whether it seems changed or not.
     pub fn forget(&mut self) {
         self.reader.forget_all();
     }
 
-    /// Waits until the directory should be looked at. Nothing is lost if the future is dropped.
+    /// Waits until the directory should be read. Cancel-safe.
     pub async fn changed(&mut self) {
         loop {
             let settled = self
@@ -179,8 +179,8 @@ impl DirectoryWatch {
         }
     }
 
-    /// Looks at the directory, once nothing in it comes or goes: an editor has a file away for a
-    /// moment, and a mounted ConfigMap is another one from one file to the next.
+    /// Reads the directory once no entry appears or vanishes: an editor moves a file away for a moment, and
+    /// a mounted ConfigMap may be exchanged between two files.
     pub async fn read(&mut self) -> Found {
         let deadline = Instant::now() + UNREST_LIMIT;
         let found = loop {
@@ -205,7 +205,7 @@ impl DirectoryWatch {
         let files = match found {
             Ok(files) => self.with_stand_ins(files),
             Err(_) if !self.directory.exists() => return Found::Held(Hold::Gone),
-            // It changed while it was read; the next look is due already.
+            // It changed while it was read; the next read is already due.
             Err(_) if self.first_change.is_some() => return Found::Unchanged,
             Err(error) => return Found::Unreadable(error),
         };
@@ -221,8 +221,8 @@ impl DirectoryWatch {
         Found::Changed(files)
     }
 
-    /// Replaces files that are being written, or changed while they were read, by their last
-    /// complete text; a file that has none is left out.
+    /// Replaces files that are being written, or changed during the read, by their last complete text; a
+    /// file without one is left out.
     fn with_stand_ins(&mut self, files: Vec<File>) -> Vec<File> {
         let now = Instant::now();
         self.unfinished
@@ -250,7 +250,7 @@ impl DirectoryWatch {
         !is_busy(path) && !fs::canonicalize(path).is_ok_and(|path| is_busy(&path))
     }
 
-    /// Takes note of what has happened until now.
+    /// Processes all pending notifications.
     fn note_all(&mut self) {
         while let Ok(event) = self.events.try_recv() {
             self.note(event);
@@ -284,7 +284,7 @@ impl DirectoryWatch {
         self.follow(&event);
         for path in event.paths {
             if removes && path == self.directory {
-                // The watch went with it, and the next directory of that name may get its inode.
+                // The watch ended with it, and the next directory of that name may get its inode.
                 self.identity = None;
                 self.unfinished.clear();
             }
@@ -307,7 +307,7 @@ impl DirectoryWatch {
         }
     }
 
-    /// Takes note of which files are away.
+    /// Tracks which accepted files are away.
     fn follow(&mut self, event: &Event) {
         let (goes, comes) = match (event.kind, &*event.paths) {
             (EventKind::Modify(ModifyKind::Name(RenameMode::Both)), [from, to]) => {
@@ -327,13 +327,13 @@ impl DirectoryWatch {
         }
     }
 
-    /// How long to wait for what may follow this event.
+    /// How long to wait for further events after this one.
     fn settle_time(&self, event: &Event) -> Duration {
         let is_arrival = matches!(
             event.kind,
             EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both))
         );
-        // What comes back takes nothing's place, and others may be about to follow it.
+        // A file that comes back replaces nothing, and others may be about to follow it.
         let is_known = |path: &Path| {
             !self.away.contains(path) && self.accepted.iter().any(|file| *file.path == *path)
         };
@@ -350,7 +350,7 @@ impl DirectoryWatch {
         }
     }
 
-    /// Notifications were lost: nothing is known about who writes what.
+    /// Handles lost notifications: which files are being written is unknown then.
     fn lost_track(&mut self) {
         self.unfinished.clear();
         self.reader.forget_all();
@@ -364,8 +364,8 @@ impl DirectoryWatch {
         self.settled = self.settled.max(now + settle);
     }
 
-    /// Sees whether another directory is to be watched. One that is away keeps its watcher: back
-    /// under its name, it may be written to before it is looked for again.
+    /// Checks whether another directory must be watched. One that is away keeps its watcher: after its
+    /// return it may be written to before the next check.
     fn look_for_directory(&mut self) {
         let present = identity(&self.directory);
         let is_other = present.is_some() && present != self.identity;
@@ -379,7 +379,7 @@ impl DirectoryWatch {
         }
     }
 
-    /// Watches what is there now; the former watcher goes only then, so that nothing is missed.
+    /// Watches the present directory; drops the previous watcher only then, so that nothing is missed.
     fn watch_again(&mut self) {
         let Some(identity) = identity(&self.directory) else {
             return;
@@ -387,7 +387,7 @@ impl DirectoryWatch {
         self.identity = Some(identity);
         let sender = self.sender.clone();
         let forward = move |event| {
-            // The receiver lives as long as the watcher.
+            // The receiver lives as long as the watcher, so this cannot fail.
             drop(sender.send(event));
         };
         let watcher =
@@ -406,8 +406,8 @@ impl DirectoryWatch {
     }
 }
 
-/// Whether the path is a symbolic link, or one of several names of a file: neither is ever closed
-/// after writing.
+/// Whether the path is a symbolic link, or one of several names of a file: creating such a path is not
+/// followed by a close.
 fn is_link(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink() || metadata.nlink() > 1)
 }
@@ -417,7 +417,7 @@ fn identity(directory: &Path) -> Option<(u64, u64)> {
     metadata.is_dir().then(|| (metadata.dev(), metadata.ino()))
 }
 
-/// Ticks for the first time after one period.
+/// Creates a timer whose first tick is one period away.
 fn timer(period: Duration) -> Interval {
     let mut timer = interval(period);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
