@@ -1,4 +1,4 @@
-//! Whether a generation has the rules of another one.
+//! Compares generations: whether one has the same rules as another.
 
 use std::{
     fmt::Debug,
@@ -15,9 +15,9 @@ use crate::{
 /// The running program.
 const PROGRAM: &str = "/proc/self/exe";
 
-/// A number, in hexadecimal digits, for everything but the policy that a generation is compiled from, and
-/// for the build that does so: equal policies with equal numbers have equal rules. Empty if the build
-/// cannot be told from others, and so like no other.
+/// Hash, in hexadecimal digits, of all inputs of a generation except the policy, and of the build that
+/// compiles it: equal policies with equal hashes have equal rules. Empty if the build cannot be
+/// identified, and then equal to no other.
 pub(super) fn digest(inputs: &dyn Debug) -> String {
     let Ok(program) = fs::metadata(PROGRAM) else {
         return String::new();
@@ -29,8 +29,8 @@ pub(super) fn digest(inputs: &dyn Debug) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// Since which generation the rules of the one in force, which a former daemon loaded, have been those of
-/// another one; `None` if they are not. A policy is the same if its first generation is.
+/// The generation since which the rules have been those of the one in force, which a previous daemon
+/// loaded; `None` if `next` has other rules. A policy is the same if its first generation is.
 pub(super) fn same_since(kernel: &Kernel, next: &Description) -> Option<u32> {
     let in_force = kernel.maps().description().ok()?;
     let is_same = in_force.policy == next.policy
@@ -42,7 +42,7 @@ pub(super) fn same_since(kernel: &Kernel, next: &Description) -> Option<u32> {
         .map(|settings| settings.same_since)
 }
 
-/// Whether two generations mean the same, whatever their number.
+/// Whether two generations are the same except for number, time and inputs.
 pub(super) fn is_same(last: &Generation, next: &Generation) -> bool {
     let mut description = next.description.clone();
     description.generation = last.description.generation;

@@ -1,7 +1,7 @@
 //! This host's interfaces and addresses, read from and followed through rtnetlink.
 //!
-//! Notifications only say that something changed; what it is now is read anew as a whole, so that a
-//! lost notification costs nothing but time.
+//! A notification only signals that something changed; the whole state is then read anew, so that a lost
+//! notification costs nothing but time.
 
 use std::{collections::BTreeMap, io, net::IpAddr, sync::Arc, time::Duration};
 
@@ -29,23 +29,23 @@ use crate::{
     model::{Conf, Interface, LinkLayer},
 };
 
-/// The routing table of this host's own addresses.
+/// The routing table with this host's own addresses.
 pub(super) const TABLE_LOCAL: u8 = 255;
-/// Notifications come in bursts; the table is read when none followed for this long.
+/// Notifications come in bursts; the state is read when none followed for this long.
 const BURST: Duration = Duration::from_millis(5);
-/// It is read this long after the first one at the latest: others may never stop.
+/// Latest read after the first notification of a burst, which may never end.
 const BURST_LIMIT: Duration = Duration::from_millis(100);
 
-/// Why the interfaces could not be read or followed.
+/// Reason why the interfaces could not be read or followed.
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
-    /// No netlink socket.
+    /// A netlink socket could not be opened.
     #[error("open a netlink socket")]
     Socket(#[source] io::Error),
     /// A dump failed.
     #[error("read {what} through netlink")]
     Dump {
-        /// What was read.
+        /// Kind of objects that were to be read.
         what: &'static str,
         /// Cause.
         source: Box<rtnetlink::Error>,
@@ -55,14 +55,14 @@ pub enum NetworkError {
     Closed,
 }
 
-/// What policy needs to know of the network of this network namespace.
+/// State of this network namespace that policy depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostNetwork {
     /// All interfaces, by index.
     pub interfaces: Vec<Interface>,
-    /// The addresses whose packets the host keeps.
+    /// Addresses whose packets are local.
     pub local: OwnAddresses,
-    /// What hands the host's processes packets for other addresses.
+    /// Features in use that hand packets for other addresses to the host's processes.
     pub translation: Translation,
 }
 
@@ -79,7 +79,7 @@ impl NetworkWatch {
     ///
     /// # Errors
     ///
-    /// [`NetworkError::Socket`] if there is no netlink socket to be had.
+    /// [`NetworkError::Socket`] if no netlink socket can be opened.
     pub fn open() -> Result<Self, NetworkError> {
         Ok(Self {
             requests: connect()?,
@@ -95,7 +95,7 @@ impl NetworkWatch {
         self.requests.clone()
     }
 
-    /// Waits until something may have changed. Nothing is lost if the future is dropped.
+    /// Waits until something may have changed. Cancel-safe.
     ///
     /// # Errors
     ///
@@ -125,13 +125,13 @@ impl NetworkWatch {
         Ok(())
     }
 
-    /// Index of the interface that packets to `address` leave by, if there is a route.
+    /// Index of the interface by which packets to `address` leave, if there is a route.
     pub async fn interface_towards(&self, address: IpAddr) -> Option<u32> {
         self.way_to(address).await.map(|(_, ifindex)| ifindex)
     }
 
-    /// Whether packets to `address` are this host's own, and else the interface they leave by, if there is
-    /// a route.
+    /// The route to `address`, if there is one: whether the address is local, and the index of the interface
+    /// by which packets leave.
     pub async fn way_to(&self, address: IpAddr) -> Option<(bool, u32)> {
         let mut request = RouteMessage::default();
         let (family, bits, destination) = match address {
@@ -154,7 +154,7 @@ impl NetworkWatch {
         })
     }
 
-    /// Reads the network as it is now.
+    /// Reads the present state of the network.
     ///
     /// # Errors
     ///
@@ -208,11 +208,11 @@ fn dump_error(what: &'static str) -> impl FnOnce(rtnetlink::Error) -> NetworkErr
     }
 }
 
-/// A connection for requests; needs a tokio runtime, in the network namespace of the calling thread.
+/// Opens a connection for requests in the network namespace of the calling thread; needs a tokio runtime.
 ///
 /// # Errors
 ///
-/// [`NetworkError::Socket`] if there is no netlink socket to be had.
+/// [`NetworkError::Socket`] if no netlink socket can be opened.
 pub(super) fn connect() -> Result<Handle, NetworkError> {
     let (connection, requests, _) =
         rtnetlink::new_connection_with_strict_check().map_err(NetworkError::Socket)?;
@@ -220,18 +220,18 @@ pub(super) fn connect() -> Result<Handle, NetworkError> {
     Ok(requests)
 }
 
-/// A link as one message tells of it.
+/// A link as one message describes it.
 #[derive(Clone, Debug)]
 pub(super) struct Link {
-    /// The interface, without addresses, and as a member of nothing.
+    /// The interface, still without addresses and membership.
     interface: Interface,
-    /// What it is a port of.
+    /// Index of the bridge, bond, team or VRF that it is a port of.
     controller: Option<u32>,
     pub(super) is_vrf: bool,
 }
 
 impl Link {
-    /// `None` if the message names no interface; `all` is what is set for all of them.
+    /// Parses a link; `None` if the message names no interface. `all`: the settings of all interfaces.
     pub(super) fn of(link: &LinkMessage, all: Conf) -> Option<Self> {
         Some(Self {
             interface: Interface {
@@ -250,7 +250,7 @@ impl Link {
         })
     }
 
-    /// The interface with its addresses; `is_vrf` tells of the link of an index.
+    /// The interface with its addresses; `is_vrf` returns whether the link of an index is a VRF.
     pub(super) fn interface(
         &self,
         mut addresses: Vec<IpAddr>,
@@ -261,7 +261,7 @@ impl Link {
         let mut interface = self.interface.clone();
         interface.addresses = addresses;
         interface.is_member = is_in_vrf == Some(false);
-        // Beyond a VRF a host may well meet itself: its own addresses are those of another table there.
+        // In a VRF the host may receive its own addresses: they are in another table there.
         interface.conf.accepts_local |= is_in_vrf == Some(true);
         interface
     }
@@ -294,7 +294,7 @@ fn name(link: &LinkMessage) -> Option<&str> {
     })
 }
 
-/// The bridge, bond, team or VRF that the interface is a port of.
+/// Index of the bridge, bond, team or VRF that the interface is a port of.
 fn controller(link: &LinkMessage) -> Option<u32> {
     link.attributes.iter().find_map(|attribute| {
         if let LinkAttribute::Controller(index) = attribute {
@@ -319,7 +319,7 @@ fn kind(link: &LinkMessage) -> Option<&InfoKind> {
     })
 }
 
-/// The interface that a VLAN's frames leave by, in this network namespace.
+/// The interface by which a VLAN's frames leave, if it is in this network namespace.
 fn vlan_of(link: &LinkMessage) -> Option<u32> {
     if kind(link) != Some(&InfoKind::Vlan) {
         return None;
@@ -336,7 +336,7 @@ fn vlan_of(link: &LinkMessage) -> Option<u32> {
     parent
 }
 
-/// The id of a VLAN: its own frames may bear it, where the VLAN was made with `reorder_hdr off`.
+/// The id of a VLAN; its own frames bear it if the VLAN was created with `reorder_hdr off`.
 fn vlan_id(link: &LinkMessage) -> Option<u16> {
     let entries = link.attributes.iter().find_map(|attribute| {
         if let LinkAttribute::LinkInfo(info) = attribute {
@@ -357,8 +357,8 @@ fn vlan_id(link: &LinkMessage) -> Option<u16> {
     })
 }
 
-/// What packets start with. Those of the types named first start with the IP header; of types that
-/// are not named nothing is known (EV-258).
+/// The first header of packets, by the link's type. Types that are named below start with Ethernet or
+/// with the IP header; of all others nothing is known (EV-258).
 const fn link_layer(link_type: LinkLayerType) -> LinkLayer {
     if matches!(link_type, LinkLayerType::Ether | LinkLayerType::Loopback) {
         return LinkLayer::Ethernet;
@@ -393,7 +393,7 @@ const fn link_layer(link_type: LinkLayerType) -> LinkLayer {
     }
 }
 
-/// `IFA_LOCAL` where there is one: on point-to-point links, `IFA_ADDRESS` is the peer's.
+/// `IFA_LOCAL` if present, else `IFA_ADDRESS`, which is the peer's on point-to-point links.
 pub(super) fn own_address(message: &AddressMessage) -> Option<IpAddr> {
     let mut address = None;
     for attribute in &message.attributes {
@@ -407,7 +407,7 @@ pub(super) fn own_address(message: &AddressMessage) -> Option<IpAddr> {
     address
 }
 
-/// Single addresses only; a packet to a local network is found by the routing look-up.
+/// Collects single addresses only; packets to a local network are found by the route lookup.
 fn local_addresses(routes: &[RouteMessage]) -> OwnAddresses {
     let mut found = OwnAddresses::default();
     for route in routes {
@@ -421,7 +421,7 @@ fn local_addresses(routes: &[RouteMessage]) -> OwnAddresses {
             (RouteType::Broadcast | RouteType::Anycast, Some(address)) => {
                 found.shared.insert(address);
             }
-            // Every host has this network.
+            // Every host has 127.0.0.0/8.
             (RouteType::Local, None) if !is_loopback(route) => found.has_networks = true,
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Why a snapshot is applied, and what is to happen when it comes into force.
+//! Why a snapshot is applied, and the actions at its flip.
 
 use std::io;
 
@@ -7,23 +7,23 @@ use crate::datapath::{Observer, Step};
 
 /// Why a snapshot is applied.
 pub enum Purpose<'a> {
-    /// Another policy. Right before it is in force, this is told the number of its generation, and
-    /// may prevent it.
+    /// Another policy. The closure is called with its generation right before the flip, and can prevent
+    /// it.
     Policy(&'a mut dyn FnMut(u32) -> io::Result<()>),
-    /// The policy that the generation of this number brought into force first.
+    /// A policy on record, which this generation first brought into force.
     Known(u32),
-    /// The policy in force, to be enforced in another way.
+    /// The policy in force, enforced in another mode.
     Anew,
-    /// The policy in force, on interfaces that may have changed: a generation that would mean the
-    /// same as the one in force is not loaded.
+    /// The policy in force, on interfaces that may have changed: a generation that means the same as the
+    /// one in force is not loaded.
     Interfaces,
 }
 
-/// Tells of the flip alone, and remembers the number.
+/// Observer of a load: acts at the flip only, and records the generation.
 pub(super) struct AtFlip<'a, 'b, 'c> {
     pub(super) purpose: &'a mut Purpose<'b>,
     pub(super) generation: u32,
-    /// How the thread that polices new interfaces takes part, and what it is to do then.
+    /// The thread that polices new interfaces, and the rules that it gets at the flip.
     pub(super) newcomers: Option<(Changing<'c>, Option<newcomers::Rules>)>,
 }
 

@@ -1,4 +1,4 @@
-//! From files and interfaces to what is in force.
+//! Brings a snapshot into force on the interfaces of this host.
 
 use std::{borrow::Cow, collections::BTreeMap, io, sync::Arc, time::Duration};
 
@@ -29,20 +29,20 @@ use crate::{
     validate::{self, Problem},
 };
 
-/// Why a snapshot could not be brought into force. What was in force before still is, unless
+/// Reason why a snapshot could not be brought into force. The previous generation stays in force unless
 /// [`Self::is_in_force`].
 #[derive(Debug, thiserror::Error)]
 pub enum EnforceError {
     /// The compiler refused.
     #[error("compile the policy")]
     Compile(#[from] CompileError),
-    /// The kernel's side refused.
+    /// The kernel refused the tables or programs.
     #[error("load the policy")]
     Kernel(#[from] KernelError),
-    /// The reverse-path check that policy wants cannot be made (EV-187).
+    /// The reverse-path check that policy requires cannot be set up (EV-187).
     #[error("bpfEnforceRPF: have the kernel answer about routes")]
     ReversePath(#[source] io::Error),
-    /// What is to follow the load failed in the kernel.
+    /// A step after the flip failed in the kernel.
     #[error("finish the load of the policy")]
     Unfinished(#[source] KernelError),
     /// An interface could not be attached or detached.
@@ -54,7 +54,7 @@ pub enum EnforceError {
 }
 
 impl EnforceError {
-    /// The new rules are in force where programs are attached; what is missing can be tried again.
+    /// Whether the new rules are in force where programs are attached; the rest can be tried again.
     #[must_use]
     pub const fn is_in_force(&self) -> bool {
         match self {
@@ -64,24 +64,24 @@ impl EnforceError {
     }
 }
 
-/// What bringing a snapshot into force came to.
+/// The result of bringing a snapshot into force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Enforced {
-    /// Number of the generation in force.
+    /// The generation in force.
     pub generation: u32,
-    /// It is a new one.
+    /// Whether that generation is new.
     pub is_new: bool,
     /// Interfaces that got programs they did not have, or a newer program.
     pub attached: usize,
     /// Interfaces that lost their programs.
     pub detached: usize,
-    /// Entries of all tables, and how many of them were written; zeros if nothing was loaded.
+    /// Entries of all tables, and the number of them that were written; zeros if nothing was loaded.
     pub entries: [usize; 2],
-    /// How long each phase took, in order.
+    /// Name and duration of each phase, in order.
     pub phases: Vec<(&'static str, Duration)>,
 }
 
-/// The kernel's side, and what it is to hold.
+/// The state in the kernel, and the state that is wanted there.
 pub struct Reconciler {
     options: Options,
     /// This node's name, which may have changed since the start.
@@ -90,28 +90,28 @@ pub struct Reconciler {
     local_in: Guard,
     kernel: Option<Kernel>,
     network: HostNetwork,
-    /// By what the programs classify packets, once they were told: local addresses, and which
+    /// Input to the programs' classification as last written to the kernel: local addresses, and which
     /// interfaces forward.
     classified: Option<(OwnAddresses, Forwarding)>,
     /// The generation in force, if this daemon compiled it.
     last: Option<Generation>,
-    /// Counter slots that a former daemon gave out.
+    /// Counter slots that a previous daemon assigned.
     slots: Slots,
-    /// No flow is known, whatever programs are attached.
+    /// Whether no flow is known, whatever programs are attached.
     is_cold: bool,
-    /// Every interface has the programs of this daemon.
+    /// Whether every interface has the programs of this daemon.
     is_adopted: bool,
-    /// A number that every generation's is above.
+    /// Lower limit of generations: each new one is greater.
     floor: u32,
-    /// Only failsafes and established flows pass, whatever the policy says.
+    /// Whether a panic is on: only failsafes and established flows pass, whatever the policy says.
     is_panic: bool,
     /// Polices interfaces as they appear, once there is a policy.
     newcomers: Option<NewcomerWatch>,
 }
 
 impl Reconciler {
-    /// A reconciler that has not done anything; `slots` are those of the generation in force, and
-    /// its generations have numbers above `floor`.
+    /// Creates a reconciler without loading anything; `slots` are those of the generation in force, and new
+    /// generations are greater than `floor`.
     #[must_use]
     pub fn new(options: Options, attachments: Attachments, slots: Slots, floor: u32) -> Self {
         Self {
@@ -132,29 +132,29 @@ impl Reconciler {
         }
     }
 
-    /// Has the next [`Self::enforce`] let only failsafes and established flows pass, or what the
-    /// policy says.
+    /// Sets whether the next [`Self::enforce`] lets only failsafes and established flows pass, or enforces
+    /// the policy.
     pub fn set_panic(&mut self, is_panic: bool) {
         self.is_panic = is_panic;
     }
 
-    /// Has what is enforced from now on be that of the node of this name.
+    /// Sets the node whose endpoints are enforced from now on.
     pub fn set_node(&mut self, node: NodeName) {
         self.node = node;
     }
 
-    /// What is known of the network.
+    /// The network as last set.
     #[must_use]
     pub const fn network(&self) -> &HostNetwork {
         &self.network
     }
 
-    /// Takes note of the network; returns whether it differs from before.
+    /// Sets the network; returns whether it differs from before.
     pub fn set_network(&mut self, network: HostNetwork) -> bool {
         let is_different = self.network != network;
         self.network = network;
         if is_different && self.kernel.is_some() {
-            // Before anything is compiled, which may take long; what fails is tried again with that.
+            // Before anything is compiled, which may take long; a failure is retried with the load.
             if let Err(error) = self.tell_addresses() {
                 log::error!("{}", chain(&error));
             }
@@ -162,7 +162,7 @@ impl Reconciler {
         is_different
     }
 
-    /// Tells the programs of this host's own addresses, and to classify flows by them (spec EV-259).
+    /// Writes this host's own addresses for the programs, and makes them reclassify flows (spec EV-259).
     fn tell_addresses(&mut self) -> Result<(), KernelError> {
         let Some(kernel) = &mut self.kernel else {
             return Ok(());
@@ -177,7 +177,7 @@ impl Reconciler {
         kernel.vouch()
     }
 
-    /// Vouches that the programs know every address of this host; to be said every few seconds while its
+    /// Confirms that the programs have every address of this host; to be called every few seconds while the
     /// network is followed.
     pub fn vouch(&mut self) {
         if let Some(kernel) = &mut self.kernel
@@ -188,13 +188,13 @@ impl Reconciler {
         }
     }
 
-    /// Whether what the kernel translates into this host is judged again.
+    /// Whether packets that the kernel translates into this host are judged again.
     #[must_use]
     pub const fn local_in(&self) -> &LocalInStatus {
         self.local_in.status()
     }
 
-    /// The kernel's side, once something was in force.
+    /// The handle of the kernel's state, once something was in force.
     pub fn kernel(&mut self) -> Option<&mut Kernel> {
         self.kernel.as_mut()
     }
@@ -205,8 +205,8 @@ impl Reconciler {
         self.last.as_ref()
     }
 
-    /// Brings a snapshot into force on the interfaces there are. Tables are filled before anything
-    /// is attached (spec EV-189), so that no packet meets a program without rules.
+    /// Brings a snapshot into force on the present interfaces. Tables are filled before anything is attached
+    /// (spec EV-189), so that no packet meets a program without rules.
     ///
     /// # Errors
     ///
@@ -250,13 +250,13 @@ impl Reconciler {
         })
     }
 
-    /// Has the kernel answer about routes though it forwards nothing, or no longer.
+    /// Makes the kernel answer route lookups though it forwards nothing, or ends that.
     fn answer_routes(&self, wanted: bool) -> Result<(), EnforceError> {
         let links = datapath::links_directory(&self.options.bpffs);
         datapath::answer_routes(&links, wanted).map_err(EnforceError::ReversePath)
     }
 
-    /// The snapshot as it is enforced.
+    /// The snapshot as it is enforced: completed, and restricted during a panic.
     fn effective<'a>(&self, snapshot: &'a Snapshot) -> Cow<'a, Snapshot> {
         let completed = self.completed(snapshot);
         if self.is_panic {
@@ -306,7 +306,7 @@ impl Reconciler {
         Ok(generation)
     }
 
-    /// What a valid snapshot hardly means, by itself and on the interfaces there are.
+    /// Likely mistakes in a valid snapshot, by itself and on the present interfaces.
     #[must_use]
     pub fn warnings(&self, snapshot: &Snapshot) -> Vec<Problem> {
         let snapshot = self.completed(snapshot);
@@ -316,7 +316,7 @@ impl Reconciler {
         problems
     }
 
-    /// The snapshot with the endpoint that no file holds, if there is to be one.
+    /// Adds the generated endpoint to the snapshot, if the option is set.
     #[must_use]
     pub fn completed<'a>(&self, snapshot: &'a Snapshot) -> Cow<'a, Snapshot> {
         if !self.options.auto_host_endpoint {
@@ -371,7 +371,7 @@ impl Reconciler {
                 newcomers,
             };
             let applied = kernel.apply_observed(&mut generation, &mut observer);
-            // A number that was told of names no other policy, also if the load failed.
+            // A number that the observer has seen names no other policy, even if the load failed.
             self.floor = self.floor.max(observer.generation);
             drop(observer);
             entries = applied?.entries_written();
@@ -381,8 +381,8 @@ impl Reconciler {
         Ok(entries)
     }
 
-    /// Sees to it that the programs are where the generation in force has rules, and nowhere else:
-    /// interfaces that got one they did not have or a newer one, and interfaces that lost theirs.
+    /// Attaches the programs where the generation in force has rules, and detaches them elsewhere. Returns
+    /// the number of interfaces that got programs they did not have or newer ones, and that lost theirs.
     ///
     /// # Errors
     ///
@@ -422,7 +422,7 @@ impl Reconciler {
             };
             match attach_both(kernel, &mut self.attachments, &target, attach_type).await {
                 Ok(is_changed) => attached += usize::from(is_changed),
-                // One interface that cannot be attached is no reason to leave the others open.
+                // Attach the others even if one interface fails.
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
@@ -483,10 +483,10 @@ async fn attach_both(
     Ok(is_changed)
 }
 
-/// Which interfaces forward: by index, IPv4 and IPv6.
+/// Whether each interface forwards IPv4 and IPv6, by index.
 type Forwarding = BTreeMap<u32, (bool, bool)>;
 
-/// Which interfaces of the network forward.
+/// The forwarding state of each interface of the network.
 fn forwarding(network: &HostNetwork) -> Forwarding {
     let forwards = |interface: &Interface| {
         let conf = &interface.conf;

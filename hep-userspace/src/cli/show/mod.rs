@@ -22,7 +22,7 @@ use crate::datapath::{KernelError, Maps, links_directory};
 /// Reads the pinned maps, so it works without the daemon. Exits with 1 if no policy is in force.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// What to show
+    /// Aspect to show
     #[arg(value_enum, value_name = "WHAT")]
     what: What,
     #[command(flatten)]

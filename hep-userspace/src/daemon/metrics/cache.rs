@@ -1,5 +1,4 @@
-//! Figures as they were a moment ago: counting the tables takes time that clients must not be able to
-//! multiply.
+//! Caches the page of metrics: counting the tables takes time that clients must not be able to multiply.
 
 use std::{
     sync::Arc,
@@ -11,12 +10,12 @@ use tokio::sync::Mutex;
 
 use super::{super::summary::chain, Figures};
 
-/// How long figures are told at least before they are read again.
+/// Shortest time for which metrics are served before they are read again.
 const FRESH: Duration = Duration::from_secs(1);
-/// How many times as long as reading them took: so it takes at most a tenth of one CPU.
+/// Shortest time as a multiple of the time to read them, so that reading takes at most a tenth of one CPU.
 const SHARE: u32 = 10;
 
-/// Reads figures now and then; shared between all clients.
+/// Cached metrics, shared between all clients.
 #[derive(Clone, Debug)]
 pub(super) struct Cache {
     figures: Figures,
@@ -25,7 +24,7 @@ pub(super) struct Cache {
 
 #[derive(Debug)]
 struct Kept {
-    /// `None`: they could not be read, as was logged.
+    /// The page; `None` if it could not be read, which was logged.
     text: Option<Bytes>,
     until: Instant,
 }
@@ -38,14 +37,14 @@ impl Cache {
         }
     }
 
-    /// What needs no reading of tables.
+    /// The metrics' source, for checks that read no tables.
     pub(super) const fn figures(&self) -> &Figures {
         &self.figures
     }
 
-    /// The page of figures; `None` if they cannot be read.
+    /// The page of metrics; `None` if they cannot be read.
     pub(super) async fn text(&self) -> Option<Bytes> {
-        // One reads at a time; the others wait and find what it has read.
+        // One client reads at a time; the others wait and get the same page.
         let mut kept = Arc::clone(&self.kept).lock_owned().await;
         if let Some(kept) = &*kept
             && Instant::now() < kept.until
@@ -53,7 +52,7 @@ impl Cache {
             return kept.text.clone();
         }
         let figures = self.figures.clone();
-        // The lock goes along: a client that is shed does not let another start beside this.
+        // The thread holds the lock, so that no second read begins if the client is dropped.
         let read = tokio::task::spawn_blocking(move || {
             let started = Instant::now();
             let text = figures.text().inspect_err(|error| {

@@ -1,4 +1,4 @@
-//! What Prometheus is told.
+//! Metrics for Prometheus, and the state behind the health checks.
 
 use std::{
     path::PathBuf,
@@ -22,15 +22,15 @@ use crate::{
     datapath::{KernelError, Maps, monotonic_ns},
 };
 
-/// A daemon that has not looked around for this long hangs.
+/// A daemon whose loop has not run for this long counts as hanging.
 const ALIVE: Duration = Duration::from_secs(120);
 
-/// Where the figures come from.
+/// The source of the metrics: pinned maps and the daemon's report.
 #[derive(Clone, Debug)]
 pub struct Figures {
     pins: PathBuf,
     report: SharedReport,
-    /// When the daemon's loop last went round, on the coarse monotonic clock, nanoseconds.
+    /// When the daemon's loop last ran, on the coarse monotonic clock, nanoseconds.
     turned_ns: Arc<AtomicU64>,
 }
 
@@ -38,7 +38,7 @@ pub struct Figures {
 type Label = (&'static str, String);
 
 impl Figures {
-    /// The figures of the instance whose maps are pinned at `pins`.
+    /// Creates the source for the instance whose maps are pinned at `pins`.
     #[must_use]
     pub fn new(pins: PathBuf, report: SharedReport) -> Self {
         Self {
@@ -48,27 +48,26 @@ impl Figures {
         }
     }
 
-    /// Notes that the daemon's loop goes round.
+    /// Records that the daemon's loop runs (heartbeat).
     pub fn turned(&self) {
         self.turned_ns.store(monotonic_ns(), Ordering::Relaxed);
     }
 
-    /// Whether the daemon's loop goes round.
+    /// Whether the daemon's loop runs.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         let since_ns = monotonic_ns().saturating_sub(self.turned_ns.load(Ordering::Relaxed));
         Duration::from_nanos(since_ns) < ALIVE
     }
 
-    /// Whether policy is in force as configured; also while degraded, if what was last good is
-    /// enforced.
+    /// Whether policy is in force everywhere; also while degraded, if the last good policy is enforced.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.report.lock().ready
     }
 
-    /// All metrics in the text format of OpenMetrics. Before the first load there are only those of
-    /// the daemon itself.
+    /// All metrics in the text format of OpenMetrics. Before the first load there are only those of the
+    /// daemon itself.
     ///
     /// # Errors
     ///
@@ -202,14 +201,14 @@ fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {
     registry.register(name, help, gauge);
 }
 
-/// A moment, in seconds since 1970.
+/// Registers a moment, in seconds since 1970.
 fn seconds(registry: &mut Registry, name: &str, help: &str, unix_ms: u64) {
     let gauge: Gauge = Gauge::default();
     gauge.set(as_i64(unix_ms / 1000));
     registry.register_with_unit(name, help, Unit::Seconds, gauge);
 }
 
-/// Gauges that differ in their labels.
+/// Registers gauges that differ in their labels.
 fn family<const N: usize>(
     registry: &mut Registry,
     name: &str,
@@ -225,7 +224,7 @@ fn family<const N: usize>(
     registry.register(name, help, family);
 }
 
-/// Two counters that differ in their labels: packets and bytes.
+/// Counters of packets and of bytes with the same labels.
 struct Traffic<const N: usize> {
     packets: Family<[Label; N], Counter>,
     bytes: Family<[Label; N], Counter>,

@@ -1,5 +1,5 @@
-//! Which addresses the pages are served at: one that an option names, and those of the
-//! FelixConfiguration (spec RS-200 to RS-202, RS-206), which come and go.
+//! The addresses at which the pages are served: one from the option, and those of the
+//! FelixConfiguration (spec RS-200 to RS-202, RS-206), which may change.
 
 use std::{collections::BTreeMap, fmt, io, str::FromStr};
 
@@ -15,7 +15,7 @@ use crate::model::FelixConfiguration;
 /// A host and a port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Address {
-    /// Name or address; empty: all addresses.
+    /// Host name or address; empty: all addresses.
     pub host: String,
     /// Port; 0: any that is free.
     pub port: u16,
@@ -50,23 +50,23 @@ impl FromStr for Address {
     }
 }
 
-/// The servers that run.
+/// The running servers.
 #[derive(Debug)]
 pub struct Listeners {
     cache: Cache,
-    /// What the option names.
+    /// The address from the option.
     option: Option<Address>,
     running: BTreeMap<Address, (Pages, JoinHandle<()>)>,
-    /// Addresses that could not be had, as was logged.
+    /// Addresses that could not be bound, with the error that was logged.
     failed: BTreeMap<Address, String>,
 }
 
 impl Listeners {
-    /// Starts with the address that the option names, if there is one.
+    /// Starts the server at the option's address, if any.
     ///
     /// # Errors
     ///
-    /// What the system said if that cannot be had.
+    /// The system's error if that address cannot be bound.
     pub async fn start(figures: Figures, option: Option<Address>) -> io::Result<Self> {
         let mut listeners = Self {
             cache: Cache::new(figures),
@@ -80,8 +80,8 @@ impl Listeners {
         Ok(listeners)
     }
 
-    /// Serves where the configuration says, too, and nowhere else. What cannot be had is logged
-    /// once, and tried again at the next call.
+    /// Serves at the addresses of the configuration and of the option, and at no others. An address that
+    /// cannot be bound is logged once, and tried again at the next call.
     pub async fn follow(&mut self, felix: &FelixConfiguration) {
         let address = |(host, port): &(String, u16)| Address {
             host: host.clone(),
@@ -138,7 +138,7 @@ impl Listeners {
     }
 }
 
-/// All addresses are those of both families, unless the kernel has no IPv6.
+/// Binds an address; all addresses means both families, unless the kernel has no IPv6.
 async fn bind(address: &Address) -> io::Result<TcpListener> {
     let port = address.port;
     match address.host.as_str() {

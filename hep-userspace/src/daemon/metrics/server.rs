@@ -1,7 +1,7 @@
 //! The HTTP server: three pages, nothing else.
 //!
-//! Whoever can reach it can hold connections open, so they are not waited for: a client has five
-//! seconds to ask, and when all places are taken the one that has had its place longest loses it.
+//! Clients cannot block it by holding connections open: a client has five seconds to send its request,
+//! and when all places are taken the client that was there longest is dropped.
 
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
@@ -22,24 +22,24 @@ use tokio::{
 
 use super::cache::Cache;
 
-/// Clients of one address at a time.
+/// Most clients per address at a time.
 const MAX_CLIENTS: usize = 64;
-/// How long a client may take to ask.
+/// Time limit for a client's request.
 const ASKING: Duration = Duration::from_secs(5);
-/// How long it may take from first to last byte.
+/// Time limit for a connection from first to last byte.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The type that Prometheus asks for first.
+/// The content type that Prometheus prefers.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Which pages there are beside the health checks.
+/// Pages served beside the health checks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pages {
     pub(super) metrics: bool,
 }
 
-/// Answers until the task is ended.
+/// Serves requests until the task is aborted.
 pub(super) async fn serve(listener: TcpListener, cache: Cache, pages: Pages) {
-    // From the one that came first.
+    // Oldest client first.
     let mut clients: VecDeque<AbortHandle> = VecDeque::new();
     loop {
         match listener.accept().await {
@@ -78,7 +78,8 @@ async fn converse(stream: TcpStream, cache: Cache, pages: Pages) {
     }
 }
 
-/// Errors are told in the log and by `hep status`: whoever asks here is not known.
+/// Answers a request without details of errors, which are in the log and in `hep status`: clients are
+/// not authenticated.
 async fn answer(request: &Request<Incoming>, cache: &Cache, pages: Pages) -> Response<Full<Bytes>> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return page(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");

@@ -1,4 +1,4 @@
-//! The thread: follows links and addresses one message at a time.
+//! The thread that follows links and addresses one message at a time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,12 +33,12 @@ use crate::{
     model::{Conf, Interface},
 };
 
-/// An interface has no connections worth keeping before it has been there for so long.
+/// An interface younger than this has no connections worth keeping.
 const YOUNG: Duration = Duration::from_secs(2);
-/// How long a failure to read the network is waited out.
+/// Wait after a failure to read the network.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What the thread knows and has.
+/// State of the thread.
 pub(super) struct Follower {
     shared: Arc<Shared>,
     programs: [SchedClassifier; 2],
@@ -95,7 +95,7 @@ impl Follower {
         }
     }
 
-    /// Subscribes, then reads what is there, and polices what nobody does.
+    /// Subscribes, reads the present interfaces, and polices those that are not policed yet.
     async fn begin(
         &mut self,
         attachments: &mut Attachments,
@@ -122,7 +122,7 @@ impl Follower {
         Ok(notifications)
     }
 
-    /// Takes note of a message; false if some were lost.
+    /// Processes a message; returns false if messages were lost.
     async fn note(
         &mut self,
         message: NetlinkMessage<RouteNetlinkMessage>,
@@ -132,7 +132,7 @@ impl Follower {
             return false;
         };
         let index = if let RouteNetlinkMessage::NewLink(link) = &message {
-            // Bridges tell of their ports by messages of their own.
+            // Bridges report their ports in additional messages.
             if link.header.interface_family != AddressFamily::Unspec {
                 return true;
             }
@@ -155,7 +155,7 @@ impl Follower {
 
     fn note_link(&mut self, message: &LinkMessage) -> u32 {
         let index = message.header.index;
-        // Neither binding nor an entry asks what is set for all interfaces.
+        // Neither binding nor an entry depends on the settings of all interfaces.
         if let Some(link) = Link::of(message, Conf::default()) {
             let since = self.links.get(&index).map(|(_, since)| *since);
             self.links
@@ -189,7 +189,7 @@ impl Follower {
         }
     }
 
-    /// Polices an interface if it is to be and nobody does.
+    /// Polices an interface if an endpoint owns it and it is not policed yet.
     async fn look_at(&mut self, index: u32, attachments: &mut Attachments) {
         let Some((link, since)) = self.links.get(&index) else {
             return;
@@ -208,7 +208,7 @@ impl Follower {
             return;
         }
         if since.elapsed() > YOUNG && has_connections(&interface) {
-            // A load puts them into the tables first (EV-158).
+            // A load seeds them first (EV-158).
             return;
         }
         let Some((owner, attach_type)) = self.shared.lock().police(&interface) else {

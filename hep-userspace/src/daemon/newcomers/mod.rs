@@ -1,10 +1,10 @@
-//! Interfaces that come while a policy is in force: policed within milliseconds, by a thread of its own
+//! Polices interfaces that appear while a policy is in force, within milliseconds, on a thread of its own
 //! (spec EV-018).
 //!
 //! A load takes as long as the policy is large, and other notifications may be many. So rules are
-//! compiled for every endpoint of this node ([`Newcomers`]), and a thread that does nothing else names an
-//! interface to the generation in force as soon as the kernel tells of it, and attaches the programs.
-//! The next load then finds it as it finds every other.
+//! compiled for every endpoint of this node ([`Newcomers`]), and a thread that does nothing else adds a
+//! new interface to the generation in force as soon as the kernel reports it, and attaches the programs.
+//! The next load treats it like any other interface.
 
 mod follow;
 
@@ -23,29 +23,29 @@ use crate::{
     model::{AttachType, FelixConfiguration, Interface},
 };
 
-/// Why the thread could not start.
+/// Reason why the thread could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum NewcomersError {
-    /// The kernel gave no other handle of what is in force.
+    /// The maps and programs in force could not be opened a second time.
     #[error("tables and programs for interfaces that appear")]
     Kernel(#[from] KernelError),
-    /// There is no thread to be had.
+    /// The thread could not be created.
     #[error("a thread for interfaces that appear")]
     Thread(#[from] io::Error),
 }
 
-/// What the generation in force says of interfaces.
+/// The rules of the generation in force for interfaces that appear.
 pub struct Rules {
     newcomers: Newcomers,
-    /// Interfaces that it names.
+    /// Interfaces that are in the generation.
     known: BTreeSet<u32>,
     attach_type: AttachType,
-    /// The next pair of counters that nobody has, and how many pairs there are.
+    /// The next free pair of counters, and the number of pairs.
     counters: (u32, u32),
 }
 
 impl Rules {
-    /// Those of a generation, under this configuration.
+    /// The rules of a generation, under this configuration.
     #[must_use]
     pub fn of(generation: &Generation, felix: &FelixConfiguration) -> Self {
         let description = &generation.description;
@@ -60,25 +60,25 @@ impl Rules {
     }
 }
 
-/// What the loop and the thread share.
+/// State that the loop and the thread share.
 struct State {
     tables: InterfaceTables,
     generation: u32,
     rules: Rules,
-    /// Interfaces that the thread polices until a generation names them.
+    /// Interfaces that the thread polices until a generation includes them.
     added: BTreeMap<u32, Interface>,
 }
 
 impl State {
-    /// Whether an endpoint owns an interface that nobody polices.
+    /// Whether an endpoint owns an interface that is not policed yet.
     fn is_wanted(&self, interface: &Interface) -> bool {
         let is_policed = self.rules.known.contains(&interface.ifindex)
             || self.added.contains_key(&interface.ifindex);
         !is_policed && self.rules.newcomers.policed(interface, 0).is_some()
     }
 
-    /// Names an interface to the generation in force if an endpoint owns it and nobody polices it;
-    /// returns that endpoint's name, and how to attach.
+    /// Adds an interface to the generation in force if an endpoint owns it and it is not policed yet;
+    /// returns that endpoint's name and the attach type.
     fn police(&mut self, interface: &Interface) -> Option<(String, AttachType)> {
         if !self.is_wanted(interface) {
             return None;
@@ -92,7 +92,7 @@ impl State {
         let owner = owner.to_owned();
         match self.tables.name(self.generation, &entry) {
             Ok(true) => {}
-            // The next load will make room.
+            // The next load makes room.
             Ok(false) => return None,
             Err(error) => {
                 log::error!("{}: {}", interface.name, super::summary::chain(&error));
@@ -104,8 +104,8 @@ impl State {
         Some((owner, rules.attach_type))
     }
 
-    /// Takes note of what became of an interface that the thread polices; whether no endpoint owns it any
-    /// more.
+    /// Updates an interface that the thread polices; returns whether no endpoint owns it any more, and
+    /// removes it then.
     fn is_lost(&mut self, interface: &Interface) -> bool {
         let Some(added) = self.added.get_mut(&interface.ifindex) else {
             return false;
@@ -118,13 +118,13 @@ impl State {
         true
     }
 
-    /// Forgets an interface that is gone; its number may come to another.
+    /// Removes an interface that is gone; its index may be used again.
     fn forget(&mut self, ifindex: u32) {
         self.added.remove(&ifindex);
         self.rules.known.remove(&ifindex);
     }
 
-    /// Names the interfaces that were added to a generation that is about to be in force, as it has them.
+    /// Adds the thread's interfaces to a generation that is about to be in force, under its rules.
     fn carry_over(&self, generation: u32, rules: &mut Rules) {
         for (ifindex, interface) in &self.added {
             if rules.known.contains(ifindex) {
@@ -149,26 +149,26 @@ impl State {
 
 struct Shared {
     state: Mutex<State>,
-    /// Another generation is in force.
+    /// Notified when another generation is in force.
     changed: Notify,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in between leaves the state half changed.
+        // No panic can leave the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The thread; it ends when this is dropped.
+/// Handle of the thread, which ends when this is dropped.
 pub struct NewcomerWatch {
     shared: Arc<Shared>,
     _stop: oneshot::Sender<()>,
 }
 
 impl NewcomerWatch {
-    /// Starts the thread, in the network namespace of the calling one; `rules` are those of the
-    /// `generation` in force.
+    /// Starts the thread in the network namespace of the calling one; `rules` are those of the `generation`
+    /// in force.
     ///
     /// # Errors
     ///
@@ -203,13 +203,13 @@ impl NewcomerWatch {
         })
     }
 
-    /// Whether the thread polices an interface that the generation in force may not name.
+    /// Whether the thread polices an interface that the generation in force may lack.
     #[must_use]
     pub fn polices(&self, ifindex: u32) -> bool {
         self.shared.lock().added.contains_key(&ifindex)
     }
 
-    /// Begins to put another generation into force.
+    /// Begins the change to another generation.
     #[must_use]
     pub fn changing(&self) -> Changing<'_> {
         Changing {
@@ -220,8 +220,8 @@ impl NewcomerWatch {
     }
 }
 
-/// Another generation on its way into force. From right before the flip until right after it, no
-/// interface is added, so that none is named to one generation alone.
+/// A change to another generation. No interface is added from right before the flip until right after
+/// it, so that none is in only one of the two generations.
 pub struct Changing<'a> {
     shared: &'a Shared,
     state: Option<MutexGuard<'a, State>>,
@@ -229,7 +229,7 @@ pub struct Changing<'a> {
 }
 
 impl Changing<'_> {
-    /// The generation's tables are ready, and it is not in force yet.
+    /// Call when the generation's tables are ready, right before the flip.
     pub fn before_flip(&mut self, generation: u32, mut rules: Rules) {
         let state = self.shared.lock();
         state.carry_over(generation, &mut rules);
@@ -237,7 +237,7 @@ impl Changing<'_> {
         self.next = Some((generation, rules));
     }
 
-    /// It is in force.
+    /// Call right after the flip.
     pub fn flipped(&mut self) {
         let (Some(mut state), Some((generation, rules))) = (self.state.take(), self.next.take())
         else {

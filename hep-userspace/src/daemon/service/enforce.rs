@@ -1,7 +1,7 @@
-//! From a policy's files to what is in force, and to what is written down about it.
+//! Validates a policy's files, brings them into force, and records that.
 //!
-//! What comes into force is announced in the state directory right before the kernel's side makes it
-//! so, and on record right after: whenever the daemon dies, the next one knows what it finds.
+//! A policy is announced in the state directory right before the flip, and recorded in the
+//! journal right after it: whenever the daemon dies, the next one can tell what it finds in force.
 
 use std::{io, path::Path, time::Duration};
 
@@ -26,24 +26,24 @@ use crate::{
     validate::{Loaded, Node, Scope},
 };
 
-/// A policy as it was read, and how long that took.
+/// A validated policy, with the durations of reading and validating it.
 pub(super) struct Judged {
     pub(super) loaded: Loaded,
-    /// The name that it was judged for, if that is not the node's yet.
+    /// The node name that it was validated for, if that is not the node's yet.
     pub(super) name: Option<NodeName>,
     pub(super) phases: Vec<(&'static str, Duration)>,
 }
 
-/// What a policy that is to come into force is to the journal.
+/// How the journal records the policy being applied.
 pub(super) enum Aim {
-    /// That of the entry of this generation.
+    /// As the existing entry of this generation.
     Known(u32),
-    /// Another one, of which this is to be said.
+    /// As a new entry.
     New(Coming),
 }
 
 impl Aim {
-    /// It is in force with this number: has the journal say so, and `change` it.
+    /// Records that the policy is in force as this generation, and applies `change` to the journal.
     pub(super) fn arrive(
         self,
         state: &mut StateDirectory,
@@ -68,8 +68,8 @@ impl From<Loaded> for Judged {
 }
 
 impl Daemon {
-    /// Finds out whether a policy is that of the journal's head, and else how they differ, in a thread
-    /// of its own: of long texts, that takes as long as judging them.
+    /// Compares a policy with that of the journal's head in a thread of its own: for long texts, that takes
+    /// as long as validating them.
     pub(super) fn compare(&mut self, policy: Policy, cause: Cause) -> JoinHandle<Aim> {
         let is_good = self.state.journal().head().is_some_and(Entry::is_good);
         let head = self.state.head();
@@ -81,7 +81,7 @@ impl Daemon {
         })
     }
 
-    /// Reads what a policy says.
+    /// Validates a policy.
     pub(super) fn judge(&mut self, policy: &Policy, started: Instant) -> Judged {
         let read = started.elapsed();
         let begin = Instant::now();
@@ -108,7 +108,7 @@ impl Daemon {
         }
     }
 
-    /// Brings a judged policy into force as a whole, or not at all, and remembers why not.
+    /// Brings a validated policy into force as a whole or not at all, and records the reason if not.
     pub(super) async fn enforce(
         &mut self,
         judged: Judged,
@@ -123,7 +123,7 @@ impl Daemon {
         outcome
     }
 
-    /// Brings a judged policy into force as a whole, or not at all.
+    /// Brings a validated policy into force as a whole or not at all.
     pub(super) async fn enforce_judged(
         &mut self,
         judged: Judged,
@@ -178,7 +178,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// Keeps the policy that has just come into force, and notes that the directory is followed.
+    /// Records the policy that has just come into force, and that the directory is followed.
     pub(super) fn keep(&mut self, aim: Aim, base: &Path) {
         let generation = self.generation();
         let kept = aim.arrive(&mut self.state, generation, |journal| {
@@ -196,8 +196,8 @@ impl Daemon {
     }
 }
 
-/// Writes down what is about to come into force. A directory is followed also where nothing can be
-/// written down; a trial is not.
+/// Announces the policy that is about to come into force. If that cannot be written, a policy of the
+/// directory is applied all the same; a trial is not.
 fn announce(state: &StateDirectory, coming: &Coming, generation: u32) -> io::Result<()> {
     match state.announce(coming, generation) {
         Err(error) if coming.cause == Cause::Try => Err(io::Error::other(error)),

@@ -1,4 +1,4 @@
-//! From the process that enforced during boot to the daemon.
+//! Takes over from the process that enforced during boot (`hep boot`).
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use super::super::{
     state::{StateDirectory, StateError},
 };
 
-/// How long the former may take to end.
+/// Time limit for that process to end.
 const LIMIT: Duration = Duration::from_secs(10);
-/// How often its lock is tried.
+/// Interval at which its lock is tried.
 const AGAIN: Duration = Duration::from_millis(10);
 
-/// Opens the state directory. A process that only follows the interfaces is asked to let go of it;
-/// what it has in force stays in force meanwhile.
+/// Opens the state directory. A process that only follows the interfaces is requested to release it;
+/// its policy stays in force meanwhile.
 pub(super) async fn open(options: &Options) -> Result<StateDirectory, DaemonError> {
     let state_dir = &options.state_dir;
     let attempt = || StateDirectory::open(state_dir, options.keep_generations);
@@ -27,7 +27,7 @@ pub(super) async fn open(options: &Options) -> Result<StateDirectory, DaemonErro
     let socket = options.socket.clone();
     let asked =
         tokio::task::spawn_blocking(move || control::command(&socket, &Request::HandOver)).await;
-    // One that nobody can ask is about to end, or does one thing only.
+    // A process without socket is about to end, or handles one command only.
     if !matches!(
         asked,
         Ok(Ok(Answer::Done(_)) | Err(AskError::NotRunning(_)))

@@ -1,4 +1,4 @@
-//! From the policy directory to what is in force, as a whole or not at all.
+//! Loads the policy directory, as a whole or not at all.
 
 use std::collections::HashSet;
 
@@ -21,12 +21,12 @@ use crate::{
     validate::{Problem, Severity, bounded},
 };
 
-/// Problems of one load that are logged.
+/// Most problems of one load that are logged.
 const MAX_LOGGED: usize = 50;
 
 impl Daemon {
-    /// Brings what was decided into force, or the directory, or the last good policy, or leaves a
-    /// former daemon's; with none of them nothing is attached (spec RS-006).
+    /// The first load: enforces what the journal decides (panic, trial), else the directory, else the last
+    /// good policy, else leaves what is pinned; with none of them nothing is attached (spec RS-006).
     pub(super) async fn first_load(&mut self) -> Result<(), DaemonError> {
         let is_panic = self.state.journal().panic.is_some();
         if is_panic {
@@ -46,7 +46,7 @@ impl Daemon {
             }
         };
         self.go_on_with_the_last(refusal).await?;
-        // Bringing it into force took its time.
+        // The trial may have ended during the load.
         self.end_trial_if_over().await;
         if is_decided {
             self.look_at_directory().await;
@@ -54,10 +54,10 @@ impl Daemon {
         Ok(())
     }
 
-    /// Obeys the directory unless it is held; returns whether it is in force.
+    /// Follows the directory unless a hold is on; returns whether its policy is in force.
     async fn follow_at_start(&mut self) -> Result<bool, DaemonError> {
         let started = Instant::now();
-        // Text that was complete once stands in for files that are being written now.
+        // The last complete text is used for files that are being written now.
         let held = self.state.journal().held.clone();
         let last = match held {
             None => self.state.head().map(|(_, last)| last),
@@ -95,7 +95,8 @@ impl Daemon {
         Ok(true)
     }
 
-    /// Whether this content of the directory is another one than what is held.
+    /// Whether the directory's content ends the hold: it differs from the content that is held or, if none
+    /// was recorded, is the policy in force.
     fn ends_hold(&mut self, held: &Held, policy: &Policy) -> bool {
         let found = policy.checksum();
         match &held.directory {
@@ -113,8 +114,8 @@ impl Daemon {
         }
     }
 
-    /// Goes on with the policy that was in force last, or an earlier one if that is damaged;
-    /// `refusal` says why the directory is not followed.
+    /// Continues with the last policy in force, or an earlier one if that is damaged; `refusal` is the
+    /// reason why the directory is not followed.
     async fn go_on_with_the_last(
         &mut self,
         refusal: Option<DaemonError>,
@@ -127,7 +128,7 @@ impl Daemon {
             .chain(self.state.journal().good())
             .cloned()
             .collect();
-        // What is in force and was never written down is still later than all that was.
+        // A generation in force that was never recorded is later than every recorded one.
         let newest = self.state.journal().entries.last();
         let is_known = newest.is_some_and(|newest| self.former <= Some(newest.generation));
         let is_left = refusal.is_some() && !is_known;
@@ -140,7 +141,7 @@ impl Daemon {
                     );
                 }
                 self.refused = refused;
-                // Until the directory is mended, its problems are those to see.
+                // Until the directory is fixed, its problems are the ones to report.
                 if let Some(DaemonError::Invalid(problems)) = &refusal {
                     self.report_problems(problems);
                 }
@@ -155,7 +156,7 @@ impl Daemon {
         Err(refusal.unwrap_or(DaemonError::NoPolicy))
     }
 
-    /// Brings an earlier policy into force; returns whether it is.
+    /// Brings an earlier policy into force; returns whether that succeeded.
     pub(super) async fn bring_back(&mut self, entry: &Entry) -> bool {
         let generation = entry.generation;
         let policy = match self.state.policy(entry) {
@@ -203,7 +204,7 @@ impl Daemon {
         }
     }
 
-    /// Obeys a change of the directory, or notes it for later.
+    /// Follows a change of the directory, or stores it as pending.
     async fn follow(&mut self, policy: Policy, started: Instant) {
         let journal = self.state.journal();
         let what = match (&journal.panic, &journal.trial) {
@@ -231,7 +232,7 @@ impl Daemon {
         }
     }
 
-    /// Checksum of the directory's content when it was followed, or held, last.
+    /// Checksum of the directory's content when it was last followed or held.
     fn obeyed_directory(&self) -> Option<String> {
         let journal = self.state.journal();
         match (&journal.trial, &journal.held) {
@@ -241,7 +242,7 @@ impl Daemon {
         }
     }
 
-    /// Obeys what was only noted.
+    /// Follows the pending change, if any.
     pub(super) async fn follow_pending(&mut self) {
         if let Some(policy) = self.pending.take() {
             self.follow(policy, Instant::now()).await;
@@ -265,8 +266,8 @@ impl Daemon {
         DaemonError::Held(hold)
     }
 
-    /// Judges a policy and brings it into force as a whole, or not at all, and keeps it, and notes
-    /// that the directory is followed.
+    /// Validates a policy, brings it into force as a whole or not at all, and records it, and that the
+    /// directory is followed.
     pub(super) async fn load(
         &mut self,
         policy: Policy,
@@ -281,7 +282,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// Finishes what a daemon began that ended while it put a confirmed policy into the directory.
+    /// Finishes the install of a confirmed policy that a previous daemon began.
     fn finish_install(&mut self) {
         let journal = self.state.journal();
         let entry = journal.installing.and_then(|it| journal.entry(it)).cloned();
@@ -302,7 +303,7 @@ impl Daemon {
         }
     }
 
-    /// Writes something down; what cannot be written is told and goes on.
+    /// Changes the journal; a failure is logged, and the change is lost.
     pub(super) fn note(
         &mut self,
         what: &str,
@@ -313,7 +314,7 @@ impl Daemon {
         }
     }
 
-    /// Adds what the host as it is lets one see in a valid policy.
+    /// Reports the problems of the policy in force, with warnings that depend on this host's present state.
     pub(super) fn tell_warnings(&mut self, snapshot: &Snapshot) {
         let mut problems = self.problems.clone();
         problems.extend(self.reconciler.warnings(snapshot));
@@ -323,7 +324,7 @@ impl Daemon {
         self.tell_problems(&bounded(problems));
     }
 
-    /// Looks again for SSH servers that no failsafe lets in: they come and go.
+    /// Renews the warnings about SSH servers that no failsafe covers: servers start and stop.
     pub(super) fn look_at_ssh(&mut self) {
         if let Some(snapshot) = self.snapshot.take() {
             if self.refused.is_none() {
@@ -361,7 +362,7 @@ impl Daemon {
         }
     }
 
-    /// Puts these problems in the place of those reported before, which it returns.
+    /// Replaces the reported problems by these, and returns the previous ones.
     fn report_problems(&self, problems: &[Problem]) -> Vec<ReportedProblem> {
         let found = problems.iter().map(ReportedProblem::from).collect();
         std::mem::replace(&mut self.report.lock().problems, found)

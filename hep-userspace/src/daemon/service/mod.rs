@@ -1,4 +1,4 @@
-//! The daemon: one loop that wakes for files, interfaces, timers and signals.
+//! The daemon's loop, which wakes for files, interfaces, timers and signals.
 
 mod enforce;
 mod hand_over;
@@ -45,18 +45,18 @@ use crate::{
     validate::{Loader, Node, Problem},
 };
 
-/// How often expired flows are swept.
+/// Interval of sweeps of expired flows.
 const SWEEP: Duration = Duration::from_secs(10);
-/// How often the programs are told that they know every address of this host.
+/// Interval at which the daemon confirms to the programs that they have every address of this host.
 const VOUCH: Duration = Duration::from_secs(2);
-/// First and longest wait before something that failed is tried again.
+/// First and longest wait before a retry.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// Runs until told to stop; what is in force stays in force.
+/// Runs the daemon until SIGTERM or SIGINT; the policy in force stays in force.
 ///
 /// # Errors
 ///
-/// [`DaemonError`] if it cannot start. Once started, it reports and goes on.
+/// [`DaemonError`] if it cannot start. Later errors are reported, and the daemon continues.
 pub async fn run(options: Options) -> Result<(), DaemonError> {
     let mut daemon = Daemon::start(options).await?;
     let sockets = daemon.sockets()?;
@@ -65,7 +65,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     tokio::spawn(sockets.serve(report, feed, orders));
     daemon.orders = Some(received);
     daemon.first_load().await?;
-    // It may have been given meanwhile.
+    // The host may have got its name meanwhile.
     daemon.look_at_name().await;
     daemon.publish();
     notify(&[NotifyState::Ready]);
@@ -75,12 +75,12 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     Ok(())
 }
 
-/// Does what a running daemon would have done, when none runs: brings what was decided last into
-/// force, obeys `request`, and lets go.
+/// Handles `request` without a running daemon: brings the last decided state into force, handles the
+/// request, and ends.
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// [`DaemonError`] if the last decided state cannot be brought into force.
 pub async fn obey_once(options: Options, request: Request) -> Result<Answer, DaemonError> {
     let mut daemon = Daemon::start(options).await?;
     daemon.first_load().await?;
@@ -95,20 +95,20 @@ struct Daemon {
     network: NetworkWatch,
     /// `None` if no directory is followed.
     watch: Option<DirectoryWatch>,
-    /// A change of the directory that is not followed for now.
+    /// A change of the directory that is not followed for now (panic, trial).
     pending: Option<Policy>,
     orders: Option<mpsc::Receiver<Order>>,
-    /// The policy of a former daemon's generation, if there is one.
+    /// Policy of the generation that a previous daemon left in force, if any.
     former: Option<u32>,
     reconciler: Reconciler,
     snapshot: Option<Snapshot>,
-    /// What is odd about the files that are in force.
+    /// Problems of the files in force.
     problems: Vec<Problem>,
-    /// Why the directory's present content is not in force.
+    /// Reason why the directory's present content is not in force.
     refused: Option<String>,
-    /// Why the directory's present content is not known.
+    /// Reason why the directory could not be read.
     unreadable: Option<String>,
-    /// Why the snapshot is not in force as it should be, and when to try again.
+    /// Reason why the snapshot is not fully in force, and when to retry.
     failed: Option<Failure>,
     refresh: Option<Interval>,
     sweep: Interval,
@@ -118,14 +118,14 @@ struct Daemon {
     feed: Feed,
     figures: Figures,
     listeners: Listeners,
-    /// Tables of flows with little room left.
+    /// Flow tables that are nearly full.
     pressing: BTreeSet<String>,
     signals: Signals,
-    /// No earlier policy could be brought back when a trial was over; that is tried again then.
+    /// When to retry the rollback of an expired trial, if it failed.
     way_back_again: Option<Instant>,
-    /// What the service manager was told last.
+    /// Last status that was sent to the service manager.
     told: String,
-    /// Dropped last: whoever takes over waits for its lock, and finds that of the pins free.
+    /// Dropped last: the next process waits for its lock, and must then find the lock of the pins free.
     state: StateDirectory,
 }
 
@@ -228,12 +228,12 @@ impl Daemon {
         })
     }
 
-    /// Waits for something to do and does it; returns whether to go on.
+    /// Waits for one event and handles it; returns whether to continue.
     async fn turn(&mut self) -> bool {
         let retry = self.failed.as_ref().map(|failure| failure.again);
         let trial = self.trial_left();
         if trial.is_some_and(|left| left.is_zero()) {
-            // Whatever else there is to do, and however much, can wait.
+            // Before everything else, however much there is to do.
             self.end_trial_if_over().await;
             self.publish();
             return true;
@@ -264,7 +264,7 @@ impl Daemon {
             Wake::Directory => self.look_at_directory().await,
             Wake::Reload => {
                 log::info!("SIGHUP: reading the policy directory again");
-                // Both in one message: the service manager wants to know when the reload began.
+                // Both in one message: the service manager requires the time at which the reload began.
                 match NotifyState::monotonic_usec_now() {
                     Ok(now) => notify(&[NotifyState::Reloading, now]),
                     Err(_) => notify(&[NotifyState::Reloading]),
@@ -297,11 +297,11 @@ impl Daemon {
                 let is_last = request == Request::HandOver && self.options.policy_dir.is_none();
                 let answer = self.obey(request).await;
                 self.publish();
-                // Whoever asked may be gone; it is done all the same.
+                // The client may be gone; the request is handled all the same.
                 drop(reply.send(answer));
                 return !is_last;
             }
-            // Looked at before each wait.
+            // Handled at the start of each turn.
             Wake::Trial => {}
             Wake::Stop => {
                 self.end_trial_before_stop().await;
@@ -314,7 +314,7 @@ impl Daemon {
         true
     }
 
-    /// Serves metrics and health checks where the configuration in force says.
+    /// Serves metrics and health checks at the addresses of the configuration in force.
     async fn serve_figures(&mut self) {
         if let Some(snapshot) = &self.snapshot {
             self.listeners.follow(&snapshot.felix).await;
@@ -334,7 +334,7 @@ impl Daemon {
         }
     }
 
-    /// Looks whether the programs are still where they belong (spec EV-265).
+    /// Checks that the programs are still attached where they belong (spec EV-265).
     async fn look_at_hooks(&mut self) {
         let Some(snapshot) = self.snapshot.take() else {
             return;
@@ -396,7 +396,7 @@ impl Daemon {
         });
     }
 
-    /// Reads what the programs report, once there are programs.
+    /// Begins to read the programs' events and log, once there are programs.
     fn listen_to_kernel(&mut self) {
         if self.events.is_some() {
             return;
@@ -418,7 +418,7 @@ impl Daemon {
         }
     }
 
-    /// Hands an event to those who listen; what a `Log` rule asked for goes to the log as well.
+    /// Sends an event to the listeners; events that a `Log` rule requested are logged as well.
     fn tell_event(&self, event: &Event) {
         let Some(generation) = self.reconciler.in_force() else {
             return;
@@ -470,7 +470,7 @@ impl Signals {
     }
 }
 
-/// What the maps say that a former daemon left, if they are there and anything is in force.
+/// Description of the generation that a previous daemon left in force, if any.
 fn former_generation(options: &Options) -> Result<Option<Description>, KernelError> {
     match Maps::open(&options.bpffs).and_then(|maps| maps.description()) {
         Ok(description) => Ok(Some(description)),
@@ -479,7 +479,7 @@ fn former_generation(options: &Options) -> Result<Option<Description>, KernelErr
     }
 }
 
-/// What commands need to know while no daemon runs.
+/// The options that commands need while no daemon runs.
 fn settings(options: &Options, policy_dir: &std::path::Path) -> Settings {
     Settings {
         node: options.node.clone(),

@@ -1,4 +1,4 @@
-//! The node's name, where it follows the host's.
+//! Tracks the host's name as the node's name, unless the operator set one.
 
 use super::{
     super::{identity, summary::chain},
@@ -7,8 +7,8 @@ use super::{
 use crate::model::{NodeName, Snapshot};
 
 impl Daemon {
-    /// The host's name, if the node has another one and is to take it for this policy: an endpoint has
-    /// it, or none has the node's, so that nothing is in force by it (spec EV-266).
+    /// The host's name, if it differs from the node's and the node should take it for this policy: an
+    /// endpoint names it, or none names the node, so that no endpoint is lost (spec EV-266).
     pub(super) fn new_name(&self, snapshot: &Snapshot) -> Option<NodeName> {
         if !self.options.follows_host {
             return None;
@@ -22,8 +22,7 @@ impl Daemon {
         is_wanted.then_some(host)
     }
 
-    /// Takes note of what the host is called; the node takes the name if that takes off nothing that is
-    /// in force.
+    /// Checks the host's name; the node takes it if that removes nothing that is in force.
     pub(super) async fn look_at_name(&mut self) {
         if !self.options.follows_host {
             return;
@@ -52,7 +51,7 @@ impl Daemon {
         self.report.lock().host_name = told;
     }
 
-    /// Has the policy in force judged by the name that the host has now.
+    /// Applies the policy in force again, for the host's present name.
     async fn judge_again(&mut self) {
         let journal = self.state.journal();
         let entry = journal.in_force.and_then(|number| journal.entry(number));
@@ -62,7 +61,7 @@ impl Daemon {
         let _is_back = self.bring_back(&entry).await;
     }
 
-    /// The node has this name from now on.
+    /// Sets the node's name, in the journal and the report, too.
     pub(super) fn rename(&mut self, name: NodeName) {
         if name == self.node.name {
             return;

@@ -1,4 +1,4 @@
-//! What operators order through the control socket.
+//! Handles operators' commands from the control socket.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl Daemon {
         }
     }
 
-    /// The generation in force.
+    /// The generation in force; 0 if none is.
     pub(super) fn generation(&self) -> u32 {
         let generation = self.reconciler.in_force();
         generation.map_or(0, |generation| generation.description.generation)
@@ -123,7 +123,7 @@ impl Daemon {
         self.done(text, warnings)
     }
 
-    /// Ends the trial of a generation.
+    /// Rolls back the trial of a generation.
     async fn reject(&mut self, generation: u32) -> Answer {
         let trial = self.state.journal().trial.as_ref();
         if trial.is_none_or(|trial| trial.generation.unwrap_or(0) != generation) {
@@ -139,7 +139,7 @@ impl Daemon {
         }
     }
 
-    /// What to go back to.
+    /// The journal's entry to roll back to.
     fn target(&self, generation: Option<u32>) -> Result<Entry, Answer> {
         let journal = self.state.journal();
         if journal.panic.is_some() {
@@ -208,7 +208,7 @@ impl Daemon {
         self.reconciler.set_panic(true);
         log::warn!("panic: only failsafes and established flows pass until `hep resume`");
         if self.state.journal().trial.is_some() {
-            // What comes back after the panic is the policy before the trial.
+            // After the panic, the policy before the trial is to come back.
             if let Err(error) = self.end_trial().await {
                 return Answer::Failed(error);
             }
@@ -277,7 +277,7 @@ impl Daemon {
         self.done(text, Vec::new())
     }
 
-    /// Brings the snapshot that is meant into force as it is to be enforced now.
+    /// Brings the present snapshot into force in the present mode.
     async fn enforce_anew(&mut self) -> Result<(), String> {
         let Some(snapshot) = self.snapshot.take() else {
             return Err("no policy is in force".to_owned());
@@ -296,11 +296,11 @@ impl Daemon {
         }
     }
 
-    /// What a policy would do to administrators' sessions: warnings, or reasons to refuse it.
+    /// Checks the effect of a policy on administrators' sessions: warnings, or reasons to refuse it.
     ///
-    /// The session that the caller is logged in by refuses. Other connections to an SSH server are
-    /// only told of if the caller's is known, since anybody can hold one open who guesses passwords;
-    /// if it is not known, each of them may be the caller's.
+    /// An objection for the caller's own session refuses the policy. Other connections to an SSH server only
+    /// cause warnings if the caller's is known, since anybody who guesses passwords can hold one open; if it
+    /// is not known, each of them may be the caller's, and refuses.
     pub(super) async fn preflight(
         &self,
         snapshot: &Snapshot,
@@ -353,7 +353,7 @@ impl Daemon {
         }
     }
 
-    /// Name of the interface that a session goes over.
+    /// Name of the interface that a session uses.
     async fn interface_of(&self, session: &Session) -> String {
         let towards = self.network.interface_towards(session.peer.0).await;
         let interfaces = &self.reconciler.network().interfaces;

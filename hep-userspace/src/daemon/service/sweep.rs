@@ -1,10 +1,10 @@
-//! Expired flows, and how much room there is for others.
+//! Sweeps expired flows, and reports flow tables that are nearly full.
 
 use super::{super::summary::chain, Daemon};
 use crate::datapath::{Occupancy, SweepCursor};
 
 impl Daemon {
-    /// Removes expired flows, a slice at a time, with a chance for others between slices.
+    /// Removes expired flows slice by slice, and yields to other tasks between slices.
     pub(super) async fn sweep_flows(&mut self) {
         let Some(kernel) = self.reconciler.kernel() else {
             return;
@@ -23,7 +23,7 @@ impl Daemon {
         self.tell_pressure(&cursor.occupancy);
     }
 
-    /// Warns of each table once when it gets full, and again after it had room.
+    /// Warns once when a table becomes nearly full, and again only after it had room.
     fn tell_pressure(&mut self, tables: &[Occupancy]) {
         for table in tables {
             let name = table.name();

@@ -1,4 +1,4 @@
-//! A policy that goes again by itself unless it is confirmed.
+//! Trials: a policy that rolls back automatically unless confirmed.
 
 use std::{path::Path, time::Duration};
 
@@ -23,21 +23,21 @@ use crate::{
 
 /// Shortest and longest trial.
 const LIMITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(24 * 3600)];
-/// How long to wait before the policy that should come back is tried again.
+/// Wait before a failed rollback is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl Daemon {
-    /// How long the trial lasts from now on, if there is one.
+    /// Time left of the trial, if there is one; while a rollback is being retried, at least the pause.
     pub(super) fn trial_left(&self) -> Option<Duration> {
         let trial = self.state.journal().trial.as_ref()?;
         let left = trial.left(&Moment::now());
-        // If the way back failed, it is not tried again without a pause.
+        // A failed rollback is tried again only after a pause.
         let pause = self.way_back_again.map(|again| again - Instant::now());
         Some(left.max(pause.unwrap_or_default()))
     }
 
-    /// What became of a trial that a former daemon began: it goes on, or it is over, and then the
-    /// policy before it is what is meant.
+    /// Resumes a trial that a previous daemon began, or, if its time is over, records that the policy before
+    /// it is to be in force.
     pub(super) fn resume_trial(&mut self) {
         let Some(trial) = self.state.journal().trial.clone() else {
             return;
@@ -81,8 +81,8 @@ impl Daemon {
         }
     }
 
-    /// Nobody says that another daemon will come in time, so the trial does not outlast this one if
-    /// that ends in order.
+    /// Rolls back the trial before an orderly stop: it is not certain that another daemon starts in time to
+    /// do so.
     pub(super) async fn end_trial_before_stop(&mut self) {
         if self.state.journal().trial.is_some() {
             match self.end_trial().await {
@@ -94,7 +94,7 @@ impl Daemon {
         }
     }
 
-    /// Brings the policy before the trial back; returns its generation.
+    /// Rolls back to the policy before the trial; returns its generation.
     pub(super) async fn end_trial(&mut self) -> Result<u32, String> {
         let Some(trial) = self.state.journal().trial.clone() else {
             return Err("no policy is on trial".to_owned());
@@ -166,7 +166,7 @@ impl Daemon {
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
             directory: self.directory_checksum().unwrap_or_default(),
         };
-        // On disk before anything changes: whatever dies from here on, the way back is known.
+        // On disk before anything changes: whatever dies from here on, the policy to roll back to is known.
         if let Err(error) = self.state.update(|journal| journal.trial = Some(trial)) {
             return Answer::Failed(format!("nothing was changed: {}", chain(&error)));
         }
@@ -205,7 +205,7 @@ impl Daemon {
         })
     }
 
-    /// The generation that a trial goes back to, or what speaks against a trial now.
+    /// The generation that a trial would roll back to, or the reason why no trial can begin now.
     fn may_try(&self, directory: &Path, timeout: Duration) -> Result<u32, String> {
         let journal = self.state.journal();
         let (Some(watch), Some(policy_dir)) = (&self.watch, &self.options.policy_dir) else {
@@ -243,7 +243,7 @@ impl Daemon {
             .ok_or_else(|| "there is no policy in force to go back to".to_owned())
     }
 
-    /// What speaks against writing a confirmed policy into the policy directory.
+    /// Checks that a confirmed policy could be written into the policy directory; else returns the reason.
     fn may_install(&self, policy_dir: &Path, files: &[source::File]) -> Result<(), String> {
         let Err(error) = install::check(policy_dir, files, self.trust()) else {
             return Ok(());
@@ -263,7 +263,7 @@ impl Daemon {
         ))
     }
 
-    /// Whose directories confirmed policies are written to.
+    /// Which policy directories confirmed policies may be written to.
     pub(super) const fn trust(&self) -> Trust {
         if self.options.allow_shared_policy_dir {
             Trust::Anybody
@@ -307,7 +307,7 @@ impl Daemon {
         if let Err(reason) = self.may_install(&policy_dir, &files) {
             return Answer::Refused(vec![format!("the trial goes on: {reason}")]);
         }
-        // From here on it is confirmed, whatever dies.
+        // From here on the policy is confirmed, whatever dies.
         let noted = self.state.update(|journal| {
             journal.set_outcome(generation, Outcome::Confirmed);
             journal.trial = None;
@@ -327,7 +327,7 @@ impl Daemon {
         self.put_in_place(&policy, &policy_dir, generation).await
     }
 
-    /// Has the policy directory hold what is in force.
+    /// Writes the policy in force into the policy directory.
     async fn put_in_place(
         &mut self,
         policy: &Policy,
@@ -357,7 +357,7 @@ impl Daemon {
             ));
         }
         self.note("the policy's place", |journal| journal.installing = None);
-        // The files have other names now, which is all that the load brings.
+        // The load changes nothing but the files' names.
         self.look_at_directory().await;
         Answer::Done(Done {
             generation: self.generation(),

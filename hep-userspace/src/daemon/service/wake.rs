@@ -1,4 +1,4 @@
-//! What wakes the loop, and waiting for what may not be there.
+//! The events that wake the loop, and waits for sources that may be absent.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use tokio::{
 use super::super::{control::Order, netlink::NetworkError, watch::DirectoryWatch};
 use crate::datapath::Events;
 
-/// How often a trial's end is looked for.
+/// Longest sleep before a trial's end is checked again.
 const TRIAL_TICK: Duration = Duration::from_millis(500);
-/// What woke the loop.
+/// The event that woke the loop.
 pub(super) enum Wake {
     Network(Result<(), NetworkError>),
     Directory,
@@ -29,7 +29,7 @@ pub(super) enum Wake {
     Stop,
 }
 
-/// A timer whose first tick is a period away.
+/// Creates a timer whose first tick is one period away.
 pub(super) fn ticks(period: Duration) -> Interval {
     let mut timer = interval(period.max(Duration::from_millis(100)));
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -37,7 +37,7 @@ pub(super) fn ticks(period: Duration) -> Interval {
     timer
 }
 
-/// Never, if there is no directory.
+/// Waits for a change of the directory; forever without one.
 pub(super) async fn changed(watch: Option<&mut DirectoryWatch>) {
     match watch {
         Some(watch) => watch.changed().await,
@@ -45,7 +45,7 @@ pub(super) async fn changed(watch: Option<&mut DirectoryWatch>) {
     }
 }
 
-/// Never, if nobody can give any.
+/// Waits for the next command; forever without a channel.
 pub(super) async fn next_order(orders: Option<&mut mpsc::Receiver<Order>>) -> Option<Order> {
     match orders {
         Some(orders) => orders.recv().await,
@@ -53,8 +53,8 @@ pub(super) async fn next_order(orders: Option<&mut mpsc::Receiver<Order>>) -> Op
     }
 }
 
-/// Never, if there is no trial. The timer's clock stands still while the host sleeps, so the end is
-/// not slept for at a stretch.
+/// Polls while a trial runs, never otherwise: tokio's clock stops during suspend, so one long sleep would
+/// overrun the trial's end.
 pub(super) async fn trial_tick(left: Option<Duration>) {
     match left {
         Some(left) => tokio::time::sleep(left.min(TRIAL_TICK)).await,
@@ -62,7 +62,7 @@ pub(super) async fn trial_tick(left: Option<Duration>) {
     }
 }
 
-/// Never, if there is no ring yet.
+/// Waits for the next event of the ring; forever without a ring.
 pub(super) async fn next_event(events: Option<&mut Events>) -> std::io::Result<Event> {
     match events {
         Some(events) => events.next().await,
@@ -70,7 +70,7 @@ pub(super) async fn next_event(events: Option<&mut Events>) -> std::io::Result<E
     }
 }
 
-/// Never, if there is no timer.
+/// Waits for the timer's next tick; forever without a timer.
 pub(super) async fn tick(timer: Option<&mut Interval>) {
     match timer {
         Some(timer) => {

@@ -1,8 +1,8 @@
-//! A policy that is about to come into force: written down right before, so that whoever starts after
-//! a death in between knows what it finds in force.
+//! Announces a policy that is about to come into force, so that a process that starts after a death in
+//! between can tell what it finds in force.
 //!
-//! The file `coming` is a snapshot with the number of the generation that the kernel is to know. It is
-//! not synced: it means something only beside what is pinned, which a restart of the host takes away.
+//! The file `coming` is a snapshot with the number of the generation that the kernel will report. It is
+//! not synced: it has a meaning only together with the pins, which a restart of the host removes.
 
 use std::{fs, io};
 
@@ -13,26 +13,25 @@ use super::{
     snapshot::{self, Head},
 };
 
-/// What the journal is to say of a policy once it is in force.
+/// A policy that is about to come into force, with what the journal will record about it.
 #[derive(Clone, Debug)]
 pub struct Coming {
     /// The policy.
     pub policy: Policy,
-    /// Why it comes into force.
+    /// Cause of the load.
     pub cause: Cause,
     /// Number of resources that were written.
     pub resources: usize,
-    /// The policy directory is not followed from then on. A trial leaves that as it is.
+    /// The hold that begins with the policy; `None` ends one. A trial leaves the hold as it is.
     pub held: Option<Held>,
     /// Unix time of the load, milliseconds.
     pub since_unix_ms: u64,
-    /// What of each file the snapshot of this generation has.
+    /// An earlier generation, and for each file the bytes at its start and end that its snapshot has.
     pub former: Option<(u32, Vec<Option<[usize; 2]>>)>,
 }
 
 impl Coming {
-    /// What is said of a policy that comes into force after `head`, as far as it is known before it is
-    /// judged.
+    /// Describes a policy that comes into force after `head`, before it is validated.
     #[must_use]
     pub fn after(head: Option<&(u32, Policy)>, policy: Policy, cause: Cause) -> Self {
         let in_common = |former| snapshot::in_common(&policy, former);
@@ -53,11 +52,11 @@ impl Coming {
 }
 
 impl StateDirectory {
-    /// Writes down what the generation of this number is about to bring into force.
+    /// Announces the policy that this generation is about to bring into force.
     ///
     /// # Errors
     ///
-    /// [`StateError::Io`]; nothing is written down then.
+    /// [`StateError::Io`]; nothing is announced then.
     pub fn announce(&self, coming: &Coming, generation: u32) -> Result<(), StateError> {
         let mut head = coming.head(generation);
         head.held.clone_from(&coming.held);
@@ -73,7 +72,7 @@ impl StateDirectory {
         written
     }
 
-    /// What was announced did not come into force, or is on record.
+    /// Removes the announcement: the policy did not come into force, or is recorded.
     pub fn revoke(&self) {
         let path = self.directory.join(COMING);
         if let Err(error) = ignore_missing(fs::remove_file(&path)) {
@@ -81,12 +80,12 @@ impl StateDirectory {
         }
     }
 
-    /// What was announced is in force with this number: keeps it, and has the journal say so, with
-    /// `change` what else there is to say.
+    /// Records that the announced policy is in force as this generation: stores its snapshot, adds it to the
+    /// journal, and applies `change` to the journal.
     ///
     /// # Errors
     ///
-    /// [`StateError::Io`]; the journal is as it was then.
+    /// [`StateError::Io`]; the journal is unchanged then.
     pub fn arrive(
         &mut self,
         coming: Coming,
@@ -116,12 +115,12 @@ impl StateDirectory {
         Ok(())
     }
 
-    /// Finishes what a daemon began that ended meanwhile: what it announced is in force if `policy` is
-    /// its number, else it never was.
+    /// Recovers from the death of a previous daemon: an announced policy is in force, and is recorded, if
+    /// `policy` is its generation; else it never was.
     ///
     /// # Errors
     ///
-    /// [`StateError::Io`] if it is in force and cannot be kept.
+    /// [`StateError::Io`] if it is in force and cannot be recorded.
     pub fn settle(&mut self, policy: Option<u32>) -> Result<(), StateError> {
         let path = self.directory.join(COMING);
         let body = match files::read(&path) {
@@ -157,7 +156,7 @@ impl StateDirectory {
 }
 
 impl Journal {
-    /// Takes note of a policy that has come into force.
+    /// Adds a policy that has come into force.
     fn arrive(&mut self, entry: Entry, held: Option<Held>) {
         let generation = entry.generation;
         match (entry.cause, self.in_force) {
@@ -174,7 +173,7 @@ impl Journal {
         if entry.cause != Cause::Try {
             self.held = held;
         }
-        // A lost journal may have left a snapshot of this number.
+        // A journal rebuilt from snapshots may have an entry of this number.
         self.entries.retain(|old| old.generation != generation);
         self.entries.push(entry);
         self.in_force = Some(generation);

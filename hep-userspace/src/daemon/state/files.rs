@@ -1,5 +1,5 @@
-//! Files of the state directory: opened without following a link or waiting, and read only if they are
-//! root's, since whoever can write here decides what is in force.
+//! Files of the state directory, which decide what is in force: opened without following links or
+//! blocking, and read only if root owns them.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -8,14 +8,14 @@ use std::{
     path::Path,
 };
 
-/// A link is not followed, and a FIFO not waited for.
+/// Flags to follow no link and not to block on a FIFO.
 const CAREFULLY: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
 
-/// Reads a file whole.
+/// Reads a whole file.
 ///
 /// # Errors
 ///
-/// `InvalidData` for what no daemon wrote: no regular file, or not root's; else what the system says.
+/// `InvalidData` for files that no daemon wrote (not regular, or not root's); else the system's error.
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let opened = OpenOptions::new()
         .read(true)
@@ -24,7 +24,7 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = match opened {
         Ok(file) => file,
         Err(error) if error.raw_os_error() == Some(libc::ELOOP) => return Err(foreign()),
-        // A socket.
+        // The path is a socket.
         Err(error) if error.raw_os_error() == Some(libc::ENXIO) => return Err(foreign()),
         Err(error) => return Err(error),
     };
@@ -37,11 +37,11 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(body)
 }
 
-/// Makes a file in place of one that a dead daemon left half written.
+/// Creates a file, replacing one that a dead daemon left half written.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The error of the system call.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     super::ignore_missing(fs::remove_file(path))?;
     OpenOptions::new()
@@ -52,11 +52,11 @@ pub(super) fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Opens a file to be locked, and makes it if it is missing.
+/// Opens a file for locking, and creates it if it is missing.
 ///
 /// # Errors
 ///
-/// `InvalidData` if something else is there; else what the system says.
+/// `InvalidData` if the path is not a regular file; else the system's error.
 pub(super) fn open_lock(path: &Path) -> io::Result<File> {
     let lock = OpenOptions::new()
         .read(true)
@@ -72,11 +72,11 @@ pub(super) fn open_lock(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Moves what is no file of ours out of the way, for whoever wants to know.
+/// Moves a foreign file out of the way, and keeps it for inspection.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The error of the system call.
 pub(super) fn set_aside(path: &Path) -> io::Result<()> {
     let is_file = fs::symlink_metadata(path)?.is_file();
     if is_file {

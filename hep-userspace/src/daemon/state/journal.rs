@@ -1,4 +1,4 @@
-//! What is meant to be in force, and how it came to that.
+//! The journal: what is meant to be in force, and why.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,25 +10,25 @@ use crate::model::NodeName;
 /// Version of the journal's format.
 pub(super) const FORMAT: u32 = 1;
 
-/// Everything that a daemon must know of what was decided before it started.
+/// All decisions that a daemon must know when it starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Journal {
-    /// `FORMAT`.
+    /// Version of the format, `FORMAT`.
     pub format: u32,
     /// Policies that came into force, oldest first.
     pub entries: Vec<Entry>,
-    /// Generation of the entry that is in force, unless the panic mode covers it.
+    /// Generation of the entry in force, unless a panic overrides it.
     pub in_force: Option<u32>,
-    /// A policy on trial.
+    /// The policy on trial, if any.
     pub trial: Option<Trial>,
-    /// The policy directory is not followed for now.
+    /// The hold, if on: the policy directory is not followed for now.
     pub held: Option<Held>,
     /// Only failsafes and established flows pass.
     pub panic: Option<Panic>,
     /// A confirmed policy whose files may not all be in the policy directory yet.
     pub installing: Option<u32>,
-    /// What the last daemon was told.
+    /// Options of the last daemon.
     pub settings: Option<Settings>,
 }
 
@@ -38,22 +38,22 @@ pub struct Journal {
 pub struct Entry {
     /// Generation that brought it into force.
     pub generation: u32,
-    /// Unix time at which it came into force, milliseconds.
+    /// Unix time of the load, milliseconds.
     pub since_unix_ms: u64,
-    /// Why it came into force.
+    /// Cause of the load.
     pub cause: Cause,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: Outcome,
     /// Number of resources that were written.
     pub resources: usize,
     /// Checksum of the files' names, relative to `base`, and texts.
     pub checksum: String,
-    /// The directory that the files are named below.
+    /// The directory that the files' names are relative to.
     pub base: PathBuf,
 }
 
 impl Entry {
-    /// Whether it may be brought back without anybody asking for this very one.
+    /// Whether it may be brought back without being requested by its number.
     #[must_use]
     pub const fn is_good(&self) -> bool {
         matches!(self.outcome, Outcome::Applied | Outcome::Confirmed)
@@ -90,17 +90,17 @@ impl Cause {
     }
 }
 
-/// What became of a policy that came into force.
+/// The outcome of a policy that came into force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
-    /// It was brought into force for good.
+    /// It was applied without a trial.
     Applied,
     /// It is on trial.
     Trying,
     /// It was on trial and was confirmed.
     Confirmed,
-    /// It was given up for an earlier one.
+    /// It was rolled back to an earlier policy.
     RolledBack,
 }
 
@@ -117,30 +117,30 @@ impl Outcome {
     }
 }
 
-/// A policy that goes again unless it is confirmed.
+/// A policy that rolls back unless confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trial {
-    /// Its generation; `None` while it is being brought into force.
+    /// Its generation; `None` while it is being applied.
     pub generation: Option<u32>,
-    /// Generation of the policy to go back to.
+    /// Generation of the policy to roll back to.
     pub back_to: u32,
-    /// When it began.
+    /// Beginning of the trial.
     pub began: Moment,
-    /// How long it may last.
+    /// Length of the trial, milliseconds.
     pub timeout_ms: u64,
     /// Checksum of the policy directory when it began.
     pub directory: String,
 }
 
 impl Trial {
-    /// How much of the trial is left at `now`; nothing after a restart of the host.
+    /// Time left of the trial at `now`; zero after a restart of the host.
     ///
-    /// Only the clock that counts from the host's start says so: setting the time of day neither
-    /// lengthens nor shortens a trial. After a restart that clock began anew, and the time of day may
-    /// be wrong until the network is there to mend it. A host that was restarted in the middle of a
-    /// trial was most likely restarted because nobody could reach it; and whoever was to confirm has
-    /// lost the session that they were to confirm from. So the trial is over.
+    /// Only the time since boot counts: setting the time of day neither lengthens nor shortens a trial.
+    /// After a restart that clock begins anew, and the time of day may be wrong until the network is up. A
+    /// host restarted in the middle of a trial was most likely restarted because nobody could reach it, and
+    /// whoever was to confirm has lost the session to confirm from. So the trial is over.
+    ///
     #[must_use]
     pub fn left(&self, now: &Moment) -> Duration {
         if self.began.boot_id != now.boot_id {
@@ -150,7 +150,7 @@ impl Trial {
         Duration::from_millis(end.saturating_sub(now.boottime_ms))
     }
 
-    /// Unix time of its end as the time of day stands now, milliseconds.
+    /// Unix time of its end by the present time of day, milliseconds.
     #[must_use]
     pub fn ends_unix_ms(&self, now: &Moment) -> u64 {
         let left = u64::try_from(self.left(now).as_millis()).unwrap_or(u64::MAX);
@@ -158,7 +158,7 @@ impl Trial {
     }
 }
 
-/// The policy directory is not followed until its content changes.
+/// A hold: the policy directory is not followed until its content changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Held {
@@ -166,7 +166,7 @@ pub struct Held {
     pub since_unix_ms: u64,
     /// Generation of the policy that was brought back.
     pub generation: u32,
-    /// Checksum of the content that is not obeyed; `None` until it is known.
+    /// Checksum of the directory's content that is not followed; `None` until it is known.
     pub directory: Option<String>,
 }
 
@@ -178,41 +178,41 @@ pub struct Panic {
     pub since_unix_ms: u64,
 }
 
-/// What `hep run` was told, for commands that act while no daemon runs.
+/// Options of `hep run`, for commands that run without a daemon.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
     /// This node's name.
     pub node: NodeName,
-    /// The name is the host's, and follows it.
+    /// Whether the node's name is the host's, and follows it.
     #[serde(default)]
     pub follows_host: bool,
-    /// Whose name it is: the host's machine-id, if it has one.
+    /// machine-id of the host that has this name, if it has one.
     #[serde(default)]
     pub machine_id: Option<String>,
     /// This node's labels, for the generated HostEndpoint.
     pub node_labels: std::collections::BTreeMap<String, String>,
     /// The policy directory.
     pub policy_dir: PathBuf,
-    /// Keep a generated HostEndpoint for this node.
+    /// Generate a HostEndpoint for this node.
     pub auto_host_endpoint: bool,
     /// Judge established flows again when the policy changes.
     pub revalidate: bool,
     /// Accept neighbour discovery before policy.
     pub nd_exempt: bool,
-    /// Of that, accept router advertisements.
+    /// Accept router advertisements among these.
     #[serde(default = "usual")]
     pub ra_exempt: bool,
     /// The skb mark bit of forwarded packets that an untracked policy accepted.
     pub bypass_mark: u32,
-    /// How many good policies are kept.
+    /// Number of good policies to keep.
     pub keep_generations: usize,
-    /// Write confirmed policies also where others than root can.
+    /// Write confirmed policies also where users other than root can write.
     #[serde(default)]
     pub allow_shared_policy_dir: bool,
 }
 
-/// What holds unless somebody said otherwise.
+/// The default of `ra_exempt`.
 const fn usual() -> bool {
     true
 }
@@ -232,7 +232,7 @@ impl Journal {
             .find(|entry| entry.generation == generation)
     }
 
-    /// Changes what became of an entry.
+    /// Sets the outcome of an entry.
     pub fn set_outcome(&mut self, generation: u32, outcome: Outcome) {
         let entry = self
             .entries
@@ -243,7 +243,7 @@ impl Journal {
         }
     }
 
-    /// The entry whose policy was in force at `generation`: interfaces that come and go make
+    /// The entry whose policy was in force at `generation`: changes of interfaces create further
     /// generations of the same policy.
     #[must_use]
     pub fn at(&self, generation: u32) -> Option<&Entry> {
@@ -253,13 +253,13 @@ impl Journal {
             .find(|entry| entry.generation <= generation)
     }
 
-    /// What `hep rollback` goes back to: the last good policy before the one in force that is
-    /// another one.
+    /// The target of `hep rollback`: the last good policy before the one in force that differs from
+    /// it.
     #[must_use]
     pub fn previous(&self) -> Option<&Entry> {
         let head = self.head()?;
         let from = match head.cause {
-            // Going back twice goes further back, not forth again.
+            // A second rollback goes further back, not forward again.
             Cause::Rollback { to } => to,
             Cause::Directory | Cause::Try | Cause::Resume => head.generation,
         };
@@ -268,7 +268,7 @@ impl Journal {
         })
     }
 
-    /// Entries to go on with after a start, best first: the one in force, then good ones from the
+    /// Entries to continue with after a start, best first: the one in force, then good ones from the
     /// newest.
     pub fn good(&self) -> impl Iterator<Item = &Entry> {
         let head = self.head().filter(|head| head.is_good());
@@ -280,8 +280,8 @@ impl Journal {
         head.into_iter().chain(others)
     }
 
-    /// Takes out entries beyond the newest `keep` good ones and the newest `keep` others, and
-    /// returns them. The one in force stays, and the one that a trial goes back to.
+    /// Removes entries beyond the newest `keep` good ones and the newest `keep` others, and returns
+    /// them. The entry in force stays, and the one that a trial rolls back to.
     pub(super) fn prune(&mut self, keep: usize) -> Vec<Entry> {
         let needed = [
             self.in_force,

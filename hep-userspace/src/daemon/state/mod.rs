@@ -1,16 +1,16 @@
-//! The state directory: the policies that were in force last, what was decided about them, and the
-//! lock that keeps a second daemon out.
+//! The state directory: the last policies in force, the decisions about them, and the lock that keeps a
+//! second daemon out.
 //!
-//! | name | is |
+//! | name | content |
 //! | --- | --- |
 //! | `lock` | held by the daemon while it runs |
 //! | `journal` | [`Journal`], with its checksum |
 //! | `coming` | while a load ends: the policy that is about to come into force |
 //! | `snapshots/N` | the policy that came into force with generation N, with its checksum |
 //!
-//! Every file is replaced as a whole: written beside its place, synced, renamed, and the directory
-//! synced, so that a reader finds the old or the new one, also after a loss of power (which `coming`
-//! need not outlast).
+//! Every file is replaced atomically: written beside its place, synced, renamed, and the directory
+//! synced, so that a reader finds the old or the new one, also after a power loss (which `coming` need
+//! not survive).
 
 mod clock;
 mod coming;
@@ -41,27 +41,27 @@ const LOCK: &str = "lock";
 const JOURNAL: &str = "journal";
 const COMING: &str = "coming";
 const SNAPSHOTS: &str = "snapshots";
-/// First word of the journal's file, with the version of the frame around the JSON.
+/// First word of the journal's file, with the version of the framing around the JSON.
 const MAGIC: &str = "hep-journal-1";
 
-/// Why the state directory cannot be used.
+/// Reason why the state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// A file or directory could not be made, read or written.
+    /// A file or directory could not be created, read or written.
     #[error("{}", path.display())]
     Io {
-        /// Which.
+        /// The file or directory.
         path: PathBuf,
         /// Cause.
         source: io::Error,
     },
-    /// Others could put another in its place.
+    /// Users other than root could replace it.
     #[error("the state directory decides what is in force")]
     Shared(#[source] DirectoryError),
-    /// Another daemon has it.
+    /// Another daemon uses it.
     #[error("{} belongs to a running hep daemon", .0.display())]
     Busy(PathBuf),
-    /// What is there does not match its checksum.
+    /// A file does not match its checksum.
     #[error("{} is damaged", .0.display())]
     Damaged(PathBuf),
 }
@@ -75,21 +75,21 @@ fn fail(path: &Path) -> impl FnOnce(io::Error) -> StateError {
 #[derive(Debug)]
 pub struct StateDirectory {
     directory: PathBuf,
-    /// How many good policies are kept.
+    /// Number of good policies to keep.
     keep: usize,
     journal: Journal,
-    /// The policy of the journal's head, once it is known, with its generation.
+    /// Cached policy of the journal's head, with its generation.
     head: Option<(u32, Policy)>,
     _lock: File,
 }
 
 impl StateDirectory {
-    /// Makes the directory if it is missing, locks it until the value is dropped, and reads the
-    /// journal; a damaged one is made anew from the snapshots.
+    /// Creates the directory if it is missing, locks it until the value is dropped, and reads the journal; a
+    /// damaged journal is rebuilt from the snapshots.
     ///
     /// # Errors
     ///
-    /// [`StateError::Busy`] if another daemon has it, [`StateError::Io`] if it cannot be used.
+    /// [`StateError::Busy`] if another daemon uses it, [`StateError::Io`] if it cannot be used.
     pub fn open(directory: &Path, keep: usize) -> Result<Self, StateError> {
         let lock = lock(directory)?;
         let journal = match read_journal(directory) {
@@ -114,7 +114,7 @@ impl StateDirectory {
         })
     }
 
-    /// What was decided.
+    /// The journal.
     #[must_use]
     pub const fn journal(&self) -> &Journal {
         &self.journal
@@ -149,7 +149,7 @@ impl StateDirectory {
         Ok(())
     }
 
-    /// Keeps the policy of a generation.
+    /// Writes the snapshot of a generation's policy.
     fn keep(&self, policy: &Policy, head: &Head) -> Result<(), StateError> {
         let directory = self.directory.join(SNAPSHOTS);
         make_directory(&directory)?;
@@ -158,7 +158,7 @@ impl StateDirectory {
         })
     }
 
-    /// The policy of the journal's head, if there is one and it is whole, and its generation.
+    /// Generation and policy of the journal's head, if there is one and its snapshot is intact.
     pub fn head(&mut self) -> Option<(u32, Policy)> {
         let entry = self.journal.head()?;
         let generation = entry.generation;
@@ -172,7 +172,7 @@ impl StateDirectory {
         self.head.clone()
     }
 
-    /// The policy in the snapshot of a generation, if it is whole.
+    /// The policy in the snapshot of a generation, if that is intact.
     fn snapshot(&self, generation: u32) -> Option<Policy> {
         read_snapshot(&self.directory, generation).ok()
     }
@@ -181,17 +181,17 @@ impl StateDirectory {
     ///
     /// # Errors
     ///
-    /// As [`policy`].
+    /// [`StateError::Damaged`] or [`StateError::Io`] if its snapshot cannot be used.
     pub fn policy(&self, entry: &Entry) -> Result<Policy, StateError> {
         policy(&self.directory, entry)
     }
 }
 
-/// What was decided in a state directory that may be another process's.
+/// Reads the journal of a state directory that another process may use.
 ///
 /// # Errors
 ///
-/// [`StateError::Damaged`] if it is not what was written, [`StateError::Io`] if it cannot be read.
+/// [`StateError::Damaged`] if its checksum is wrong, [`StateError::Io`] if it cannot be read.
 pub fn read_journal(directory: &Path) -> Result<Journal, StateError> {
     let path = directory.join(JOURNAL);
     let body = match files::read(&path) {
@@ -213,11 +213,11 @@ pub fn read_journal(directory: &Path) -> Result<Journal, StateError> {
         .ok_or(StateError::Damaged(path))
 }
 
-/// The files of the policy that is in force by a state directory's journal, if there is one.
+/// The files of the policy in force by a state directory's journal, if any.
 ///
 /// # Errors
 ///
-/// As [`read_journal`] and [`policy`].
+/// [`StateError::Damaged`] or [`StateError::Io`] if the journal or the snapshot cannot be used.
 pub fn in_force(directory: &Path) -> Result<Option<Vec<source::File>>, StateError> {
     let journal = read_journal(directory)?;
     let head = journal.head();
@@ -225,14 +225,14 @@ pub fn in_force(directory: &Path) -> Result<Option<Vec<source::File>>, StateErro
         .transpose()
 }
 
-/// The policy of an entry of a state directory's journal.
+/// Reads the policy of an entry of a state directory's journal.
 ///
 /// # Errors
 ///
-/// [`StateError::Damaged`] if it is not what was written, [`StateError::Io`] if it cannot be read.
+/// [`StateError::Damaged`] if its checksum is wrong, [`StateError::Io`] if it cannot be read.
 pub fn policy(directory: &Path, entry: &Entry) -> Result<Policy, StateError> {
     let policy = read_snapshot(directory, entry.generation)?;
-    // Files that were on trial are in the policy directory once they are confirmed.
+    // Once confirmed, files that were on trial are in the policy directory.
     Ok(if policy.base == entry.base {
         policy
     } else {
@@ -247,7 +247,7 @@ fn read_snapshot(directory: &Path, generation: u32) -> Result<Policy, StateError
     Ok(policy)
 }
 
-/// Removes what a daemon keeps in its state directory, and the directory if nothing else is in it.
+/// Removes a daemon's files from its state directory, and the directory if it is empty then.
 ///
 /// # Errors
 ///
@@ -286,7 +286,7 @@ fn make_directory(path: &Path) -> Result<(), StateError> {
         .map_err(fail(path))
 }
 
-/// Has the directory be root's alone, and refuses one that others could exchange: what it holds is
+/// Restricts the directory to root, and refuses one that other users could replace: its content is
 /// brought into force.
 fn tighten(directory: &Path) -> Result<(), StateError> {
     let opened = File::open(directory).map_err(fail(directory))?;
@@ -319,7 +319,7 @@ fn snapshot_path(directory: &Path, generation: u32) -> PathBuf {
     directory.join(SNAPSHOTS).join(generation.to_string())
 }
 
-/// Puts a file in its place, whole and, if it `is_to_last`, on disk.
+/// Atomically replaces a file; if it `is_to_last`, syncs it and its directory.
 fn replace(
     directory: &Path,
     name: &str,
@@ -345,7 +345,7 @@ fn replace(
     put().map_err(fail(&path))
 }
 
-/// A journal from the snapshots that are whole. A trial whose end is not known was not confirmed.
+/// Rebuilds a journal from the intact snapshots. A trial of unknown end counts as not confirmed.
 fn rebuilt(directory: &Path) -> Result<Journal, StateError> {
     let snapshots = directory.join(SNAPSHOTS);
     let mut entries = Vec::new();
@@ -382,7 +382,7 @@ fn rebuilt(directory: &Path) -> Result<Journal, StateError> {
     let newest = entries.iter().rev().find(|entry| entry.is_good());
     let in_force = newest.map(|entry| entry.generation);
     Ok(Journal {
-        // It may have been brought back; the directory tells whether it is what is meant.
+        // It may have been brought back: held until the directory shows whether it is wanted.
         held: newest.map(|entry| Held {
             since_unix_ms: entry.since_unix_ms,
             generation: entry.generation,

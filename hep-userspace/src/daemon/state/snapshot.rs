@@ -1,6 +1,6 @@
-//! A policy's files as one file: a line with the checksum of everything below it, a line of JSON
-//! that names the files and their lengths, then their texts one behind the other. Of files that differ
-//! little from an earlier snapshot's, there may be what is new alone.
+//! Snapshots: a policy's files in one file. A line with the checksum of everything below it, a line of JSON
+//! with the files' names and lengths, then their texts one after another. Of files that differ little from
+//! an earlier snapshot's, it may hold only the new parts.
 
 use std::{
     collections::HashMap,
@@ -19,7 +19,7 @@ use crate::source;
 /// First word of the file, with the version of its format.
 const MAGIC: &str = "hep-snapshot-1";
 
-/// What a snapshot says of itself.
+/// The JSON line of a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Head {
@@ -28,10 +28,10 @@ pub(super) struct Head {
     pub(super) cause: Cause,
     pub(super) resources: usize,
     pub(super) base: PathBuf,
-    /// What the journal is to say of the directory once the policy is in force.
+    /// The hold that the journal records once the policy is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) held: Option<Held>,
-    /// The generation whose snapshot has what parts leave out.
+    /// Generation whose snapshot has the bytes that parts leave out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) former: Option<u32>,
     files: Vec<Part>,
@@ -39,11 +39,11 @@ pub(super) struct Head {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Part {
-    /// Relative to the base.
+    /// Path relative to the base.
     path: PathBuf,
-    /// Length of what is here.
+    /// Length of the text in this snapshot.
     bytes: usize,
-    /// How many bytes before it, and behind it, are those of the former file of this path.
+    /// Number of bytes before and after it that are in the earlier snapshot's file of this path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kept: Option<[usize; 2]>,
 }
@@ -51,7 +51,7 @@ struct Part {
 /// A policy's files, and the directory that they are below.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// The directory.
+    /// The directory that the paths are relative to.
     pub base: PathBuf,
     /// Its policy files, in the order of their paths.
     pub files: Vec<source::File>,
@@ -74,7 +74,7 @@ impl Policy {
         hex(&hash.finalize())
     }
 
-    /// Whether these are the same files, below whatever directory.
+    /// Whether both have the same files, whatever their directories.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         let [mut ours, mut theirs] = [self, other].map(|policy| {
@@ -105,7 +105,7 @@ impl Policy {
 }
 
 impl Head {
-    /// The head of a policy that came into force.
+    /// The head of the snapshot of a policy.
     pub(super) fn new(
         policy: &Policy,
         generation: u32,
@@ -130,7 +130,7 @@ impl Head {
         }
     }
 
-    /// Leaves out what the snapshot of generation `former` has.
+    /// Leaves out the bytes that the snapshot of generation `former` has.
     pub(super) fn leave_out(&mut self, former: u32, kept: &[Option<[usize; 2]>]) {
         self.former = Some(former);
         for (part, kept) in self.files.iter_mut().zip(kept) {
@@ -140,7 +140,7 @@ impl Head {
     }
 }
 
-/// How many bytes at the start and at the end of each file of `policy` are the former's.
+/// Number of bytes at the start and at the end of each file of `policy` that are the same in `former`.
 pub(super) fn in_common(policy: &Policy, former: &Policy) -> Vec<Option<[usize; 2]>> {
     let texts: HashMap<&Path, &Bytes> = (former.files.iter())
         .map(|file| (former.relative(file), &file.text))
@@ -173,8 +173,8 @@ pub(super) fn write(out: &mut impl Write, head: &Head, policy: &Policy) -> io::R
     Ok(())
 }
 
-/// What was written, or `None` if a byte of it is missing or another one; `former` reads the snapshot
-/// of an earlier generation.
+/// Reads a snapshot; `None` if its checksum is wrong. `former` reads the snapshot of an earlier
+/// generation.
 pub(super) fn read(
     body: &Bytes,
     former: impl FnOnce(u32) -> Option<Policy>,
