@@ -6,15 +6,15 @@ use clap::Args;
 use super::{Exit, Format, Instance, order};
 use crate::daemon::control::Request;
 
-/// Keep the policy on trial
+/// Confirm the policy on trial, and write it into the policy directory
 ///
-/// Puts its files into the daemon's policy directory, so that it is what the directory says; what
-/// was there stays in `hep history`. Refuses (5) if the directory changed since the trial began.
+/// Replaces the policy files of the daemon's policy directory by those on trial; the previous policy
+/// stays in `hep history`. Refuses (5) if the directory changed since the trial began.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]
     instance: Instance,
-    /// Replace what the policy directory holds even if it changed since the trial began
+    /// Replace the policy directory's files even if they changed since the trial began
     #[arg(long)]
     force: bool,
 }
