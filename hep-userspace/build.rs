@@ -22,7 +22,7 @@ const YARDSTICKS: &str = "hep-bench-base";
 const TARGET: &str = "bpfel-unknown-none";
 /// Names the compiler to use for the programs instead of the one that compiles the rest.
 const COMPILER: &str = "HEP_BPF_RUSTC";
-/// What the object needs beyond the compiler.
+/// Advice for a machine that lacks a tool for the kernel programs.
 const ADVICE: &str = "the kernel programs need the rust-src component of the toolchain and \
      bpf-linker on the PATH; `cargo xtask setup` installs both";
 

@@ -14,6 +14,8 @@ const MAY_WAIT: [&str; 4] = ["cases", "cli", "daemon", "datapath"];
 const MOST_LINES: usize = 400;
 /// Most characters of a line that is a comment.
 const MOST_COLUMNS: usize = 110;
+/// First words of a doc comment that say nothing of its subject.
+const VAGUE_OPENINGS: [&str; 2] = ["What ", "As ["];
 /// Most characters of a commit's subject.
 const MOST_SUBJECT: usize = 72;
 
@@ -141,6 +143,7 @@ fn check(name: &str, text: &str, rooms: &[String], found: &mut Vec<String>) {
             ));
         }
     }
+    found.extend(openings(name, text));
     let Some(inside) = name.strip_prefix("hep-userspace/src/") else {
         return;
     };
@@ -229,6 +232,28 @@ fn stale_pins(name: &str, text: &str, abi: &str, found: &mut Vec<String>) {
     }
 }
 
+/// Doc comments whose first word is no noun and no verb, or that only refer to another one.
+fn openings(name: &str, text: &str) -> Vec<String> {
+    let doc = |line: &str| {
+        let line = line.trim_start();
+        let words = line.strip_prefix("///").or(line.strip_prefix("//!"))?;
+        Some(words.trim_start().to_owned())
+    };
+    let mut found = Vec::new();
+    let mut before = None;
+    for (number, line) in (1..).zip(text.lines()) {
+        let words = doc(line);
+        let opens = words.as_deref().filter(|_| before.is_none());
+        if opens.is_some_and(|words| VAGUE_OPENINGS.iter().any(|start| words.starts_with(start))) {
+            found.push(format!(
+                "{name}:{number}: the doc comment does not open with a noun or a verb"
+            ));
+        }
+        before = words;
+    }
+    found
+}
+
 /// The mistake in the newest commit's subject, if any, where there is a repository; merges, whose subjects
 /// tools write, are left out.
 fn subject(root: &Path) -> Option<String> {
@@ -280,6 +305,12 @@ mod tests {
         assert_eq!(
             broken("tests/x.rs", &format!("// {}", "x".repeat(MOST_COLUMNS))),
             1
+        );
+        assert_eq!(broken("tests/x.rs", "/// What it is."), 1);
+        assert_eq!(broken("tests/x.rs", "//! As [`X`]."), 1);
+        assert_eq!(
+            broken("tests/x.rs", "/// The sum.\n/// What else there is."),
+            0
         );
     }
 

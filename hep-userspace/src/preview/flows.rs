@@ -54,7 +54,7 @@ pub struct FlowJudge<'a> {
     places: RefCell<HashMap<Verdict, Place>>,
 }
 
-/// What verdicts of one place have in common.
+/// Key of cached places: counter slot of the rule, untracked, forwarded, family.
 type Verdict = (u32, bool, bool, Family);
 
 impl<'a> FlowJudge<'a> {
@@ -87,7 +87,7 @@ impl<'a> FlowJudge<'a> {
         }
     }
 
-    /// What would cut a flow; nothing if it goes on, or is cut already.
+    /// The reason why a load would cut a flow; `None` if it would not, or if the flow is already blocked.
     #[must_use]
     pub fn cut(&self, flow: &Flow) -> Option<Cut> {
         if flow.is_blocked {

@@ -1,4 +1,4 @@
-//! What a load would change, told before it is applied: resources, rules, and the flows it would cut.
+//! Preview of a load, before it is applied: changed resources and rules, and the flows it would cut.
 
 mod documents;
 mod flows;

@@ -8,7 +8,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 use super::documents::{Object, field, objects, one_line};
 use crate::source::{self, File, Value, YamlNode};
 
-/// What happens to something.
+/// Kind of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Change {
@@ -27,13 +27,13 @@ pub struct ResourceChange {
     pub kind: String,
     /// Name.
     pub name: String,
-    /// What happens to it.
+    /// Kind of change.
     pub change: Change,
     /// File in which it is written afterwards, or was.
     pub file: String,
     /// Line in that file, from 1.
     pub line: u32,
-    /// What differs below `metadata` and `spec`.
+    /// Fields below `metadata` and `spec` that differ.
     pub fields: Vec<FieldChange>,
 }
 

@@ -47,7 +47,7 @@ pub fn interfaces(before: &Description, after: &Description) -> Vec<InterfaceCha
         .collect()
 }
 
-/// What becomes of a rule.
+/// Kind of change of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LineChange {
@@ -62,7 +62,7 @@ pub enum LineChange {
 /// A rule in a [`Hunk`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Line {
-    /// What becomes of it.
+    /// Kind of change.
     pub change: LineChange,
     /// The rule, with its place in the files afterwards, or before if it goes.
     #[serde(flatten)]
@@ -91,7 +91,7 @@ pub struct ListChange {
     pub families: Vec<u8>,
     /// Names of interfaces.
     pub interfaces: Vec<String>,
-    /// What differs.
+    /// Differences, in order.
     pub hunks: Vec<Hunk>,
 }
 
@@ -193,7 +193,7 @@ fn rules<'d>(
         .collect()
 }
 
-/// What makes a rule the same one: all that it says and whose it is, not its number or line.
+/// The parts by which rules of two generations are matched: content and owner, not number or line.
 fn identity(rule: &RuleDescription) -> [&str; 8] {
     let name = rule.rule.split('[').next().unwrap_or_default();
     [
