@@ -27,7 +27,7 @@ mod tests {
         vec::Vec,
     };
 
-    /// The version and what its layouts come to, as [`fingerprint`] has it.
+    /// The ABI version and the [`fingerprint`] of its layouts.
     const KNOWN: (u32, u64) = (6, 13_249_296_365_940_280_236);
 
     /// A layout that changes without the version would be opened as the old one.

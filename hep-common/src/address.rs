@@ -1,18 +1,18 @@
 //! Address → class: one partition of each family's address space.
 //!
-//! Two addresses share a class if no rule of the generation can tell them apart. The structure is
-//! DXR (Zec, Rizzo, Mikuc: "DXR: towards a billion routing lookups per second in software", CCR
-//! 2012): the top 16 bits of an address index an array of [`Run`]s; a run is either one class, or a
-//! sorted slice of ranges, and bisection finds the last range that starts at or before the rest of
-//! the address. IPv6 chains three such steps over bits 0–31, 32–63 and 64–127. In the middle one a run
-//! may be as long as the whole policy, so that a long run is cut by the same trick: the next bits of the
-//! address are the place in a *fork* of [leads](Range6Top::lead), each of which leads to a short run, to
-//! another fork, or straight to what a single range would. The first range of a run stands for all that
-//! the others leave out, which are *islands* in it, or single *hosts*: a network or an address of a
-//! scattered set takes one range, and most look-ups end in the one place where that is.
+//! Two addresses share a class if no rule of the generation distinguishes them. The structure is DXR (Zec,
+//! Rizzo, Mikuc: "DXR: towards a billion routing lookups per second in software", CCR 2012): the top 16 bits
+//! of an address index an array of [`Run`]s; a run is either one class, or a sorted slice of ranges, and
+//! bisection finds the last range that starts at or before the rest of the address. IPv6 chains three such
+//! steps over bits 0–31, 32–63 and 64–127. A run of the middle step may be as long as the whole policy, so a
+//! long run is split the same way: the next bits of the address index a *fork*, an array of
+//! [leads](Range6Top::lead). Each lead points to a short run, to another fork, or directly to the target of a
+//! single range. The first range of a run is the default for all values that its other ranges do not cover;
+//! those are *islands* or single *hosts*. A network or an address of a scattered set thus takes one range,
+//! and most look-ups end at the one place that holds it.
 //!
-//! Array maps round values up to 8 bytes, so ranges are packed into blocks of a page: a bisection takes
-//! its first steps from block to block, each a look-up, and the others within one.
+//! Array maps round values up to 8 bytes, so ranges are packed into blocks of a page: the first steps of a
+//! bisection go from block to block, one look-up each; the rest stay within a block.
 
 /// A class number. Class 0 holds the addresses that no rule mentions.
 pub type AddressClass = u16;
@@ -50,9 +50,9 @@ pub const TARGET_IS_HOST: u32 = 1 << 28;
 /// The bits of a [`Target`] that are an index, or a class.
 pub const TARGET_INDEX: u32 = !(TARGET_IS_RUN | TARGET_IS_FORK | TARGET_IS_ISLAND | TARGET_IS_HOST);
 
-/// What a range of an IPv6 stage leads to: a class, or, with [`TARGET_IS_RUN`] set, the next stage: in
-/// the top stage the index of a [lead](Range6Top::lead), in the middle stage that of the header of a
-/// run in the low stage, whose `start` is the number of ranges that follow.
+/// Target of a range of an IPv6 stage: a class or, with [`TARGET_IS_RUN`] set, an index into the next stage.
+/// From the top stage that is the index of a [lead](Range6Top::lead); from the middle stage, that of the
+/// header of a run in the low stage, whose `start` is the number of ranges that follow.
 pub type Target = u32;
 
 /// One root entry: where the ranges of this /16 are.
@@ -85,7 +85,8 @@ abi!(Range4, 4, [u16, u16]);
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Range6Top {
-    /// First value of the range, host byte order; in a lead, what kind it is.
+    /// First value of the range, host byte order; in a lead, the number of ranges, or mask and shift of a
+    /// fork.
     pub start: u32,
     /// Class, or lead to the middle stage.
     pub target: Target,
@@ -94,11 +95,11 @@ pub struct Range6Top {
 abi!(Range6Top, 8, [u32, u32]);
 
 impl Range6Top {
-    /// Where the mask of a lead to a fork begins in `start`; the shift is below it.
+    /// Bit position of a fork's mask in `start`; the shift is below it.
     const MASK: u32 = 8;
 
-    /// The lead to a run of the middle stage: `len` ranges from index `first` on. If `len` is 0, it
-    /// leads where a range with the target `first` would.
+    /// A lead to a run of the middle stage: `len` ranges from index `first` on. With `len` 0, `first` is the
+    /// final target, as in a range.
     #[must_use]
     pub const fn lead(first: u32, len: u32) -> Self {
         Self {
@@ -107,8 +108,8 @@ impl Range6Top {
         }
     }
 
-    /// The lead to a fork from index `first` on: `bits` bits of the value, above the lowest `shift`, are
-    /// the place in it.
+    /// A lead to the fork that starts at index `first`, indexed by `bits` bits of the value above its lowest
+    /// `shift` bits.
     #[must_use]
     pub const fn fork(first: u32, bits: u32, shift: u32) -> Self {
         let mask = 1_u32.wrapping_shl(bits).wrapping_sub(1);
@@ -118,7 +119,7 @@ impl Range6Top {
         }
     }
 
-    /// If this leads to a fork, the index of the lead for `value`, which is in it.
+    /// For a lead to a fork, the index of the fork's lead for `value`; else `None`.
     #[must_use]
     pub const fn branch(self, value: u32) -> Option<u32> {
         if self.target & TARGET_IS_FORK == 0 {
@@ -128,7 +129,7 @@ impl Range6Top {
         Some((self.target & TARGET_INDEX).wrapping_add(place))
     }
 
-    /// If this leads to a fork, the number of its leads.
+    /// For a lead to a fork, the number of the fork's leads; else `None`.
     #[must_use]
     pub const fn branches(self) -> Option<u32> {
         if self.target & TARGET_IS_FORK == 0 {
@@ -140,7 +141,7 @@ impl Range6Top {
 
 /// A range of bits 32–63 of an IPv6 address.
 ///
-/// The first of a run is for all values of the run that no other is for. The others are islands or
+/// The first range of a run is the default for values that no other range covers; the others are islands or
 /// hosts.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -156,9 +157,10 @@ pub struct Range6Mid {
 abi!(Range6Mid, 16, [u32, u32, u64]);
 
 impl Range6Mid {
-    /// If this is for an address, where that leads; `None`: where the first range of the run does.
+    /// Target for an address, or `None` if this range does not cover it; the first range of the run then
+    /// applies.
     ///
-    /// It is the last range that starts at or before `value`, bits 32–63; `low` are the bits behind.
+    /// Called on the last range that starts at or before `value`, bits 32–63; `low` is bits 64–127.
     #[must_use]
     pub const fn target(self, value: u32, low: u64) -> Option<Target> {
         let is_in = if self.target & TARGET_IS_HOST != 0 {

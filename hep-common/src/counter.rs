@@ -1,4 +1,4 @@
-//! Why a packet got its verdict, and how often.
+//! Reasons of verdicts, and counters of packets and bytes.
 
 /// Packets and bytes of one rule or reason on one CPU.
 #[repr(C)]
@@ -106,7 +106,7 @@ reasons! {
     ReversePath = "reverse_path", false;
     /// More VLAN tags than are read, one that is cut off, or a link layer that hides an IP header.
     LinkHeader = "link_header", false;
-    /// From or to an address that the kernel takes from nobody: a martian.
+    /// A martian: from or to an address that the kernel accepts from nobody.
     Martian = "martian", false;
     /// The packet ends before a header that it must have.
     Truncated = "truncated", false;

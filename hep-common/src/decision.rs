@@ -1,7 +1,7 @@
-//! What the programs tell a test about one packet.
+//! The record of one packet's verdict, for tests.
 
-/// Name of the `u8` global that userspace sets to 1 to have [`Decision`]s written; 0, the default,
-/// leaves no instruction of it in the loaded program.
+/// Name of the `u8` global that userspace sets to 1 to have [`Decision`]s written; at 0, the default, the
+/// loaded program contains no code for it.
 pub const RECORD_DECISIONS: &str = "RECORD_DECISIONS";
 
 /// The last verdict of one CPU, in the `DECISION` map.
@@ -10,7 +10,7 @@ pub const RECORD_DECISIONS: &str = "RECORD_DECISIONS";
 pub struct Decision {
     /// Number of the [`Reason`](crate::counter::Reason).
     pub reason: u8,
-    /// 1 if the packet was taken for forwarded.
+    /// 1 if the packet was classified as forwarded.
     pub forwarded: u8,
     /// Always zero.
     pub reserved: [u8; 2],

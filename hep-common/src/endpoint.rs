@@ -1,10 +1,10 @@
-//! What the programs know about an interface.
+//! The interface table: flags, lists and behaviour of each policed interface.
 
-/// Interfaces of a generation that are found without probing: see [`quick_place`].
+/// Places of one generation in the `QUICK_IFACES` map, which is read without probing: see [`quick_place`].
 pub const QUICK_INTERFACES: u32 = 1024;
 
-/// The place of an interface in the `QUICK_IFACES` map, from the start of its generation's half. Of
-/// interfaces with the same place, one has it.
+/// The place of an interface in the `QUICK_IFACES` map, relative to its generation's half. If several
+/// interfaces share a place, one of them has it.
 #[must_use]
 #[inline(always)]
 pub const fn quick_place(ifindex: u32) -> u32 {
@@ -22,12 +22,12 @@ pub const FLAG_NO_ETHERNET: u32 = 1 << 1;
 /// The interface is a member port of a bridge, bond or team: its traffic counts as forwarded.
 pub const FLAG_MEMBER: u32 = 1 << 2;
 
-/// Frames have a link-layer header of which nothing is known; set with [`FLAG_NO_ETHERNET`].
+/// Frames have a link-layer header of unknown layout; set with [`FLAG_NO_ETHERNET`].
 pub const FLAG_UNKNOWN_LINK: u32 = 1 << 3;
 
-/// Where [`link_header_bytes`] are in an interface's flags.
+/// Bit position of [`link_header_bytes`] in an interface's flags.
 pub const LINK_HEADER_SHIFT: u32 = 8;
-/// Where [`own_vlan`] is in an interface's flags.
+/// Bit position of [`own_vlan`] in an interface's flags.
 pub const OWN_VLAN_SHIFT: u32 = 16;
 
 /// Bytes in front of the IP header, of an interface with [`FLAG_NO_ETHERNET`].
@@ -45,24 +45,24 @@ pub const fn own_vlan(flags: u32) -> u32 {
     flags >> OWN_VLAN_SHIFT & 0xfff
 }
 
-/// The kernel takes IPv4 packets that come from one of this host's own addresses (`accept_local`), or
-/// cannot be trusted to discard them (a VRF's port).
+/// The kernel accepts IPv4 packets from this host's own addresses (`accept_local`), or cannot be trusted to
+/// discard them (a VRF's port).
 pub const FLAG_ACCEPTS_LOCAL: u32 = 1 << 4;
-/// The kernel takes IPv4 packets from and to loopback addresses (`route_localnet`).
+/// The kernel accepts IPv4 packets from and to loopback addresses (`route_localnet`).
 pub const FLAG_ROUTES_LOCALNET: u32 = 1 << 5;
 /// The kernel forwards IPv6 packets from here though forwarding is off (`force_forwarding`).
 pub const FLAG_FORCED_V6: u32 = 1 << 6;
 
-/// Number of a list; 0 stands for none.
+/// Number of a list; 0: none.
 pub type ListNumber = u16;
 
-/// The lists that packets of one direction and family meet.
+/// The lists for packets of one direction and family.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lists {
     /// Untracked rules, before the connection table; often 0.
     pub untracked: ListNumber,
-    /// For packets of this host's own: failsafe, pre-DNAT (ingress), normal, profiles. Never 0.
+    /// For packets from or to this host: failsafe, pre-DNAT (ingress), normal, profiles. Never 0.
     pub local: ListNumber,
     /// For forwarded packets: pre-DNAT (ingress), forward. Never 0.
     pub forward: ListNumber,
@@ -73,8 +73,8 @@ pub struct Lists {
 
 abi!(Lists, 8, [u16, u16, u16, u16]);
 
-/// One slot of the interface table: open addressing by `ifindex`. It is a cache line, with all that
-/// most packets need to know.
+/// One slot of the interface table (open addressing by `ifindex`): a cache line with everything that most
+/// packets need.
 #[repr(C, align(64))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Interface {
@@ -88,12 +88,11 @@ pub struct Interface {
     pub counters: u32,
     /// Lists by direction, then family: `lists[direction][family]`.
     pub lists: [[Lists; 2]; 2],
-    /// As [`Settings::flags`](crate::settings::Settings::flags).
+    /// Copy of [`Settings::flags`](crate::settings::Settings::flags).
     pub behaviour: u32,
-    /// As [`Settings::bypass_mark`](crate::settings::Settings::bypass_mark).
+    /// Copy of [`Settings::bypass_mark`](crate::settings::Settings::bypass_mark).
     pub bypass_mark: u32,
-    /// Ticks that an established flow may be idle for without anybody looking closer whether it has
-    /// expired: of UDP, of TCP.
+    /// Idle ticks up to which an established flow needs no check whether it has expired: of UDP, of TCP.
     pub surely_alive: [u32; 2],
 }
 

@@ -4,7 +4,8 @@
 pub const MAX_LOGGED_RULES: usize = 4;
 /// Size of the event ring, bytes.
 pub const RING_BYTES: u32 = 1 << 20;
-/// Rules whose budgets are remembered; the least recently used are forgotten, and start afresh.
+/// Rules whose budgets are remembered; the least recently used are forgotten, and start again with a full
+/// budget.
 pub const MAX_BUDGETS: u32 = 4096;
 
 /// One packet that a `Log` rule matched, or that was denied while denials are reported.
@@ -15,7 +16,7 @@ pub struct Event {
     pub time_ns: u64,
     /// Source, network byte order; an IPv4 address is mapped.
     pub src: [u8; 16],
-    /// Destination, as `src`.
+    /// Destination, network byte order; an IPv4 address is mapped.
     pub dst: [u8; 16],
     /// Interface index.
     pub ifindex: u32,
@@ -29,9 +30,9 @@ pub struct Event {
     pub logged: [u32; MAX_LOGGED_RULES],
     /// Number of `Log` rules that matched, those beyond `logged` included.
     pub logged_count: u32,
-    /// Host byte order; 0 without ports.
+    /// Source port, host byte order; 0 without ports.
     pub src_port: u16,
-    /// As `src_port`.
+    /// Destination port, host byte order; 0 without ports.
     pub dst_port: u16,
     /// IANA protocol number.
     pub protocol: u8,
@@ -47,7 +48,7 @@ pub struct Event {
     pub forwarded: u8,
     /// Number of the [`Family`](crate::Family).
     pub family: u8,
-    /// 1 if the kernel had translated the packet by then: it was judged again, as what it reaches.
+    /// 1 if the packet was judged again after the kernel had translated it, by what it is then.
     pub translated: u8,
     /// Always zero.
     pub reserved: [u8; 8],

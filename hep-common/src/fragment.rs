@@ -6,7 +6,7 @@
 pub struct FragmentKey {
     /// Source, network byte order; an IPv4 address is mapped.
     pub src: [u8; 16],
-    /// Destination, as `src`.
+    /// Destination, network byte order; an IPv4 address is mapped.
     pub dst: [u8; 16],
     /// Interface index.
     pub ifindex: u32,
@@ -26,7 +26,7 @@ abi!(
     [[u8; 16], [u8; 16], u32, u32, u8, u8, [u8; 2]]
 );
 
-/// What the first fragment got.
+/// Verdict of a first fragment.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FragmentVerdict {

@@ -1,7 +1,7 @@
-//! The first seconds of an interface under policy, in which connections from before are taken up (spec
+//! The grace period of an interface that comes under policy: existing connections are picked up (spec
 //! EV-158).
 
-/// Until when an interface has its first seconds; the key of the `GRACE` map is the interface's index.
+/// End of an interface's grace period; the key of the `GRACE` map is the interface's index.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Grace {
@@ -11,7 +11,7 @@ pub struct Grace {
 
 abi!(Grace, 8, [u64]);
 
-/// How long the first seconds are, nanoseconds: time for several repetitions of a segment.
+/// Length of the grace period, nanoseconds: time for several retransmissions of a segment.
 pub const GRACE_NS: u64 = 5_000_000_000;
 
 /// Default capacity of the `GRACE` map: interfaces.

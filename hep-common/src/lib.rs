@@ -1,8 +1,8 @@
 //! The map ABI: every type, constant and pure function that the kernel programs and userspace share.
 //!
-//! One module per map family. Nothing here knows YAML, tiers or labels, and nothing here does I/O.
-//! Numbers are in host byte order and addresses are byte arrays in network order, unless a field
-//! says otherwise.
+//! One module per map family. Nothing here deals with YAML, tiers or labels, and nothing here does I/O.
+//! Numbers are in host byte order and addresses are byte arrays in network order, unless a field says
+//! otherwise.
 #![no_std]
 
 #[macro_use]
@@ -58,17 +58,16 @@ pub mod protocol {
     pub const TCP: u8 = 6;
     /// User Datagram Protocol.
     pub const UDP: u8 = 17;
-    /// Datagram Congestion Control Protocol; its ports tell flows apart, and no rule matches them.
+    /// Datagram Congestion Control Protocol; its ports distinguish flows, and no rule matches them.
     pub const DCCP: u8 = 33;
     /// Internet Control Message Protocol for IPv6.
     pub const ICMPV6: u8 = 58;
     /// Stream Control Transmission Protocol.
     pub const SCTP: u8 = 132;
-    /// Lightweight UDP; its ports tell flows apart, and no rule matches them.
+    /// Lightweight UDP; its ports distinguish flows, and no rule matches them.
     pub const UDPLITE: u8 = 136;
 
-    /// Whether flows of a protocol are told apart by ports, the first four bytes of its header (spec
-    /// EV-150).
+    /// Whether ports, the first four bytes of the header, distinguish flows of a protocol (spec EV-150).
     #[must_use]
     pub const fn is_keyed_by_ports(protocol: u8) -> bool {
         matches!(protocol, TCP | UDP | DCCP | SCTP | UDPLITE)

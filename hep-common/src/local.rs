@@ -25,20 +25,20 @@ impl LocalAddress {
     }
 }
 
-/// The single value of the `QUICK_LOCAL` map: this host's own addresses, no shared ones, by
-/// [`LocalAddress::place`], one each, or zeros. What is found here needs no look-up in a
-/// hash (measured: 9 ns of a new flow).
+/// The single value of the `QUICK_LOCAL` map: this host's own addresses, without shared ones, indexed by
+/// [`LocalAddress::place`]; free places are zeros. A hit here saves a hash look-up (measured: 9 ns of a new
+/// flow).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuickLocal {
-    /// By place.
+    /// Indexed by [`LocalAddress::place`].
     pub addresses: [LocalAddress; QUICK_LEN],
 }
 
 abi!(QuickLocal, 4096, [[LocalAddress; 256]]);
 
 impl QuickLocal {
-    /// Of these addresses; the last of several with one place.
+    /// The value for these addresses; of several with the same place, the last one has it.
     #[must_use]
     pub fn of(addresses: impl IntoIterator<Item = LocalAddress>) -> Self {
         let mut quick = Self {
@@ -51,7 +51,7 @@ impl QuickLocal {
     }
 }
 
-/// That an address is local.
+/// Value of the `LOCAL` map, which holds this host's addresses.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Local {
@@ -61,14 +61,14 @@ pub struct Local {
 
 abi!(Local, 4, [u32]);
 
-/// The single value of the `OWN_STATE` map: how far the maps of own addresses can be believed.
+/// The single value of the `OWN_STATE` map: how far the maps of own addresses can be trusted.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OwnState {
-    /// Until when a daemon that follows the kernel's tables vouches that no other address is this host's;
-    /// [`Tick::NONE`]: nobody does.
+    /// Moment until which a daemon that tracks the kernel's tables guarantees that this host has no other
+    /// addresses; [`Tick::NONE`]: no guarantee.
     pub vouched_until: Tick,
-    /// 1 if an address is not at its place in [`QuickLocal`].
+    /// 1 if some address did not get its place in [`QuickLocal`].
     pub crowded: u32,
 }
 
@@ -79,15 +79,15 @@ impl OwnState {
     #[must_use]
     #[inline(always)]
     pub const fn is_complete(&self, now: Tick) -> bool {
-        // Of a moment that is over, more than half of all ticks lie ahead.
+        // For a moment in the past the difference wraps to more than half of all ticks.
         !self.vouched_until.is_none() && self.vouched_until.0.wrapping_sub(now.0) < 1 << 31
     }
 }
 
-/// How long a daemon vouches at a time, nanoseconds.
+/// Time for which each guarantee of the daemon holds, nanoseconds: see [`OwnState::vouched_until`].
 pub const VOUCHED_NS: u64 = 6_000_000_000;
 
-/// Capacity of the map. Addresses beyond it are found by asking the kernel's routing tables.
+/// Capacity of the `LOCAL` map. Addresses beyond it are found by the kernel's routing tables.
 pub const MAX_LOCAL: u32 = 65_536;
 
 #[cfg(test)]

@@ -30,13 +30,13 @@ pub const DESTINATION_LEN: u32 = PROTOCOL_BASE + 256;
 /// Entries of the source table. A packet without ports has source class 0.
 pub const SOURCE_LEN: u32 = 3 << 16;
 
-/// [`PortClasses`] in a page: one generation's part of a map starts and ends with one, so that
+/// [`PortClasses`] per page: each generation's part of a map starts and ends at a page boundary, so that
 /// userspace can map it into memory.
 const BLOCKS_PER_PAGE: u32 = 4096 / (2 * PORTS_PER_BLOCK);
-/// [`PortClasses`] of the destination table, some at its end that nothing asks for included.
+/// [`PortClasses`] of the destination table, padded to whole pages.
 pub const DESTINATION_BLOCKS: u32 =
     (DESTINATION_LEN / PORTS_PER_BLOCK).next_multiple_of(BLOCKS_PER_PAGE);
-/// As [`DESTINATION_BLOCKS`], of the source table.
+/// [`PortClasses`] of the source table, padded to whole pages.
 pub const SOURCE_BLOCKS: u32 = (SOURCE_LEN / PORTS_PER_BLOCK).next_multiple_of(BLOCKS_PER_PAGE);
 
 /// One map value: the classes of 32 consecutive entries.

@@ -1,15 +1,14 @@
 //! Rule lists as bit vectors over classes.
 //!
-//! A *list* is everything that one kind of packet meets at one interface, in one direction and
-//! family, flattened in order: failsafes, pre-DNAT tiers, tiers, profiles, defaults. Bit *i* of a
-//! class's row is set if rule *i* accepts that class in that dimension; a rule matches a packet if
-//! its bit is set in the rows of all the packet's classes. The last rule of every list matches
-//! everything and decides.
+//! A *list* holds all rules for one kind of packet at one interface, in one direction and family, flattened
+//! in order: failsafes, pre-DNAT tiers, tiers, profiles, defaults. Bit *i* of a class's row is set if rule
+//! *i* accepts that class in that dimension; a rule matches a packet if its bit is set in the rows of all the
+//! packet's classes. The last rule of every list matches everything and decides.
 //!
-//! All but long rows stands in one table of 64-bit words, the `POLICY` table, in pages, so that most
-//! packets find all they need in one page: the lists from word 0 on, [`WORDS_PER_LIST`] apart; then
-//! their [`Rule`]s; then the *index*, for each list, dimension and class. For a list of at most
-//! [`MAX_SHORT`] rules the word at `list.rows[dimension] + class` is the class's row itself.
+//! Everything but long rows is in one table of 64-bit words, the `POLICY` table, divided into pages, so that
+//! most packets find all they need in one page: the lists from word 0 on, [`WORDS_PER_LIST`] apart; then
+//! their [`Rule`]s; then the *index*, for each list, dimension and class. For a list of at most [`MAX_SHORT`]
+//! rules the word at `list.rows[dimension] + class` is the class's row itself.
 //!
 //! Rows of longer lists are cut into chunks of [`RULES_PER_CHUNK`] rules. The index then holds their
 //! numbers in the `ROWS` table, one per chunk, at
@@ -23,7 +22,7 @@ pub const MAX_RULES_PER_LIST: u32 = 16_384;
 pub const MAX_CHUNKS: u32 = MAX_RULES_PER_LIST / RULES_PER_CHUNK;
 /// Words in a row.
 pub const WORDS_PER_ROW: u32 = RULES_PER_CHUNK / 64;
-/// Most rules of a list whose rows are one word and stand in the index.
+/// Most rules of a list whose rows are single words of the index.
 pub const MAX_SHORT: u32 = u64::BITS;
 /// Words per page of the `POLICY` table.
 pub const WORDS_PER_PAGE: u32 = 512;
@@ -32,7 +31,7 @@ pub const WORDS_PER_LIST: u32 = 8;
 /// Number of dimensions.
 pub const DIMENSIONS: usize = 6;
 
-/// What a dimension classifies.
+/// A property of packets by which they are classified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Dimension {
@@ -75,15 +74,15 @@ pub struct List {
     pub rules: u32,
     /// Number of chunks: `rules` divided by [`RULES_PER_CHUNK`], rounded up.
     pub chunks: u32,
-    /// Where its first rule stands: in the `POLICY` table the number of a word.
+    /// Position of its first rule; in the `POLICY` table, the number of a word.
     pub first_rule: u32,
     /// Bit set of [`Dimension`]s in which at least one rule distinguishes classes. The others need
     /// no look-up: every rule accepts every class there.
     pub dimensions: u32,
-    /// For each used dimension, where class 0, chunk 0 stands in the index: in the `POLICY` table the
+    /// For each used dimension, the position of class 0, chunk 0 in the index; in the `POLICY` table, the
     /// number of a word.
     pub rows: [u32; DIMENSIONS],
-    /// The number of the first rule behind the pre-DNAT tiers, if it has such; else 0.
+    /// The number of the first rule after the pre-DNAT tiers; 0 if it has none.
     pub normal_from: u32,
 }
 
@@ -92,7 +91,7 @@ const fn pair(low: u32, high: u32) -> u64 {
     (high as u64) << 32 | low as u64
 }
 
-/// The numbers of [`pair`].
+/// The two numbers in a word, the lower half first.
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "a half at a time")]
 const fn parts(word: u64) -> [u32; 2] {
@@ -116,7 +115,7 @@ impl List {
         ]
     }
 
-    /// The list of these words.
+    /// Decodes a list from its words.
     #[must_use]
     #[inline(always)]
     pub const fn of(words: &[u64; WORDS_PER_LIST as usize]) -> Self {
@@ -135,7 +134,7 @@ impl List {
         }
     }
 
-    /// Whether its rows stand in the index.
+    /// Whether its rows are in the index itself.
     #[must_use]
     #[inline(always)]
     pub const fn is_short(&self) -> bool {
@@ -143,7 +142,7 @@ impl List {
     }
 }
 
-/// What a rule does when it matches.
+/// Effect of a rule that matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Action {
@@ -151,14 +150,13 @@ pub enum Action {
     Allow = 0,
     /// Drop the packet.
     Deny = 1,
-    /// Go on at [`Rule::target`].
+    /// Continue at [`Rule::target`].
     Pass = 2,
-    /// Report the packet and go on with the next rule.
+    /// Report the packet and continue with the next rule.
     Log = 3,
-    /// A rule of a staged policy: count it and go on at [`Rule::target`].
+    /// A rule of a staged policy: count it and continue at [`Rule::target`].
     Staged = 4,
-    /// No verdict from this list: the packet goes on to the next stage. Last rule of the untracked
-    /// lists.
+    /// No verdict from this list: the next stage judges the packet. Last rule of the untracked lists.
     Continue = 5,
 }
 
@@ -178,15 +176,15 @@ impl TryFrom<u8> for Action {
     }
 }
 
-/// What to do at one bit of a list.
+/// One rule of a list: action, reason, jump target and counter slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rule {
     /// An [`Action`].
     pub action: u8,
     /// The [`Reason`](crate::counter::Reason) of the verdict, for `Allow` and `Deny`.
     pub reason: u8,
-    /// For `Pass` and `Staged`, the number within the list of the rule to go on at; always larger
-    /// than the rule's own.
+    /// For `Pass` and `Staged`, the number within the list of the rule to continue at; always larger than the
+    /// rule's own.
     pub target: u16,
     /// The rule's slot in the `RULE_COUNTERS` map: its identity as long as its text and place in
     /// its policy stay the same, across generations.
@@ -203,7 +201,7 @@ impl Rule {
         )
     }
 
-    /// The rule of this word.
+    /// Decodes a rule from its word.
     #[must_use]
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "a part at a time")]
@@ -236,7 +234,7 @@ abi!(Page, 4096, [[u64; 512]]);
 pub struct Row {
     /// Bit *w* is set if `words[w]` is not zero.
     pub summary: u64,
-    /// Bit *b* of word *w* stands for rule `64 * w + b` of the chunk.
+    /// Bit *b* of word *w* belongs to rule `64 * w + b` of the chunk.
     pub words: [u64; WORDS_PER_ROW as usize],
 }
 

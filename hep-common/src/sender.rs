@@ -1,12 +1,12 @@
-//! By what the TC programs know whether a process of this network namespace sent a packet: names of
-//! globals that the loader sets. Without them no instruction of that is in the loaded programs.
+//! Names of globals, set by the loader, by which the TC programs recognise packets that a process of this
+//! network namespace sent. While they are unset, the loaded programs contain no code for it.
 
-/// The `u64` cookie of the network namespace whose interfaces are policed; 0: nothing is asked.
+/// The `u64` cookie of the network namespace whose interfaces are policed; 0 disables the check.
 pub const OWN_NAMESPACE: &str = "OWN_NAMESPACE";
-/// Which word of `struct sock_common` is `skc_net`, a pointer to `struct net`: a `u64`, below
-/// [`SOCKET_WORDS`].
+/// Index of the 64-bit word of `struct sock_common` that is `skc_net`, a pointer to `struct net`: a `u64`,
+/// below [`SOCKET_WORDS`].
 pub const SOCKET_NAMESPACE: &str = "SOCKET_NAMESPACE";
-/// Where `net_cookie` is in `struct net`: a `u64`, bytes.
+/// Offset of `net_cookie` in `struct net`, bytes: a `u64`.
 pub const NAMESPACE_COOKIE: &str = "NAMESPACE_COOKIE";
 
 /// Words of a socket that the programs read.

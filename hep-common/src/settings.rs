@@ -7,7 +7,7 @@ pub struct Control {
     /// The generation in force; tables and [`Settings`] are read from slot `generation & 1`. 0: none
     /// was ever loaded, and every packet passes unpoliced.
     pub generation: u32,
-    /// How often this host's own addresses, or what it forwards, have changed; wraps. Flows that were
+    /// Number of changes to this host's own addresses or to what it forwards; wraps. Flows that were
     /// classified before the last change are classified again (spec EV-259).
     pub classification: u32,
 }
@@ -32,8 +32,8 @@ pub const FLAG_NAMED_PORTS: u32 = 1 << 6;
 pub const FLAG_DENY_EVENTS: u32 = 1 << 7;
 /// With [`FLAG_ND_EXEMPT`]: accept router advertisements that pass their checks.
 pub const FLAG_RA_EXEMPT: u32 = 1 << 8;
-/// Judge ICMP messages of any type but errors and redirects by policy, without a flow too: where a packet
-/// is judged for its rule alone.
+/// Judge ICMP messages of any type but errors and redirects by policy even without a flow, where a packet is
+/// judged only to find its rule.
 pub const FLAG_ANY_ICMP: u32 = 1 << 9;
 
 /// Behaviour of one generation; the `SETTINGS` map has two, chosen by `generation & 1`.
@@ -53,7 +53,7 @@ pub struct Settings {
     pub log_rate: u32,
     /// Records a `Log` rule may emit at once.
     pub log_burst: u32,
-    /// What [`Self::log_rate`] is per, seconds; 0 counts as 1.
+    /// Period of [`Self::log_rate`], seconds; 0 counts as 1.
     pub log_period_s: u32,
     /// Always zero.
     pub reserved: u32,

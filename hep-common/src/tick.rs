@@ -1,13 +1,12 @@
 //! Moments in 32 bits: the coarse monotonic clock in ticks.
 
-/// A tick is that many bits of nanoseconds.
+/// Base-2 logarithm of [`TICK_NS`].
 const TICK_BITS: u32 = 24;
 
-/// How long a tick is, nanoseconds: 17 ms. Ticks wrap after 2.28 years.
+/// Length of a tick, nanoseconds: 17 ms. Ticks wrap after 2.28 years.
 pub const TICK_NS: u64 = 1 << TICK_BITS;
 
-/// Half of what ticks count before they wrap. A moment that seems to lie further back is one that is
-/// still to come.
+/// Half of the range of ticks: a moment that seems to be further back than this is in the future.
 const FURTHEST_BACK: u32 = 1 << 31;
 
 /// A moment on the coarse monotonic clock, in ticks of [`TICK_NS`].
@@ -18,7 +17,8 @@ pub struct Tick(pub u32);
 abi!(Tick, 4, [u32]);
 
 impl Tick {
-    /// No moment, where one may be absent: there [`Tick::some_at`] makes the others.
+    /// Absence of a moment, in fields that may have none; [`Tick::some_at`] makes the other values of such a
+    /// field.
     pub const NONE: Self = Self(0);
 
     /// The tick at `now_ns` on the coarse monotonic clock.
@@ -29,7 +29,7 @@ impl Tick {
         Self((now_ns >> TICK_BITS) as u32)
     }
 
-    /// As [`Tick::at`], but not [`Tick::NONE`]: the tick after it stands for that.
+    /// The tick at `now_ns`, or the one after it where that would be [`Tick::NONE`].
     #[must_use]
     #[inline(always)]
     pub const fn some_at(now_ns: u64) -> Self {
@@ -46,8 +46,8 @@ impl Tick {
         self.0 == Self::NONE.0
     }
 
-    /// Ticks of which all are over once this time has passed, wherever in a tick it began; no more than
-    /// [`Tick::count_since`] tells from a moment still to come.
+    /// Whole ticks in `time_ns`, rounded down; capped below what [`Tick::count_since`] returns for a moment
+    /// in the future.
     #[must_use]
     #[expect(
         clippy::cast_possible_truncation,
@@ -62,20 +62,20 @@ impl Tick {
         }
     }
 
-    /// How many ticks began since `earlier`; of a moment still to come, more than
-    /// [`Tick::whole_in`] any time.
+    /// Number of ticks that began since `earlier`; for a moment in the future, more than [`Tick::whole_in`]
+    /// returns for any time.
     #[must_use]
     #[inline(always)]
     pub const fn count_since(self, earlier: Self) -> u32 {
         self.0.wrapping_sub(earlier.0)
     }
 
-    /// How long ago `earlier` was at least, nanoseconds: it may have been at the end of its tick, and
-    /// this one may only have begun. 0 if it is still to come, which it is if another CPU has read the
-    /// clock meanwhile.
+    /// Lower bound of the time since `earlier`, nanoseconds: that moment may have been at the end of its
+    /// tick, and this tick may only have begun. 0 for a moment in the future, which another CPU's later
+    /// reading of the clock may be.
     ///
-    /// That is less than the true time by two ticks at most, as long as `earlier` is not more than half
-    /// of the time back after which ticks wrap.
+    /// At most two ticks below the true time, provided that `earlier` is no further back than half of the
+    /// time after which ticks wrap.
     #[must_use]
     #[inline(always)]
     pub const fn least_ns_since(self, earlier: Self) -> u64 {
@@ -112,7 +112,7 @@ mod tests {
         }
     }
 
-    /// Whatever part of a tick is over at its start and end, a time of so many ticks is not too long.
+    /// A time of so many ticks is never too long, wherever in their ticks it starts and ends.
     #[test]
     fn whole_ticks_are_over_within_their_time() {
         for time_ns in [0, 1, TICK_NS, 60 * 1_000_000_000, TICK_NS << 31, u64::MAX] {

@@ -1,4 +1,4 @@
-//! What is kept about a flow: see [`super`].
+//! Entries of the connection table: the state kept for each flow.
 
 use crate::{protocol, settings::Timeouts, tick::Tick};
 
@@ -12,12 +12,11 @@ pub struct Approval {
     pub slot: u32,
 }
 
-/// In place of [`Approval::ifindex`]: approved wherever the flow's next packet is seen, as flows that
-/// were found on the host at a cold start are.
+/// Value of [`Approval::ifindex`] for flows found on the host at a cold start: approved at whichever
+/// interface sees the flow's next packet.
 pub const ANY_INTERFACE: u32 = u32::MAX;
 
-/// In place of [`Approval::slot`]: no rule approved, the flow is from before the interface came under
-/// policy.
+/// Value of [`Approval::slot`] for a flow that no rule approved because it predates policy on its interface.
 pub const TAKEN_OVER: u32 = u32::MAX;
 
 /// Set in [`Conn::flags`] if end `a` opened the flow; else `b` did.
@@ -47,15 +46,15 @@ pub mod leg {
     pub const RST: u8 = 1 << 3;
     /// Sent anything.
     pub const SEEN: u8 = 1 << 4;
-    /// Sent a segment by which it is known what is next; TCP.
+    /// Sent a segment that determines its next sequence number; TCP.
     pub const NUMBERED: u8 = 1 << 5;
 }
 
 /// One flow.
 ///
-/// An element of the kernel's tables is 48 bytes of its own, 8 more where elements are allocated one
-/// by one, the key and this. What the fast path reads and writes comes first: with an IPv4 key it is
-/// in one cache line then, in either kind of table, and the slots may be in the next.
+/// An element of a kernel table takes 48 bytes (8 more where elements are allocated one by one) plus the key
+/// and this value. The fields that the fast path reads and writes come first: with an IPv4 key they share one
+/// cache line in either kind of table; the slots may be in the next.
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conn {
@@ -72,19 +71,19 @@ pub struct Conn {
     pub event: Tick,
     /// The generation whose rules have judged it wherever it is approved.
     pub generation: u32,
-    /// By direction of the hook whose approval it is: [`classification`](super::classification) when
-    /// the flow was last found to be local or forwarded, as [`Self::judged`] has it.
+    /// Per direction of the hook: the [`classification`](super::classification) stamp of the last time the
+    /// flow was classified as local or forwarded; [`Self::judged`] holds the result.
     pub classified: [u8; 2],
     /// For ICMP queries, the type of the request that opened the flow; else 0.
     pub icmp_type: u8,
     /// The IANA protocol number again: [`Conn::state`] needs no key.
     pub protocol: u8,
-    /// By direction of the hook, ingress and egress: [`Approval::ifindex`].
+    /// Per direction of the hook, ingress and egress: [`Approval::ifindex`].
     pub ifindexes: [u32; 2],
     /// The last packet of either direction.
     pub last_seen: Tick,
-    /// The sequence numbers that end `a` and end `b` send next; TCP. Of an end that is not
-    /// [`leg::NUMBERED`], what the other one acknowledged last.
+    /// The sequence numbers that end `a` and end `b` send next; TCP. For an end that is not
+    /// [`leg::NUMBERED`], the other end's last acknowledgement number.
     pub next: [u32; 2],
     /// Packets that end `a` and end `b` sent; wraps.
     pub packets: [u32; 2],
@@ -92,7 +91,7 @@ pub struct Conn {
     pub bytes_low: [u32; 2],
     /// The other bits of `bytes_low`; wraps.
     pub bytes_high: [u16; 2],
-    /// As `ifindexes`: [`Approval::slot`].
+    /// Per direction of the hook, ingress and egress: [`Approval::slot`].
     pub slots: [u32; 2],
 }
 
@@ -113,12 +112,12 @@ pub(super) const fn head(legs: [u8; 2], flags: u8, judged: u8, event: Tick) -> u
     u64::from_ne_bytes([a, b, flags, judged, e, f, g, h])
 }
 
-/// The bits of a [`Conn`]'s first word that are as in [`settled`] if nothing about the flow is out of
-/// the ordinary.
+/// Mask for a [`Conn`]'s first word: these bits equal [`settled`] if nothing about the flow is out of the
+/// ordinary.
 pub const SETTLED_BITS: u64 = head([u8::MAX; 2], FLAG_BLOCKED, 0, Tick(u32::MAX));
 
-/// The [`SETTLED_BITS`] of an assured flow: both ends have said all that its packets say, neither has
-/// ended it, and no change of policy has cut it.
+/// The [`SETTLED_BITS`] of an ordinary assured flow: both ends have sent everything that further packets
+/// could add to its state, neither has ended it, and no change of policy has cut it.
 #[must_use]
 #[inline(always)]
 pub const fn settled(number: u8) -> u64 {
@@ -138,7 +137,7 @@ pub const fn flags_in(word: u64) -> u8 {
     flags
 }
 
-/// Where a flow is in its life.
+/// Lifecycle state of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
     /// TCP, handshake not complete.
@@ -173,8 +172,8 @@ impl State {
     }
 }
 
-/// A flow that was quiet for this long after a RST is forgotten; one that talked on for longer
-/// outlives the RST (spec EV-156).
+/// A flow idle for this long after a RST is forgotten; one that stays active for longer outlives the RST
+/// (spec EV-156).
 pub const RESET_GRACE_NS: u64 = 120_000_000_000;
 
 impl Conn {
@@ -252,8 +251,7 @@ impl Conn {
         }
     }
 
-    /// Whether the flow has been idle for too long: never before its time is over, and at most two
-    /// ticks after.
+    /// Whether the flow has exceeded its idle limit: never early, and at most two ticks late.
     #[must_use]
     #[inline(always)]
     pub const fn is_expired(&self, now: Tick, timeouts: &Timeouts) -> bool {

@@ -1,6 +1,6 @@
-//! Keys of the connection table: see [`super`].
+//! Keys of the connection table.
 
-/// Two ports as one word: see [`ConnKey4::ports`].
+/// Two ports as one word, `a` in the lower half.
 #[inline(always)]
 const fn pair(a: u16, b: u16) -> u32 {
     (b as u32) << 16 | a as u32
@@ -13,9 +13,9 @@ const fn parts(ports: u32) -> [u16; 2] {
     [ports as u16, (ports >> 16) as u16]
 }
 
-/// How many places there are for what is known of flows without looking for them; a power of two.
+/// Number of hints about flows that are kept by hash of the key (the `FOUND` map); a power of two.
 pub const PLACES: usize = 1 << PLACE_BITS;
-/// As [`PLACES`]: it is two to the power of this.
+/// Base-2 logarithm of [`PLACES`].
 const PLACE_BITS: u32 = 13;
 
 /// The place of a flow with these addresses, mixed, and ports.
@@ -27,15 +27,15 @@ const fn place(addresses: u64, ports: u32) -> usize {
 
 /// Identifies an IPv4 flow.
 ///
-/// Aligned so that the kernel programs may compare and copy addresses in large words. The rest are
-/// words too: the map's hash reads the key in words right after it was written, and a word that was
-/// written in pieces is not there before the last piece has reached the cache (measured: 9 ns).
+/// Aligned so that the kernel programs may compare and copy addresses in large words. The other fields are
+/// words too: the map's hash reads the key in words right after it was written, and a word written in pieces
+/// is not available before the last piece has reached the cache (measured: 9 ns).
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ConnKey4 {
     /// Network byte order.
     pub addr_a: [u8; 4],
-    /// As `addr_a`.
+    /// Network byte order.
     pub addr_b: [u8; 4],
     /// Ports of `a`, in the lower half, and of `b`, host byte order; 0 for protocols without ports.
     pub ports: u32,
@@ -70,7 +70,7 @@ impl ConnKey4 {
         [(self.addr_a, port_a), (self.addr_b, port_b)]
     }
 
-    /// A number that few flows share, below [`PLACES`].
+    /// A hash of the key, below [`PLACES`].
     #[must_use]
     #[inline(always)]
     pub const fn place(&self) -> usize {
@@ -96,8 +96,8 @@ impl ConnKey4 {
     }
 }
 
-/// Set in [`ConnKey6::protocol`] if the key is a widened [`ConnKey4`]: an IPv4 address in an IPv6
-/// header is another flow's.
+/// Set in [`ConnKey6::protocol`] if the key is a widened [`ConnKey4`], so that an IPv6 flow with the same
+/// address bytes has another key.
 const IS_IPV4: u32 = 1 << 8;
 
 /// Identifies an IPv6 flow, or a flow of either family in the table that holds both; alignment as in
@@ -107,11 +107,11 @@ const IS_IPV4: u32 = 1 << 8;
 pub struct ConnKey6 {
     /// Network byte order.
     pub addr_a: [u8; 16],
-    /// As `addr_a`.
+    /// Network byte order.
     pub addr_b: [u8; 16],
-    /// As in [`ConnKey4`].
+    /// Ports of `a`, in the lower half, and of `b`, host byte order; 0 for protocols without ports.
     pub ports: u32,
-    /// IANA protocol number; more if [`ConnKey4::widened`] made it.
+    /// IANA protocol number, plus a marker bit if [`ConnKey4::widened`] made the key.
     pub protocol: u32,
 }
 
@@ -142,7 +142,7 @@ impl ConnKey6 {
         [(self.addr_a, port_a), (self.addr_b, port_b)]
     }
 
-    /// As [`ConnKey4::place`].
+    /// A hash of the key, below [`PLACES`].
     #[must_use]
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "a half at a time")]

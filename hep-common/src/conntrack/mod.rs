@@ -3,8 +3,8 @@
 //! A key identifies a flow from either direction: the end with the lower `(address, port)` is `a`.
 //! ICMP queries use their identifier as the port of both ends; protocols without ports use 0.
 //!
-//! Flows that are *assured*, which takes an opener that answers what it was sent, live in tables of
-//! their own, TCP apart from the rest. Those of both families that are not push out one another only.
+//! *Assured* flows, whose opener has answered what it was sent, have tables of their own, TCP apart from the
+//! rest. Flows of both families that are not assured share one table, where they evict only each other.
 
 mod conn;
 mod key;
@@ -20,17 +20,17 @@ pub use conn::{
 pub use key::{ConnKey4, ConnKey6, PLACES};
 pub use progress::{ASSURED_AFTER_NS, Segment, is_ahead, only_continues};
 
-/// Version of the layout and meaning of [`ConnKey4`], [`ConnKey6`], [`Conn`] and what is kept about
-/// [`fragment`](crate::fragment)s. Userspace notes it in the folder of the maps; another version, later
+/// Version of the layout and meaning of [`ConnKey4`], [`ConnKey6`], [`Conn`] and the entries about
+/// [`fragment`](crate::fragment)s. Userspace records it in the directory of the maps; another version, later
 /// or earlier, takes over what it can read.
 pub const LAYOUT_VERSION: u32 = 3;
 
-/// Ticks after which flows are classified again though nothing is known to have changed, as a power of
-/// two: 34 s. It bounds how long a flow is judged wrongly while no daemon follows the host's addresses.
+/// Ticks, as a power of two (34 s), after which flows are classified again even without a known change.
+/// Bounds how long a flow may be misjudged while no daemon tracks the host's addresses.
 const CLASSIFIED_BITS: u32 = 11;
 
-/// Stamp of what was last known about which flows are local and which forwarded (spec EV-259); another
-/// one means that a flow is to be classified again. `changes` is
+/// Stamp of the current knowledge about which flows are local and which forwarded (spec EV-259): a flow with
+/// a different stamp must be classified again. `changes` is
 /// [`Control::classification`](crate::settings::Control::classification).
 #[must_use]
 #[inline(always)]

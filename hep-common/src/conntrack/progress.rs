@@ -1,15 +1,15 @@
-//! What a packet changes about its flow, and which flows are assured (spec EV-156, EV-159).
+//! State transitions: how a packet updates its flow, and which flows become assured (spec EV-156, EV-159).
 
 use super::{
     Conn, FLAG_BLOCKED, FLAG_DATA, FLAG_HANDSHAKE, FLAG_OPENED_BY_A, RESET_GRACE_NS, State, leg,
 };
 use crate::{protocol, tick::Tick};
 
-/// How far a segment may be ahead of what its end was to send next, bytes, to count: more than is lost
-/// in front of hep at once, and little enough to be hard to guess.
+/// Bytes by which a segment may be ahead of its sender's next sequence number and still count: more than is
+/// lost in front of hep at once, and little enough to be hard to guess.
 const MOST_AHEAD: u32 = 1 << 20;
 
-/// How long after the first packet the opener of a flow without handshake speaks again to have it
+/// Least time between the first packet of a flow without handshake and the opener's packet that makes it
 /// assured, nanoseconds (spec EV-159).
 pub const ASSURED_AFTER_NS: u64 = 2_000_000_000;
 
@@ -19,14 +19,14 @@ pub const ASSURED_AFTER_NS: u64 = 2_000_000_000;
 pub struct Segment {
     /// Number of the first byte, or of the SYN.
     pub sequence: u32,
-    /// Number that the sender expects next; means something with ACK.
+    /// Number that the sender expects next; valid only with ACK.
     pub acknowledgement: u32,
     /// Bytes of data.
     pub payload: u32,
 }
 
 impl Segment {
-    /// What the sender of a segment that `says` so sends next.
+    /// The sender's next sequence number after this segment; `says` holds its [`leg`] bits.
     #[must_use]
     #[inline(always)]
     const fn end(self, says: u8) -> u32 {
@@ -39,7 +39,7 @@ impl Segment {
     }
 }
 
-/// Whether `end` is a new number of an end that was to send `next`.
+/// Whether `end` plausibly advances `next`, a sender's next sequence number.
 #[must_use]
 #[inline(always)]
 pub const fn is_ahead(next: u32, end: u32) -> bool {
@@ -54,7 +54,7 @@ const fn pick<T: Copy>(pair: [T; 2], index: usize) -> T {
     if index == 0 { first } else { second }
 }
 
-/// A pair by one of its members, which `index` says, and the other one.
+/// The pair with `one` at `index` and `other` at the other index.
 #[inline(always)]
 const fn pair<T: Copy>(index: usize, one: T, other: T) -> [T; 2] {
     if index == 0 {
@@ -70,9 +70,9 @@ const fn opposite(index: usize) -> usize {
     (index == 0) as usize
 }
 
-/// Whether a packet of end `sender` changes nothing about a flow but its counters and timer: one that is
-/// neither TCP nor assured, of whose [`Conn`] this is the first word. The end has spoken before, no change
-/// of policy has cut the flow, and the packet does not make it an assured one.
+/// Whether a packet of end `sender` changes only the counters and the timer of a flow that is neither TCP nor
+/// assured; `word` is the first word of its [`Conn`]. True if that end has sent before, no change of policy
+/// has cut the flow, and the packet does not make it assured.
 #[must_use]
 #[inline(always)]
 pub const fn only_continues(word: u64, sender: usize, now: Tick) -> bool {
@@ -95,7 +95,7 @@ impl Conn {
         (self.flags & FLAG_OPENED_BY_A ^ 1) as usize
     }
 
-    /// Takes what an accepted packet of `sender` (0 is `a`) `says`, in [`leg`] bits, into the flow.
+    /// Updates the flow with an accepted packet of `sender` (0 is `a`); `says` holds its [`leg`] bits.
     #[inline(always)]
     pub const fn advance(&mut self, sender: usize, says: u8, segment: Segment, now: Tick) {
         if self.protocol != protocol::TCP {
@@ -108,13 +108,13 @@ impl Conn {
         }
     }
 
-    /// The legs of one end and of the other.
+    /// The legs of `sender` and of the other end.
     #[inline(always)]
     const fn sides(&self, sender: usize) -> [u8; 2] {
         [pick(self.legs, sender), pick(self.legs, opposite(sender))]
     }
 
-    /// Whether both ends have shaken hands.
+    /// Whether both ends have completed the handshake.
     #[inline(always)]
     const fn is_open(&self) -> bool {
         let [a, b] = self.legs;
@@ -128,7 +128,7 @@ impl Conn {
         (a | b) & leg::SEEN != 0
     }
 
-    /// Takes a RST, unless it is not what its end could have sent next (spec EV-156).
+    /// Applies a RST if its sender could have sent it next (spec EV-156).
     #[inline(always)]
     const fn reset(&mut self, sender: usize, says: u8, segment: Segment, now: Tick) {
         let [own, other] = self.sides(sender);
@@ -140,12 +140,12 @@ impl Conn {
         if answers_syn || !self.is_seen() || is_known && segment.sequence == pick(self.next, sender)
         {
             self.legs = pair(sender, own | leg::SEEN | leg::RST, other);
-            // `NONE` stands for no RST.
+            // `NONE` means no RST.
             self.event = if now.is_none() { Tick(1) } else { now };
         }
     }
 
-    /// Takes any other segment.
+    /// Applies any segment but a RST.
     #[inline(always)]
     const fn proceed(&mut self, sender: usize, says: u8, segment: Segment, now: Tick) {
         let [mut own, mut other] = self.sides(sender);
@@ -155,7 +155,7 @@ impl Conn {
             return;
         }
         if says & leg::SYN == 0 {
-            // The ends talk on: the RST was not genuine (spec EV-156).
+            // Traffic continues: the RST was not genuine (spec EV-156).
             own &= !leg::RST;
             other &= !leg::RST;
             if now.least_ns_since(self.event) > RESET_GRACE_NS {
@@ -178,8 +178,8 @@ impl Conn {
         self.next = pair(sender, next, others_next);
     }
 
-    /// Whether the packet that the flow has just [advanced](Self::advance) by shows that both ends
-    /// want it, and that nobody else could have sent the opener's part (spec EV-159).
+    /// Whether the packet just applied by [`Self::advance`] proves that both ends want the flow, and that
+    /// nobody else could have sent the opener's part (spec EV-159).
     #[must_use]
     #[inline(always)]
     pub const fn is_assured_by(
@@ -212,7 +212,7 @@ impl Conn {
         }
     }
 
-    /// Whether the flow has ended, so that it is among the assured no longer.
+    /// Whether the flow has ended and no longer counts as assured.
     #[must_use]
     #[inline(always)]
     pub const fn has_ended(&self) -> bool {
