@@ -1,4 +1,4 @@
-//! What differs between IPv4 and IPv6 beyond the headers.
+//! Differences between IPv4 and IPv6 beyond the headers: keys, tables, kinds of addresses.
 
 use aya_ebpf::programs::TcContext;
 use hep_common::{
@@ -43,12 +43,12 @@ pub(crate) trait Address: Parse + Copy + 'static {
     /// Forgets a flow that is not assured.
     fn remove_unassured(key: &Self::Key);
 
-    /// Where all that is known about the packet is written down.
+    /// This CPU's scratch state for the packet.
     fn work() -> Option<&'static mut Work<Self>>;
 
     /// The class of this address, or [`classify::FAULT`].
     fn class(&self, slot: Slot) -> u32;
-    /// Asks a list; see [`classify::classify`].
+    /// Evaluates the list in `trace` from rule `from` on, by the global function of this family.
     fn ask(
         slot: Slot,
         packet: &Packet<Self>,
@@ -56,15 +56,15 @@ pub(crate) trait Address: Parse + Copy + 'static {
         count_bytes: u32,
         from: u32,
     ) -> u32;
-    /// Asks the routing tables; see [`route::fib4`].
+    /// Looks a route up, by the global function of this family.
     fn fib(ctx: &TcContext, packet: &Packet<Self>, at: u32, leg: u32) -> u32;
-    /// As IPv6, an IPv4 address mapped.
+    /// The address in IPv6 form; an IPv4 address is mapped.
     fn mapped(&self) -> [u8; 16];
-    /// The address in the kernel's `union nf_inet_addr`, which an IPv4 address only begins.
+    /// The address in the kernel's `union nf_inet_addr`, of which an IPv4 address fills the first bytes.
     fn of_union(bytes: [u8; 16]) -> Self;
     /// Whether both are the same address.
     fn is(&self, other: &Self) -> bool;
-    /// Whether a packet to this address is for this host on every host (spec EV-095).
+    /// Whether every host takes packets to this address as its own: multicast and broadcast (spec EV-095).
     fn is_for_everyone(&self) -> bool;
     /// 169.254.0.0/16 or fe80::/10.
     fn is_link_local(&self) -> bool;

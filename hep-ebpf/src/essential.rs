@@ -24,8 +24,8 @@ mod kind {
     pub(super) const LISTENER_REPORT_V2: u8 = 143;
 }
 
-/// Whether `packet` is essential and passes its checks; router advertisements are if `advertisements`. Its
-/// hop limit shows that a packet that leaves was not routed: a router lowers it.
+/// Whether `packet` is essential and passes its checks; router advertisements count if `advertisements`. For
+/// a packet that leaves, the hop limit also shows that it was not routed: a router lowers it.
 #[inline(always)]
 pub(crate) fn is_essential<A: Address>(
     packet: &Packet<A>,

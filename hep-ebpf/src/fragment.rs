@@ -21,7 +21,8 @@ fn key<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> FragmentKey {
     }
 }
 
-/// What the first fragment got, as long as it is not too long ago.
+/// The verdict's reason of the first fragment, or [`Reason::FragmentNoFirst`] if none is stored that has not
+/// expired.
 #[inline(never)]
 fn recall<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> Reason {
     let Some(settings) = scene.settings() else {

@@ -1,4 +1,4 @@
-//! What is seen of a packet at a glance: all that most packets need.
+//! Fast path: judges packets of established TCP and UDP flows; hands everything else to the slow path.
 
 use aya_ebpf::{bindings::__sk_buff, programs::TcContext};
 use hep_common::{
@@ -18,7 +18,7 @@ use crate::{
     steps::{after_stages, conclude},
 };
 
-/// As [`look`], for a packet towards the host.
+/// Fast path of the ingress hook.
 #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -26,7 +26,7 @@ pub(crate) extern "C" fn hep_glance_in(skb: *mut __sk_buff) -> u32 {
     look(&TcContext::new(skb), Direction::Ingress)
 }
 
-/// As [`look`], for a packet away from the host.
+/// Fast path of the egress hook.
 #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -34,7 +34,8 @@ pub(crate) extern "C" fn hep_glance_out(skb: *mut __sk_buff) -> u32 {
     look(&TcContext::new(skb), Direction::Egress)
 }
 
-/// Finds out where the packet is, and judges it if that takes no more than finding its flow.
+/// Finds the packet's interface and network header, and judges it if that takes no more than finding its
+/// flow.
 #[inline(always)]
 fn look(ctx: &TcContext, direction: Direction) -> u32 {
     let control @ (generation, _) = maps::control();
@@ -61,7 +62,8 @@ fn look(ctx: &TcContext, direction: Direction) -> u32 {
     }
 }
 
-/// As [`look`], for an IP packet whose header is at `offset`.
+/// Judges an IP packet whose header is at `offset` if its flow is enough for that; else prepares the slow
+/// path.
 #[inline(always)]
 fn glance<A: Address>(mut scene: Scene<'_>, offset: u32) -> u32 {
     if scene.lists::<A>().untracked != 0 || stages::bears_mark(&scene) {
@@ -80,10 +82,10 @@ fn glance<A: Address>(mut scene: Scene<'_>, offset: u32) -> u32 {
     begin::<A>(&scene, offset, None, missed)
 }
 
-/// Writes down a packet that takes steps, and with which one it begins: what is known about it, or
-/// where its IP header starts. `stages` is the step for a plain packet, unless what it is decides.
+/// Prepares the slow path: stores the parsed packet, or where its IP header starts, and returns its first
+/// step. For a plain packet that is `stages`, if given, unless one list is all there is to evaluate.
 ///
-/// It is parsed here: to read it once more is cheaper than to save all of it before every look-up.
+/// It is parsed again here: that is cheaper than to save all of it before every look-up.
 #[inline(always)]
 fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed: Searched) -> u32 {
     let Some(work) = A::work() else {
@@ -113,7 +115,7 @@ fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed
             }
         }
         None => {
-            // Where the loader starts; and nothing of the last packet is to be taken for this one's.
+            // The loader starts there; nothing of the last packet may be mistaken for this one's.
             work.packet.transport = offset;
             work.packet.fragment = Fragment::Whole;
         }
@@ -124,8 +126,7 @@ fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed
     }
 }
 
-/// The list that is all there is to ask about a plain packet, before anything else is, if it is seen
-/// at a glance where the packet goes.
+/// The list that alone decides about a plain packet, if its route is known without a FIB look-up.
 #[inline(always)]
 fn only_list<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> Option<ListNumber> {
     let Work { packet, trace, .. } = work;

@@ -18,7 +18,7 @@ pub(crate) fn now_ns() -> u64 {
     unsafe { helpers::generated::bpf_ktime_get_coarse_ns() }
 }
 
-/// Hides where a value came from.
+/// Hides the origin of a value from the compiler.
 ///
 /// The compiler drops a bounds check that it can prove needless; the kernel then refuses the
 /// program, because it does not see the proof.
@@ -33,7 +33,7 @@ pub(crate) fn opaque(mut value: usize) -> usize {
     value
 }
 
-/// All bits set if a number, as one with a sign, is negative, else none.
+/// All bits set if a number, taken as signed, is negative, else none.
 #[inline(always)]
 #[expect(
     clippy::cast_possible_truncation,
@@ -54,11 +54,11 @@ pub(crate) const fn low(word: u64) -> u32 {
     word as u32
 }
 
-/// Has the kernel forget what it knows about a number: it does not see that `any`, about which it knows
-/// nothing, cancels out.
+/// Erases the bounds that the verifier has derived for a number: it does not notice that `any`, whose value
+/// it cannot bound, cancels out.
 ///
-/// The kernel looks at a loop's rounds one by one, unless what it knows of the numbers in it is the
-/// same in each.
+/// The verifier examines a loop's iterations one by one, unless the bounds of the numbers in it are the same
+/// in each.
 #[inline(always)]
 #[expect(unsafe_code, reason = "an assembly block is opaque to the compiler")]
 #[expect(clippy::cast_possible_truncation, reason = "both are halves of words")]
@@ -77,16 +77,16 @@ pub(crate) fn forgotten(value: u32, any: u32) -> u32 {
     value as u32
 }
 
-/// Zero, for fields of words side by side: as a constant, it is written by a loop over bytes (measured:
-/// 3.5 ns for four words).
+/// Zero, for adjacent fields of words: a constant would be written by a loop over bytes (measured: 3.5 ns for
+/// four words).
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "it is zero")]
 pub(crate) fn zero() -> u32 {
     opaque(0) as u32
 }
 
-/// What a global function was handed: a reference, whose last kind it is, became a pointer for the
-/// call. `None` if it is null, which it never is; but the kernel wants to see that asked.
+/// Turns a global function's pointer argument back into the caller's shared reference. Never null; the
+/// verifier insists on the check.
 ///
 /// # Safety
 ///
@@ -101,7 +101,8 @@ pub(crate) unsafe fn handed<'a, T>(pointer: *const T) -> Option<&'a T> {
     }
 }
 
-/// As [`handed`], for what the function may write.
+/// Turns a global function's pointer argument back into the caller's exclusive reference. Never null; the
+/// verifier insists on the check.
 ///
 /// # Safety
 ///
@@ -133,8 +134,8 @@ pub(crate) fn repeat<C>(limit: u32, step: extern "C" fn(u64, &mut C) -> i64, con
     }
 }
 
-/// A question to the kernel's routing tables, and its answer: a `bpf_fib_lookup` whose last fields, which
-/// are not asked for, are whole words.
+/// Argument and result of a routing look-up: a `bpf_fib_lookup` whose last fields, which are not used, are
+/// whole words.
 #[repr(C)]
 pub(crate) struct FibQuestion {
     /// Address family of the socket interface.
@@ -145,9 +146,9 @@ pub(crate) struct FibQuestion {
     pub(crate) sport: u16,
     /// Network byte order.
     pub(crate) dport: u16,
-    /// 0: do not ask whether a packet fits.
+    /// 0: no check whether a packet fits.
     pub(crate) length: u16,
-    /// Where the packet is; in the answer, where it goes.
+    /// The interface that has the packet; in the result, the one that it leaves by.
     pub(crate) ifindex: u32,
     /// IPv4: type of service, IPv6: flow information in network byte order.
     pub(crate) flow: u32,
@@ -164,8 +165,8 @@ const _: () = {
     assert!(align_of::<FibQuestion>() == align_of::<bpf_fib_lookup>());
 };
 
-/// Asks the kernel's routing tables; fills in the outgoing interface. Returns a
-/// `BPF_FIB_LKUP_RET_…` number, or a negative error.
+/// Looks a route up in the kernel's tables; fills in the outgoing interface. Returns a `BPF_FIB_LKUP_RET_…`
+/// number, or a negative error.
 #[inline(always)]
 #[expect(unsafe_code, reason = "a helper is called")]
 pub(crate) fn fib_lookup(ctx: &TcContext, question: &mut FibQuestion) -> i64 {
@@ -195,8 +196,8 @@ pub(crate) enum Tuple {
     V6(bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2),
 }
 
-/// The number of the state of the TCP socket that this host would hand a segment of `tuple` to: a
-/// connection's own, or else one that listens. 0 if there is none.
+/// State, as the kernel's number, of the TCP socket that would receive a segment of `tuple`: a connection's
+/// own, or else one that listens. 0 if there is none.
 #[inline(always)]
 #[expect(
     unsafe_code,

@@ -1,8 +1,8 @@
-//! Judges what the kernel hands to this host only after TC: packets for foreign addresses that it translated
-//! (DNAT, `REDIRECT`) or routed to a local socket (TPROXY). At TC they were forwarded (spec EV-260).
+//! Judges packets that the kernel delivers to this host although TC saw them as forwarded: those for foreign
+//! addresses that it translated (DNAT, `REDIRECT`) or routed to a local socket (TPROXY); spec EV-260.
 //!
-//! A netfilter program, in front of the local processes. What was this host's own at TC has been judged
-//! there, and so have answers to what this host opened.
+//! A netfilter program per family, in front of the local processes. TC has already judged the packets that
+//! were this host's own there, and answers to connections that this host opened.
 
 mod context;
 
@@ -58,7 +58,7 @@ extern "C" fn hep_local_in6(context: *const context::Hook) -> i32 {
     judge::<[u8; 16]>(&Context::new(context)).netfilter_action()
 }
 
-/// What there is to do about a packet: stands in place of the number of a reason to drop it.
+/// Next step for a packet; shares a `u32` with the number of a reason to drop it.
 mod next {
     /// Nothing: TC has judged it.
     pub(super) const PASS: u32 = 0x100;
@@ -114,8 +114,8 @@ fn judge<A: Address>(context: &Context) -> Verdict {
     Verdict::Deny
 }
 
-/// Writes down a packet of a connection that the kernel tracks: what was received, and what it is now.
-/// Returns what is next.
+/// Stores a packet of a connection that the kernel tracks in the scratch state, as received and as
+/// translated. Returns the next step.
 #[inline(never)]
 fn tracked<A: Address>(
     connection: Connection,
@@ -145,8 +145,9 @@ fn tracked<A: Address>(
     }
 }
 
-/// As [`tracked`], for a packet that the kernel does not track, and so has not translated. It may be a
-/// fragment: without connection tracking the kernel puts IPv6 packets together behind this hook.
+/// Stores a packet that the kernel does not track, and so has not translated, in the scratch state. Returns
+/// the next step. It may be a fragment: without connection tracking the kernel reassembles IPv6 packets only
+/// after this hook.
 #[inline(never)]
 fn untracked<A: Address>(context: &Context, interface: &Interface) -> u32 {
     let Some(work) = A::work() else {
@@ -177,7 +178,7 @@ fn untracked<A: Address>(context: &Context, interface: &Interface) -> u32 {
     next::JUDGE
 }
 
-/// Whether a packet that TC let pass is no matter of local rules either.
+/// Whether a packet that TC let pass is exempt from the local rules.
 #[inline(always)]
 fn needs_no_rules<A: Address>(packet: &Packet<A>, interface: &Interface) -> bool {
     let has = |flag| interface.behaviour & flag != 0;
@@ -191,7 +192,7 @@ fn needs_no_rules<A: Address>(packet: &Packet<A>, interface: &Interface) -> bool
             && !has(FLAG_ALLOW_INVALID))
 }
 
-/// Puts a record of the packet on the event ring, if somebody wants one.
+/// Puts a record of the packet on the event ring, if a `Log` rule matched or denials are reported.
 #[inline(never)]
 fn record<A: Address>(interface: &'static Interface, generation: u32, bytes: u32, number: u32) {
     let Some(work) = A::work() else {
@@ -214,8 +215,8 @@ fn record<A: Address>(interface: &'static Interface, generation: u32, bytes: u32
     report::report_at(&place, &work.packet, &mut work.trace, reason);
 }
 
-/// What the generation says about the interface by which IP received the packet, or if it says nothing,
-/// the one that it is of now: a VRF's in place of its port.
+/// The generation's entry of the interface that IP received the packet on or, if it has none, of the packet's
+/// current interface: a VRF in place of its port.
 #[inline(always)]
 fn interface(context: &Context, slot: Slot) -> Option<&'static Interface> {
     let received = maps::interface_quickly(slot, context.received_by());
@@ -237,15 +238,15 @@ fn is_own<A: Address>(destination: &A) -> bool {
         || destination.is_unspecified()
 }
 
-/// Whether connections that both ends have spoken on are not judged again: policy changes leave them, or
-/// they are from before the first enforcement, and this is still that (spec EV-158, EV-160).
+/// Whether connections with packets of both ends are not judged again: policy changes spare them, or they
+/// predate the first enforcement, which is still in force (spec EV-158, EV-160).
 #[inline(always)]
 fn goes_on(interface: &Interface, generation: u32) -> bool {
     interface.behaviour & FLAG_REVALIDATE == 0
         || context::fact::<{ Fact::SpareGeneration.mark() }>() == generation as usize
 }
 
-/// Judges the packet at hand, as what it has become; the other one is what was received.
+/// Judges the packet as translated; `other` is the packet as received.
 #[inline(always)]
 fn by_rules<A: Address>(slot: Slot, interface: &'static Interface, count_bytes: u32) -> Reason {
     let Some(work) = A::work() else {

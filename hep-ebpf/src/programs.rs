@@ -1,4 +1,4 @@
-//! The programs themselves, and the order in which a packet is asked about.
+//! The TC programs, and the order of the steps that judge a packet.
 
 use aya_ebpf::{bindings::__sk_buff, macros::classifier, programs::TcContext};
 use hep_common::{Direction, counter::Reason, endpoint::Interface};
@@ -17,7 +17,7 @@ use crate::{
     verdict::Verdict,
 };
 
-/// The license that the kernel asks for before it lends its helpers.
+/// The license that the kernel requires for some helpers.
 #[expect(unsafe_code, reason = "the loader finds the license by its section")]
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]
@@ -35,11 +35,11 @@ pub(crate) fn hep_egress(ctx: TcContext) -> i32 {
     decide(&ctx, Direction::Egress).tc_action()
 }
 
-/// Judges a packet: at a glance, or in steps.
+/// Judges a packet: on the fast path, or in steps.
 ///
-/// The functions that do it are global, so that the kernel verifies each by itself, and stand side by
-/// side, so that they need not share the stack. What they find out stands in a [`Work`]. Each returns
-/// the number of a [`Reason`], or what is to be done next.
+/// The functions that do it are global, so that the kernel verifies each by itself, and are called one after
+/// the other, so that they need not share the stack. Their findings are in a [`Work`]. Each returns the
+/// number of a [`Reason`], or the next step.
 #[inline(always)]
 fn decide(ctx: &TcContext, direction: Direction) -> Verdict {
     let skb = ctx.skb.skb;
@@ -205,7 +205,7 @@ macro_rules! steps {
 steps!([u8; 4], steps4: hep_load4, hep_stages4, hep_track4, hep_reclassify4, hep_revalidate4, hep_midstream4, hep_open4, hep_rules4, hep_keep4, hep_store4, hep_finish4);
 steps!([u8; 16], steps6: hep_load6, hep_stages6, hep_track6, hep_reclassify6, hep_revalidate6, hep_midstream6, hep_open6, hep_rules6, hep_keep6, hep_store6, hep_finish6);
 
-/// Calls a step with the packet's surroundings, at the interface that `find` finds.
+/// Runs a step with the packet's context, at the interface that `find` finds.
 #[inline(always)]
 fn step<A: Address>(
     skb: *mut __sk_buff,

@@ -51,7 +51,7 @@ impl Place {
 /// Marks the budget of a reason, for denials that no rule decided, among those of rules.
 const REASON_BUDGET: u32 = 1 << 31;
 
-/// Whether somebody wants a record of the packet.
+/// Whether a record of the packet is due: a `Log` rule matched, or it is denied and denials are reported.
 #[inline(always)]
 pub(crate) fn is_due(scene: &Scene<'_>, trace: &Trace, reason: Reason) -> bool {
     trace.logged_count != 0 || (!reason.allows() && scene.has(FLAG_DENY_EVENTS))
@@ -68,7 +68,7 @@ pub(crate) fn report<A: Address>(
     report_at(&Place::of(scene), packet, trace, reason);
 }
 
-/// As [`report`].
+/// Puts a record of a packet judged at `place` on the event ring, if the budgets allow.
 #[inline(always)]
 pub(crate) fn report_at<A: Address>(
     place: &Place,
@@ -86,8 +86,8 @@ pub(crate) fn report_at<A: Address>(
     }
 }
 
-/// Takes tokens from the budgets of the rules that ask for the record; those without one are taken
-/// off it. Whether any is left.
+/// Takes a token from the budget of each rule that asks for the record; rules without one are removed from
+/// it. Returns whether anything still asks for it.
 #[inline(always)]
 fn is_affordable(place: &Place, trace: &mut Trace, reason: Reason) -> bool {
     let Some(settings) = maps::settings(Slot::of(place.generation)) else {
@@ -120,7 +120,7 @@ fn is_affordable(place: &Place, trace: &mut Trace, reason: Reason) -> bool {
     affordable
 }
 
-/// As [`report_at`]; whether the record is on the ring.
+/// Puts a record on the event ring; returns whether it is there.
 #[inline(never)]
 fn record<A: Address>(
     place: &Place,

@@ -1,4 +1,4 @@
-//! Whether a packet is this host's own, and whether it came by the way back to its source.
+//! Classifies packets as local or forwarded, and checks their addresses and reverse path.
 
 use aya_ebpf::{
     bindings::{
@@ -25,9 +25,9 @@ use crate::{
     sender,
 };
 
-/// Address families of the socket interface.
+/// IPv4 as an address family of the socket interface.
 const AF_INET: u8 = 2;
-/// As [`AF_INET`].
+/// IPv6 as an address family of the socket interface.
 const AF_INET6: u8 = 10;
 /// Index of the loopback interface in every network namespace.
 const LOOPBACK: u32 = 1;
@@ -53,7 +53,7 @@ pub(crate) fn is_forwarded<A: Address>(
     trace.route == Route::Forwarded
 }
 
-/// Notes where a packet goes, if that is seen at a glance; which way that is.
+/// Classifies a packet as local or forwarded if that takes no FIB look-up; records and returns the result.
 #[inline(always)]
 pub(crate) fn at_a_glance<A: Address>(
     scene: &Scene<'_>,
@@ -69,7 +69,7 @@ pub(crate) fn at_a_glance<A: Address>(
     trace.route
 }
 
-/// Whether this host made the packet or is where it goes.
+/// Whether this host made the packet or is its destination.
 #[inline(always)]
 fn is_own<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
     match scene.direction {
@@ -78,7 +78,7 @@ fn is_own<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
     }
 }
 
-/// An address, as the map of own addresses has it.
+/// An address in the form that the maps of own addresses hold.
 #[inline(always)]
 fn local<A: Address>(address: &A) -> LocalAddress {
     LocalAddress {
@@ -87,7 +87,7 @@ fn local<A: Address>(address: &A) -> LocalAddress {
 }
 
 /// Whether a packet that leaves is this host's: its source is, or its socket. Children of the interface
-/// (macvlan, macvtap, ipvlan) send by it too, from addresses and sockets of their own (spec EV-261).
+/// (macvlan, macvtap, ipvlan) send through it too, from addresses and sockets of their own (spec EV-261).
 #[inline(never)]
 fn is_from_host<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
     if scene.ctx.ingress_ifindex() != 0 {
@@ -126,7 +126,7 @@ pub(crate) fn is_for_host<A: Address>(
     if maps::is_quickly_own(&destination) || maps::is_own_address(&destination) {
         return true;
     }
-    // What a bridge or bond takes from its member is not routed there.
+    // A bridge or bond takes packets from its member before any routing.
     if interface.flags & FLAG_MEMBER != 0 {
         return false;
     }
@@ -142,7 +142,7 @@ pub(crate) fn is_for_host<A: Address>(
     }
 }
 
-/// Whether an interface forwards though the kernel says that it does not.
+/// Whether an interface forwards though the kernel reports forwarding as off.
 #[inline(always)]
 fn is_forced<A: Address>(interface: &Interface) -> bool {
     matches!(A::FAMILY, Family::V6) && interface.flags & FLAG_FORCED_V6 != 0
@@ -156,8 +156,8 @@ fn is_for_dhcp_client<A: Address>(packet: &Packet<A>) -> bool {
         && (packet.src_port, packet.dst_port) == DHCP
 }
 
-/// Whether a packet that arrives is routed onward: it is not this host's, and layer 2 does not carry it, as
-/// it does between ports of a bridge and to children of the interface (spec EV-172).
+/// Whether a packet that arrives is routed onward: it is not this host's, and layer 2 does not forward it, as
+/// between ports of a bridge and to children of the interface (spec EV-172).
 #[inline(always)]
 pub(crate) fn is_routed<A: Address>(
     scene: &Scene<'_>,
@@ -191,7 +191,7 @@ pub(crate) fn may_be_martian<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) 
 #[inline(always)]
 pub(crate) fn is_martian<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
     let flags = scene.interface.flags;
-    // What layer 2 carries on does not come before the kernel's IP.
+    // Packets that layer 2 forwards do not reach the kernel's IP.
     if !may_be_martian(scene, packet)
         || flags & FLAG_MEMBER != 0
         || scene.ctx.pkt_type() == PACKET_OTHERHOST
@@ -243,7 +243,7 @@ pub(crate) fn fails_reverse_path<A: Address>(scene: &Scene<'_>, packet: &Packet<
     }
 }
 
-/// What the routing tables say.
+/// Result of a routing look-up.
 enum Way {
     /// Out through this interface.
     Through(u32),
@@ -253,7 +253,7 @@ enum Way {
     Unknown,
 }
 
-/// Which way is asked for.
+/// Which way to look up.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 enum Leg {
@@ -263,7 +263,7 @@ enum Leg {
     Back,
 }
 
-/// Asks the routing tables about a packet at the interface with index `at`.
+/// Looks up the route of a packet at the interface with index `at`.
 #[inline(always)]
 fn ask<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, at: u32, leg: Leg) -> Way {
     // The compiler may know what a function returns; the kernel does not.
@@ -275,16 +275,15 @@ fn ask<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, at: u32, leg: Leg) -> 
     }
 }
 
-/// Answers of [`fib`] that are no interface.
+/// Result of [`fib`]: to this host, or nowhere.
 const NOWHERE: u32 = 0;
-/// As [`NOWHERE`].
+/// Result of [`fib`]: the kernel gives no answer, since forwarding is off.
 const UNKNOWN: u32 = u32::MAX;
 
-/// Declares the form of [`fib`] for one family that is global, so that the kernel verifies it once and
-/// not at every call.
+/// Declares the global form of [`fib`] for one family: the kernel verifies it once, not at every call.
 macro_rules! global {
     ($fib:ident, $global:ident, $address:ty) => {
-        /// As [`fib`].
+        /// Calls the global form of `fib` for this family.
         #[inline(always)]
         pub(crate) fn $fib(ctx: &TcContext, packet: &Packet<$address>, at: u32, leg: u32) -> u32 {
             $global(ctx.skb.skb, packet, at, leg)
@@ -317,7 +316,8 @@ macro_rules! global {
 global!(fib4, hep_fib4, [u8; 4]);
 global!(fib6, hep_fib6, [u8; 16]);
 
-/// As [`ask`]: the interface's index, [`NOWHERE`] or [`UNKNOWN`].
+/// Looks up the route of a packet at interface `at`: the outgoing interface's index, [`NOWHERE`] or
+/// [`UNKNOWN`].
 #[inline(always)]
 fn fib<A: Address>(ctx: &TcContext, packet: &Packet<A>, at: u32, leg: Leg) -> u32 {
     let ports = match packet.protocol {
@@ -369,7 +369,7 @@ fn fib<A: Address>(ctx: &TcContext, packet: &Packet<A>, at: u32, leg: Leg) -> u3
     }
 }
 
-/// An address as the helper wants it: an IPv4 address is the first word.
+/// An address in the form that helpers take: an IPv4 address is the first word.
 #[inline(always)]
 pub(crate) fn words<A: Address>(address: &A) -> [u32; 4] {
     let mapped = u128::from_ne_bytes(address.mapped());

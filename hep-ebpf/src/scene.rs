@@ -1,4 +1,4 @@
-//! What is the same for all that is asked about one packet, and what the answers leave behind.
+//! Per-packet context and per-CPU scratch state.
 
 use aya_ebpf::programs::TcContext;
 use hep_common::{
@@ -19,26 +19,26 @@ use crate::{
     parse::Packet,
 };
 
-/// A packet's surroundings.
+/// Context of a packet: the same in every function that judges it.
 pub(crate) struct Scene<'a> {
     /// The frame.
     pub(crate) ctx: &'a TcContext,
     /// The hook's interface.
     pub(crate) interface: &'static Interface,
-    /// Coarse monotonic clock, nanoseconds; 0 as long as nothing asks for it.
+    /// Coarse monotonic clock, nanoseconds; 0 until it is needed.
     pub(crate) now_ns: u64,
     /// The generation in force.
     pub(crate) generation: u32,
-    /// As [`Control::classification`](hep_common::settings::Control::classification).
+    /// Value of [`Control::classification`](hep_common::settings::Control::classification).
     pub(crate) changes: u32,
-    /// Its tables.
+    /// The generation's tables.
     pub(crate) slot: Slot,
     /// The hook.
     pub(crate) direction: Direction,
 }
 
 impl<'a> Scene<'a> {
-    /// The surroundings of a packet.
+    /// The context of a packet.
     #[inline(always)]
     pub(crate) const fn new(
         ctx: &'a TcContext,
@@ -58,7 +58,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Stamp of flows that are classified now.
+    /// Stamp for flows that are classified now.
     #[inline(always)]
     pub(crate) const fn classification(&self) -> u8 {
         classification(self.changes, Tick::at(self.now_ns))
@@ -76,7 +76,7 @@ impl<'a> Scene<'a> {
         self.interface.counters.wrapping_add(self.direction as u32)
     }
 
-    /// The lists that packets meet at `interface` in `direction`.
+    /// The lists for packets at `interface` in `direction`.
     #[inline(always)]
     pub(crate) fn lists_at<A: Address>(
         interface: &'static Interface,
@@ -93,20 +93,20 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// The lists that this packet meets.
+    /// The lists for this packet.
     #[inline(always)]
     pub(crate) fn lists<A: Address>(&self) -> &'static Lists {
         Self::lists_at::<A>(self.interface, self.direction)
     }
 
-    /// Whether the generation has a behaviour.
+    /// Whether the generation has the behaviour `flag`.
     #[inline(always)]
     pub(crate) fn has(&self, flag: u32) -> bool {
         self.interface.behaviour & flag != 0
     }
 
-    /// Behaviour of the generation in force, if it is more than [`Interface`] says. The kernel does not
-    /// know that there always is one.
+    /// Settings of the generation in force, for what [`Interface`] does not hold. There always are some,
+    /// which the verifier cannot know.
     #[inline(always)]
     pub(crate) fn settings(&self) -> Option<&'static Settings> {
         maps::settings(self.slot)
@@ -119,7 +119,7 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Where a packet goes to or comes from, once that is known.
+/// Route of a packet, once it is known.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Route {
@@ -131,7 +131,7 @@ pub(crate) enum Route {
     Forwarded = 2,
 }
 
-/// What judging a packet leaves behind, for its record.
+/// Trace of how a packet was judged, for its record.
 #[repr(C)]
 pub(crate) struct Trace {
     /// The list whose rule decided; 0: none.
@@ -142,17 +142,17 @@ pub(crate) struct Trace {
     pub(crate) slot: u32,
     /// `Log` rules that matched.
     pub(crate) logged_count: u32,
-    /// Slots of the first of them; what is behind means nothing.
+    /// Slots of the first of them; further elements are meaningless.
     pub(crate) logged: [u32; MAX_LOGGED_RULES],
     /// To this host, or through it.
     pub(crate) route: Route,
-    /// Where the packet's classes stand in the index of `list`, by number of the dimension; means
-    /// something for those that the list distinguishes.
+    /// Positions of the packet's classes in the index of `list`, by number of the dimension; valid for those
+    /// that the list distinguishes.
     pub(crate) rows: [u32; DIMENSIONS],
 }
 
 impl Trace {
-    /// Makes it that of a packet that nothing has been asked about.
+    /// Resets it for a packet that nothing has judged yet.
     #[inline(always)]
     pub(crate) fn reset(&mut self) {
         let zero = helpers::zero();
@@ -164,11 +164,10 @@ impl Trace {
     }
 }
 
-/// Where all that is known about a packet is written down: too much for the stack, which the
-/// functions of a program share.
+/// Scratch state of the packet being judged: too large for the stack, which the functions of a program share.
 #[repr(C)]
 pub(crate) struct Work<A: Address> {
-    /// Coarse monotonic clock when the packet came, nanoseconds; 0 as long as nothing asks for it.
+    /// Coarse monotonic clock when the packet came, nanoseconds; 0 until it is needed.
     pub(crate) now_ns: u64,
     /// The generation that was in force then.
     pub(crate) generation: u32,
@@ -176,11 +175,11 @@ pub(crate) struct Work<A: Address> {
     pub(crate) revalidated: u32,
     /// Number of the [`Searched`](crate::conntrack::Searched) that is known of its flow.
     pub(crate) missed: u32,
-    /// As [`Scene::counters`].
+    /// Index of the interface's counters for this direction.
     pub(crate) counters: u32,
-    /// As [`Interface::behaviour`].
+    /// Copy of [`Interface::behaviour`].
     pub(crate) flags: u32,
-    /// As [`Scene::changes`].
+    /// Copy of [`Scene::changes`].
     pub(crate) changes: u32,
     /// The packet.
     pub(crate) packet: Packet<A>,
@@ -191,9 +190,9 @@ pub(crate) struct Work<A: Address> {
     pub(crate) key: A::Key,
     /// The flow, on its way into a table.
     pub(crate) conn: Conn,
-    /// What judging the packet has left behind.
+    /// Trace of judging the packet.
     pub(crate) trace: Trace,
-    /// What judging another one in its place has left behind.
+    /// Trace of judging another one in its place.
     pub(crate) other_trace: Trace,
 }
 

@@ -1,4 +1,4 @@
-//! Whether a process of this host sent a packet that leaves.
+//! Recognises packets that a process of this host sent.
 //!
 //! A socket may send from an address that is not the host's, and so do the children of an interface
 //! (macvlan, macvtap, ipvlan), whose packets bear their sockets too: those of containers are in another
@@ -10,15 +10,16 @@ use hep_common::sender::SOCKET_WORDS;
 /// Address family of a socket that has none.
 const AF_UNSPEC: u32 = 0;
 
-/// See [`hep_common::sender::OWN_NAMESPACE`].
+/// Cookie of the namespace whose sockets are this host's; 0 disables the check: see
+/// [`hep_common::sender::OWN_NAMESPACE`].
 #[expect(unsafe_code, reason = "the loader finds the global by its name")]
 #[unsafe(no_mangle)]
 static OWN_NAMESPACE: Global<u64> = Global::new(0);
-/// See [`hep_common::sender::SOCKET_NAMESPACE`].
+/// Word of a socket that points to its namespace: see [`hep_common::sender::SOCKET_NAMESPACE`].
 #[expect(unsafe_code, reason = "the loader finds the global by its name")]
 #[unsafe(no_mangle)]
 static SOCKET_NAMESPACE: Global<u64> = Global::new(0);
-/// See [`hep_common::sender::NAMESPACE_COOKIE`].
+/// Offset of the cookie in a namespace, bytes: see [`hep_common::sender::NAMESPACE_COOKIE`].
 #[expect(unsafe_code, reason = "the loader finds the global by its name")]
 #[unsafe(no_mangle)]
 static NAMESPACE_COOKIE: Global<u64> = Global::new(0);

@@ -22,7 +22,7 @@ pub(crate) fn bears_mark(scene: &Scene<'_>) -> bool {
     mark != 0 && scene.ctx.mark() & mark != 0
 }
 
-/// Asks one stage after the other; the first that has a verdict ends it.
+/// Runs the stages in order; the first verdict ends them.
 #[inline(always)]
 pub(crate) fn before_tracking<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Option<Reason> {
     let Work { packet, trace, .. } = work;
@@ -76,7 +76,7 @@ fn let_pass(scene: &Scene<'_>) {
     }
 }
 
-/// Asks the untracked rules, unless a failsafe is involved (spec EV-068, EV-069, EV-079).
+/// Evaluates the untracked rules, unless a failsafe is involved (spec EV-068, EV-069, EV-079).
 #[inline(always)]
 fn untracked<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, trace: &mut Trace) -> Answer {
     let lists = scene.lists::<A>();

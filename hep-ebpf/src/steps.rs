@@ -1,4 +1,4 @@
-//! What is done with a packet in each step; each says which is next.
+//! The steps that judge a packet; each returns the next one, or the number of a reason.
 
 use aya_ebpf::programs::TcContext;
 use aya_log_ebpf::{
@@ -32,7 +32,7 @@ pub(crate) fn reason(number: u32) -> Reason {
     }
 }
 
-/// Counts a verdict, and notes it if anybody wants to know.
+/// Counts a verdict, and stores it if decisions are recorded.
 #[inline(always)]
 pub(crate) fn conclude(scene: &Scene<'_>, reason: Reason) -> u32 {
     if maps::records_decisions() {
@@ -55,7 +55,7 @@ pub(crate) fn load<A: Address>(ctx: &TcContext) -> u32 {
     }
 }
 
-/// Asks the stages before the connection table (spec EV-001 and EV-002).
+/// Runs the stages before the connection table (spec EV-001 and EV-002).
 #[inline(always)]
 pub(crate) fn before_tracking<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
     match stages::before_tracking(scene, work) {
@@ -64,7 +64,7 @@ pub(crate) fn before_tracking<A: Address>(scene: &Scene<'_>, work: &mut Work<A>)
     }
 }
 
-/// What is next for a packet that nothing before the connection table has decided about.
+/// Next step for a packet that nothing before the connection table has decided about.
 #[inline(always)]
 pub(crate) fn after_stages(protocol: u8, tcp_flags: u8) -> u32 {
     if conntrack::is_opening(protocol, tcp_flags) {
@@ -83,7 +83,7 @@ pub(crate) fn open<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32)
     replaces | after(scene, work, opening)
 }
 
-/// What is next for a packet of no known flow that has been judged.
+/// Next step for a packet of no known flow that has been judged.
 #[inline(always)]
 pub(crate) fn after<A: Address>(scene: &Scene<'_>, work: &Work<A>, opening: Opening) -> u32 {
     match opening {
@@ -101,7 +101,7 @@ pub(crate) fn after<A: Address>(scene: &Scene<'_>, work: &Work<A>, opening: Open
     }
 }
 
-/// Asks the rules of the list in the packet's trace, where nothing else is to be asked before.
+/// Evaluates the list in the packet's trace, where nothing else comes before it.
 #[inline(always)]
 pub(crate) fn rules<A: Address>(ctx: &TcContext) -> u32 {
     let Some(work) = A::work() else {
@@ -111,7 +111,7 @@ pub(crate) fn rules<A: Address>(ctx: &TcContext) -> u32 {
     let Work { packet, trace, .. } = work;
     let reason = match classify_here(slot, packet, trace, ctx.len()) {
         Answer::Verdict(reason) => reason,
-        // Only untracked rules say so.
+        // Only untracked rules return this.
         Answer::Continue => return after_stages(packet.protocol, packet.tcp_flags),
     };
     let allows = reason.allows();
@@ -126,7 +126,7 @@ pub(crate) fn rules<A: Address>(ctx: &TcContext) -> u32 {
     reason as u32
 }
 
-/// Takes an accepted packet into its flow, if there is one.
+/// Updates the flow of an accepted packet, if there is one.
 #[inline(always)]
 pub(crate) fn keep<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> u32 {
     match conntrack::take(scene, work) {
@@ -148,7 +148,7 @@ pub(crate) fn store<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32
     settle(scene, work, reason(next & next::NUMBER))
 }
 
-/// Counts a verdict, unless there is more to be done about it: then that is next.
+/// Counts a verdict, unless records must be written first: then that is the next step.
 #[inline(always)]
 fn settle<A: Address>(scene: &Scene<'_>, work: &Work<A>, reason: Reason) -> u32 {
     if work.packet.fragment == Fragment::First
@@ -161,14 +161,14 @@ fn settle<A: Address>(scene: &Scene<'_>, work: &Work<A>, reason: Reason) -> u32 
     }
 }
 
-/// Whether the programs were loaded to leave more behind than records that policy asks for. The
-/// kernel knows the answer when it loads them.
+/// Whether the programs were loaded to write more than the records that policy asks for: a constant to the
+/// verifier.
 #[inline(always)]
 fn leaves_more() -> bool {
     maps::records_decisions() || level_enabled(Level::Debug)
 }
 
-/// Asks the connection table, and with it the rules.
+/// Judges a packet by the connection table and, if need be, by the rules.
 #[inline(always)]
 pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
     let verdict = if conntrack::is_error(&work.packet) {
@@ -186,7 +186,7 @@ pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
     }
 }
 
-/// Finds out whether the packet's flow is to be judged by the rules in force before it is tracked.
+/// Determines whether the rules in force must judge the packet's flow before the packet is tracked.
 #[inline(always)]
 pub(crate) fn reclassify<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
     work.revalidated = 1;
@@ -204,7 +204,7 @@ pub(crate) fn revalidate<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u
     next::TRACK
 }
 
-/// Leaves the packet's record; returns the number of the reason.
+/// Writes the packet's records; returns the number of the reason.
 #[inline(always)]
 pub(crate) fn finish<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, reason: Reason) -> u32 {
     let Work { packet, trace, .. } = work;

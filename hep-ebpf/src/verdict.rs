@@ -1,4 +1,4 @@
-//! What happens to a packet, and the only place where it becomes a number of a hook.
+//! Verdicts, and the only place where they become return codes of hooks.
 
 use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
 use hep_common::counter::Reason;
@@ -8,11 +8,11 @@ const NF_DROP: i32 = 0;
 /// On to the next hook.
 const NF_ACCEPT: i32 = 1;
 
-/// What happens to a packet. Why has been counted by then.
+/// Verdict about a packet; its reason has been counted by then.
 #[must_use]
 #[derive(Clone, Copy)]
 pub(crate) enum Verdict {
-    /// No objection: later programs and the stack decide on (spec EV-003).
+    /// No objection: later programs and the stack decide (spec EV-003).
     Allow,
     /// Drop it.
     Deny,
@@ -30,7 +30,7 @@ impl From<Reason> for Verdict {
 }
 
 impl Verdict {
-    /// The number that a TC hook understands.
+    /// Return code for a TC hook.
     #[inline(always)]
     pub(crate) const fn tc_action(self) -> i32 {
         match self {
@@ -38,7 +38,7 @@ impl Verdict {
             Self::Deny => TC_ACT_SHOT,
         }
     }
-    /// The number that a netfilter hook understands.
+    /// Return code for a netfilter hook.
     #[inline(always)]
     pub(crate) const fn netfilter_action(self) -> i32 {
         match self {

@@ -17,14 +17,14 @@ const MAX_FLOWS: usize = 1 << 20;
 #[btf_map]
 static FLOWS: Array<[u64; WORDS], MAX_FLOWS> = Array::new();
 
-/// What to do: index of the interface to send by, number of flows, the flow whose turn it is.
+/// The generator's job: index of the interface to send by, number of flows, the flow whose turn it is.
 #[btf_map]
 static COURSE: Array<[u32; 3], 1> = Array::new();
 
-/// Makes the frame at hand one of the flow whose turn it is, and sends it.
+/// Rewrites the current frame for the flow whose turn it is, and sends it.
 ///
-/// For a test run with live frames: these are used again and again, and whoever had them last may
-/// have written to them, so every header is new.
+/// For a test run with live frames: these are recycled, and their last receiver may have written to them, so
+/// every header is written anew.
 #[xdp]
 pub(crate) fn generate(ctx: XdpContext) -> u32 {
     send(&ctx).unwrap_or(XDP_ABORTED)

@@ -1,4 +1,4 @@
-//! Yardsticks for `cargo xtask bench`: programs whose cost the cost of hep's own is compared with.
+//! Baselines for `cargo xtask bench`: programs with which the cost of hep's own is compared.
 //!
 //! Never part of the product; built beside it so that one compiler makes both.
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]

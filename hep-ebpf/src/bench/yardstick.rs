@@ -1,4 +1,4 @@
-//! The yardsticks themselves.
+//! Baseline programs: empty, drop, and parse with one look-up.
 
 use aya_ebpf::{
     bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC},
@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 use hep_common::conntrack::{Conn, ConnKey4, ConnKey6};
 
-/// The license that the kernel asks for before it lends its helpers.
+/// The license that the kernel requires for some helpers.
 #[expect(unsafe_code, reason = "the loader finds the license by its section")]
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]

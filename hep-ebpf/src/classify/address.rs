@@ -12,8 +12,8 @@ use crate::{
     maps::{self, Slot, Table},
 };
 
-/// A run of a table's ranges: the last one that starts at or before a value is to be found, or the
-/// first one if none does.
+/// A search in a run of a table's ranges for the last one that starts at or before a value, or the first one
+/// if none does.
 ///
 /// Bisection goes from block to block first, and then within a block, where a step is a few
 /// instructions.
@@ -23,8 +23,8 @@ struct Search {
 }
 
 impl Search {
-    /// The block that the range is in, of `per_block` ranges each, a power of two; `start_at` knows
-    /// with which value a range starts, by its number.
+    /// The block that holds the range; blocks have `per_block` ranges each, a power of two. `start_at`
+    /// returns the first value of a range by its number.
     #[inline(always)]
     fn block(
         &self,
@@ -51,7 +51,7 @@ impl Search {
         None
     }
 
-    /// Its place in that block.
+    /// The range's place in that block.
     #[inline(always)]
     fn place<const LEN: usize, R>(
         &self,
@@ -122,7 +122,7 @@ impl<B> Known<B> {
         Some(Self { number, block })
     }
 
-    /// As [`Known::of`], unless it is this one.
+    /// Block `number`: this one, or looked up if it is another.
     #[inline(always)]
     fn or(self, table: &'static Table<B>, number: u32) -> Option<Self> {
         if self.number == number {
@@ -162,7 +162,7 @@ macro_rules! find {
     };
 }
 
-/// Where a range is in blocks of `per_block`, a power of two: the block, and the place in it.
+/// The position of a range in blocks of `per_block`, a power of two: the block, and the place in it.
 #[inline(always)]
 const fn place(number: u32, per_block: u32) -> (u32, usize) {
     (
@@ -177,7 +177,7 @@ pub(crate) fn class4(slot: Slot, address: u32) -> u32 {
     hep_class4(slot.number(), address)
 }
 
-/// As [`class4`]; global, so that the kernel verifies it once.
+/// The class of an IPv4 address, or [`FAULT`]; global, so that the kernel verifies it once.
 #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -185,7 +185,7 @@ extern "C" fn hep_class4(slot: u32, address: u32) -> u32 {
     look_up4(Slot::of(slot), address).unwrap_or(FAULT)
 }
 
-/// As [`class4`].
+/// Looks up the class of an IPv4 address; `None` if the tables contradict each other.
 #[inline(always)]
 fn look_up4(slot: Slot, address: u32) -> Option<u32> {
     let Run { first, len } = *maps::root4(slot, address >> 16)?;
@@ -205,7 +205,7 @@ pub(crate) fn class6(slot: Slot, address: &[u8; 16]) -> u32 {
     hep_class6(slot.number(), high, low)
 }
 
-/// As [`class6`]; global, so that the kernel verifies it once.
+/// The class of an IPv6 address, or [`FAULT`]; global, so that the kernel verifies it once.
 #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -223,7 +223,7 @@ const fn halves(address: [u8; 16]) -> [u64; 2] {
     ]
 }
 
-/// As [`class6`].
+/// Looks up the class of an IPv6 address; `None` if the tables contradict each other.
 #[inline(always)]
 fn look_up6(slot: Slot, high: u64, low: u64) -> Option<u32> {
     let Run { first, len } = *maps::root6(slot, (high >> 48) as u32)?;

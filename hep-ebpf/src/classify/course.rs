@@ -1,4 +1,4 @@
-//! What the rules of a list do on the way through it.
+//! Executes matching rules: count, log, jump, or end the walk.
 
 use hep_common::{
     counter::Reason,
@@ -8,16 +8,16 @@ use hep_common::{
 use super::CONTINUE;
 use crate::{maps, scene::Trace};
 
-/// How far a walk over a list has come.
+/// Progress of a walk over a list.
 #[repr(C)]
 pub(super) struct Course<'a> {
     pub(super) trace: &'a mut Trace,
-    /// Bytes to count at each rule that matches; 0: leave no traces.
+    /// Bytes to count at each rule that matches; 0: neither count nor log.
     pub(super) count_bytes: u32,
-    /// The first rule that may decide. It stands in the upper half of a word, where the kernel does
-    /// not follow what is in it, or it would look at the steps of a walk one by one.
+    /// The first rule that may decide. It is the upper half of a word, whose content the verifier does not
+    /// track; else it would examine the steps of a walk one by one.
     pub(super) from: u32,
-    /// What the walk came to.
+    /// Result of the walk: the number of a [`Reason`], or [`CONTINUE`].
     pub(super) answer: u32,
 }
 
@@ -40,7 +40,7 @@ impl<'a> Course<'a> {
         true
     }
 
-    /// Does what rule `number` says, whose `word` that is; whether the walk is over.
+    /// Executes rule `number`, encoded in `word`; returns whether the walk is over.
     #[inline(always)]
     pub(super) fn obey(&mut self, number: u32, word: Option<u64>) -> bool {
         let Some(word) = word else {
@@ -84,7 +84,7 @@ impl<'a> Course<'a> {
     }
 }
 
-/// What a rule that ends a walk answers.
+/// Result of a walk that this rule ends.
 #[inline(always)]
 fn answer(action: Action, reason: u8) -> u32 {
     match action {

@@ -1,4 +1,4 @@
-//! Which rule of a list decides about a packet.
+//! Finds the rule of a list that decides about a packet.
 
 mod address;
 mod course;
@@ -24,26 +24,26 @@ use crate::{
 use course::Course;
 use walk::RARE;
 
-/// In place of a class: the tables contradict each other.
+/// Special class: the tables contradict each other.
 pub(crate) const FAULT: u32 = u32::MAX;
 
-/// What a list says.
+/// Result of evaluating a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// A verdict.
     Verdict(Reason),
-    /// No verdict: on to the next stage.
+    /// No verdict: the next stage judges the packet.
     Continue,
 }
 
-/// In place of a reason: [`Answer::Continue`].
+/// Special reason number: [`Answer::Continue`].
 const CONTINUE: u32 = 0xff;
-/// In place of a reason: it takes a [`walk`]. (That is not made where this is found out, since the
-/// functions that call each other share the stack.)
+/// Special reason number: the list is long and takes a [`walk`]. (The caller makes it, not the function that
+/// finds this out, since nested calls share the stack.)
 const LONG: u32 = 0xfe;
 
 impl Answer {
-    /// From what [`ask`] returns.
+    /// Decodes the number that [`ask`] or [`walk`] returns.
     #[inline(always)]
     fn of(number: u32) -> Self {
         // The compiler may know what the function returns; the kernel does not.
@@ -73,7 +73,7 @@ pub(crate) fn classify<A: Address>(
     classify_from(slot, number, packet, trace, count_bytes, 0)
 }
 
-/// As [`classify`], without the rules before number `from`.
+/// Finds the rule of list `number`, from rule `from` on, that decides about `packet`.
 #[inline(always)]
 pub(crate) fn classify_from<A: Address>(
     slot: Slot,
@@ -88,7 +88,8 @@ pub(crate) fn classify_from<A: Address>(
     to_end(found, slot, trace, count_bytes, from)
 }
 
-/// As [`classify`], in place: for the one caller whose packets are too many for one more call.
+/// Evaluates the list that `trace` already has, inlined: its one caller handles too many packets for another
+/// function call.
 #[inline(always)]
 pub(crate) fn classify_here<A: Address>(
     slot: Slot,
@@ -100,7 +101,7 @@ pub(crate) fn classify_here<A: Address>(
     to_end(found, slot, trace, count_bytes, 0)
 }
 
-/// The answer of a list about which [`ask`] has `found` something.
+/// Completes what [`ask`] has `found`: a long list is walked.
 #[inline(always)]
 fn to_end(found: u32, slot: Slot, trace: &mut Trace, count_bytes: u32, from: u32) -> Answer {
     Answer::of(match found {
@@ -109,11 +110,10 @@ fn to_end(found: u32, slot: Slot, trace: &mut Trace, count_bytes: u32, from: u32
     })
 }
 
-/// Declares the form of [`ask`] for one family that is global, so that the kernel verifies it once
-/// and not at every call.
+/// Declares the global form of [`ask`] for one family: the kernel verifies it once, not at every call.
 macro_rules! global {
     ($ask:ident, $global:ident, $address:ty) => {
-        /// As [`ask`].
+        /// Calls the global form of `ask` for this family.
         #[inline(always)]
         pub(crate) fn $ask(
             slot: Slot,
@@ -150,7 +150,8 @@ macro_rules! global {
 global!(ask4, hep_ask4, [u8; 4]);
 global!(ask6, hep_ask6, [u8; 16]);
 
-/// As [`classify`]; returns the number of a [`Reason`], [`CONTINUE`], or [`LONG`].
+/// Evaluates the list in `trace` from rule `from` on; returns the number of a [`Reason`], [`CONTINUE`], or
+/// [`LONG`].
 #[inline(always)]
 fn ask<A: Address>(
     slot: Slot,
@@ -177,7 +178,7 @@ fn ask<A: Address>(
     }
 }
 
-/// Finds where the packet's classes stand in the index, in each dimension that the list distinguishes.
+/// Finds the positions of the packet's classes in the index, in each dimension that the list distinguishes.
 #[inline(always)]
 fn find_rows<A: Address>(
     slot: Slot,

@@ -12,7 +12,7 @@ use crate::{
     scene::Trace,
 };
 
-/// A walk on its way.
+/// State of a walk over a short list.
 #[repr(C)]
 struct Short<'a> {
     course: Course<'a>,
@@ -22,7 +22,8 @@ struct Short<'a> {
     row: u64,
 }
 
-/// Walks over a list of which the rules in `row` match; as [`ask`](super::ask).
+/// Walks over a short list, of which the rules in `row` match; returns the number of a [`Reason`], or
+/// [`CONTINUE`](super::CONTINUE).
 #[inline(always)]
 pub(super) fn walk(course: Course<'_>, policy: Policy, near: Near, slot: Slot, row: u64) -> u32 {
     let mut walk = Short {
@@ -67,7 +68,7 @@ extern "C" fn step(_index: u64, walk: &mut Short<'_>) -> i64 {
 }
 
 impl Short<'_> {
-    /// Finds the next rule that matches and does what it says; whether the walk is over.
+    /// Executes the next rule that matches; returns whether the walk is over.
     #[inline(always)]
     fn step(&mut self) -> bool {
         let Self { policy, course, .. } = &*self;
@@ -84,7 +85,7 @@ impl Short<'_> {
     }
 }
 
-/// The rules of a short list that match a packet whose classes stand at `rows` of the index.
+/// The rules of a short list that match a packet whose classes are at `rows` of the index.
 #[inline(always)]
 pub(super) fn row(policy: &Policy, near: Near, rows: &[u32; DIMENSIONS]) -> Option<u64> {
     let mut found = u64::MAX;

@@ -12,7 +12,7 @@ use crate::{
     scene::Trace,
 };
 
-/// Most steps of a walk: each leaves a rule or a chunk behind.
+/// Most steps of a walk: each passes a rule or a chunk.
 const MAX_STEPS: u32 = MAX_RULES_PER_LIST + MAX_CHUNKS;
 /// The dimensions that few lists use.
 pub(super) const RARE: u32 = Dimension::SourcePort.bit()
@@ -21,7 +21,7 @@ pub(super) const RARE: u32 = Dimension::SourcePort.bit()
 /// Bits of a word.
 const WORD_BITS: u32 = u64::BITS;
 
-/// A walk on its way.
+/// State of a walk over a long list.
 #[repr(C)]
 struct Walk<'a> {
     course: Course<'a>,
@@ -36,7 +36,7 @@ pub(super) fn walk(slot: Slot, trace: &mut Trace, count_bytes: u32, from: u32) -
     hep_walk(slot.number(), trace, count_bytes, from)
 }
 
-/// As [`walk`]; global, so that the kernel verifies it once.
+/// The walk as a global function, which the kernel verifies once.
 #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -68,8 +68,8 @@ extern "C" fn step(_index: u64, walk: &mut Walk<'_>) -> i64 {
 }
 
 impl Walk<'_> {
-    /// Finds the next rule that matches and does what it says; whether the walk is over. The list may
-    /// use rare dimensions only if `RARELY`.
+    /// Executes the next rule that matches; returns whether the walk is over. The list may use rare
+    /// dimensions only if `RARELY`.
     #[inline(always)]
     fn step<const RARELY: bool>(&mut self) -> bool {
         let list = self.policy.list();
@@ -182,11 +182,11 @@ impl Walk<'_> {
     }
 }
 
-/// Where a step leads.
+/// Result of the search for the next match.
 enum Next {
-    /// To this rule of the list.
+    /// This rule of the list matches.
     Rule(u32),
-    /// To the next chunk.
+    /// No rule of this chunk matches: try the next one.
     Chunk,
 }
 

@@ -1,4 +1,4 @@
-//! A packet that opens a flow, and the flow.
+//! Packets that open a flow, and the flow's entry.
 
 use hep_common::{
     Direction,
@@ -24,11 +24,11 @@ use crate::{
     scene::{Route, Scene, Work, opposite},
 };
 
-/// What becomes of a packet of no known flow, or of one that opens a connection.
+/// Decision about a packet of no known flow, or one that opens a connection.
 pub(crate) enum Opening {
     /// A verdict, and no flow.
     Verdict(Reason),
-    /// It is accepted, and opens a flow: see [`keep`].
+    /// It is accepted, and opens a flow for [`take`] and [`store`].
     Accept(Reason),
     /// It is accepted, and belongs to a connection that was opened before.
     Belongs {
@@ -64,7 +64,7 @@ pub(crate) fn judge<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Openin
     }
 }
 
-/// Why no policy is asked about a packet without a flow, if it is not TCP (spec EV-171, EV-267).
+/// The reason to drop a packet without a flow, other than TCP, before any policy (spec EV-171, EV-267).
 #[inline(always)]
 fn invalid<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> Option<Reason> {
     if packet.protocol == protocol::SCTP {
@@ -75,9 +75,9 @@ fn invalid<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> Option<Reason> 
     (!is_valid).then_some(Reason::InvalidIcmp)
 }
 
-/// How the flow of an accepted packet is remembered.
+/// How to store the flow of an accepted packet.
 pub(crate) struct Keep {
-    /// It takes the place of an assured one.
+    /// It replaces an assured one.
     pub(crate) replaces: bool,
     /// The packet's receiver has opened it.
     pub(crate) replies: bool,
@@ -85,18 +85,18 @@ pub(crate) struct Keep {
     pub(crate) is_assured: bool,
 }
 
-/// Whether an accepted packet went into a flow that is known.
+/// Whether an accepted packet has updated a known flow.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
     /// It did.
     Yes,
     /// There is none.
     No,
-    /// There is none but an assured one that has ended or is blocked: the new flow takes its place.
+    /// The only one is assured, and has ended or is blocked: the new flow replaces it.
     Replace,
 }
 
-/// Takes an accepted packet into its flow, if there is one; writes down its key.
+/// Updates the flow of an accepted packet, if there is one; stores its key in the scratch state.
 #[inline(always)]
 pub(crate) fn take<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Taken {
     let sender = set_key(work);
@@ -110,7 +110,7 @@ pub(crate) fn take<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Taken {
     Taken::No
 }
 
-/// Stores the flow that an accepted packet opens, or belongs to, under the key that was written down.
+/// Stores the flow that an accepted packet opens, or belongs to, under the key in the scratch state.
 #[inline(always)]
 pub(crate) fn store<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, keep: &Keep) {
     remember(scene, work, keep);
@@ -122,7 +122,7 @@ pub(crate) fn store<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, keep: &Ke
     }
 }
 
-/// Writes down the key of the packet at hand; which end sent it.
+/// Stores the packet's key in the scratch state; returns which end sent it.
 #[inline(never)]
 fn set_key<A: Address>(work: &mut Work<A>) -> usize {
     let (key, sender) = super::key(&work.packet);
@@ -146,7 +146,7 @@ pub(super) enum Opener {
     Receiver,
 }
 
-/// Stores the flow that `packet` opens, or was picked up from.
+/// Stores the flow that the packet opens, or from which it is picked up.
 #[inline(never)]
 fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, keep: &Keep) {
     let Work {
@@ -172,7 +172,7 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, keep: &Keep) {
         (Route::Forwarded, Direction::Egress) => JUDGED_FORWARD << 1,
         (Route::Local | Route::Unknown, _) => 0,
     };
-    // Of a connection that is picked up, the handshake is taken for complete, unless this is part of it.
+    // A connection that is picked up counts as past its handshake, unless this packet is part of it.
     let (heard, handshake) = if !is_midstream(&*packet) {
         (0, FLAG_HANDSHAKE)
     } else if packet.tcp_flags & tcp::SYN != 0 {

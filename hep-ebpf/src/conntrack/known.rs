@@ -23,8 +23,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`Todo`] if more is to be done first: the rules in force have not judged the flow yet, it may be
-/// local now and was forwarded, or the other way round, or it is not approved here.
+/// [`Todo`] if another step must come first: the rules in force have not judged the flow yet, it may have
+/// changed between local and forwarded, or it is not approved here.
 #[inline(always)]
 pub(super) fn judge<A: Address>(
     scene: &Scene<'_>,
@@ -73,7 +73,7 @@ pub(super) fn judge<A: Address>(
     Ok(Some(verdict))
 }
 
-/// Takes a SYN that the rules accept into its flow, if there is one (spec EV-153, EV-160).
+/// Updates the flow of a SYN that the rules accepted, if there is one (spec EV-153, EV-160).
 #[inline(never)]
 pub(super) fn take_syn<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, sender: usize) -> Taken {
     let Some((flow, home)) = find(scene, work) else {
@@ -94,8 +94,8 @@ pub(super) fn take_syn<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, sender
     Taken::Yes
 }
 
-/// Takes a segment that was accepted, though its flow is not known or not approved here, into its flow
-/// if there is one; whether there is.
+/// Updates the flow of a segment that was accepted though its flow was not known or not approved here;
+/// returns whether there is one.
 #[inline(never)]
 pub(super) fn take_segment<A: Address>(
     scene: &Scene<'_>,
@@ -120,9 +120,8 @@ fn approval_here(scene: &Scene<'_>, conn: &Conn, sender: usize) -> (usize, Appro
     (hook, pick(conn.approvals(), hook))
 }
 
-/// The entry of a flow of which a packet of `sender` has come. If the approval that this needs was given
-/// wherever the flow is seen next, that is here, and the flow is what the packet is, local or
-/// forwarded.
+/// A copy of a flow's entry, for a packet of `sender`. If the approval that the packet needs was given for
+/// [`ANY_INTERFACE`], it is first bound to this interface, as local or forwarded like the packet.
 #[inline(always)]
 fn settled<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, flow: Flow, sender: usize) -> Conn {
     let conn = flow.copied();
@@ -134,7 +133,7 @@ fn settled<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, flow: Flow, sender
     flow.copied()
 }
 
-/// Gives an approval a place: this one.
+/// Binds an approval to this interface.
 #[inline(never)]
 fn settle<A: Address>(
     scene: &Scene<'_>,
@@ -149,8 +148,8 @@ fn settle<A: Address>(
     set_approval(scene, flow, hook, approval, forwarded);
 }
 
-/// Stores the approval of one hook: of the rule that has just accepted a packet here. Where the flow was
-/// judged by older rules, its next packet has it judged again everywhere.
+/// Stores the approval of one hook, by the rule that has just accepted a packet here. If older rules judged
+/// the flow, its next packet has it revalidated at every hook.
 #[inline(always)]
 fn approve(scene: &Scene<'_>, trace: &Trace, flow: Flow, hook: usize) {
     let approval = Approval {
@@ -178,7 +177,7 @@ fn set_approval(scene: &Scene<'_>, flow: Flow, hook: usize, approval: Approval, 
     });
 }
 
-/// Takes what an accepted packet says into its flow, and moves the flow if it is now assured, or has
+/// Updates the flow with an accepted packet, and moves it to another table if it is now assured, or has
 /// ended.
 #[inline(never)]
 fn advance<A: Address>(
@@ -211,7 +210,7 @@ fn advance<A: Address>(
     }
 }
 
-/// Moves a flow among the assured ones, unless there is no room.
+/// Moves a flow to the table of assured ones, unless that is full.
 #[inline(always)]
 fn promote<A: Address>(scene: &Scene<'_>, key: &A::Key, conn: &mut Conn) {
     if conn.protocol != protocol::TCP {
@@ -224,7 +223,7 @@ fn promote<A: Address>(scene: &Scene<'_>, key: &A::Key, conn: &mut Conn) {
     }
 }
 
-/// Moves a flow among those that are not assured.
+/// Moves a flow to the table of those that are not assured.
 #[inline(always)]
 fn demote<A: Address>(scene: &Scene<'_>, key: &A::Key, conn: &Conn) {
     if A::insert_unassured(key, conn) {
@@ -234,7 +233,7 @@ fn demote<A: Address>(scene: &Scene<'_>, key: &A::Key, conn: &Conn) {
     }
 }
 
-/// What a packet says about the end that sent it.
+/// The [`leg`] bits that a packet sets for the end that sent it.
 #[inline(always)]
 pub(super) fn said<A>(packet: &Packet<A>) -> u8 {
     let mut said = leg::SEEN;

@@ -17,13 +17,13 @@ use crate::{
     scene::{Scene, Work, opposite},
 };
 
-/// Whether a packet is of a connection that was opened before.
+/// Whether a packet belongs to a TCP connection that was opened before.
 #[inline(always)]
 pub(super) fn is_midstream<A>(packet: &Packet<A>) -> bool {
     packet.protocol == protocol::TCP && !is_opening(packet.protocol, packet.tcp_flags)
 }
 
-/// Whether this interface came under policy only seconds ago.
+/// Whether this interface is in its grace period.
 #[inline(always)]
 fn is_in_grace(scene: &Scene<'_>) -> bool {
     scene.now_ns < maps::grace_until_ns(scene.interface.ifindex)
@@ -52,7 +52,7 @@ pub(crate) fn judge<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, is_known:
     }
 }
 
-/// How a segment may be judged.
+/// A segment, and how it may be judged.
 struct Segment {
     /// Its flags of state.
     flags: u8,
@@ -60,12 +60,12 @@ struct Segment {
     is_known: bool,
     /// By the rules of its own direction (spec EV-157).
     by_policy: bool,
-    /// As one of a connection that may be from before the interface came under policy (spec EV-158).
+    /// Its connection may predate policy on the interface (spec EV-158).
     in_grace: bool,
 }
 
 impl Segment {
-    /// Whether the segment comes by another way than back to its source.
+    /// Whether the segment is subject to the reverse-path check and fails it.
     #[inline(always)]
     fn fails_reverse_path<A: Address>(&self, scene: &Scene<'_>, packet: &Packet<A>) -> bool {
         route::checks_reverse_path(scene)
@@ -73,8 +73,8 @@ impl Segment {
             && route::fails_reverse_path(scene, packet)
     }
 
-    /// What becomes of it if it belongs to a connection. A RST is let through, and no more: it proves
-    /// nothing.
+    /// Decision for a segment that belongs to a connection. A RST is let through without storing a flow: it
+    /// proves nothing.
     #[inline(always)]
     const fn belongs(&self, reason: Reason, replies: bool, is_assured: bool) -> Opening {
         if self.flags & tcp::RST != 0 {
@@ -87,7 +87,7 @@ impl Segment {
         }
     }
 
-    /// What the rules of its own direction say, or that it is invalid.
+    /// Decision by the rules of its own direction, or that it is invalid.
     #[inline(always)]
     fn by_own_rules<A: Address>(&self, scene: &Scene<'_>, work: &mut Work<A>) -> Opening {
         if !self.by_policy {
@@ -102,8 +102,8 @@ impl Segment {
     }
 }
 
-/// Judges a segment from or to this host. Its sockets are asked about segments that would be dropped,
-/// and in the first seconds about all.
+/// Judges a segment from or to this host. Its sockets are looked up for segments that would be dropped, and
+/// in the grace period for all.
 #[inline(always)]
 fn local<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, segment: &Segment) -> Opening {
     if segment.in_grace
@@ -129,7 +129,7 @@ fn local<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, segment: &Segment) -
     segment.by_own_rules(scene, work)
 }
 
-/// A connection of this host from before the interface came under policy goes on as it is.
+/// Lets a connection of this host from before the interface came under policy continue.
 #[inline(always)]
 fn taken_over<A: Address>(
     scene: &Scene<'_>,
@@ -144,7 +144,7 @@ fn taken_over<A: Address>(
     Some(segment.belongs(Reason::Established, replies, !is_handshake))
 }
 
-/// A connection that this host has open goes on if the rules in force accept its opener's packet, or a
+/// Lets a connection that this host has open continue if the rules in force accept its opener's packet, or a
 /// failsafe of the other direction covers it.
 #[inline(always)]
 fn goes_on<A: Address>(
@@ -170,7 +170,7 @@ fn goes_on<A: Address>(
     None
 }
 
-/// Judges a segment through this host: in the first seconds by the rules of either direction.
+/// Judges a forwarded segment: in the grace period by the rules of either direction.
 #[inline(always)]
 fn forwarded<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, segment: &Segment) -> Opening {
     if (segment.by_policy || segment.in_grace) && segment.fails_reverse_path(scene, &work.packet) {
@@ -193,7 +193,7 @@ fn forwarded<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, segment: &Segmen
     segment.by_own_rules(scene, work)
 }
 
-/// Whether the rules of the packet's own direction accept it; leaves no trace but in `other_trace`.
+/// Whether the rules of the packet's own direction accept it; they leave their trace in `other_trace`.
 #[inline(never)]
 fn own_rules_allow<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
     let Work {
@@ -209,8 +209,8 @@ fn own_rules_allow<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
     }
 }
 
-/// What the rules of the other direction say about the packet that the one at hand answers; leaves no
-/// trace but in `other_trace`.
+/// Verdict of the other direction's rules about the packet that this one answers; they leave their trace in
+/// `other_trace`.
 #[inline(never)]
 fn answered<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Reason {
     let Work {
@@ -237,7 +237,7 @@ fn answered<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Reason {
     }
 }
 
-/// Takes the rule that has accepted the packet that this one answers for the one that decided.
+/// Records the rule in `other_trace` as the one that decided.
 #[inline(always)]
 fn note_rule<A: Address>(work: &mut Work<A>) {
     let Work {

@@ -88,50 +88,49 @@ fn is_current(scene: &Scene<'_>, generation: u32) -> bool {
             .is_some_and(|settings| settings.is_same(scene.generation, generation))
 }
 
-/// Whether a flow was classified as local or forwarded, for one hook's approval, since that last
-/// changed (spec EV-259).
+/// Whether a flow's classification as local or forwarded, for one hook's approval, is up to date (spec
+/// EV-259).
 #[inline(always)]
 fn is_classified(scene: &Scene<'_>, conn: &Conn, hook: usize) -> bool {
     pick(conn.classified, hook) == scene.classification()
 }
 
-/// What a look at the flows says about a packet.
+/// Result of the fast path's flow look-up.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Glimpse {
-    /// It only goes on with one, so that nothing but its counters and timer changes; then they have
-    /// been changed.
+    /// It only continues a flow, of which nothing but counters, timer and TCP sequence number change; they
+    /// have been updated.
     Continues,
-    /// It belongs to none that is in this place.
+    /// Its flow is not in these tables.
     Missing(Searched),
-    /// Not known; whatever is out of the ordinary takes [`track`].
+    /// Undecided: anything out of the ordinary is for [`track`].
     Unclear,
 }
 
-/// Where a packet's flow is known not to be; in [`Work::missed`] as a number.
+/// Tables that are known not to hold a packet's flow; in [`Work::missed`] as a number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Searched {
-    /// It may be anywhere.
+    /// None: it may be anywhere.
     Nowhere = 0,
-    /// Not among the assured ones.
+    /// That of assured flows.
     Assured = 1,
-    /// In no table.
+    /// All: there is no flow.
     Everywhere = 2,
 }
 
-/// Whether a packet may be one that only goes on with a flow: TCP with no flag of state but ACK, or
-/// UDP.
+/// Whether a packet may be one that only continues a flow: TCP with no flag of state but ACK, or UDP.
 #[inline(always)]
 pub(crate) fn may_continue<A>(packet: &Plain<A>) -> bool {
     packet.protocol != protocol::TCP || packet.ports.tcp_flags & tcp::STATE == tcp::ACK
 }
 
-/// Looks for a flow: of TCP among the assured ones alone, else in the table first where the last flow of
-/// its place was, since each costs as much memory as the look-up touches.
+/// Looks a flow up: TCP only among the assured ones; others first in the table where the last flow of the
+/// same place was found, since each further look-up touches more memory.
 ///
 /// # Errors
 ///
-/// Where it is not.
+/// The tables that do not hold it.
 #[inline(always)]
 fn search<A: Address>(key: &A::Key, protocol: u8) -> Result<(Flow, Home), Searched> {
     if protocol == protocol::TCP {
@@ -156,8 +155,8 @@ fn search<A: Address>(key: &A::Key, protocol: u8) -> Result<(Flow, Home), Search
     Err(Searched::Everywhere)
 }
 
-/// Looks for the flow of a packet that [`may_continue`] one among the assured, the path that most
-/// packets take, and of a datagram among the others.
+/// Looks up the flow of a packet that [`may_continue`] one, among the assured flows and, for a datagram,
+/// among the others; updates it if nothing is out of the ordinary.
 #[inline(always)]
 pub(crate) fn glimpse<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) -> Glimpse {
     let Plain {
@@ -203,17 +202,17 @@ pub(crate) fn glimpse<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) -> G
     Glimpse::Continues
 }
 
-/// What is to be done about a packet before there is a verdict.
+/// The step that a packet needs before there is a verdict.
 pub(crate) enum Todo {
     /// Its flow must be judged by the rules in force first, by [`revalidate`].
     Revalidate,
     /// It is the first of a flow, for [`open`].
     Open,
-    /// As [`Todo::Open`]; the new flow takes an assured one's place.
+    /// It is the first of a flow that replaces an assured one, for [`open`].
     Replace,
     /// It is a TCP segment that belongs to no known flow and opens none, for [`midstream`].
     Midstream,
-    /// As [`Todo::Midstream`]; its flow is known, but not approved at this kind of hook.
+    /// It is a TCP segment of a known flow that is not approved at this kind of hook, for [`midstream`].
     Approve,
 }
 
@@ -221,13 +220,13 @@ pub(crate) enum Todo {
 ///
 /// # Errors
 ///
-/// [`Todo`] if there is no flow, or more is to be done first.
+/// [`Todo`] if there is no flow, or another step must come first.
 #[inline(always)]
 pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result<Reason, Todo> {
     let (key, sender) = key(&work.packet);
     work.key = key;
     let Some((flow, home)) = find(scene, work) else {
-        // What opens a connection does not come here.
+        // Packets that open a connection do not come here.
         return Err(if work.packet.protocol == protocol::TCP {
             Todo::Midstream
         } else {
@@ -245,7 +244,7 @@ pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result
     }
 }
 
-/// Whether TC has just let a packet in by an interface as this host's own, or as an answer to what this
+/// Whether TC has just admitted a packet at an interface as this host's own, or as an answer to what this
 /// host opened from an address that is not its own.
 #[inline(always)]
 pub(crate) fn is_settled_at_ingress<A: Address>(packet: &Packet<A>, ifindex: u32) -> bool {
@@ -302,7 +301,7 @@ fn find<A: Address>(scene: &Scene<'_>, work: &Work<A>) -> Option<(Flow, Home)> {
         .map(|flow| (flow, Home::Unassured))
 }
 
-/// The list that a packet meets as the first of a flow.
+/// The list that judges a packet as the first of a flow.
 #[inline(always)]
 pub(crate) fn list<A: Address>(
     scene: &Scene<'_>,
@@ -317,7 +316,7 @@ pub(crate) fn list<A: Address>(
     }
 }
 
-/// What the rules say about the packet as the first of a flow.
+/// Verdict of the rules about the packet as the first of a flow.
 #[inline(always)]
 fn by_rules<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Reason {
     let Work { packet, trace, .. } = work;

@@ -1,5 +1,5 @@
-//! A flow that older rules approved, or that was classified before the host's addresses changed, is
-//! judged by what is in force (spec EV-160, EV-259).
+//! Revalidation of flows that older rules approved, or that were classified before the host's addresses
+//! changed (spec EV-160, EV-259).
 
 use hep_common::{
     Direction,
@@ -17,8 +17,8 @@ use crate::{
     scene::{Scene, Work},
 };
 
-/// Looks whether the flow with the key at hand is still what it was judged as, local or forwarded; whether
-/// [`revalidate`] is to judge it again, because it is not or because other rules are in force since.
+/// Classifies the flow with the current key again as local or forwarded; returns whether [`revalidate`] must
+/// judge it again, because that changed or because other rules are in force since.
 #[inline(always)]
 pub(crate) fn reclassify<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
     let found = find(scene, work);
@@ -29,8 +29,8 @@ pub(crate) fn reclassify<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> b
     classify_again(scene, work, flow)
 }
 
-/// Judges the opener's tuple again wherever the flow was approved; [`reclassify`] has written it down. The
-/// flow then counts as judged by the generation in force: it goes on, or it is blocked.
+/// Judges the opener's tuple, which [`reclassify`] has stored, again wherever the flow was approved. The flow
+/// then counts as judged by the generation in force: it continues, or it is blocked.
 #[inline(always)]
 pub(crate) fn revalidate<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) {
     let found = find(scene, work);
@@ -78,8 +78,8 @@ const fn forward_bit(hook: Direction) -> u8 {
     JUDGED_FORWARD << hook as u8
 }
 
-/// Writes down whether the flow is local or forwarded now, for each approval (spec EV-259); whether the
-/// rules are to be asked again.
+/// Stores whether the flow is local or forwarded now, for each approval (spec EV-259); returns whether the
+/// rules must judge it again.
 #[inline(always)]
 fn classify_again<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, flow: Flow) -> bool {
     let conn = flow.copied();
@@ -150,7 +150,7 @@ fn is_forwarded_out<A: Address>(
     }
 }
 
-/// Writes down the packet that opened the flow.
+/// Stores the packet that opened the flow in the scratch state.
 #[inline(never)]
 fn set_tuple<A: Address>(work: &mut Work<A>, flow: Flow) {
     let conn = flow.copied();
@@ -166,8 +166,7 @@ fn set_tuple<A: Address>(work: &mut Work<A>, flow: Flow) {
     };
 }
 
-/// What the rules in force say about the flow's opener at an interface; `None` if that is not
-/// policed.
+/// Verdict of the rules in force about the flow's opener at an interface; `None` if that is not policed.
 #[inline(always)]
 fn judge_at<A: Address>(
     scene: &Scene<'_>,

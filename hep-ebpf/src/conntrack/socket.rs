@@ -14,8 +14,8 @@ use crate::{
     scene::Scene,
 };
 
-/// TCP states of sockets, as numbers of bits: the handshake is complete, and the connection is not
-/// forgotten. (The kernel keeps both ends of a connection's life in TIME-WAIT: also FIN-WAIT-2.)
+/// Set of TCP socket states: the handshake is complete, and the connection is not forgotten. (The kernel's
+/// TIME-WAIT sockets cover FIN-WAIT-2 as well.)
 pub(super) const CONNECTED: u32 = 1 << ESTABLISHED
     | 1 << FIN_WAIT1
     | 1 << FIN_WAIT2
@@ -23,9 +23,9 @@ pub(super) const CONNECTED: u32 = 1 << ESTABLISHED
     | 1 << CLOSE_WAIT
     | 1 << LAST_ACK
     | 1 << CLOSING;
-/// As [`CONNECTED`]: the handshake has begun.
+/// Set of TCP socket states: the handshake has begun.
 pub(super) const CONNECTING: u32 = 1 << SYN_SENT | 1 << SYN_RECV | 1 << NEW_SYN_RECV;
-/// As [`CONNECTED`]: connections are awaited.
+/// Set of TCP socket states: connections are awaited.
 const LISTENING: u32 = 1 << LISTEN;
 
 /// Numbers of the kernel's TCP states (include/net/tcp_states.h).
@@ -44,9 +44,8 @@ const NEW_SYN_RECV: u32 = 12;
 /// The end that opened the connection that a local segment belongs to; `None` if this host has no socket
 /// of one of these states for exactly these addresses and ports.
 ///
-/// Who opened it follows from the listening ports, as in the daemon's own search: the peer, if
-/// somebody listens at the local port. That takes a second look, which only a segment gets that has a
-/// socket.
+/// The opener follows from the listening ports, as in the daemon's own search: it is the peer if a socket
+/// listens on the local port. That takes a second look-up, made only for a segment that has a socket.
 #[inline(never)]
 pub(super) fn opener<A: Address>(
     scene: &Scene<'_>,
@@ -68,8 +67,7 @@ pub(super) fn opener<A: Address>(
     })
 }
 
-/// Whether the socket that the kernel would hand a segment of this remote end to is in one of these
-/// states.
+/// Whether the socket that would receive a segment of this remote end is in one of these states.
 #[inline(always)]
 fn is_in<A: Address>(
     scene: &Scene<'_>,

@@ -1,5 +1,5 @@
-//! What a netfilter program knows of its packet: the kernel's own structures, at places that the loader
-//! writes into the program ([`Fact`]).
+//! A netfilter program's packet, read from the kernel's own structures at offsets that the loader writes into
+//! the program ([`Fact`]).
 
 use core::{
     ffi::{c_long, c_void},
@@ -30,7 +30,7 @@ pub(super) struct Context {
     skb: *const c_void,
 }
 
-/// Where a packet is in its connection.
+/// Role of a packet in its connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Of the opener, and nobody has answered yet.
@@ -52,7 +52,7 @@ const ESTABLISHED: usize = 0;
 /// `IP_CT_ESTABLISHED_REPLY`, the first of those that the other end's packets have.
 const FIRST_REPLY: usize = 3;
 
-/// What the loader wrote in place of a mark.
+/// The value that the loader has written in place of a mark.
 #[inline(always)]
 #[expect(unsafe_code, reason = "a mark is an instruction")]
 pub(super) fn fact<const MARK: i32>() -> usize {
@@ -107,14 +107,14 @@ impl Context {
         field!(self.skb, Fact::SkbControl, u32)
     }
 
-    /// Index of the interface that the hook has the packet from.
+    /// Index of the hook's input interface.
     #[inline(always)]
     pub(super) fn device(&self) -> u32 {
         let device = field!(self.state, Fact::StateDevice, *const c_void);
         field!(device, Fact::DeviceIndex, u32)
     }
 
-    /// The packet's connection, if the kernel tracks it, and the loader knew what a connection looks like.
+    /// The packet's connection, if the kernel tracks it and the loader found the layout of connections.
     #[inline(always)]
     pub(super) fn connection(&self) -> Option<(Connection, Phase)> {
         let word = field!(self.skb, Fact::SkbConnection, usize);
@@ -162,11 +162,11 @@ impl Context {
 pub(super) struct Bytes(*const bpf_dynptr);
 
 impl Bytes {
-    /// Where the packet goes.
+    /// The packet's destination address.
     ///
     /// # Errors
     ///
-    /// [`Reason::Truncated`] if it ends before it says so.
+    /// [`Reason::Truncated`] if the packet ends before that.
     #[inline(always)]
     #[expect(
         unsafe_code,
@@ -209,8 +209,8 @@ impl Read for Bytes {
 }
 
 impl Connection {
-    /// Whether the destination of the opener's packets, as they were received, is one of these; `false`
-    /// also if it cannot be read.
+    /// Whether `is_one` accepts the destination of the opener's packets as received; `false` also if it
+    /// cannot be read.
     #[inline(always)]
     #[expect(
         unsafe_code,
@@ -244,8 +244,8 @@ struct TupleHash {
     direction: u8,
 }
 
-/// What the kernel knows of a connection: the opener's packets as it received them, and the answers as it
-/// receives them, which are on their way to the opener from the translated destination.
+/// The tuples of a connection that the kernel tracks: the opener's packets as received, and the answers as
+/// received, whose source is the translated destination.
 #[repr(C)]
 pub(super) struct Tracked([TupleHash; 2]);
 

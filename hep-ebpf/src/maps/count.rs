@@ -1,7 +1,7 @@
 //! Counters, each on its own CPU.
 //!
-//! Memory for each CPU adds up, so there is as much as policies need: userspace makes pieces, and what
-//! has none is not counted.
+//! Memory for each CPU adds up, so there are as many counters as policies need: userspace creates them in
+//! pieces, and what has no piece is not counted.
 
 use aya_ebpf::{
     btf_maps::{ArrayOfMaps, PerCpuArray},
@@ -17,11 +17,11 @@ use crate::helpers::opaque;
 /// Pieces of [`MORE_COUNTERS`]; the loader sets the number that was asked for.
 const MORE_TEMPLATE: usize = 1;
 
-/// By twice the number of an interface, plus the direction; those of the first interfaces.
+/// Counters of the first interfaces, by twice the interface's number plus the direction.
 #[btf_map]
 static COUNTERS: PerCpuArray<Counters, { COUNTERS_PER_PIECE as usize }> = PerCpuArray::new();
 
-/// The others, in pieces.
+/// Counters of the other interfaces, in pieces.
 #[btf_map]
 static MORE_COUNTERS: ArrayOfMaps<
     PerCpuArray<Counters, { COUNTERS_PER_PIECE as usize }>,
@@ -52,7 +52,7 @@ fn add_at(counters: u32, position: usize, bytes: u64) {
     }
 }
 
-/// As [`add_at`], for an interface that has no place in [`COUNTERS`].
+/// Adds a packet of `bytes` to one of the counters of an interface beyond [`COUNTERS`].
 #[inline(never)]
 fn add_behind(counters: u32, position: usize, bytes: u64) {
     let piece = (counters / COUNTERS_PER_PIECE).wrapping_sub(1);

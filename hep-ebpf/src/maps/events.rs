@@ -1,4 +1,4 @@
-//! What the programs report: records, and decisions for tests.
+//! Output of the programs: event records, and decisions for tests.
 
 use aya_ebpf::{
     Global,
@@ -33,7 +33,7 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// with any rate.
 const LONGEST_NS: u64 = SECOND_NS << 17;
 
-/// Whether [`decide`] is of use. The kernel knows the answer when it loads the program.
+/// Whether decisions are recorded: a constant to the verifier, which removes the dead code.
 #[inline(always)]
 pub(crate) fn records_decisions() -> bool {
     RECORD_DECISIONS.load() != 0

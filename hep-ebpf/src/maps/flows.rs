@@ -1,4 +1,4 @@
-//! What the programs remember: flows and fragmented packets.
+//! Memory of the programs: flows and fragmented packets.
 
 use core::ptr::NonNull;
 
@@ -26,13 +26,13 @@ use crate::helpers::opaque;
 #[derive(Clone, Copy)]
 pub(crate) struct Flow(NonNull<Conn>);
 
-/// Where the first member of a pair is.
+/// Pointer to the first member of a pair.
 #[inline(always)]
 const fn first<T>(pair: *mut [T; 2]) -> *mut T {
     pair.cast()
 }
 
-/// Where a field of the entry is; in a pair, the member that a number's lowest bit says.
+/// Pointer to a field of the entry; in a pair, to the member that a number's lowest bit selects.
 macro_rules! place {
     ($flow:expr, $field:ident) => {
         &raw mut (*$flow.0.as_ptr()).$field
@@ -113,7 +113,7 @@ impl Flow {
         write!(self, packets, packets[sender]);
     }
 
-    /// Notes that end `sender` has sent all before `end`, if that is news.
+    /// Advances the next sequence number of end `sender` to `end`, if that is ahead.
     #[inline(always)]
     pub(crate) fn number(self, sender: usize, end: u32) {
         if is_ahead(read!(self, next[sender]), end) {
@@ -177,13 +177,13 @@ impl Flow {
 /// A [`Conn`] in words.
 type Words = [u64; size_of::<Conn>() / size_of::<u64>()];
 
-/// A table of assured flows: its elements are allocated when they are needed, and none is ever pushed
-/// out. Where it is full no more flows are assured.
+/// A table of assured flows: elements are allocated on demand, and none is ever evicted. While it is full no
+/// more flows become assured.
 type Assured<K> = HashMap<K, Conn, { DEFAULT_FLOWS as usize }, { BPF_F_NO_PREALLOC as usize }>;
-/// The table of the others, of both families: the least recently used make room.
+/// The table of the other flows, of both families: the least recently used are evicted.
 type Unassured = LruHashMap<ConnKey6, Conn, { UNASSURED_FLOWS as usize }>;
 
-/// Declares the tables of flows, and for each a module of what can be done with it.
+/// Declares the tables of flows, and for each a module with its operations.
 macro_rules! flow_maps {
     ($($(#[doc = $doc:literal])+ $name:ident, $module:ident: $table:ty, $key:ty;)+) => {
         $(
@@ -230,8 +230,7 @@ flow_maps! {
     UNASSURED, unassured: Unassured, ConnKey6;
 }
 
-/// By place, 1 where the last flow that was found was an assured one. It says where to look first, and
-/// nothing else.
+/// By place: 1 if the last flow found there was an assured one. A hint where to look first, and nothing else.
 #[btf_map]
 static FOUND: Array<[u8; PLACES], 1> = Array::new();
 
@@ -266,7 +265,7 @@ pub(crate) fn set_assured(place: usize, assured: bool) {
 static FRAGMENTS: LruHashMap<FragmentKey, FragmentVerdict, { MAX_FRAGMENTED as usize }> =
     LruHashMap::new();
 
-/// What the first fragment of a packet got.
+/// The verdict of the first fragment of a packet.
 #[inline(always)]
 #[expect(unsafe_code, reason = "map values are reached through raw pointers")]
 pub(crate) fn fragment(key: FragmentKey) -> Option<FragmentVerdict> {
@@ -275,7 +274,7 @@ pub(crate) fn fragment(key: FragmentKey) -> Option<FragmentVerdict> {
     unsafe { FRAGMENTS.get(key.0) }.copied()
 }
 
-/// Stores what the first fragment of a packet got; whether that succeeded.
+/// Stores the verdict of the first fragment of a packet; returns whether that succeeded.
 #[inline(always)]
 pub(crate) fn remember_fragment(key: FragmentKey, verdict: &FragmentVerdict) -> bool {
     let key = Aligned(key);

@@ -7,8 +7,7 @@ use hep_common::grace::{Grace, MAX_GRACES};
 static GRACE: HashMap<u32, Grace, { MAX_GRACES as usize }, { BPF_F_NO_PREALLOC as usize }> =
     HashMap::new();
 
-/// Until when an interface has its first seconds under policy, coarse monotonic clock, nanoseconds; 0 if
-/// they are over for long.
+/// End of an interface's grace period, coarse monotonic clock, nanoseconds; 0 if none is stored.
 #[inline(always)]
 #[expect(unsafe_code, reason = "hash entries are reached through raw pointers")]
 pub(crate) fn grace_until_ns(ifindex: u32) -> u64 {

@@ -1,4 +1,4 @@
-//! Where all that is known about a CPU's packet is written down.
+//! Scratch state of the packet being judged, for each CPU.
 
 use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
 
@@ -13,8 +13,8 @@ macro_rules! scratch {
 
             $(#[doc = $doc])+
             ///
-            /// To be called where a program or global function starts: programs do not interrupt each
-            /// other on a CPU, so that whoever was handed it before waits for this caller to return.
+            /// To be called where a program or global function starts: programs do not interrupt each other
+            /// on a CPU, so an earlier holder of the reference waits for this caller to return.
             #[inline(always)]
             #[expect(unsafe_code, reason = "map values are reached through raw pointers")]
             pub(crate) fn $get() -> Option<&'static mut Work<$address>> {

@@ -1,4 +1,4 @@
-//! What userspace compiled: the tables of the two generations.
+//! The tables of the two generations, as compiled by userspace.
 //!
 //! Each table is an array of two inner maps. A packet reads [`control`] once and looks everything up
 //! in one [`Slot`], so that it never meets a mixture of generations. Most inner arrays differ in
@@ -30,7 +30,7 @@ const SLOTS: usize = 2;
 /// Length of the inner arrays' template.
 const TEMPLATE_LEN: usize = 1;
 
-/// A table of one generation, as long as it takes.
+/// A table of one generation, of any length.
 pub(crate) type Table<T> = Array<T, TEMPLATE_LEN, { (BPF_F_INNER_MAP | BPF_F_MMAPABLE) as usize }>;
 
 /// Which of the two generations a packet is judged by.
@@ -124,7 +124,7 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// List `number`, and the page that it stands in.
+    /// List `number`, and the page that holds it.
     #[inline(always)]
     pub(crate) fn find(slot: Slot, number: u32) -> Option<(Self, Near)> {
         let table = policy(slot)?;
@@ -136,7 +136,7 @@ impl Policy {
         Some((Self { table, words }, Near { page, number }))
     }
 
-    /// What the list is like.
+    /// The list, decoded.
     #[inline(always)]
     pub(crate) const fn list(&self) -> List {
         List::of(self.words)
@@ -150,7 +150,7 @@ impl Policy {
     }
 }
 
-/// The page that a list stands in.
+/// The page that holds a list: words near the list need no look-up.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct Near {
@@ -160,7 +160,7 @@ pub(crate) struct Near {
 }
 
 impl Near {
-    /// As [`Policy::word`], for a place that is probably in this page: that takes no look-up.
+    /// The word at a place, without a look-up if it is in this page.
     #[inline(always)]
     pub(crate) fn word(&self, policy: &Policy, at: u32) -> Option<u64> {
         if at / WORDS_PER_PAGE == self.number {
@@ -198,7 +198,7 @@ static QUICK_LOCAL: Array<QuickLocal, 1> = Array::new();
 #[btf_map]
 static OWN_STATE: Array<OwnState, 1> = Array::new();
 
-/// The generation in force, 0: none yet; and how often what is local has changed.
+/// The generation in force (0: none yet), and the number of changes to what is local.
 #[inline(always)]
 #[expect(unsafe_code, reason = "userspace writes the word while it is read")]
 pub(crate) fn control() -> (u32, u32) {
@@ -221,7 +221,7 @@ pub(crate) fn settings(slot: Slot) -> Option<&'static Settings> {
     SETTINGS.get(slot.0)
 }
 
-/// What the generation says about an interface.
+/// The generation's entry of an interface.
 ///
 /// `None` if it does not mention the interface.
 #[inline(always)]
@@ -237,8 +237,8 @@ pub(crate) fn interface(slot: Slot, ifindex: u32) -> Option<&'static Interface> 
     None
 }
 
-/// As [`interface`], and quicker for most. The kernel verifies what follows twice, once for each map that
-/// the answer may be in.
+/// The generation's entry of an interface, found without probing for most. The kernel verifies the code after
+/// the call twice, once for each map that the entry may be in.
 #[inline(always)]
 pub(crate) fn interface_quickly(slot: Slot, ifindex: u32) -> Option<&'static Interface> {
     let quick = quick_interface(slot, quick_place(ifindex))?;
@@ -248,8 +248,8 @@ pub(crate) fn interface_quickly(slot: Slot, ifindex: u32) -> Option<&'static Int
     crowded_interface(slot, ifindex)
 }
 
-/// As [`interface`], of one that shares its place with another. (Not marked as cold: the compiler would
-/// put it into a section of its own, where the loader looks for no functions.)
+/// The entry of an interface that shares its place with another. (Not marked as cold: the compiler would put
+/// it into a section of its own, where the loader looks for no functions.)
 #[inline(never)]
 fn crowded_interface(slot: Slot, ifindex: u32) -> Option<&'static Interface> {
     interface(slot, ifindex)
@@ -273,7 +273,7 @@ pub(crate) fn is_own_address(address: &LocalAddress) -> bool {
     LOCAL.get_ptr(address).is_some()
 }
 
-/// As [`is_own_address`], of those that a packet of this host may have as its source.
+/// Whether `address` is one of this host's own that its packets may have as their source.
 #[inline(always)]
 #[expect(unsafe_code, reason = "hash entries are reached through raw pointers")]
 pub(crate) fn is_own_source(address: &LocalAddress) -> bool {
@@ -281,7 +281,7 @@ pub(crate) fn is_own_source(address: &LocalAddress) -> bool {
     unsafe { LOCAL.get(address) }.is_some_and(|local| local.shared == 0)
 }
 
-/// How far the maps of own addresses can be believed.
+/// How far the maps of own addresses can be trusted.
 #[inline(always)]
 #[expect(unsafe_code, reason = "userspace writes the words while they are read")]
 pub(crate) fn own_state() -> OwnState {
@@ -293,7 +293,8 @@ pub(crate) fn own_state() -> OwnState {
     }
 }
 
-/// Whether `address` is one of this host's own and at its place: a quick answer for most of them.
+/// Whether `address` is one of this host's own, found at its place in [`QUICK_LOCAL`]: a quick yes for most
+/// of them.
 #[inline(always)]
 #[expect(
     unsafe_code,

@@ -5,7 +5,7 @@ use core::mem::MaybeUninit;
 use aya_ebpf::{EbpfContext as _, helpers::generated::bpf_skb_load_bytes, programs::TcContext};
 use hep_common::counter::Reason;
 
-/// What the kernel knows about a frame besides its bytes.
+/// Metadata that the kernel keeps beside a frame's bytes.
 pub(crate) trait Metadata {
     /// The VLAN tag that the kernel took out of the frame; 0: none.
     fn vlan_control(&self) -> u32;
@@ -69,7 +69,7 @@ impl Metadata for TcContext {
     }
 }
 
-/// A header as it stands in a frame, in memory that the kernel lets be read in words of any size.
+/// A header laid out as in a frame, in memory that the verifier lets be read in words of any size.
 ///
 /// # Safety
 ///
@@ -143,7 +143,7 @@ macro_rules! copy_word {
     };
 }
 
-/// Copies the word behind all wider ones, if the header's length asks for it.
+/// Copies the word behind all wider ones, if the header's length includes one.
 macro_rules! copy_rest {
     ($header:ident, $from:ident, $to:ident, $size:literal, $word:ty) => {
         if $header::BYTES as usize & size_of::<$word>() != 0 {

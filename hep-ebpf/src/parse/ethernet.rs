@@ -48,7 +48,7 @@ wire! {
     }
 }
 
-/// What a frame carries.
+/// Content of a frame.
 #[derive(Clone, Copy)]
 pub(crate) enum Network {
     /// An IPv4 header at this offset.
@@ -59,7 +59,7 @@ pub(crate) enum Network {
     Vlan,
     /// Something else.
     Other,
-    /// Something that the kernel may take for IP, but where is not known (spec EV-258).
+    /// Something that the kernel may take for IP, at an unknown offset (spec EV-258).
     Unreadable,
 }
 
@@ -85,8 +85,8 @@ pub(crate) fn network(ctx: &TcContext, interface_flags: u32, direction: Directio
     let Ok(header): Result<Ethernet, Reason> = Loader::new(ctx).read(0) else {
         return Network::Unreadable;
     };
-    // What the kernel has found behind all link layer headers of a received frame, it delivers as
-    // such. Of a frame that is sent only the bytes count.
+    // The kernel delivers a received frame as what it has found behind all link layer headers. For a frame
+    // that is sent only the bytes count.
     let is_sure = direction == Direction::Ingress && is_ip(ctx.ether_type());
     let ether_type = u16::from_be_bytes(header.ether_type);
     let packed = tagged(
@@ -105,8 +105,8 @@ pub(crate) fn network(ctx: &TcContext, interface_flags: u32, direction: Directio
     }
 }
 
-/// What a frame without an Ethernet header carries: the IP header says so itself, but tags are where
-/// the kernel says.
+/// Finds the network header of a frame without an Ethernet header: an IP header identifies itself, but tags
+/// are found by the kernel's EtherType.
 #[inline(always)]
 fn bare(ctx: &TcContext, interface_flags: u32) -> Network {
     let ether_type = ctx.ether_type();
@@ -155,18 +155,18 @@ const fn of(ether_type: u16, offset: u32) -> Network {
     }
 }
 
-/// As an answer of [`tagged`]: no IP header.
+/// Result of [`tagged`]: no IP header.
 const OTHER: u32 = 0;
-/// As an answer of [`tagged`]: for a VLAN.
+/// Result of [`tagged`]: for a VLAN.
 const FOR_VLAN: u32 = 1;
-/// As an answer of [`tagged`]: more tags than are followed, or one that is cut off.
+/// Result of [`tagged`]: more tags than are followed, or one that is cut off.
 const UNREADABLE: u32 = 2;
 
 /// The bits that an offset needs behind the longest link header and all tags. Kernels before 6.18 read
 /// nothing directly whose offset may be 65 535.
 const MOST_OFFSET: u32 = 0x1ff;
 
-/// What an answer of [`tagged`] means.
+/// Decodes a result of [`tagged`].
 #[inline(always)]
 const fn unpacked(packed: u32) -> Network {
     match packed {

@@ -31,17 +31,17 @@ pub(crate) enum Fragment {
     Later = 2,
 }
 
-/// What the rules and the connection table know of a packet.
+/// A parsed packet: all that rules and the connection table need.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
 pub(crate) struct Packet<A> {
     /// Network byte order.
     pub(crate) src: A,
-    /// As `src`.
+    /// Network byte order.
     pub(crate) dst: A,
     /// Host byte order; for ICMP queries the identifier; 0 if there is none.
     pub(crate) src_port: u16,
-    /// As `src_port`.
+    /// Host byte order; for ICMP queries the identifier; 0 if there is none.
     pub(crate) dst_port: u16,
     /// IANA number of the upper-layer protocol.
     pub(crate) protocol: u8,
@@ -55,7 +55,7 @@ pub(crate) struct Packet<A> {
     pub(crate) hop_limit: u8,
     /// Type of service, or the low byte of the traffic class.
     pub(crate) tos: u8,
-    /// Protocol by which the fragments of one packet are told from those of another.
+    /// The protocol number that all fragments of the packet have in common.
     pub(crate) fragment_protocol: u8,
     /// How much of a fragmented packet this is.
     pub(crate) fragment: Fragment,
@@ -98,26 +98,26 @@ impl<A> Packet<A> {
     }
 }
 
-/// What a packet of the most common form says about its flow: TCP or UDP, without IP options,
-/// extension headers or fragments; all headers in the linear area.
+/// A packet of the most common form: TCP or UDP, without IP options, extension headers or fragments; all
+/// headers in the linear area.
 #[derive(Clone, Copy)]
 pub(crate) struct Plain<A> {
     /// Network byte order.
     pub(crate) src: A,
-    /// As `src`.
+    /// Network byte order.
     pub(crate) dst: A,
     /// Host byte order.
     pub(crate) ports: Ports,
     /// TCP or UDP, IANA number.
     pub(crate) protocol: u8,
-    /// As [`Packet::tos`].
+    /// Type of service, or the low byte of the traffic class.
     pub(crate) tos: u8,
-    /// As [`Packet::transport`].
+    /// Where the transport header starts, from the start of the frame.
     pub(crate) transport: u32,
 }
 
 impl<A: Copy> Plain<A> {
-    /// All there is to know about the packet.
+    /// The packet with all fields; those that a plain one has not are 0.
     #[inline(always)]
     pub(crate) const fn packet(&self) -> Packet<A> {
         Packet {

@@ -48,7 +48,7 @@ impl Tcp {
 }
 
 wire! {
-    /// Where every protocol that has ports has them.
+    /// The ports, first in the header of every protocol that has them.
     struct PortPair {
         src: 2,
         dst: 2,
@@ -77,8 +77,7 @@ wire! {
 /// Length of an SCTP header; chunks follow.
 const SCTP_BYTES: u32 = 12;
 
-/// Bytes that a packet of `protocol` has at least; of a first fragment only what is read is asked
-/// for.
+/// Least payload of a packet of `protocol`, bytes; for a first fragment, the bytes that are read.
 #[inline(always)]
 const fn minimum_bytes(protocol: u8, fragment: Fragment) -> u32 {
     match (protocol, fragment) {
@@ -92,8 +91,8 @@ const fn minimum_bytes(protocol: u8, fragment: Fragment) -> u32 {
     }
 }
 
-/// Whether an ICMP query or reply of this protocol and type carries an identifier; of a node information
-/// query that is what it asks for.
+/// Whether an ICMP query or reply of this protocol and type carries an identifier; for a node information
+/// query the type of query counts as one.
 #[inline(always)]
 pub(super) const fn has_identifier(protocol: u8, kind: u8) -> bool {
     match protocol {
@@ -179,21 +178,21 @@ fn only_chunk(loader: &impl Read, offset: u32, available: u32) -> u8 {
     kind
 }
 
-/// What a plain packet's transport header says.
+/// Transport header of a plain packet.
 #[derive(Clone, Copy)]
 pub(crate) struct Ports {
     /// Host byte order.
     pub(crate) src: u16,
-    /// As `src`.
+    /// Host byte order.
     pub(crate) dst: u16,
     /// Flags of a TCP header, as in [`tcp`]; of UDP 0.
     pub(crate) tcp_flags: u8,
-    /// As [`Packet::segment`].
+    /// Numbers of a TCP segment; of UDP zeros.
     pub(crate) segment: Segment,
 }
 
-/// Reads the transport header, at `offset`, of a packet that may be [`super::Plain`]; with what
-/// stands `before` it, it has `bytes`.
+/// Reads the transport header, at `offset`, of a packet that may be [`super::Plain`]; the packet is `bytes`
+/// long, including the bytes `before` this header.
 #[inline(always)]
 pub(super) fn plain(
     direct: &Direct,
