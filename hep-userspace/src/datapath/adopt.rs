@@ -1,9 +1,8 @@
-//! What becomes of maps that an earlier process pinned.
+//! Adoption of maps that an earlier process pinned.
 //!
-//! A map of the size that is asked for is used as it is. One of another size is put aside, a new
-//! one takes its place, and what is worth keeping is copied. One of another layout is refused: a
-//! change of layout comes with another `ABI_VERSION`, and so with another directory, whose flows are
-//! copied as well.
+//! A map of the requested size is used as it is. One of another size is put aside, a new one replaces it, and
+//! what is worth keeping is copied. One of another layout is refused: a change of layout comes with another
+//! `ABI_VERSION`, and so with another directory, whose flows are copied as well.
 
 use std::{collections::HashSet, io};
 
@@ -37,7 +36,7 @@ const SLICE: u32 = 4096;
 pub(super) struct Displaced {
     name: &'static str,
     map: MapData,
-    /// How flows in it are laid out, if they are another version's.
+    /// Layout of the flows in it, if they are another version's.
     former: Option<Layout>,
 }
 
@@ -89,7 +88,7 @@ pub(super) fn capacity(map: &str, definition: &aya_obj::Map, options: &LoadOptio
     }
 }
 
-/// Checks every pinned map against its definition; those of another size make place.
+/// Checks every pinned map against its definition; those of another size are put aside.
 pub(super) fn put_misfits_aside(
     pins: &Pins,
     options: &LoadOptions,
@@ -164,8 +163,8 @@ pub(super) fn discard(pins: &Pins, displaced: &[Displaced]) -> Result<(), Kernel
         .try_for_each(|displaced| pins.discard_aside(displaced.name))
 }
 
-/// The options with room for the flows that there are: a table that is taken over never becomes
-/// smaller than what is in it (spec EV-263).
+/// The options with room for the existing flows: a table that is taken over never becomes smaller than its
+/// content (spec EV-263).
 pub(super) fn with_room(
     options: &LoadOptions,
     pins: &Pins,
@@ -206,7 +205,7 @@ pub(super) fn with_room(
     })
 }
 
-/// Room for so many flows of a table, wherever they may be put.
+/// Room for `entries` flows of a table, in every table that may receive them.
 fn room_for(name: &str, former: Option<Layout>, entries: u32) -> FlowRoom {
     let everywhere = matches!(former, Some(Layout::First | Layout::Second));
     let in_table = |is_there: bool| {
@@ -227,7 +226,7 @@ fn room_for(name: &str, former: Option<Layout>, entries: u32) -> FlowRoom {
     }
 }
 
-/// A power of two, unless there is nothing.
+/// The next power of two; 0 for nothing.
 const fn rounded(entries: u32) -> u32 {
     match (entries, entries.checked_next_power_of_two()) {
         (0, _) => 0,
@@ -236,7 +235,7 @@ const fn rounded(entries: u32) -> u32 {
     }
 }
 
-/// How many flows a table of any layout has.
+/// Number of flows in a table of any layout.
 fn entries(name: &'static str, map: &MapData) -> Result<u32, KernelError> {
     let info = map.info().map_err(KernelError::map(name, "inspect"))?;
     let is_of = |key, value| [info.key_size() as usize, info.value_size() as usize] == [key, value];
@@ -256,8 +255,8 @@ fn entries(name: &'static str, map: &MapData) -> Result<u32, KernelError> {
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// Copies flows and verdicts of fragments from replaced maps to their successors. Flows of versions
-/// that did not know which ones are assured are if the host has their connection open.
+/// Copies flows and verdicts of fragments from replaced maps to their successors. Flows of versions that did
+/// not record which ones are assured become so if the host has their connection open.
 pub(super) fn carry_over(
     maps: &Maps,
     displaced: &[Displaced],
@@ -305,7 +304,7 @@ pub(super) fn carry_over(
     Ok(())
 }
 
-/// Copies flows; those of another version as this one takes them over.
+/// Copies flows; those of another version are converted.
 fn copy_flows<K: Key>(
     homes: &Homes<'_>,
     name: &'static str,
@@ -339,7 +338,7 @@ fn copy_flows<K: Key>(
     }
 }
 
-/// Hands every entry of a table to `settle`.
+/// Passes every entry of a table to `settle`.
 fn copy<Key: Pod, Value: Pod>(
     name: &'static str,
     from: &MapData,

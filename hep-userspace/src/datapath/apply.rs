@@ -1,12 +1,11 @@
-//! Bringing a generation into force: all of it or nothing.
+//! Puts a generation into force: all of it or nothing.
 //!
-//! Packets look at one slot of every outer map, and the other gets the new tables; one store then
-//! makes the programs read that one. Whatever fails before the store leaves the former generation in
-//! force. Changing a slot takes long, because the kernel ends it with a wait for the packets in
-//! flight, so a load prepares the next one: behind it, the idle slots hold either a spare array, of
-//! which the next load writes what differs, or the very map in force. Ranges of addresses that are new
-//! go where the generation in force has none. Arrays of fixed length have a half for each generation
-//! instead of slots.
+//! Packets read one slot of every outer map; the other receives the new tables, and one store then switches
+//! the programs to it. A failure before the store leaves the former generation in force. Changing a slot is
+//! slow, because the kernel waits for the packets in flight, so each load prepares the next one: afterwards
+//! an idle slot holds either a spare array, in which the next load writes only the differences, or the map in
+//! force itself. New ranges of addresses go where the generation in force has none. Arrays of fixed length
+//! have a half for each generation instead of slots.
 
 use std::{
     fmt, io,
@@ -54,7 +53,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// Is told what a load is about to do, and may stop it there.
+/// Observes the steps of a load, and may stop it before each.
 pub trait Observer {
     /// Called before each step.
     ///
@@ -74,12 +73,12 @@ impl Observer for () {
     }
 }
 
-/// What a load did.
+/// Report of a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
     /// Number of the generation that is now in force.
     pub generation: u32,
-    /// What became of each table, in alphabetical order.
+    /// Report of each table, in alphabetical order.
     pub tables: Vec<AppliedTable>,
     /// From the start until every idle slot was filled and checked.
     pub fill: Duration,
@@ -89,7 +88,7 @@ pub struct Applied {
     pub total: Duration,
 }
 
-/// What became of one table.
+/// Report of one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AppliedTable {
     /// Name of the outer map.
@@ -130,11 +129,11 @@ impl Kernel {
         self.apply_observed(generation, &mut ())
     }
 
-    /// As [`Self::apply`], and tells `observer` of each step.
+    /// Brings a generation into force like [`Self::apply`], and calls `observer` before each step.
     ///
     /// # Errors
     ///
-    /// As [`Self::apply`], and [`KernelError::Stopped`] if the observer did so.
+    /// Those of [`Self::apply`], and [`KernelError::Stopped`] if the observer stopped the load.
     pub fn apply_observed(
         &mut self,
         generation: &mut Generation,
@@ -148,7 +147,7 @@ impl Kernel {
         check::check(&generation.tables, self.maps.counter_capacities()?)?;
         let slot = number & 1;
         if !self.is_settled {
-            // Who knows what packets look at: a former process may have ended right after a flip.
+            // Packets may read either slot: a former process may have ended right after a flip.
             self.settle(slot ^ 1)?;
         }
         let description = &mut generation.description;
@@ -200,12 +199,12 @@ impl Kernel {
         })
     }
 
-    /// Has the programs find out again which flows are local and which forwarded: this host's own
-    /// addresses, or what it forwards, have changed.
+    /// Makes the programs classify all flows as local or forwarded again: this host's own addresses, or what
+    /// it forwards, have changed.
     ///
     /// # Errors
     ///
-    /// [`KernelError::Map`] and [`KernelError::Io`] with what the kernel said.
+    /// [`KernelError::Map`] and [`KernelError::Io`] with the kernel's error.
     pub fn reclassify(&mut self) -> Result<(), KernelError> {
         reclassify(&self.maps)
     }
@@ -310,8 +309,7 @@ impl Kernel {
         })
     }
 
-    /// Waits until no packet looks into the slots beside `in_force`, and makes them ready for the
-    /// next load.
+    /// Waits until no packet reads the slots other than `in_force`, and prepares them for the next load.
     fn settle(&mut self, in_force: u32) -> Result<(), KernelError> {
         let idle = in_force ^ 1;
         if self.maps.slot_in_force()?.is_none() {
@@ -349,7 +347,7 @@ impl Kernel {
     }
 }
 
-/// The maps in both slots, of which packets look at `in_force`.
+/// The maps in both slots; packets read `in_force`.
 fn present(maps: &Maps, map: &'static str, in_force: u32) -> Result<Present, KernelError> {
     Ok(Present {
         in_force: maps.inner(map, in_force)?,
@@ -357,7 +355,7 @@ fn present(maps: &Maps, map: &'static str, in_force: u32) -> Result<Present, Ker
     })
 }
 
-/// What a thread returned; its panic goes on here.
+/// The result of a thread; a panic of its continues here.
 pub(super) fn join<T>(worker: ScopedJoinHandle<'_, T>) -> T {
     worker
         .join()
@@ -370,7 +368,7 @@ fn allow(observer: &mut dyn Observer, step: Step) -> Result<(), KernelError> {
         .map_err(|source| KernelError::Stopped { step, source })
 }
 
-/// The number after `generation` and `floor`; 0 stands for none, and the lowest bit changes each
+/// The number after `generation` and `floor`; never 0, which means none, and the lowest bit changes each
 /// time.
 const fn next(generation: u32, floor: u32) -> u32 {
     let other = (generation & 1) ^ 1;
@@ -397,7 +395,7 @@ fn unix_ms() -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Makes the programs read the other slots.
+/// Switches the programs to the slots of `generation`.
 fn flip(maps: &Maps, generation: u32) -> Result<(), KernelError> {
     store(
         maps,
@@ -408,7 +406,7 @@ fn flip(maps: &Maps, generation: u32) -> Result<(), KernelError> {
     )
 }
 
-/// Has flows be classified again, local or forwarded, when their next packet comes (spec EV-259).
+/// Makes the next packet of each flow classify it as local or forwarded again (spec EV-259).
 fn reclassify(maps: &Maps) -> Result<(), KernelError> {
     let control = maps.control()?;
     store(
@@ -430,7 +428,7 @@ fn store(maps: &Maps, control: Control) -> Result<(), KernelError> {
     Ok(())
 }
 
-/// Empties the slots that no packet will look into, after those in flight have ended.
+/// Empties the slots that no new packet will read, after those in flight have ended.
 fn empty(maps: &Maps, slot: u32) -> Result<(), KernelError> {
     let clear = |map: &'static str| {
         maps.slots(map)?

@@ -1,6 +1,6 @@
-//! Which interfaces have the programs, and how they got them.
+//! Attachment of the programs to interfaces.
 //!
-//! Everything is on record in `<pins>/v<ABI>/links/`, where a later daemon and `hep down` find it:
+//! All attachments are recorded in `<pins>/v<ABI>/links/`, where a later daemon and `hep down` find them:
 //!
 //! | name | is |
 //! | --- | --- |
@@ -10,8 +10,8 @@
 //! | `7-ingress-missed`, `7-egress-missed` | directories, as old as the last time our program was gone |
 //! | `rcu-expedited` | a directory: the kernel's switch of that name was set by us |
 //!
-//! Our programs run before those of others that are there when we come; what we accept goes on to
-//! them (spec EV-003).
+//! Our programs run before those that others have attached by then; packets that we accept continue to them
+//! (spec EV-003).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -50,7 +50,7 @@ pub struct Target {
     pub name: Arc<str>,
 }
 
-/// What an attempt to attach a program came to.
+/// Outcome of an attempt to attach a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The program was there.
@@ -138,7 +138,7 @@ pub struct Attachments {
     directory: PathBuf,
     netlink: rtnetlink::Handle,
     has_tcx: bool,
-    /// Whoever changes what an interface has does so alone.
+    /// Serialises changes to the attachments of interfaces.
     turn: Arc<Mutex<()>>,
 }
 
@@ -154,13 +154,13 @@ impl Attachments {
         }
     }
 
-    /// The handle that it asks by.
+    /// The netlink handle in use.
     #[must_use]
     pub const fn netlink(&self) -> &rtnetlink::Handle {
         &self.netlink
     }
 
-    /// The same for another thread, with a handle that is served there.
+    /// A copy for another thread, with a handle that is served there.
     #[must_use]
     pub fn shared(&self, netlink: rtnetlink::Handle) -> Self {
         Self {
@@ -171,8 +171,8 @@ impl Attachments {
         }
     }
 
-    /// Takes over the links and filters on record in `from`, another directory of links: from now on
-    /// they are on record here, and run what they ran.
+    /// Takes over the links and filters recorded in `from`, another directory of links: from now on they are
+    /// recorded here, and keep running their programs.
     ///
     /// # Errors
     ///
@@ -192,8 +192,8 @@ impl Attachments {
         Ok(())
     }
 
-    /// Has the kernel hurry while the links that these interfaces lack are made, if that is worth it,
-    /// and puts back what a process left that was killed meanwhile.
+    /// Expedites RCU while the links that these interfaces lack are made, if that is worth it; first restores
+    /// what a killed process has left.
     pub fn hurry_attaching(
         &self,
         wanted: &BTreeSet<u32>,
@@ -213,20 +213,20 @@ impl Attachments {
         Hurry::begin(self.directory.join(HURRY_RECORD), links)
     }
 
-    /// As [`Self::hurry_attaching`], while everything is detached. The kernel removes a link a moment
-    /// after its pin is gone: see [`wait_until_unloaded`].
+    /// Expedites RCU while everything is detached. The kernel removes a link a moment after its pin is gone:
+    /// see [`wait_until_unloaded`].
     ///
     /// # Errors
     ///
-    /// As [`Self::recorded`].
+    /// [`AttachError::Directory`] if the directory of links cannot be read.
     pub fn hurry_detaching(&self) -> Result<Option<Hurry>, AttachError> {
         let interfaces = self.recorded()?.len();
         Ok(Hurry::begin(self.directory.join(HURRY_RECORD), interfaces))
     }
 
-    /// Sees to it that a program is on one side of an interface: the current one, also where an
-    /// earlier one was, so that there is no moment without. What is on record is looked for in the
-    /// kernel; where somebody took it away it is put back, and the time is noted.
+    /// Ensures that the current program is on one side of an interface; an earlier one is replaced without a
+    /// gap. Recorded attachments are checked in the kernel; one that somebody removed is restored, and the
+    /// time is recorded.
     ///
     /// # Errors
     ///
@@ -305,9 +305,9 @@ impl Attachments {
         Ok(outcome)
     }
 
-    /// Takes the programs off every interface that is not in `wanted` and that nobody else wants, as
-    /// `is_wanted` knows right before; `names` are the interfaces that exist. Returns how many interfaces
-    /// lost their programs.
+    /// Detaches the programs from every interface that is not in `wanted` and for which `is_wanted`, called
+    /// right before, is false; `names` are the interfaces that exist. Returns how many interfaces lost their
+    /// programs.
     ///
     /// # Errors
     ///
@@ -333,11 +333,11 @@ impl Attachments {
         first_error.map_or(Ok(detached), Err)
     }
 
-    /// Takes the programs off one interface.
+    /// Detaches the programs from one interface.
     ///
     /// # Errors
     ///
-    /// [`AttachError`] with what could not be taken off.
+    /// [`AttachError`] with what could not be detached.
     pub async fn release(&self, ifindex: u32, name: &Arc<str>) -> Result<(), AttachError> {
         let _turn = self.turn.lock().await;
         self.detach(ifindex, Some(name)).await
@@ -373,7 +373,7 @@ impl Attachments {
     ///
     /// # Errors
     ///
-    /// As [`Self::recorded`].
+    /// [`AttachError::Directory`] if the directory of links cannot be read.
     pub fn programs(&self) -> Result<BTreeSet<u32>, AttachError> {
         let mut found = BTreeSet::new();
         for ifindex in self.recorded()? {
@@ -419,8 +419,8 @@ impl Attachments {
     }
 }
 
-/// Waits until none of these programs is loaded: the kernel lets go of links and programs a moment
-/// after their last pin is gone. Returns whether they went in time.
+/// Waits until none of these programs is loaded: the kernel releases links and programs a moment after their
+/// last pin is gone. Returns whether that happened in time.
 #[must_use]
 pub fn wait_until_unloaded(programs: &BTreeSet<u32>, limit: Duration) -> bool {
     const PAUSE: Duration = Duration::from_millis(5);

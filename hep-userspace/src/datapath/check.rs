@@ -1,6 +1,6 @@
-//! Whether tables fit the maps and agree with themselves, before anything is changed.
+//! Checks that tables fit the maps and are consistent, before anything is changed.
 //!
-//! The compiler refuses what is too large in the user's words; this is the last line behind it.
+//! The compiler refuses what is too large in the user's terms; this is the last defence behind it.
 
 use hep_common::{
     address::ROOT_LEN,

@@ -20,21 +20,20 @@ use super::{
 
 /// Ours run before every filter of another priority.
 const PRIORITY: u16 = 1;
-/// Tells our filter from others of the same priority: `0x68650001`, `he` and 1.
+/// Distinguishes our filter from others of the same priority: `0x68650001`, `he` and 1.
 const HANDLE: TcHandle = TcHandle::new(0x6865, 1);
-/// The same, as messages have it.
+/// The same handle in netlink messages.
 const OWN_HANDLE: RouteHandle = RouteHandle {
     major: 0x6865,
     minor: 1,
 };
 
-/// Sees to it that `program` is on the interface, in place of an earlier one of ours if there is one,
-/// and makes the clsact qdisc if there is none.
+/// Ensures that `program` is on the interface, in place of an earlier one of ours if there is one, and
+/// creates the clsact qdisc if there is none.
 ///
 /// # Errors
 ///
-/// [`AttachError::IngressQdisc`] if the side of it that is asked for cannot be had; else what the kernel
-/// refused.
+/// [`AttachError::IngressQdisc`] if an ingress qdisc prevents an egress side; else what the kernel refused.
 pub(super) async fn attach(
     program: &mut SchedClassifier,
     direction: Direction,
@@ -167,7 +166,7 @@ pub(super) async fn remove_qdisc(
     remove_record(qdisc_record)
 }
 
-/// What is at the place of clsact.
+/// The qdisc in the place of clsact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TopQdisc {
     Clsact,

@@ -1,7 +1,7 @@
 //! Counters: read as sums over the CPUs, and zeroed before they get another owner.
 //!
-//! They are in pieces, of which there are as many as the policy needs: a CPU's own copy of each takes
-//! memory. Pieces stay as long as the maps do.
+//! They are allocated in pieces, as many as the policy needs: each CPU's own copy takes memory. Pieces last
+//! as long as the maps do.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -21,7 +21,7 @@ use hep_common::counter::{
 use super::{KernelError, Maps, apply::join, check::Capacities, fill, names};
 use crate::compile::Slots;
 
-/// What a counter starts with.
+/// Initial value of an interface's counters.
 const ZERO: Counters = Counters {
     by_reason: [Counter {
         packets: 0,
@@ -38,8 +38,8 @@ pub(super) fn pieces_behind(interfaces: u32) -> u32 {
     pieces.saturating_sub(1).max(1)
 }
 
-/// Where an index of the counters of interfaces is: its piece, or `None` for the first ones, and its
-/// place there.
+/// Position of an interface's counters by their index: the piece, or `None` for the first ones, and the place
+/// there.
 const fn place(index: u32) -> (Option<u32>, u32) {
     let (piece, place) = (index / COUNTERS_PER_PIECE, index % COUNTERS_PER_PIECE);
     (piece.checked_sub(1), place)
@@ -51,7 +51,7 @@ impl Maps {
     ///
     /// # Errors
     ///
-    /// [`KernelError::Map`] if there is no such index, or with what the kernel said.
+    /// [`KernelError::Map`] if there is no such index, or with the kernel's error.
     pub fn counters(&self, index: u32) -> Result<Counters, KernelError> {
         let (piece, place) = place(index);
         let values = match piece {
@@ -79,7 +79,7 @@ impl Maps {
     ///
     /// # Errors
     ///
-    /// As [`Self::counters`].
+    /// [`KernelError::Map`] with the kernel's error.
     pub fn rule_counters(
         &self,
         slots: impl IntoIterator<Item = u32>,
@@ -108,7 +108,7 @@ impl Maps {
         Ok(sums)
     }
 
-    /// How many counters there may be.
+    /// The capacities of the counters.
     pub(super) fn counter_capacities(&self) -> Result<Capacities, KernelError> {
         let more = self.info(names::MORE_COUNTERS)?.max_entries();
         let rules = self.info(names::RULE_COUNTERS)?.max_entries();

@@ -1,4 +1,4 @@
-//! What can go wrong between the compiled tables and the kernel.
+//! Errors between the compiled tables and the kernel.
 
 use std::{io, path::PathBuf};
 
@@ -16,7 +16,7 @@ pub enum KernelError {
     Directory {
         /// The directory or file in question.
         path: PathBuf,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
     /// No bpffs could be mounted.
@@ -24,7 +24,7 @@ pub enum KernelError {
     Mount {
         /// Where.
         path: PathBuf,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
     /// Another process has these pins open for writing.
@@ -44,12 +44,12 @@ pub enum KernelError {
         /// The property that differs.
         what: &'static str,
     },
-    /// The running kernel lacks what hep uses.
+    /// The running kernel lacks a feature that hep uses.
     #[error("{lack}")]
     Kernel {
-        /// What to run instead, and what this one lacks.
+        /// The kernel to run instead, and the features that this one lacks.
         lack: String,
-        /// What failed for it.
+        /// The failure that this explains.
         source: Box<KernelError>,
     },
     /// The embedded object cannot be read; a defect of the build.
@@ -63,7 +63,7 @@ pub enum KernelError {
     Program {
         /// Name of the program.
         name: &'static str,
-        /// What the verifier said.
+        /// The verifier's error.
         source: Box<ProgramError>,
     },
     /// The object lacks a map or program; a defect of the build.
@@ -74,9 +74,9 @@ pub enum KernelError {
     Map {
         /// Name of the map.
         map: &'static str,
-        /// What was tried.
+        /// The operation that failed.
         operation: &'static str,
-        /// What the kernel said.
+        /// The kernel's error.
         source: Box<MapError>,
     },
     /// A map operation that aya does not wrap failed.
@@ -84,15 +84,15 @@ pub enum KernelError {
     Io {
         /// Name of the map.
         map: &'static str,
-        /// What was tried.
+        /// The operation that failed.
         operation: &'static str,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
     /// A table does not fit the maps.
     #[error("{what}: {count}, and at most {limit} fit")]
     Limit {
-        /// What there is too much of.
+        /// The quantity that is too large.
         what: &'static str,
         /// How many.
         count: usize,
@@ -111,7 +111,7 @@ pub enum KernelError {
     /// The observer of the load stopped it.
     #[error("stopped before {step}")]
     Stopped {
-        /// What was about to happen.
+        /// The step that did not run.
         step: Step,
         /// Why.
         source: io::Error,
@@ -139,7 +139,7 @@ pub enum KernelError {
     NoVerdict {
         /// Name of the program.
         program: &'static str,
-        /// What it returned.
+        /// The number.
         code: u32,
     },
     /// A ring cannot be watched.

@@ -1,4 +1,4 @@
-//! What the programs report on their own: events, and log records.
+//! Output of the programs: events, and log records.
 
 use std::{
     fmt, io,
@@ -29,7 +29,7 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// What the runtime says if it can no longer watch the ring.
+    /// The runtime's error if it can no longer watch the ring.
     pub async fn next(&mut self) -> io::Result<Event> {
         loop {
             if let Some(event) = self.take() {
@@ -65,11 +65,11 @@ impl fmt::Debug for ProgramLog {
 }
 
 impl ProgramLog {
-    /// Hands records on as they come; ends only with an error.
+    /// Forwards records as they come; ends only with an error.
     ///
     /// # Errors
     ///
-    /// What the runtime says if it can no longer watch the ring.
+    /// The runtime's error if it can no longer watch the ring.
     pub async fn forward(&mut self) -> io::Result<()> {
         loop {
             self.logger.flush();

@@ -1,4 +1,4 @@
-//! What the kernel must have, and how to say what it lacks.
+//! Features that the kernel must have, and a message about missing ones.
 
 use std::{fs, path::Path};
 
@@ -23,7 +23,7 @@ enum Probe {
     FileSystem,
 }
 
-/// What the programs and the daemon use, in words.
+/// Features that the programs and the daemon use, with their names in messages.
 const FEATURES: [(Probe, &str); 13] = [
     (Probe::Map(MapType::Array), "BPF maps (CONFIG_BPF_SYSCALL)"),
     (Probe::Programs, "BPF programs for TC (CONFIG_NET_SCHED)"),
@@ -58,7 +58,7 @@ const FEATURES: [(Probe, &str); 13] = [
     ),
 ];
 
-/// What the running kernel lacks, in words; `None` if it has everything.
+/// Message about features that the running kernel lacks; `None` if it has all.
 pub(super) fn lack() -> Option<String> {
     let missing: Vec<_> = FEATURES
         .iter()
@@ -73,8 +73,8 @@ pub(super) fn lack() -> Option<String> {
 }
 
 impl Probe {
-    /// Whether the kernel says that it has no such thing. What cannot be found out is not missing:
-    /// the load itself then tells why it fails.
+    /// Whether the kernel reports that it lacks the feature. If that cannot be determined it is not missing:
+    /// the load itself then reports why it fails.
     fn is_missing(self) -> bool {
         let type_ = ProgramType::SchedClassifier;
         match self {
@@ -88,7 +88,7 @@ impl Probe {
     }
 }
 
-/// Says what to run instead of a kernel that lacks these.
+/// Message that names the kernel to run instead of one that lacks these.
 fn sentence(release: &str, missing: &[&str]) -> Option<String> {
     let (last, others) = missing.split_last()?;
     let list = if others.is_empty() {

@@ -1,5 +1,5 @@
-//! Inner maps: changed where no packet looks, shared with the generation in force where nothing changed,
-//! or made anew; and the halves of arrays that have one for each generation.
+//! Inner maps: changed where no packet reads, shared with the generation in force where nothing changed, or
+//! made anew; and the halves of arrays that have one for each generation.
 
 use std::{
     borrow::Cow,
@@ -33,8 +33,7 @@ pub(super) struct Filled {
     pub(super) written: usize,
 }
 
-/// The maps that a table may be put into: that in force, and the one in the idle slot, at which no
-/// packet looks.
+/// The maps that may receive a table: the one in force, and the one in the idle slot, which no packet reads.
 #[derive(Default)]
 pub(super) struct Present {
     pub(super) in_force: Option<MapData>,
@@ -104,7 +103,7 @@ pub(super) fn fill(
     })
 }
 
-/// Whether a map that no packet looks at can take the table.
+/// Whether a map that no packet reads can hold the table.
 fn fits(info: &MapInfo, table: &Table<'_>) -> bool {
     let Content::Array { parts, value_bytes } = &table.content else {
         return false;
@@ -117,8 +116,8 @@ fn fits(info: &MapInfo, table: &Table<'_>) -> bool {
     is_enough && info.value_size() as usize == *value_bytes
 }
 
-/// Puts a table into a generation's half of an array, into which no packet looks; returns how many
-/// entries differed.
+/// Writes a table into a generation's half of an array, which no packet reads; returns how many entries
+/// differed.
 pub(super) fn half(map: &MapData, slot: u32, table: &Table<'_>) -> Result<usize, KernelError> {
     let area = half_of(map, slot, table.map)?;
     if table.content.bytes() > area.len() {
@@ -129,8 +128,8 @@ pub(super) fn half(map: &MapData, slot: u32, table: &Table<'_>) -> Result<usize,
     rewrite(map, area, table)
 }
 
-/// Makes the half into which no packet looks the same as that of the generation in force, so that the
-/// next load writes only what it changes.
+/// Copies the half of the generation in force to the other one, which no packet reads, so that the next load
+/// writes only what it changes.
 pub(super) fn even_out(
     map: &MapData,
     in_force: u32,
@@ -146,7 +145,7 @@ pub(super) fn even_out(
         .map_err(KernelError::io(name, "copy"))
 }
 
-/// Where in an array's memory a generation's half is.
+/// The bytes of an array's memory that are a generation's half.
 fn half_of(map: &MapData, slot: u32, name: &'static str) -> Result<Range<usize>, KernelError> {
     let about = info(map, name)?;
     let entries = about.max_entries() as usize / 2;
@@ -162,8 +161,8 @@ fn whole(map: &MapData, table: &Table<'_>) -> Result<Range<usize>, KernelError> 
     Ok(0..about.max_entries() as usize * stride)
 }
 
-/// Writes what is not known to be there already into an area of an array, where it differs; returns
-/// how many entries did.
+/// Writes the parts of a table that are not known to be there already into an area of an array, where they
+/// differ; returns how many entries did.
 fn rewrite(map: &MapData, area: Range<usize>, table: &Table<'_>) -> Result<usize, KernelError> {
     // A table in one part may leave room behind it, which is emptied.
     let is_one_part = matches!(&table.content, Content::Array { parts, .. } if parts.len() == 1);
@@ -234,7 +233,7 @@ pub(super) fn create(
     MapData::create(definition, &name, btf).map_err(KernelError::map(map, "create"))
 }
 
-/// Whether a map holds just this table.
+/// Whether a map holds exactly this table.
 fn holds(map: &MapData, table: &Table<'_>) -> Result<bool, KernelError> {
     let info = info(map, table.map)?;
     if info.max_entries() as usize != table.content.entries() {
@@ -277,12 +276,12 @@ fn sorted_entries(
     }
 }
 
-/// What the kernel knows about a map.
+/// The kernel's information about a map.
 pub(super) fn info(map: &MapData, name: &'static str) -> Result<MapInfo, KernelError> {
     map.info().map_err(KernelError::map(name, "inspect"))
 }
 
-/// The number by which the kernel knows a map.
+/// The kernel's id of a map.
 pub(super) fn id(map: &MapData, name: &'static str) -> Result<u32, KernelError> {
     Ok(info(map, name)?.id())
 }
@@ -290,9 +289,8 @@ pub(super) fn id(map: &MapData, name: &'static str) -> Result<u32, KernelError> 
 /// Bytes of an array that may wait in the idle slot for the next load.
 const MAX_SPARE_BYTES: usize = 1 << 19;
 
-/// What is to be in the idle slot of an outer map, whose table in force this is: a copy of its own,
-/// which the next load can change without waiting for anything, or, if that is a waste of memory,
-/// the map in force. `None` if it is there already.
+/// Prepares an outer map's idle slot: a spare copy, which the next load can change without waiting, or, where
+/// that would waste memory, the map in force. `None` if the slot is ready as it is.
 pub(super) fn standby(
     name: &'static str,
     present: Present,
@@ -331,7 +329,7 @@ pub(super) fn standby(
     Ok(Some(spare))
 }
 
-/// Puts a map into a slot of its outer map; returns when no packet sees the former one.
+/// Puts a map into a slot of its outer map; returns when no packet reads the former one.
 pub(super) fn put(
     map: &MapData,
     slots: super::sys::Slots<'_>,

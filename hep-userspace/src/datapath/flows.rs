@@ -71,7 +71,7 @@ pub struct Flow {
     pub opener: End,
     /// The other end.
     pub responder: End,
-    /// Where it is in its life.
+    /// Its lifecycle state.
     pub state: State,
     /// Time since its last packet, at least.
     pub idle: Duration,
@@ -89,14 +89,14 @@ pub struct Flow {
     pub is_blocked: bool,
 }
 
-/// What both families' keys have.
+/// Operations of both families' keys.
 pub(super) trait FlowKey: aya::Pod {
     const FAMILY: Family;
 
     /// Ends `a` and `b`.
     fn ends(&self) -> [(IpAddr, u16); 2];
 
-    /// The IPv4 flow's key, if this is the one that it has among flows of both families.
+    /// The IPv4 flow's key, if this is its widened form in the table of both families.
     fn narrowed(&self) -> Option<ConnKey4>;
 }
 
@@ -165,13 +165,13 @@ impl Flow {
 }
 
 impl Maps {
-    /// All flows of both families, expired ones that nobody has swept yet left out. Flows that come
-    /// or go meanwhile may be missed or seen twice.
+    /// All flows of both families, without expired ones that are not swept yet. Flows that come or go
+    /// meanwhile may be missed or seen twice.
     ///
     /// # Errors
     ///
     /// [`KernelError::NoGeneration`] if no policy was ever loaded, so that there are no timeouts;
-    /// [`KernelError::Io`] with what the kernel said.
+    /// [`KernelError::Io`] with the kernel's error.
     pub fn flows(&self) -> Result<Vec<Flow>, KernelError> {
         let timeouts = self.settings()?.timeouts;
         let mut flows = Vec::new();
@@ -220,7 +220,7 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// [`KernelError::Io`] with what the kernel said.
+    /// [`KernelError::Io`] with the kernel's error.
     pub fn clear_flows(&mut self) -> Result<(), KernelError> {
         for map in [names::ASSURED_TCP4, names::ASSURED4] {
             clear(map, &self.maps.hash::<ConnKey4, Conn>(map)?)?;
@@ -235,7 +235,7 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// [`KernelError::Io`] with what the kernel said.
+    /// [`KernelError::Io`] with the kernel's error.
     pub fn clear_fragments(&mut self) -> Result<(), KernelError> {
         use hep_common::fragment::{FragmentKey, FragmentVerdict};
 

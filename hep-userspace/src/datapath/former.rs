@@ -1,8 +1,7 @@
-//! What versions with another `ABI_VERSION` left: flows, which are carried over, and links, which are
-//! taken over.
+//! Flows and links of versions with another `ABI_VERSION`: flows are carried over, links are taken over.
 //!
-//! Their directories lie beside this version's own. Until every link runs a program of this version,
-//! those of the other go on judging by the other's tables; then the directory is removed.
+//! Their directories are beside this version's own. Until every link runs a program of this version, the
+//! other version's programs keep judging by their own tables; then the directory is removed.
 
 use std::{
     fs::{self, File},
@@ -23,9 +22,9 @@ use super::{
     pins::{self, ignore_missing},
 };
 
-/// Begins the name of the directory that notes the layout of the flows.
+/// Prefix of the name of the directory that records the layout of the flows.
 const LAYOUT: &str = "flows-";
-/// The layout where none is noted.
+/// The layout where none is recorded.
 const FIRST_LAYOUT: u32 = 1;
 /// The one after it.
 const SECOND_LAYOUT: u32 = 2;
@@ -70,7 +69,7 @@ pub(super) struct Former {
     _lock: File,
 }
 
-/// Finds the directories of other versions, and holds them against their daemons.
+/// Finds the directories of other versions, and locks them against their daemons.
 pub(super) fn find(pins: &Path) -> Result<Vec<Former>, KernelError> {
     let own = pins::version_directory(pins);
     pins::version_directories(pins)?
@@ -86,7 +85,7 @@ pub(super) fn find(pins: &Path) -> Result<Vec<Former>, KernelError> {
         .collect()
 }
 
-/// Notes the layout of this version's flows in its directory.
+/// Records the layout of this version's flows in its directory.
 pub(super) fn note_layout(directory: &Path) -> Result<(), KernelError> {
     pins::make_directory(&directory.join(format!("{LAYOUT}{LAYOUT_VERSION}")))
 }
@@ -127,15 +126,15 @@ impl Former {
         Ok(noted.unwrap_or(FIRST_LAYOUT))
     }
 
-    /// Removes the directory; links that are still there are detached by that.
+    /// Removes the directory, and thereby detaches links that are still there.
     pub(super) fn remove(self) -> Result<(), KernelError> {
         ignore_missing(fs::remove_dir_all(&self.directory))
             .map_err(KernelError::directory(&self.directory))
     }
 }
 
-/// A flow of another version, as this one takes it over: generations and slots of rules are numbered
-/// anew here, so that its next packet has it judged again, where policy wants that.
+/// A flow of another version, without its approvals' generation and slots: these are numbered anew here, so
+/// its next packet has it judged again, where policy wants that.
 pub(super) const fn unapproved(flow: Conn) -> Conn {
     Conn {
         generation: 0,
@@ -149,7 +148,7 @@ pub(super) const fn unapproved(flow: Conn) -> Conn {
 /// hooks; then bytes.
 pub(super) type FirstConn = [u64; 9];
 
-/// A flow of [`Layout::First`], as it is laid out now.
+/// Converts a flow of [`Layout::First`] to the current layout.
 pub(super) const fn from_first(words: FirstConn) -> Conn {
     let [
         last_seen_ns,
@@ -180,7 +179,7 @@ pub(super) const fn from_first(words: FirstConn) -> Conn {
 /// approvals at both hooks; packets of both ends; bytes of both.
 pub(super) type SecondConn = [u64; 8];
 
-/// A flow of [`Layout::Second`], as it is laid out now.
+/// Converts a flow of [`Layout::Second`] to the current layout.
 pub(super) const fn from_second(words: SecondConn) -> Conn {
     let [
         first,
@@ -202,8 +201,8 @@ pub(super) const fn from_second(words: SecondConn) -> Conn {
     )
 }
 
-/// A flow as it is laid out now, of a word with legs and flags; when it was reset and last seen;
-/// interface, generation and slot of both approvals; packets and bytes.
+/// A flow in the current layout, from a word with legs and flags; when it was reset and last seen; interface,
+/// generation and slot of both approvals; packets and bytes.
 #[expect(clippy::cast_possible_truncation, reason = "bytes wrap")]
 const fn laid_out(
     bits: u64,
@@ -220,7 +219,7 @@ const fn laid_out(
         legs: [leg_a, leg_b],
         flags,
         judged,
-        // When it began is not known, but not later.
+        // Its start is not known, but was not later.
         event: if number == protocol::TCP {
             reset
         } else {

@@ -1,4 +1,4 @@
-//! The first seconds of interfaces under policy (spec EV-158).
+//! Grace periods of interfaces that come under policy (spec EV-158).
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,12 @@ const MAP: &str = names::GRACE;
 const SLICE: u32 = 4096;
 
 impl Kernel {
-    /// Gives these interfaces their first seconds under policy, from now on: the programs take up
-    /// connections from before. To be called before programs are attached, which may take long, and again
-    /// when they are.
+    /// Starts the grace period of these interfaces: the programs pick up existing connections. To be called
+    /// before programs are attached, which may take long, and again when they are.
     ///
     /// # Errors
     ///
-    /// [`KernelError::Io`] or [`KernelError::Map`] with what the kernel said.
+    /// [`KernelError::Io`] or [`KernelError::Map`] with the kernel's error.
     pub fn begin_grace(&mut self, ifindexes: &BTreeSet<u32>) -> Result<(), KernelError> {
         if ifindexes.is_empty() {
             return Ok(());
@@ -34,7 +33,7 @@ impl Kernel {
             .map_err(KernelError::io(MAP, "write"))
     }
 
-    /// Removes what is over, to make room.
+    /// Removes periods that are over, to make room.
     fn end_graces(&mut self, now_ns: u64) -> Result<(), KernelError> {
         let mut over = Vec::new();
         {

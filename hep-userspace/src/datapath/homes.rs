@@ -1,4 +1,4 @@
-//! The tables that a flow may live in, for whoever puts flows there.
+//! The tables of flows, for code that inserts flows.
 
 use std::io;
 
@@ -58,8 +58,8 @@ impl<'a> Homes<'a> {
         })
     }
 
-    /// Puts a flow among the assured ones, or the others, unless its key is there already. Where the
-    /// table of assured flows is full it is among the others.
+    /// Inserts a flow among the assured ones, or the others, unless its key is there already. If the table of
+    /// assured flows is full it goes among the others.
     pub(super) fn settle<K: Key>(&self, key: &K, conn: &Conn, assured: bool) -> io::Result<()> {
         if assured {
             let [tcp, others] = K::assured(self);
@@ -76,7 +76,7 @@ impl<'a> Homes<'a> {
         self.settle_unassured(&key.widened(), conn)
     }
 
-    /// Puts a flow among those that are not assured, unless its key is there already.
+    /// Inserts a flow among those that are not assured, unless its key is there already.
     pub(super) fn settle_unassured(&self, key: &ConnKey6, conn: &Conn) -> io::Result<()> {
         self.unassured.insert_missing(key, conn)
     }

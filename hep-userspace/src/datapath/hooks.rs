@@ -1,4 +1,4 @@
-//! How the programs hang on an interface, as the kernel has it.
+//! Attachments of the programs to an interface, as the kernel reports them.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{attach::Target, clsact, links, records};
 
-/// How one side of an interface has its program.
+/// Attachment of the program on one side of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Hook {
@@ -31,7 +31,7 @@ impl Hook {
     }
 }
 
-/// How both sides of an interface have their programs.
+/// Attachments of the programs on both sides of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Hooks {
@@ -39,13 +39,13 @@ pub struct Hooks {
     pub ingress: Hook,
     /// Packets that go out.
     pub egress: Hook,
-    /// When a program was last found gone, though nobody had asked for that, in milliseconds of Unix
-    /// time; `None`: never since the interface is policed.
+    /// When a program was last found missing unexpectedly, in milliseconds of Unix time; `None`: never since
+    /// the interface is policed.
     pub last_missing_unix_ms: Option<u64>,
 }
 
-/// How an interface has the programs of the instance whose directory of links this is: what is on
-/// record is looked for in the kernel.
+/// Attachments of an interface, for the instance with this directory of links: records are checked in the
+/// kernel.
 pub async fn hooks(directory: &Path, target: &Target, netlink: &rtnetlink::Handle) -> Hooks {
     let both = [Direction::Ingress, Direction::Egress];
     let missed = both.map(|it| records::last_missed(directory, target.ifindex, it));

@@ -1,14 +1,13 @@
-//! Shorter waits of the kernel while links of many interfaces come or go.
+//! Expedites RCU while links of many interfaces are created or removed.
 //!
-//! After each change of the TCX programs of an interface the kernel waits for all CPUs to be done with
-//! what was there before, an RCU grace period of some 13 ms. `rcu_expedited` has it interrupt the CPUs
-//! to ask, as it does by itself while it boots. Measured on two CPUs, both sides of 200 interfaces:
-//! 5.4 s without, 0.04 s with it.
+//! After each change of the TCX programs of an interface the kernel waits until no CPU uses the old ones, an
+//! RCU grace period of some 13 ms. With `rcu_expedited` it interrupts the CPUs instead, as it does by default
+//! while it boots. Measured on two CPUs, both sides of 200 interfaces: 5.4 s without, 0.04 s with it.
 //!
-//! The switch is the whole host's. It is set only if many links change, never where an administrator
-//! chose: `rcu_normal` forbids it, and if it is set already there is nothing to do. A record beside the
-//! links tells that it is ours; both last until the host restarts, so whoever attaches next after a
-//! process that was killed puts it back.
+//! The switch affects the whole host. It is set only if many links change, and never against an
+//! administrator's choice: `rcu_normal` forbids it, and if it is set already there is nothing to do. A record
+//! beside the links marks it as ours; both last until the host restarts, so after a process was killed the
+//! next one that attaches restores the switch.
 
 use std::{
     fs,
@@ -17,13 +16,13 @@ use std::{
 
 use super::records::{make_record, remove_record};
 
-/// Where the kernel has its switches.
+/// The directory of the kernel's switches.
 const KERNEL: &str = "/sys/kernel";
-/// Up to so many interfaces the waits make a fifth of a second, which is not worth to interrupt every
-/// CPU of a host that has something else to do.
+/// Up to this many interfaces the waits total 0.2 s, too little to justify interrupting every CPU of a host
+/// that has something else to do.
 const FEW_INTERFACES: usize = 8;
 
-/// The kernel hurries for as long as this value lives.
+/// RCU is expedited for as long as this value lives.
 #[derive(Debug)]
 #[must_use]
 pub struct Hurry {
@@ -32,8 +31,8 @@ pub struct Hurry {
 }
 
 impl Hurry {
-    /// Puts back what a process left that was killed; then has the kernel hurry if the links of more
-    /// than a few interfaces are about to change, unless it may not or does already.
+    /// Restores what a killed process has left; then expedites RCU if the links of more than a few interfaces
+    /// are about to change, unless that is forbidden or done already.
     pub(super) fn begin(record: PathBuf, interfaces: usize) -> Option<Self> {
         Self::begin_at(Path::new(KERNEL), record, interfaces)
     }
@@ -50,7 +49,7 @@ impl Hurry {
         if interfaces <= FEW_INTERFACES || !is_off(&switch) || !is_off(&kernel.join("rcu_normal")) {
             return None;
         }
-        // The record first: one too many puts back what is there anyway.
+        // The record first: one too many restores what is there anyway.
         make_record(&record).ok()?;
         if let Err(error) = fs::write(&switch, "1") {
             log::debug!("{}: {error}", switch.display());

@@ -1,11 +1,11 @@
-//! The running kernel's own types, from its BTF: where members are in structures, and numbers of functions.
+//! The running kernel's own types, from its BTF: offsets of members of structures, and numbers of functions.
 //!
-//! <https://docs.kernel.org/bpf/btf.html>, section 2: a header, types of different length one behind the
-//! other, numbered from 1, and strings. A module's BTF goes on where the kernel's ends.
+//! <https://docs.kernel.org/bpf/btf.html>, section 2: a header, types of different length one after the
+//! other, numbered from 1, and strings. A module's BTF continues where the kernel's ends.
 
 use std::{fs, io, path::Path};
 
-/// Where the kernel and its modules describe their types.
+/// The directory in which the kernel and its modules describe their types.
 const DIRECTORY: &str = "/sys/kernel/btf";
 /// The kernel's own.
 const KERNEL: &str = "vmlinux";
@@ -126,19 +126,19 @@ impl KernelTypes {
     ///
     /// # Errors
     ///
-    /// `NotFound` if the kernel has no description of its types; what else the file system says.
+    /// `NotFound` if the kernel has no description of its types; else the file system's error.
     pub(super) fn read() -> io::Result<Self> {
         Ok(Self {
             kernel: Description::read(KERNEL)?,
         })
     }
 
-    /// Where a structure's member is, bytes from its start; not one of a structure without name in it.
+    /// Offset of a structure's member, bytes; members of anonymous structures within it are not found.
     pub(super) fn offset(&self, structure: &str, member: &str) -> Option<u32> {
         self.offset_in(&self.kernel, structure, member)
     }
 
-    /// As [`Self::offset`], of a structure that may be a module's.
+    /// Offset of a structure's member, bytes; the kernel or `module` declares the structure.
     pub(super) fn offset_of_module(
         &self,
         module: &str,
@@ -172,7 +172,7 @@ impl KernelTypes {
             let at =
                 members.find(|at| self.name(description, words, *at) == Some(member.as_bytes()))?;
             let bits = word(words, at + 8)?;
-            // With the highest bit, the upper byte tells the width of a bit field.
+            // With the highest bit set, the upper byte is the width of a bit field.
             let bits = if info >> 31 == 0 {
                 bits
             } else {

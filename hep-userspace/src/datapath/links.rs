@@ -143,7 +143,7 @@ fn interface_of(link: &SchedClassifierLink, pin: &Path) -> Result<u32, AttachErr
     Ok(interface_in_fdinfo(&text))
 }
 
-/// Reads `ifindex:\t7` in what the kernel prints about a link.
+/// Reads `ifindex:\t7` in the kernel's text about a link.
 fn interface_in_fdinfo(text: &str) -> u32 {
     text.lines()
         .find_map(|line| line.strip_prefix("ifindex:"))

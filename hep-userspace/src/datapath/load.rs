@@ -33,20 +33,19 @@ use super::{
 };
 use crate::model::LogLevel;
 
-/// How to load.
+/// Options of a load.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
     /// The instance's pin directory; `None`: nothing is pinned, and everything ends with this
     /// process.
     pub pins: Option<PathBuf>,
-    /// Capacity of the tables of flows. Those that are there have room at least.
+    /// Capacity of the tables of flows; existing flows have room in any case.
     pub flows: FlowRoom,
-    /// The connections of the host: asked about flows of versions that did not know which ones are
-    /// assured.
+    /// Finds the host's connections: needed for flows of versions that did not record which ones are assured.
     pub connections: fn() -> Vec<SeedFlow>,
     /// Most policed interfaces.
     pub interfaces: u32,
-    /// What the programs log of their own work.
+    /// Log level of the programs' own records.
     pub log_level: LogLevel,
     /// Have the programs record each verdict, for tests.
     pub record_decisions: bool,
@@ -78,9 +77,9 @@ pub struct Kernel {
 impl Kernel {
     /// Creates the maps, or adopts those that are pinned, and loads the programs.
     ///
-    /// A pinned map of another size than asked for is replaced: flows are copied, counters start
-    /// again at 0. Flows that another `ABI_VERSION` left are copied, too. Programs attached before
-    /// go on with the map that they know; see [`Self::finish_adoption`].
+    /// A pinned map of another size than requested is replaced: flows are copied, counters start again at 0.
+    /// Flows of another `ABI_VERSION` are copied, too. Programs attached before keep using the old map; see
+    /// [`Self::finish_adoption`].
     ///
     /// # Errors
     ///
@@ -188,23 +187,23 @@ impl Kernel {
         program(&mut self.ebpf, direction).expect("open found both programs")
     }
 
-    /// Copies flows that programs of a former process have put into maps that [`Self::open`]
-    /// replaced, where the programs of this process do not look.
+    /// Copies flows that programs of a former process have put into maps that [`Self::open`] replaced, which
+    /// the programs of this process do not read.
     ///
     /// # Errors
     ///
-    /// [`KernelError::Io`] with what the kernel said.
+    /// [`KernelError::Io`] with the kernel's error.
     pub fn carry_over(&self) -> Result<(), KernelError> {
         adopt::carry_over(&self.maps, &self.displaced, self.connections)
     }
 
-    /// Copies flows for the last time, and lets go of replaced maps and of what other versions left.
-    /// To be called when no program of a former process is attached any more.
+    /// Copies flows for the last time, and releases replaced maps and the directories of other versions. To
+    /// be called when no program of a former process is attached any more.
     ///
     /// # Errors
     ///
-    /// [`KernelError::Io`] with what the kernel said, [`KernelError::Directory`] if what another
-    /// version left cannot be removed.
+    /// [`KernelError::Io`] with the kernel's error, [`KernelError::Directory`] if another version's directory
+    /// cannot be removed.
     pub fn finish_adoption(&mut self) -> Result<(), KernelError> {
         self.carry_over()?;
         self.displaced.clear();
@@ -216,7 +215,7 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// [`KernelError::Map`] with what the kernel said.
+    /// [`KernelError::Map`] with the kernel's error.
     pub fn is_cold(&self) -> Result<bool, KernelError> {
         Ok(self.maps.control()?.generation == 0 && self.displaced.is_empty())
     }

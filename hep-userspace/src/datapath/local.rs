@@ -16,7 +16,7 @@ const MAP: &str = names::LOCAL;
 /// Entries read at a time.
 const SLICE: u32 = 4096;
 
-/// An address as the maps have it: IPv4 mapped into IPv6.
+/// An address in the form of the maps: IPv4 mapped into IPv6.
 pub(super) fn mapped(address: IpAddr) -> [u8; 16] {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
@@ -24,7 +24,7 @@ pub(super) fn mapped(address: IpAddr) -> [u8; 16] {
     }
 }
 
-/// An IPv4 address as it is in a key.
+/// An IPv4 address of a key.
 pub(super) fn v4(octets: [u8; 4]) -> IpAddr {
     Ipv4Addr::from(octets).into()
 }
@@ -34,7 +34,7 @@ impl Maps {
     ///
     /// # Errors
     ///
-    /// [`KernelError::Io`] with what the kernel said.
+    /// [`KernelError::Io`] with the kernel's error.
     pub fn local(&self) -> Result<BTreeSet<IpAddr>, KernelError> {
         let map = self.hash::<LocalAddress, Local>(MAP)?;
         let mut addresses = BTreeSet::new();
@@ -59,12 +59,12 @@ pub struct OwnAddresses {
     pub own: BTreeSet<IpAddr>,
     /// Broadcast and anycast addresses.
     pub shared: BTreeSet<IpAddr>,
-    /// Whole networks are its own besides, of which the maps say nothing.
+    /// The host also owns whole networks, which the maps do not hold.
     pub has_networks: bool,
 }
 
 impl From<BTreeSet<IpAddr>> for OwnAddresses {
-    /// Of addresses that packets come from.
+    /// Own addresses, none of them shared.
     fn from(own: BTreeSet<IpAddr>) -> Self {
         Self {
             own,
@@ -74,7 +74,7 @@ impl From<BTreeSet<IpAddr>> for OwnAddresses {
 }
 
 impl OwnAddresses {
-    /// Every address, as the map has it.
+    /// The map's entries of all addresses.
     fn entries(&self) -> BTreeMap<LocalAddress, Local> {
         let of = |addresses: &BTreeSet<IpAddr>, shared| {
             let entry = move |address: &IpAddr| {
@@ -89,7 +89,7 @@ impl OwnAddresses {
     }
 }
 
-/// What is known of the mirror beside the addresses in it.
+/// State of the mirror beside the addresses in it.
 #[derive(Debug, Default)]
 pub(super) struct Mirror {
     /// It has every address of this host.
@@ -98,12 +98,12 @@ pub(super) struct Mirror {
 }
 
 impl Kernel {
-    /// Makes the mirror hold just these addresses. New ones are written before old ones go; those
-    /// beyond the map's capacity are left out, and the programs ask the routing table about them.
+    /// Makes the mirror hold exactly these addresses. New ones are written before old ones go; those beyond
+    /// the map's capacity are left out, and the programs look them up in the routing table.
     ///
     /// # Errors
     ///
-    /// [`KernelError::Map`] with what the kernel said.
+    /// [`KernelError::Map`] with the kernel's error.
     pub fn set_local(&mut self, addresses: &OwnAddresses) -> Result<(), KernelError> {
         let capacity = self.maps.info(MAP)?.max_entries() as usize;
         let entries = addresses.entries();
@@ -152,12 +152,12 @@ impl Kernel {
         self.write_own_state()
     }
 
-    /// Vouches for a while that the mirror has every address of this host, if it has: a daemon that
-    /// follows the kernel's tables says so again and again (spec EV-095).
+    /// Guarantees for a while that the mirror has every address of this host, if it has: a daemon that tracks
+    /// the kernel's tables renews this regularly (spec EV-095).
     ///
     /// # Errors
     ///
-    /// [`KernelError::Map`] with what the kernel said.
+    /// [`KernelError::Map`] with the kernel's error.
     pub fn vouch(&mut self) -> Result<(), KernelError> {
         self.mirror.state.vouched_until = if self.mirror.is_complete {
             Tick::some_at(monotonic_ns() + VOUCHED_NS)

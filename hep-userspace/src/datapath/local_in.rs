@@ -1,9 +1,9 @@
-//! The programs in front of this host's own processes, for packets that the kernel hands to these though TC
-//! has judged them as forwarded (spec EV-260): a netfilter link for each family, pinned as `local-in-4` and
-//! `local-in-6` beside the other links.
+//! The programs in front of this host's own processes, for packets that the kernel delivers to these though
+//! TC has judged them as forwarded (spec EV-260): a netfilter link for each family, pinned as `local-in-4`
+//! and `local-in-6` beside the other links.
 //!
-//! aya knows no netfilter programs. They are linked as the others are, and then get the [`Fact`]s that only
-//! the running kernel has.
+//! aya does not support netfilter programs. They are linked as the others are, and then completed with the
+//! [`Fact`]s about the running kernel.
 
 use std::{
     fs, io,
@@ -28,15 +28,15 @@ const FAMILIES: [(i32, &str, &str); 2] = [
     (libc::PF_INET, "hep_local_in4", "local-in-4"),
     (libc::PF_INET6, "hep_local_in6", "local-in-6"),
 ];
-/// Where the links are among the hooks of others: behind the filters of iptables and nftables (0), before
-/// what confirms a connection. BPF links share their place with nothing, so the next free one is taken.
+/// Priorities of the links among other hooks: after the filters of iptables and nftables (0), before the hook
+/// that confirms a connection. A BPF link shares its priority with no other, so the next free one is taken.
 const PRIORITIES: std::ops::Range<i32> = 10..40;
 /// The module that describes a connection, where connection tracking is one.
 const CONNTRACK: &str = "nf_conntrack";
 /// `BPF_JMP | BPF_CALL` and `BPF_ALU64 | BPF_MOV | BPF_K`.
 const CALL: u8 = 0x85;
 const MOVE: u8 = 0xb7;
-/// Says that a call is of a function of the kernel's, by its number.
+/// Marks a call as one of a kernel function, by its number.
 const PSEUDO_KFUNC_CALL: u8 = 2;
 
 /// Why the programs could not be attached or detached.
@@ -89,7 +89,7 @@ pub struct LocalIn {
     is_unsupported: bool,
 }
 
-/// What this process has attached.
+/// Programs that this process has attached.
 #[derive(Debug)]
 struct Attached {
     /// Numbers of the programs.
@@ -98,7 +98,7 @@ struct Attached {
 }
 
 impl LocalIn {
-    /// Those on record in `directory`, the directory of links.
+    /// The links recorded in `directory`, the directory of links.
     #[must_use]
     pub const fn new(directory: PathBuf) -> Self {
         Self {
@@ -108,8 +108,8 @@ impl LocalIn {
         }
     }
 
-    /// Sees to it that the programs of this process are in front of the host's own; returns whether they
-    /// were not. Connections from before go on under generation `spare`, unless that is 0.
+    /// Ensures that the programs of this process are in front of the host's own processes; returns whether
+    /// they were not. Existing connections continue under generation `spare`, unless that is 0.
     ///
     /// # Errors
     ///
@@ -145,14 +145,14 @@ impl LocalIn {
         Ok(true)
     }
 
-    /// Whether links are on record, whoever attached them.
+    /// Whether links are recorded, whichever process attached them.
     #[must_use]
     pub fn is_recorded(&self) -> bool {
         is_attached(&self.directory)
     }
 
-    /// Whether the programs that this process has attached can read the kernel's connections, without which
-    /// they take nothing for translated.
+    /// Whether the programs that this process has attached can read the kernel's connections; without them no
+    /// packet counts as translated.
     #[must_use]
     pub fn knows_connections(&self) -> bool {
         self.attached
@@ -160,7 +160,7 @@ impl LocalIn {
             .is_some_and(|attached| attached.knows_connections)
     }
 
-    /// Makes a link and has it take the place of the one pinned before, which ends only then.
+    /// Creates a link and pins it in place of the one before, which ends only then.
     fn link(
         &self,
         family: i32,
@@ -185,7 +185,7 @@ impl LocalIn {
             .map_err(|source| LocalInError::Pin { path: pin, source })
     }
 
-    /// Takes the programs away; returns whether there were any.
+    /// Detaches the programs; returns whether there were any.
     ///
     /// # Errors
     ///
@@ -209,7 +209,8 @@ pub fn has_nftables() -> bool {
     })
 }
 
-/// Whether the programs of an instance, with this directory of links, are in front of the host's own.
+/// Whether the programs of an instance, with this directory of links, are in front of the host's own
+/// processes.
 #[must_use]
 pub fn is_attached(directory: &Path) -> bool {
     programs(directory).iter().all(Option::is_some)
@@ -233,7 +234,7 @@ fn remove(pin: &Path) -> Result<bool, LocalInError> {
     }
 }
 
-/// What to write in place of each mark.
+/// The value to write in place of each mark.
 type Facts = FxHashMap<i32, i32>;
 
 fn facts(types: &KernelTypes, spare: u32) -> Result<Facts, LocalInError> {

@@ -1,10 +1,10 @@
 //! Routing answers while the host forwards nothing.
 //!
-//! The kernel answers `bpf_fib_lookup` only as of an interface that forwards. A reverse-path check needs
-//! answers on every host, so the loopback interface, by which the kernel's own check asks too, is told to
-//! forward while policy wants the check: `net.ipv4.conf.lo.forwarding` and the same of IPv6. Nothing comes
-//! in by it that could be forwarded. A record beside the links says that the switch is ours, so that whoever
-//! needs it no longer puts it back, also after a process that was killed.
+//! The kernel answers `bpf_fib_lookup` only for an interface that forwards. A reverse-path check needs
+//! answers on every host, so forwarding is switched on for the loopback interface, which the kernel's own
+//! check uses too, while policy wants the check: `net.ipv4.conf.lo.forwarding` and its IPv6 counterpart.
+//! Nothing arrives there that could be forwarded. A record beside the links marks the switch as ours, so that
+//! it is restored when it is no longer needed, even after a process was killed.
 
 use std::{
     fs, io,
@@ -13,7 +13,7 @@ use std::{
 
 use super::records::{make_record, remove_record};
 
-/// Where the kernel has its settings of the network.
+/// The directory of the kernel's network settings.
 const KERNEL: &str = "/proc/sys/net";
 /// The switches, and the records beside the links that they are ours.
 const SWITCHES: [(&str, &str); 2] = [
@@ -21,7 +21,7 @@ const SWITCHES: [(&str, &str); 2] = [
     ("ipv6/conf/lo/forwarding", "loopback-forwards-ipv6"),
 ];
 
-/// Has the kernel answer as of the loopback interface, or puts back what was done for that.
+/// Switches routing answers for the loopback interface on, or restores what was there before.
 ///
 /// # Errors
 ///
@@ -33,7 +33,7 @@ pub fn answer_routes(links: &Path, wanted: bool) -> io::Result<()> {
 
 fn answer_routes_at(kernel: &Path, links: &Path, wanted: bool) -> io::Result<()> {
     for (switch, record) in SWITCHES {
-        // Where the host forwards by now, so does every interface.
+        // If the host forwards by now, so does every interface.
         let all = kernel.join(switch.replace("/lo/", "/all/"));
         let (switch, record) = (kernel.join(switch), links.join(record));
         match fs::read_to_string(&switch) {

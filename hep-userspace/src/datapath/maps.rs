@@ -24,7 +24,7 @@ impl Maps {
         Self { by_name }
     }
 
-    /// Opens what is pinned; no daemon need be running.
+    /// Opens the pinned maps; no daemon need be running.
     ///
     /// # Errors
     ///
@@ -129,11 +129,11 @@ impl Maps {
         }
     }
 
-    /// Which generation is in force; 0 if none was ever loaded.
+    /// The control word, with the generation in force; 0 if none was ever loaded.
     ///
     /// # Errors
     ///
-    /// [`KernelError::Map`] with what the kernel said.
+    /// [`KernelError::Map`] with the kernel's error.
     pub fn control(&self) -> Result<Control, KernelError> {
         self.value(names::CONTROL, 0)
     }
@@ -142,8 +142,8 @@ impl Maps {
     ///
     /// # Errors
     ///
-    /// [`KernelError::NoGeneration`] if there is none; [`KernelError::Map`] with what the kernel
-    /// said.
+    /// [`KernelError::NoGeneration`] if there is none; [`KernelError::Map`] with the kernel's
+    /// error.
     pub fn settings(&self) -> Result<Settings, KernelError> {
         let slot = self.slot_in_force()?.ok_or(KernelError::NoGeneration)?;
         self.value(names::SETTINGS, slot)
@@ -165,7 +165,7 @@ impl Maps {
     ///
     /// # Errors
     ///
-    /// [`KernelError::Map`] with what the kernel said.
+    /// [`KernelError::Map`] with the kernel's error.
     pub fn filled_slots(&self, slot: u32) -> Result<Vec<&'static str>, KernelError> {
         let mut filled = Vec::new();
         for name in names::OUTER {

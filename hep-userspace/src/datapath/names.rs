@@ -48,7 +48,7 @@ pub(super) const FRAGMENTS: &str = "FRAGMENTS";
 pub(super) const LOCAL: &str = "LOCAL";
 /// Some of them, by place.
 pub(super) const QUICK_LOCAL: &str = "QUICK_LOCAL";
-/// How far these two can be believed.
+/// How far these two can be trusted.
 pub(super) const OWN_STATE: &str = "OWN_STATE";
 /// Interfaces that came under policy a moment ago.
 pub(super) const GRACE: &str = "GRACE";
@@ -80,7 +80,7 @@ pub(super) const OUTER: [&str; 9] = [
     DESCRIPTION,
 ];
 
-/// Outer maps of which both slots have one map, as long as a load adds to what is there.
+/// Outer maps whose slots share one map as long as loads only add to it.
 pub(super) const IN_PLACE: [&str; 4] = [RANGES4, RANGES6_TOP, RANGES6_MID, RANGES6_LOW];
 
 /// Arrays of which each of the two generations has a half.

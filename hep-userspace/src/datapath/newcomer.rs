@@ -1,4 +1,4 @@
-//! Naming an interface to the generation in force: it is policed by its rules without a load.
+//! Adds an interface to the generation in force, which then polices it without a load.
 
 use aya::{
     maps::MapData,
@@ -17,16 +17,16 @@ use super::{
 /// Bytes of an interface's entry.
 const ENTRY_BYTES: usize = size_of::<Interface>();
 
-/// The tables by which programs know interfaces.
+/// The tables in which programs look interfaces up.
 #[derive(Debug)]
 pub struct InterfaceTables(Maps);
 
 impl Kernel {
-    /// Other handles of the tables by which programs know interfaces.
+    /// Other handles of the tables in which programs look interfaces up.
     ///
     /// # Errors
     ///
-    /// [`KernelError::Map`] with what the kernel said.
+    /// [`KernelError::Map`] with the kernel's error.
     pub fn interface_tables(&self) -> Result<InterfaceTables, KernelError> {
         let maps = [names::SETTINGS, names::IFACES, names::QUICK_IFACES];
         let maps = maps.map(|name| Ok((name, self.maps().reopen(name)?)));
@@ -38,7 +38,7 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// [`KernelError::Program`] with what the kernel said.
+    /// [`KernelError::Program`] with the kernel's error.
     pub fn programs(&mut self) -> Result<[SchedClassifier; 2], KernelError> {
         let mut again = |direction| {
             let name = program_name(direction);
@@ -54,12 +54,12 @@ impl Kernel {
 }
 
 impl InterfaceTables {
-    /// Names an interface, which has no program yet, to a generation; returns whether there was a place
-    /// where no packet of another interface looks.
+    /// Adds an interface, which has no program yet, to a generation; returns whether there was a place that
+    /// no packet of another interface reads.
     ///
     /// # Errors
     ///
-    /// [`KernelError::Map`] and [`KernelError::Io`] with what the kernel said.
+    /// [`KernelError::Map`] and [`KernelError::Io`] with the kernel's error.
     pub fn name(&self, generation: u32, entry: &Interface) -> Result<bool, KernelError> {
         let slot = generation & 1;
         let quick = self.0.data(names::QUICK_IFACES)?;
@@ -83,8 +83,8 @@ impl InterfaceTables {
     }
 }
 
-/// Puts an entry into the first of these places that is free, or has been its interface's; whether there
-/// was one.
+/// Writes an entry into the place among these that its interface has already, else into the first free one;
+/// returns whether there was one.
 fn put(
     map: &MapData,
     name: &'static str,

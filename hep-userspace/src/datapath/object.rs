@@ -1,4 +1,4 @@
-//! The embedded object, and what its map definitions say.
+//! The embedded object, and its map definitions.
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
@@ -27,7 +27,7 @@ pub(super) fn definitions() -> Result<&'static Definitions, KernelError> {
     Ok(DEFINITIONS.get_or_init(|| declared))
 }
 
-/// What the slots of an outer map hold.
+/// Definition of the maps in an outer map's slots.
 pub(super) fn inner(map: &'static str) -> Result<aya_obj::Map, KernelError> {
     if map == super::names::DESCRIPTION {
         return Ok(description_page());

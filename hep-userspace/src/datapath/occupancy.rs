@@ -1,4 +1,4 @@
-//! How full the tables of flows are.
+//! Occupancy of the tables of flows.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ const SLICE: u32 = 4096;
 /// From this share on a table is under pressure, percent.
 const PRESSURE: usize = 80;
 
-/// How full a table is.
+/// Occupancy of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Occupancy {
@@ -51,7 +51,7 @@ impl Occupancy {
         self.percent() >= PRESSURE
     }
 
-    /// What to say of a table that is under pressure.
+    /// Warning about a table that is under pressure.
     #[must_use]
     pub fn warning(&self) -> String {
         let advice = match self.table.as_str() {
@@ -96,11 +96,11 @@ const TABLES: [(&str, Count); 6] = [
 ];
 
 impl Maps {
-    /// How full the tables of flows and of fragmented packets are; goes through all entries.
+    /// Occupancy of the tables of flows and of fragmented packets; reads all entries.
     ///
     /// # Errors
     ///
-    /// [`KernelError::Io`] or [`KernelError::Map`] with what the kernel said.
+    /// [`KernelError::Io`] or [`KernelError::Map`] with the kernel's error.
     pub fn occupancy(&self) -> Result<Vec<Occupancy>, KernelError> {
         TABLES
             .iter()
@@ -119,7 +119,7 @@ impl Maps {
             .unwrap_or(0))
     }
 
-    /// How full a table is that holds `entries`.
+    /// Occupancy of a table that holds `entries`.
     pub(super) fn occupancy_of(
         &self,
         map: &'static str,

@@ -4,7 +4,7 @@
 //! <pins>/            an instance's own directory, below a bpffs
 //!   v<ABI_VERSION>/  one file per map
 //!     links/         what `attach` pins, one file per link
-//!     flows-<N>/     tells the layout of the flows to other versions
+//!     flows-<N>/     records the layout of the flows for other versions
 //! ```
 
 use std::{
@@ -25,9 +25,9 @@ use super::{KernelError, former};
 const BPF_FS_MAGIC: u32 = 0xcafe_4a11;
 /// Where a bpffs customarily is.
 const CUSTOMARY: &str = "/sys/fs/bpf";
-/// Source of the mounts we make, by which `remove` knows them again.
+/// Source of the mounts we make, by which `remove` recognises them.
 const MOUNT_SOURCE: &str = "hep";
-/// What the kernel itself puts into a new bpffs.
+/// Entries that the kernel itself makes in a new bpffs.
 const KERNELS: [&str; 2] = ["maps.debug", "progs.debug"];
 /// Appended to the name of a pin that is being replaced.
 const ASIDE: &str = "_old";
@@ -76,7 +76,7 @@ pub(super) fn version_directories(pins: &Path) -> Result<Vec<PathBuf>, KernelErr
         .collect())
 }
 
-/// The pin directory, held against other writers for as long as this value lives.
+/// The pin directory, locked against other writers for as long as this value lives.
 #[derive(Debug)]
 pub(super) struct Pins {
     maps: PathBuf,
@@ -103,13 +103,13 @@ impl Pins {
         self.maps.join(format!("{map}{ASIDE}"))
     }
 
-    /// Puts a pin aside, to make place for its successor.
+    /// Puts a pin aside, to make room for its successor.
     pub(super) fn put_aside(&self, map: &str) -> Result<(), KernelError> {
         let path = self.path(map);
         fs::rename(&path, self.aside(map)).map_err(KernelError::directory(&path))
     }
 
-    /// Removes what [`Self::put_aside`] put aside.
+    /// Removes the pin that [`Self::put_aside`] put aside.
     pub(super) fn discard_aside(&self, map: &str) -> Result<(), KernelError> {
         let aside = self.aside(map);
         ignore_missing(fs::remove_file(&aside)).map_err(KernelError::directory(&aside))
@@ -122,7 +122,7 @@ impl Pins {
     }
 }
 
-/// Holds the directory of a version against other writers for as long as the file is open.
+/// Locks the directory of a version against other writers for as long as the file is open.
 pub(super) fn lock(version: &Path, pins: &Path) -> Result<File, KernelError> {
     let lock = File::open(version).map_err(KernelError::directory(version))?;
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
@@ -179,14 +179,13 @@ fn mount_if_needed(pins: &Path) -> Result<(), KernelError> {
     })
 }
 
-/// Removes every pin and directory of this instance, of all versions, and unmounts what hep mounted
-/// for it if nothing else is in there. Links that only their pins held are detached by that. Nothing
-/// to remove is fine.
+/// Removes every pin and directory of this instance, of all versions, and unmounts what hep mounted for it if
+/// nothing else is in there. Links that only their pins held are thereby detached. Nothing to remove is fine.
 ///
 /// # Errors
 ///
 /// [`KernelError::Busy`] if a daemon holds the directory; [`KernelError::Directory`] or
-/// [`KernelError::Mount`] with what the kernel said.
+/// [`KernelError::Mount`] with the kernel's error.
 pub fn remove(pins: &Path) -> Result<(), KernelError> {
     if !pins.exists() {
         return Ok(());
@@ -212,7 +211,7 @@ pub fn remove(pins: &Path) -> Result<(), KernelError> {
     Ok(())
 }
 
-/// Whether nobody keeps anything in a bpffs.
+/// Whether a bpffs holds nothing but the kernel's own entries.
 fn is_unused(bpffs: &Path) -> bool {
     let is_kernels = |entry: io::Result<fs::DirEntry>| {
         entry.is_ok_and(|entry| KERNELS.iter().any(|name| entry.file_name() == *name))

@@ -1,10 +1,10 @@
-//! What the maps say about the generation in force.
+//! Reads the description of the generation in force.
 
 use super::{KernelError, Maps, names, sys_mmap::View, tables};
 use crate::compile::Description;
 
 impl Maps {
-    /// What the generation in force means, in words.
+    /// Description of the generation in force.
     ///
     /// # Errors
     ///

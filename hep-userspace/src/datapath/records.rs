@@ -1,4 +1,5 @@
-//! The directory of links: what an instance has put on interfaces, by names of pins and directories.
+//! The directory of links: an instance's attachments to interfaces, recorded by names of pins and
+//! directories.
 
 use std::{
     fs, io,
@@ -15,17 +16,17 @@ pub(super) fn link(directory: &Path, ifindex: u32, direction: Direction) -> Path
     directory.join(format!("{ifindex}-{}", direction_name(direction)))
 }
 
-/// Says that the interface has our filter.
+/// The record that the interface has our filter.
 pub(super) fn filter(directory: &Path, ifindex: u32, direction: Direction) -> PathBuf {
     directory.join(format!("{ifindex}-{}-filter", direction_name(direction)))
 }
 
-/// Says that we made the interface's clsact qdisc.
+/// The record that we made the interface's clsact qdisc.
 pub(super) fn qdisc(directory: &Path, ifindex: u32) -> PathBuf {
     directory.join(format!("{ifindex}-clsact"))
 }
 
-/// Is as old as the last time when our program was found gone.
+/// The record that is as old as the last time our program was found gone.
 pub(super) fn missed(directory: &Path, ifindex: u32, direction: Direction) -> PathBuf {
     directory.join(format!("{ifindex}-{}-missed", direction_name(direction)))
 }
@@ -47,7 +48,7 @@ impl Filter {
     }
 }
 
-/// Notes that our program was found gone just now.
+/// Records that our program was found gone just now.
 pub(super) fn note_missed(
     directory: &Path,
     ifindex: u32,
@@ -58,7 +59,7 @@ pub(super) fn note_missed(
     make_record(&record)
 }
 
-/// When our program was found gone last, in milliseconds of Unix time.
+/// When our program was last found gone, in milliseconds of Unix time.
 pub(super) fn last_missed(directory: &Path, ifindex: u32, direction: Direction) -> Option<u64> {
     let about = fs::metadata(missed(directory, ifindex, direction)).ok()?;
     let age = about.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;

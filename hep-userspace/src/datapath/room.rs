@@ -1,4 +1,4 @@
-//! How many flows the tables have room for.
+//! Capacities of the tables of flows, derived from the host's memory.
 
 use std::fs;
 
@@ -6,17 +6,18 @@ use aya::util::nr_cpus;
 
 /// Least memory of the kernel that hep may take at rest, bytes (spec EV-263).
 const LEAST_BYTES: u64 = 16_000_000;
-/// The share of the host's memory that it may take: one in so many.
+/// Divisor of the host's memory: the share that hep may take.
 const SHARE: u64 = 100;
-/// What it takes besides tables of flows with a small policy, programs and inner maps included, bytes
-/// (measured: 9.4 MB).
+/// Memory with a small policy besides tables of flows, programs and inner maps included, bytes (measured: 9.4
+/// MB).
 const FIXED_BYTES: u64 = 9_800_000;
-/// The same for each CPU that the host may have, whose counters are its own (measured: 0.26 MB).
+/// Memory for each CPU that the host may have, which has counters of its own, bytes (measured: 0.26 MB).
 const CPU_BYTES: u64 = 270_000;
 
-/// What the kernel takes for a place in a table of assured flows while it is free, bytes: a bucket.
+/// The kernel's memory for a free place in a table of assured flows, bytes: a bucket.
 const BUCKET_BYTES: u64 = 16;
-/// What it takes for a place in the table of the others, which it sets aside: bucket and element.
+/// The kernel's memory for a place in the table of the others, which is preallocated, bytes: bucket and
+/// element.
 const PLACE_BYTES: u64 = BUCKET_BYTES + 48 + 40 + 64;
 
 /// Fewest places of a table where nobody asks for fewer.
@@ -47,8 +48,8 @@ impl FlowRoom {
         }
     }
 
-    /// Room as a host with so much memory and so many CPUs affords it (spec EV-263). Of `wanted` assured
-    /// flows of each family and kind, as many.
+    /// Room that a host with so much memory and so many CPUs affords (spec EV-263). With `wanted`, the tables
+    /// of assured flows have exactly that much.
     #[must_use]
     pub fn of(memory_bytes: u64, cpus: u32, wanted: Option<u32>) -> Self {
         let budget = LEAST_BYTES.max(memory_bytes / SHARE);
@@ -67,7 +68,7 @@ impl FlowRoom {
         }
     }
 
-    /// As [`Self::of`] for this host. `memory_bytes` stands for what it has, if it is given.
+    /// Room that this host affords (spec EV-263); `memory_bytes`, if given, replaces its actual memory.
     #[must_use]
     pub fn of_host(memory_bytes: Option<u64>, wanted: Option<u32>) -> Self {
         let memory = memory_bytes.or_else(memory).unwrap_or(0);
@@ -75,7 +76,7 @@ impl FlowRoom {
         Self::of(memory, u32::try_from(cpus).unwrap_or(u32::MAX), wanted)
     }
 
-    /// So many places for flows that are not assured, and what goes with that for the others.
+    /// Room with `places` for flows that are not assured, and in proportion for the others.
     const fn scaled(places: u32) -> Self {
         Self {
             tcp: places,
@@ -84,13 +85,13 @@ impl FlowRoom {
         }
     }
 
-    /// What the kernel takes for the tables while they are empty, bytes; of powers of two.
+    /// The kernel's memory for the tables while they are empty, bytes; for powers of two.
     const fn bytes_at_rest(self) -> u64 {
         let assured = 2 * (self.tcp as u64 + self.others as u64);
         assured * BUCKET_BYTES + self.unassured as u64 * PLACE_BYTES
     }
 
-    /// At least so much room.
+    /// The larger room of both, table by table.
     #[must_use]
     pub fn at_least(self, other: Self) -> Self {
         Self {

@@ -21,8 +21,8 @@ pub struct SeedFlow {
     pub opener: (IpAddr, u16),
     /// Address and port of the other end, of the same family.
     pub responder: (IpAddr, u16),
-    /// A socket of the kernel stands behind it, or an entry of its connection tracking that is assured
-    /// there (spec EV-159).
+    /// It has a socket of the kernel, or an entry of its connection tracking that is assured there (spec
+    /// EV-159).
     pub assured: bool,
 }
 
@@ -33,7 +33,7 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// [`KernelError::Io`] with what the kernel said; some flows may be in the tables.
+    /// [`KernelError::Io`] with the kernel's error; some flows may be in the tables.
     pub fn seed(&mut self, flows: &[SeedFlow]) -> Result<(), KernelError> {
         let generation = self.maps().control()?.generation;
         let now = Tick::at(monotonic_ns());

@@ -1,4 +1,5 @@
-//! What tells the programs whether a process of this network namespace sent a packet (spec EV-261).
+//! Globals by which the programs recognise packets that a process of this network namespace sent (spec
+//! EV-261).
 
 use hep_common::sender::{NAMESPACE_COOKIE, OWN_NAMESPACE, SOCKET_NAMESPACE, SOCKET_WORDS};
 
@@ -7,7 +8,8 @@ use super::{kernel_types::KernelTypes, sys_socket};
 /// Size of a word of a socket.
 const WORD_BYTES: u64 = 8;
 
-/// Values of the programs' globals; zeros if the kernel does not tell, and the programs do not ask.
+/// Values of the programs' globals; zeros, which disable the check, if the kernel does not describe its
+/// types.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sender {
     cookie: u64,
@@ -16,7 +18,7 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// Asks the kernel: this process's namespace counts.
+    /// Reads the values from the kernel, for this process's namespace.
     pub(super) fn find() -> Self {
         Self::in_types().unwrap_or_else(|| {
             log::info!(

@@ -1,7 +1,7 @@
 //! Forgetting flows that have been idle for too long, a slice at a time.
 //!
-//! The programs take an expired entry for none, so sweeping only makes room. An entry is read again
-//! right before it is removed, because a packet may have renewed it since the slice was copied.
+//! The programs ignore an expired entry, so sweeping only makes room. An entry is read again right before it
+//! is removed, because a packet may have renewed it since the slice was copied.
 
 use aya::{Pod, maps::HashMap};
 use hep_common::{
@@ -13,24 +13,24 @@ use hep_common::{
 
 use super::{KernelError, Maps, Occupancy, flows::monotonic_ns, names, sys::Cursor};
 
-/// Entries looked at in one slice.
+/// Entries read in one slice.
 const SLICE: u32 = 4096;
 
-/// Where the next slice begins, and what the round came to so far.
+/// Position of the next slice, and results of the round so far.
 #[derive(Clone, Debug, Default)]
 pub struct SweepCursor {
     table: usize,
     at: Cursor,
     /// Entries of the table at hand that stay.
     left: usize,
-    /// How full the tables are that this round has gone through.
+    /// Occupancy of the tables that this round has completed.
     pub occupancy: Vec<Occupancy>,
 }
 
-/// What one slice came to.
+/// Result of one slice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Entries looked at.
+    /// Entries read.
     pub seen: usize,
     /// Entries removed.
     pub removed: usize,
@@ -72,7 +72,7 @@ impl Maps {
     ///
     /// # Errors
     ///
-    /// What the kernel said; the cursor is where it was, or in the next table.
+    /// The kernel's error; the cursor is where it was, or in the next table.
     pub fn sweep_slice(&self, cursor: &mut SweepCursor) -> Result<Swept, KernelError> {
         let settings = match self.settings() {
             Ok(settings) => settings,

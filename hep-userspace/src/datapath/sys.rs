@@ -85,7 +85,7 @@ struct MapCreate {
 ///
 /// # Errors
 ///
-/// What the kernel answers: `EPERM` without the privilege, `ENOMEM`.
+/// The kernel's error: `EPERM` without the privilege, `ENOMEM`.
 pub(super) fn create_array_of_maps(
     name: &str,
     slots: u32,
@@ -177,7 +177,7 @@ impl<'a> Slots<'a> {
     ///
     /// # Errors
     ///
-    /// What the kernel answers.
+    /// The kernel's error.
     pub(super) fn clear(self, slot: u32) -> io::Result<()> {
         match self.element(bpf_cmd::BPF_MAP_DELETE_ELEM, slot, None) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -185,7 +185,7 @@ impl<'a> Slots<'a> {
         }
     }
 
-    /// Only the command that deletes does without a value.
+    /// Runs a command on a slot; only the one that deletes needs no value.
     fn element(self, command: bpf_cmd, slot: u32, value: Option<&u32>) -> io::Result<()> {
         let mut attr = Element {
             map_fd: self.fd.as_raw_fd(),
@@ -201,7 +201,7 @@ impl<'a> Slots<'a> {
     }
 }
 
-/// Where a walk over a hash map goes on; the start by default.
+/// Position at which a walk over a hash map continues; the start by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cursor(Option<u32>);
 
@@ -263,16 +263,16 @@ impl<'a, K: Pod, V: Pod> Hash<'a, K, V> {
     ///
     /// # Errors
     ///
-    /// What the kernel answers.
+    /// The kernel's error.
     pub(super) fn lookup(&self, cursor: &mut Cursor, limit: u32) -> io::Result<Batch<K, V>> {
         self.walk(bpf_cmd::BPF_MAP_LOOKUP_BATCH, cursor, limit)
     }
 
-    /// How many entries there are; goes through all of them, so many at a time.
+    /// Number of entries; reads all of them, about `limit` at a time.
     ///
     /// # Errors
     ///
-    /// What the kernel answers.
+    /// The kernel's error.
     pub(super) fn count(&self, limit: u32) -> io::Result<usize> {
         let mut cursor = Cursor::default();
         let mut entries = 0;
@@ -285,11 +285,11 @@ impl<'a, K: Pod, V: Pod> Hash<'a, K, V> {
         }
     }
 
-    /// As [`Self::lookup`], and removes the entries.
+    /// Copies about `limit` entries out, removes them, and moves the cursor past them.
     ///
     /// # Errors
     ///
-    /// What the kernel answers.
+    /// The kernel's error.
     pub(super) fn take(&self, cursor: &mut Cursor, limit: u32) -> io::Result<Batch<K, V>> {
         self.walk(bpf_cmd::BPF_MAP_LOOKUP_AND_DELETE_BATCH, cursor, limit)
     }
@@ -337,7 +337,7 @@ impl<'a, K: Pod, V: Pod> Hash<'a, K, V> {
         }
     }
 
-    /// Writes entries; where one has the key already, it is replaced.
+    /// Writes entries; one that has the key already is replaced.
     ///
     /// # Errors
     ///
@@ -366,7 +366,7 @@ impl<'a, K: Pod, V: Pod> Hash<'a, K, V> {
     ///
     /// # Errors
     ///
-    /// What the kernel answers.
+    /// The kernel's error.
     pub(super) fn insert_missing(&self, key: &K, value: &V) -> io::Result<()> {
         let mut attr = Element {
             map_fd: self.fd.as_raw_fd(),

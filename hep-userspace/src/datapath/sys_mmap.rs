@@ -49,7 +49,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// As [`Self::whole`]; `EINVAL` if the array is shorter.
+    /// Those of [`Self::whole`], and `EINVAL` if the array is shorter.
     pub(super) fn part(map: &MapData, start: usize, bytes: usize) -> io::Result<Self> {
         Memory::new(map, ProtFlags::READ, Some((start, bytes))).map(Self)
     }
@@ -80,7 +80,7 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// As [`View::whole`]; `EPERM` if the map is frozen.
+    /// `InvalidInput` if the map is no mappable array, `EPERM` if it is frozen.
     pub(super) fn whole(map: &MapData) -> io::Result<Self> {
         Memory::new(map, ProtFlags::READ | ProtFlags::WRITE, None).map(Self)
     }
@@ -89,7 +89,7 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// As [`Self::whole`]; `EINVAL` if the array is shorter.
+    /// Those of [`Self::whole`], and `EINVAL` if the array is shorter.
     pub(super) fn part(map: &MapData, start: usize, bytes: usize) -> io::Result<Self> {
         let access = ProtFlags::READ | ProtFlags::WRITE;
         Memory::new(map, access, Some((start, bytes))).map(Self)
@@ -102,16 +102,15 @@ impl Mapping {
         }
     }
 
-    /// Writes what another array of as large values holds, where it differs.
+    /// Copies another array with values of the same size, where it differs.
     pub(super) fn copy(&self, other: &View) {
         for number in 0..self.0.words().min(other.0.words()) {
             self.replace(number, other.0.read(number));
         }
     }
 
-    /// Writes the values that differ from those there, one eight-byte word after the other, and
-    /// zeros behind them; returns how many values differed. Whoever reads the array meanwhile must
-    /// not look at those.
+    /// Writes the values that differ from those there, one eight-byte word after the other, and zeros behind
+    /// them; returns how many values differed. Concurrent readers of the array must not read those.
     pub(super) fn rewrite(&self, values: &[u8]) -> usize {
         let words_per_value = self.0.words_per_value();
         let value_count = values.len() / self.0.value_bytes;
@@ -153,7 +152,7 @@ impl Mapping {
         u32::from_ne_bytes([a, b, c, d])
     }
 
-    /// Replaces the value at a place, a multiple of eight: its first word, by which programs know it, is
+    /// Replaces the value at a place, a multiple of eight: its first word, by which programs identify it, is
     /// zero until the others are there.
     pub(super) fn replace_value(&self, start: usize, value: &[u8]) {
         let first = start / WORD_BYTES;
@@ -214,7 +213,7 @@ impl Memory {
         stride(self.value_bytes) / WORD_BYTES
     }
 
-    /// Where a word is: aligned, since a mapping starts with a page.
+    /// Pointer to a word: aligned, since a mapping starts with a page.
     fn place(&self, number: usize) -> *mut u64 {
         assert!(number < self.words(), "the word is in the mapping");
         // SAFETY: what is added stays in the mapping.
@@ -228,8 +227,8 @@ impl Memory {
         unsafe { ptr::read_volatile(self.place(number)) }
     }
 
-    /// The words that values, one after the other, come to, with their numbers in the mapping and
-    /// the bits of them that are the value's.
+    /// The words of consecutive values, with their numbers in the mapping and masks of the bits that are a
+    /// value's.
     fn places<'v>(&self, values: &'v [u8]) -> impl Iterator<Item = (usize, u64, u64)> + use<'v> {
         let words_per_value = self.words_per_value();
         let values = values.chunks_exact(self.value_bytes).enumerate();

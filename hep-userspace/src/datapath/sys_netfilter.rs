@@ -1,4 +1,4 @@
-//! Netfilter programs and their links, which aya has not: loading, attaching and pinning by the bpf system
+//! Netfilter programs and their links, which aya lacks: loading, attaching and pinning by the bpf system
 //! call.
 #![expect(unsafe_code, reason = "system calls that take pointers")]
 
@@ -17,7 +17,7 @@ use aya_obj::generated::{bpf_attach_type, bpf_cmd, bpf_insn, bpf_prog_type};
 
 use super::sys::{NAME_BYTES, bpf, owned};
 
-/// Most bytes of what the verifier says about a program that it refuses.
+/// Most bytes of the verifier's log about a program that it refuses.
 const LOG_BYTES: usize = 1 << 20;
 /// Most lines of that in an error.
 const LOG_LINES: usize = 6;
@@ -67,11 +67,11 @@ impl Program<'_> {
     ///
     /// # Errors
     ///
-    /// What the kernel answers, with the end of what the verifier said.
+    /// The kernel's error, with the end of the verifier's log.
     pub(super) fn load(&self) -> io::Result<OwnedFd> {
         self.try_load(&mut []).map_err(|error| {
             let mut log = vec![0; LOG_BYTES];
-            // It fails again; what is asked for is what the verifier says about it.
+            // It fails again, this time with the verifier's log.
             if self.try_load(&mut log).is_ok() || log[0] == 0 {
                 return error;
             }
@@ -136,7 +136,7 @@ struct LinkCreate {
 ///
 /// # Errors
 ///
-/// `EBUSY` if something has the priority; what else the kernel answers.
+/// `EBUSY` if something has the priority; else the kernel's error.
 pub(super) fn attach_local_in(
     program: BorrowedFd<'_>,
     family: i32,
@@ -169,7 +169,7 @@ struct Pin {
 ///
 /// # Errors
 ///
-/// What the kernel answers: `EEXIST` if there is something at `path`.
+/// The kernel's error: `EEXIST` if there is something at `path`.
 pub(super) fn pin(link: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let mut attr = Pin {

@@ -1,4 +1,4 @@
-//! What a socket tells of its network namespace.
+//! Cookies of network namespaces, read from a socket.
 #![expect(unsafe_code, reason = "a system call that takes pointers")]
 
 use std::{
@@ -15,7 +15,7 @@ const COOKIE_BYTES: libc::socklen_t = 8;
 ///
 /// # Errors
 ///
-/// What the kernel says; it has cookies since Linux 5.14.
+/// The kernel's error; it has cookies since Linux 5.14.
 pub(super) fn namespace_cookie() -> io::Result<u64> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     let (mut cookie, mut length) = (0_u64, COOKIE_BYTES);

@@ -15,7 +15,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 ///
 /// # Errors
 ///
-/// What the kernel or the runtime says.
+/// The error of the kernel or the runtime.
 ///
 /// # Panics
 ///

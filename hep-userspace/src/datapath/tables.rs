@@ -28,11 +28,11 @@ const LENGTH_BYTES: usize = 8;
 pub(super) struct Table<'a> {
     pub(super) map: &'static str,
     pub(super) content: Content<'a>,
-    /// The map in force may be changed into this table: it differs only where no packet looks.
+    /// The map in force may be changed into this table: it differs only where no packet reads.
     pub(super) in_place: bool,
 }
 
-/// What a table holds.
+/// Content of a table.
 pub(super) enum Content<'a> {
     /// The values of an array, one after the other; never empty.
     Array {
@@ -46,7 +46,7 @@ pub(super) enum Content<'a> {
 /// Some values of an array.
 pub(super) struct Part<'a> {
     pub(super) values: Cow<'a, [u8]>,
-    /// The map in force has just these, wherever a packet may look.
+    /// The map in force has exactly these, wherever a packet may read.
     pub(super) is_known: bool,
 }
 
@@ -95,7 +95,7 @@ fn array<'a, T: Pod>(map: &'static str, values: &'a [T]) -> Table<'a> {
     }
 }
 
-/// The interfaces by place; of those with the same place, the one with the lowest index has it.
+/// The interfaces by place; if several share a place, the one with the lowest index has it.
 fn quick_interfaces(all: &[Interface]) -> Table<'static> {
     let mut quick = vec![Interface::default(); QUICK_INTERFACES as usize];
     for interface in all {
@@ -146,7 +146,7 @@ fn policy(tables: &RuleTables) -> Table<'static> {
     }
 }
 
-/// A table whose map has `V` as values, and, if it is `former`'s successor, may be changed in place.
+/// A table whose map has values of type `V`; it may be changed in place if `former` is as long.
 fn pieces<'a, V, T: Pod>(
     map: &'static str,
     table: &'a Pieces<T>,

@@ -1,6 +1,6 @@
 //! One packet through a loaded program, by `BPF_PROG_TEST_RUN`.
 //!
-//! What the kernel makes of the frame (`net/bpf/test_run.c`):
+//! Treatment of the frame by the kernel (`net/bpf/test_run.c`):
 //!
 //! - The interface is looked up in the caller's network namespace; index 0 and 1 stand for its
 //!   loopback. It need not be up.
@@ -8,7 +8,7 @@
 //!   to derive `skb->protocol`, and then put back: the program sees the frame from its first byte.
 //!   So a frame of a device without Ethernet (tun, WireGuard) is passed as it is, from the IP header
 //!   on, but `skb->protocol` then comes from bytes 12 and 13 of that header and means nothing; the
-//!   programs tell the family from the version field there.
+//!   programs derive the family from the version field there.
 //! - Newer kernels refuse a frame whose Ethernet type says IPv4 or IPv6 if it is shorter than the
 //!   fixed IP header.
 
@@ -37,7 +37,7 @@ const TC_ACT_SHOT: u32 = 2;
 /// No number of a reason: marks a CPU on which no decision was recorded.
 const NO_REASON: u8 = u8::MAX;
 
-/// What a program made of a packet.
+/// Outcome of a program's run on a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TestOutcome {
     /// The packet passes.
@@ -84,9 +84,9 @@ impl Decisions {
 }
 
 impl Kernel {
-    /// Has a program judge one frame as if it were seen at an interface's hook: `ingress_ifindex` is
-    /// the interface a forwarded packet came in by, or 0. Counters, flows and the rest change as
-    /// they would for a packet from the network.
+    /// Runs a program on one frame as if it were seen at an interface's hook: `ingress_ifindex` is the
+    /// interface a forwarded packet came in by, or 0. Counters, flows and the rest change as they would for a
+    /// packet from the network.
     ///
     /// # Errors
     ///
@@ -119,12 +119,12 @@ impl Kernel {
         Ok(TestOutcome { accepted, decision })
     }
 
-    /// As [`Self::test_run`], `repeat` times in one call, without a look at the verdicts: for
-    /// measuring. A flow that the packet opens is known from the second time on.
+    /// Runs a program on one frame `repeat` times in one call, and ignores the verdicts: for measuring. A
+    /// flow that the packet opens is known from the second time on.
     ///
     /// # Errors
     ///
-    /// As [`Self::test_run`].
+    /// Those of [`Self::test_run`] but [`KernelError::NoVerdict`].
     pub fn test_repeatedly(
         &self,
         hook: Direction,
