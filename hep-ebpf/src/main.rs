@@ -16,9 +16,9 @@ mod conntrack;
 #[cfg(target_arch = "bpf")]
 mod essential;
 #[cfg(target_arch = "bpf")]
-mod fragment;
+mod fast_path;
 #[cfg(target_arch = "bpf")]
-mod glance;
+mod fragment;
 #[cfg(target_arch = "bpf")]
 mod helpers;
 #[cfg(target_arch = "bpf")]

@@ -5,7 +5,7 @@ use hep_common::{Direction, counter::Reason, endpoint::Interface};
 
 use crate::{
     address::Address,
-    conntrack, glance, helpers,
+    conntrack, fast_path, helpers,
     maps::{self, Slot},
     next,
     parse::Metadata as _,
@@ -45,8 +45,8 @@ fn decide(ctx: &TcContext, direction: Direction) -> Verdict {
     let skb = ctx.skb.skb;
     let hook = direction as u32;
     let next = match direction {
-        Direction::Ingress => glance::hep_glance_in(skb),
-        Direction::Egress => glance::hep_glance_out(skb),
+        Direction::Ingress => fast_path::hep_fast_path_in(skb),
+        Direction::Egress => fast_path::hep_fast_path_out(skb),
     };
     let number = if next & next::FAMILY_V4 != 0 {
         steps4(skb, hook, next & !next::FAMILY_V4)

@@ -55,7 +55,7 @@ pub(crate) fn is_forwarded<A: Address>(
 
 /// Classifies a packet as local or forwarded if that takes no FIB look-up; records and returns the result.
 #[inline(always)]
-pub(crate) fn at_a_glance<A: Address>(
+pub(crate) fn classify_quickly<A: Address>(
     scene: &Scene<'_>,
     packet: &Packet<A>,
     trace: &mut Trace,

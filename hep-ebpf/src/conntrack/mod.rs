@@ -97,7 +97,7 @@ fn is_classified(scene: &Scene<'_>, conn: &Conn, hook: usize) -> bool {
 
 /// Result of the fast path's flow look-up.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Glimpse {
+pub(crate) enum FastPath {
     /// It only continues a flow, of which nothing but counters, timer and TCP sequence number change; they
     /// have been updated.
     Continues,
@@ -158,14 +158,14 @@ fn search<A: Address>(key: &A::Key, protocol: u8) -> Result<(Flow, Home), Search
 /// Looks up the flow of a packet that [`may_continue`] one, among the assured flows and, for a datagram,
 /// among the others; updates it if nothing is out of the ordinary.
 #[inline(always)]
-pub(crate) fn glimpse<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) -> Glimpse {
+pub(crate) fn fast_path<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) -> FastPath {
     let Plain {
         ports, protocol, ..
     } = *packet;
     let (key, sender) = A::key(protocol, (packet.src, ports.src), (packet.dst, ports.dst));
     let (flow, home) = match search::<A>(&key, protocol) {
         Ok(found) => found,
-        Err(searched) => return Glimpse::Missing(searched),
+        Err(searched) => return FastPath::Missing(searched),
     };
     scene.now_ns = helpers::now_ns();
     let (head, now) = (flow.head(), Tick::at(scene.now_ns));
@@ -192,14 +192,14 @@ pub(crate) fn glimpse<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) -> G
         || now.count_since(flow.last_seen()) > surely_alive
     {
         cold_path();
-        return Glimpse::Unclear;
+        return FastPath::Unclear;
     }
     if protocol == protocol::TCP {
         let segment = ports.segment;
         flow.number(sender, segment.sequence.wrapping_add(segment.payload));
     }
     flow.touch(sender, now, scene.bytes());
-    Glimpse::Continues
+    FastPath::Continues
 }
 
 /// The step that a packet needs before there is a verdict.

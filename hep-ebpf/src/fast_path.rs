@@ -8,7 +8,7 @@ use hep_common::{
 
 use crate::{
     address::Address,
-    conntrack::{self, Glimpse, Searched},
+    conntrack::{self, FastPath, Searched},
     maps::{self, Slot},
     next,
     parse::{self, Direct, Fragment, Metadata as _, Network},
@@ -22,22 +22,22 @@ use crate::{
 #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn hep_glance_in(skb: *mut __sk_buff) -> u32 {
-    look(&TcContext::new(skb), Direction::Ingress)
+pub(crate) extern "C" fn hep_fast_path_in(skb: *mut __sk_buff) -> u32 {
+    judge(&TcContext::new(skb), Direction::Ingress)
 }
 
 /// Fast path of the egress hook.
 #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn hep_glance_out(skb: *mut __sk_buff) -> u32 {
-    look(&TcContext::new(skb), Direction::Egress)
+pub(crate) extern "C" fn hep_fast_path_out(skb: *mut __sk_buff) -> u32 {
+    judge(&TcContext::new(skb), Direction::Egress)
 }
 
 /// Finds the packet's interface and network header, and judges it if that takes no more than finding its
 /// flow.
 #[inline(always)]
-fn look(ctx: &TcContext, direction: Direction) -> u32 {
+fn judge(ctx: &TcContext, direction: Direction) -> u32 {
     let control @ (generation, _) = maps::control();
     if maps::records_decisions() {
         maps::decide(Decision {
@@ -53,9 +53,9 @@ fn look(ctx: &TcContext, direction: Direction) -> u32 {
     };
     let scene = Scene::new(ctx, direction, control, 0, interface);
     match parse::network(ctx, scene.interface.flags, direction) {
-        Network::V4(offset) => glance::<[u8; 4]>(scene, offset),
+        Network::V4(offset) => judge_ip::<[u8; 4]>(scene, offset),
         Network::V6(_) if scene.has(FLAG_NO_IPV6) => conclude(&scene, Reason::Unpoliced),
-        Network::V6(offset) => glance::<[u8; 16]>(scene, offset),
+        Network::V6(offset) => judge_ip::<[u8; 16]>(scene, offset),
         Network::Vlan => conclude(&scene, Reason::Vlan),
         Network::Other => conclude(&scene, Reason::NonIp),
         Network::Unreadable => conclude(&scene, Reason::LinkHeader),
@@ -65,7 +65,7 @@ fn look(ctx: &TcContext, direction: Direction) -> u32 {
 /// Judges an IP packet whose header is at `offset` if its flow is enough for that; else prepares the slow
 /// path.
 #[inline(always)]
-fn glance<A: Address>(mut scene: Scene<'_>, offset: u32) -> u32 {
+fn judge_ip<A: Address>(mut scene: Scene<'_>, offset: u32) -> u32 {
     if scene.lists::<A>().untracked != 0 || stages::bears_mark(&scene) {
         return begin::<A>(&scene, offset, Some(next::STAGES), Searched::Nowhere);
     }
@@ -73,10 +73,10 @@ fn glance<A: Address>(mut scene: Scene<'_>, offset: u32) -> u32 {
     if let Some(plain) = A::plain(&Direct::new(scene.ctx), offset, scene.bytes())
         && conntrack::may_continue(&plain)
     {
-        match conntrack::glimpse(&mut scene, &plain) {
-            Glimpse::Continues => return conclude(&scene, Reason::Established),
-            Glimpse::Missing(searched) => missed = searched,
-            Glimpse::Unclear => {}
+        match conntrack::fast_path(&mut scene, &plain) {
+            FastPath::Continues => return conclude(&scene, Reason::Established),
+            FastPath::Missing(searched) => missed = searched,
+            FastPath::Unclear => {}
         }
     }
     begin::<A>(&scene, offset, None, missed)
@@ -133,14 +133,14 @@ fn only_list<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> Op
     let lists = scene.lists::<A>();
     match next {
         next::OPEN if !route::checks_reverse_path(scene) => {
-            match route::at_a_glance(scene, packet, trace) {
+            match route::classify_quickly(scene, packet, trace) {
                 Route::Local => Some(lists.local),
                 Route::Forwarded => Some(lists.forward),
                 Route::Unknown => None,
             }
         }
         next::STAGES if lists.exempt == 0 && !stages::bears_mark(scene) => {
-            let route = route::at_a_glance(scene, packet, trace);
+            let route = route::classify_quickly(scene, packet, trace);
             (route == Route::Local).then_some(lists.untracked)
         }
         _ => None,
