@@ -10,7 +10,7 @@ use crate::{
     address::Address,
     conntrack::{self, FastPath, Searched},
     maps::{self, Slot},
-    next,
+    next_step,
     parse::{self, Direct, Fragment, Metadata as _, Network},
     route,
     scene::{Route, Scene, Work},
@@ -67,7 +67,7 @@ fn judge(ctx: &TcContext, direction: Direction) -> u32 {
 #[inline(always)]
 fn judge_ip<A: Address>(mut scene: Scene<'_>, offset: u32) -> u32 {
     if scene.lists::<A>().untracked != 0 || stages::bears_mark(&scene) {
-        return begin::<A>(&scene, offset, Some(next::STAGES), Searched::Nowhere);
+        return begin::<A>(&scene, offset, Some(next_step::STAGES), Searched::Nowhere);
     }
     let mut missed = Searched::Nowhere;
     if let Some(plain) = A::plain(&Direct::new(scene.ctx), offset, scene.bytes())
@@ -91,7 +91,7 @@ fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed
     let Some(work) = A::work() else {
         return conclude(scene, Reason::Internal);
     };
-    let mut next = next::LOAD;
+    let mut next = next_step::LOAD;
     work.generation = scene.generation;
     work.changes = scene.changes;
     work.now_ns = scene.now_ns;
@@ -106,12 +106,12 @@ fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed
             let is_suspect = route::may_be_martian(scene, &work.packet);
             next = match stages {
                 Some(step) => step,
-                None if is_suspect => next::STAGES,
+                None if is_suspect => next_step::STAGES,
                 None => after_stages(plain.protocol, plain.ports.tcp_flags),
             };
             if !is_suspect && let Some(list) = only_list(scene, work, next) {
                 work.trace.list = list.into();
-                next = next::RULES;
+                next = next_step::RULES;
             }
         }
         None => {
@@ -121,8 +121,8 @@ fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed
         }
     }
     next | match A::FAMILY {
-        Family::V4 => next::FAMILY_V4,
-        Family::V6 => next::FAMILY_V6,
+        Family::V4 => next_step::FAMILY_V4,
+        Family::V6 => next_step::FAMILY_V6,
     }
 }
 
@@ -132,14 +132,14 @@ fn only_list<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> Op
     let Work { packet, trace, .. } = work;
     let lists = scene.lists::<A>();
     match next {
-        next::OPEN if !route::checks_reverse_path(scene) => {
+        next_step::OPEN if !route::checks_reverse_path(scene) => {
             match route::classify_quickly(scene, packet, trace) {
                 Route::Local => Some(lists.local),
                 Route::Forwarded => Some(lists.forward),
                 Route::Unknown => None,
             }
         }
-        next::STAGES if lists.exempt == 0 && !stages::bears_mark(scene) => {
+        next_step::STAGES if lists.exempt == 0 && !stages::bears_mark(scene) => {
             let route = route::classify_quickly(scene, packet, trace);
             (route == Route::Local).then_some(lists.untracked)
         }

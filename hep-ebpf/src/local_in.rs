@@ -59,7 +59,7 @@ extern "C" fn hep_local_in6(context: *const context::Hook) -> i32 {
 }
 
 /// Next step for a packet; shares a `u32` with the number of a reason to drop it.
-mod next {
+mod next_step {
     /// Nothing: TC has judged it.
     pub(super) const PASS: u32 = 0x100;
     /// Judge it as the first of its connection.
@@ -93,14 +93,14 @@ fn judge<A: Address>(context: &Context) -> Verdict {
         Some((connection, phase)) => tracked::<A>(connection, phase, interface, generation),
         None => untracked::<A>(context, interface),
     };
-    if next == next::PASS {
+    if next == next_step::PASS {
         return Verdict::Allow;
     }
     let bytes = context.bytes();
     let counters = interface.counters.wrapping_add(Direction::Ingress as u32);
-    let reason = if next == next::JUDGE || next == next::JUDGE_AGAIN {
+    let reason = if next == next_step::JUDGE || next == next_step::JUDGE_AGAIN {
         maps::note(counters, Note::Translated, u64::from(bytes));
-        let count_bytes = if next == next::JUDGE { bytes } else { 0 };
+        let count_bytes = if next == next_step::JUDGE { bytes } else { 0 };
         let reason = by_rules::<A>(slot, interface, count_bytes);
         record::<A>(interface, generation, bytes, reason as u32);
         reason
@@ -132,16 +132,16 @@ fn tracked<A: Address>(
     };
     work.other = tracked.as_received();
     if work.other.src.is_unspecified() {
-        return next::PASS;
+        return next_step::PASS;
     }
     if phase == Phase::Established && goes_on(interface, generation) {
-        return next::PASS;
+        return next_step::PASS;
     }
     work.packet = tracked.as_translated();
     if phase == Phase::New {
-        next::JUDGE
+        next_step::JUDGE
     } else {
-        next::JUDGE_AGAIN
+        next_step::JUDGE_AGAIN
     }
 }
 
@@ -159,7 +159,7 @@ fn untracked<A: Address>(context: &Context, interface: &Interface) -> u32 {
         Err(reason) => return reason as u32,
     };
     match bytes.destination::<A>() {
-        Ok(destination) if is_own(&destination) => return next::PASS,
+        Ok(destination) if is_own(&destination) => return next_step::PASS,
         Ok(_foreign) => {}
         Err(reason) => return reason as u32,
     }
@@ -167,15 +167,15 @@ fn untracked<A: Address>(context: &Context, interface: &Interface) -> u32 {
         return reason as u32;
     }
     if needs_no_rules(&work.packet, interface) {
-        return next::PASS;
+        return next_step::PASS;
     }
     work.other = work.packet;
     if work.other.src.is_unspecified()
         || conntrack::is_settled_at_ingress(&work.other, interface.ifindex)
     {
-        return next::PASS;
+        return next_step::PASS;
     }
-    next::JUDGE
+    next_step::JUDGE
 }
 
 /// Whether a packet that TC let pass is exempt from the local rules.

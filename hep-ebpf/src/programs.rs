@@ -7,7 +7,7 @@ use crate::{
     address::Address,
     conntrack, fast_path, helpers,
     maps::{self, Slot},
-    next,
+    next_step,
     parse::Metadata as _,
     scene::{Scene, Work},
     steps::{
@@ -48,10 +48,10 @@ fn decide(ctx: &TcContext, direction: Direction) -> Verdict {
         Direction::Ingress => fast_path::hep_fast_path_in(skb),
         Direction::Egress => fast_path::hep_fast_path_out(skb),
     };
-    let number = if next & next::FAMILY_V4 != 0 {
-        steps4(skb, hook, next & !next::FAMILY_V4)
-    } else if next & next::FAMILY_V6 != 0 {
-        steps6(skb, hook, next & !next::FAMILY_V6)
+    let number = if next & next_step::FAMILY_V4 != 0 {
+        steps4(skb, hook, next & !next_step::FAMILY_V4)
+    } else if next & next_step::FAMILY_V6 != 0 {
+        steps6(skb, hook, next & !next_step::FAMILY_V6)
     } else {
         next
     };
@@ -75,38 +75,38 @@ macro_rules! steps {
         /// Takes the steps that a packet needs, from `next` on.
         #[inline(always)]
         fn $steps(skb: *mut __sk_buff, hook: u32, mut next: u32) -> u32 {
-            if next == next::RULES {
+            if next == next_step::RULES {
                 next = $rules(skb);
             }
-            if next == next::LOAD {
+            if next == next_step::LOAD {
                 next = $load(skb);
             }
-            if next == next::STAGES {
+            if next == next_step::STAGES {
                 next = $stages(skb, hook);
             }
-            if next == next::TRACK {
+            if next == next_step::TRACK {
                 next = $track(skb, hook);
             }
-            if next == next::REVALIDATE {
-                if $reclassify(skb, hook) == next::REVALIDATE {
+            if next == next_step::REVALIDATE {
+                if $reclassify(skb, hook) == next_step::REVALIDATE {
                     $revalidate(skb, hook);
                 }
                 next = $track(skb, hook);
             }
-            if next == next::MIDSTREAM || next == next::APPROVE {
+            if next == next_step::MIDSTREAM || next == next_step::APPROVE {
                 next = $midstream(skb, hook, next);
             }
-            if next == next::OPEN || next == next::REPLACE {
+            if next == next_step::OPEN || next == next_step::REPLACE {
                 next = $open(skb, hook, next);
             }
-            if next & next::KEEP != 0 {
+            if next & next_step::KEEP != 0 {
                 next = $keep(skb, hook, next);
             }
-            if next & next::STORE != 0 {
+            if next & next_step::STORE != 0 {
                 next = $store(skb, hook, next);
             }
-            if next & next::FINISH != 0 {
-                next = $finish(skb, hook, next & !next::FINISH);
+            if next & next_step::FINISH != 0 {
+                next = $finish(skb, hook, next & !next_step::FINISH);
             }
             next
         }
@@ -151,7 +151,7 @@ macro_rules! steps {
         #[inline(never)]
         extern "C" fn $midstream(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
             step::<$address>(skb, hook, maps::interface, |scene, work| {
-                let is_known = next == next::APPROVE;
+                let is_known = next == next_step::APPROVE;
                 let opening = conntrack::midstream(scene, work, is_known);
                 after(scene, work, opening)
             })

@@ -13,7 +13,7 @@ use crate::{
     conntrack::{self, Keep, Opening, Taken, Todo},
     fragment, helpers,
     maps::{self, Slot},
-    next,
+    next_step,
     parse::{Fragment, Loader},
     report,
     scene::{Route, Scene, Work},
@@ -50,8 +50,8 @@ pub(crate) fn load<A: Address>(ctx: &TcContext) -> u32 {
     };
     let offset = work.packet.transport;
     match A::parse(&Loader::new(ctx), offset, ctx.len(), &mut work.packet) {
-        Ok(()) => next::STAGES,
-        Err(reason) => next::FINISH | reason as u32,
+        Ok(()) => next_step::STAGES,
+        Err(reason) => next_step::FINISH | reason as u32,
     }
 }
 
@@ -68,9 +68,9 @@ pub(crate) fn before_tracking<A: Address>(scene: &Scene<'_>, work: &mut Work<A>)
 #[inline(always)]
 pub(crate) fn after_stages(protocol: u8, tcp_flags: u8) -> u32 {
     if conntrack::is_opening(protocol, tcp_flags) {
-        next::OPEN
+        next_step::OPEN
     } else {
-        next::TRACK
+        next_step::TRACK
     }
 }
 
@@ -78,8 +78,8 @@ pub(crate) fn after_stages(protocol: u8, tcp_flags: u8) -> u32 {
 #[inline(always)]
 pub(crate) fn open<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> u32 {
     let opening = conntrack::open(scene, work);
-    let replaces = next == next::REPLACE && matches!(opening, Opening::Accept(_));
-    let replaces = if replaces { next::REPLACES } else { 0 };
+    let replaces = next == next_step::REPLACE && matches!(opening, Opening::Accept(_));
+    let replaces = if replaces { next_step::REPLACES } else { 0 };
     replaces | after(scene, work, opening)
 }
 
@@ -88,15 +88,15 @@ pub(crate) fn open<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32)
 pub(crate) fn after<A: Address>(scene: &Scene<'_>, work: &Work<A>, opening: Opening) -> u32 {
     match opening {
         Opening::Verdict(reason) => settle(scene, work, reason),
-        Opening::Accept(reason) => next::KEEP | reason as u32,
+        Opening::Accept(reason) => next_step::KEEP | reason as u32,
         Opening::Belongs {
             reason,
             replies,
             is_assured,
         } => {
-            let replies = if replies { next::REPLIES } else { 0 };
-            let assured = if is_assured { next::ASSURED } else { 0 };
-            next::KEEP | replies | assured | reason as u32
+            let replies = if replies { next_step::REPLIES } else { 0 };
+            let assured = if is_assured { next_step::ASSURED } else { 0 };
+            next_step::KEEP | replies | assured | reason as u32
         }
     }
 }
@@ -116,11 +116,11 @@ pub(crate) fn rules<A: Address>(ctx: &TcContext) -> u32 {
     };
     let allows = reason.allows();
     if allows && reason != Reason::Untracked {
-        return next::KEEP | reason as u32;
+        return next_step::KEEP | reason as u32;
     }
     let reports_denials = work.flags & FLAG_DENY_EVENTS != 0;
     if trace.logged_count != 0 || (!allows && reports_denials) || leaves_more() {
-        return next::FINISH | reason as u32;
+        return next_step::FINISH | reason as u32;
     }
     maps::count(work.counters, reason, u64::from(ctx.len()));
     reason as u32
@@ -130,9 +130,9 @@ pub(crate) fn rules<A: Address>(ctx: &TcContext) -> u32 {
 #[inline(always)]
 pub(crate) fn keep<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> u32 {
     match conntrack::take(scene, work) {
-        Taken::Yes => settle(scene, work, reason(next & next::NUMBER)),
-        Taken::No => (next & !next::KEEP) | next::STORE,
-        Taken::Replace => (next & !next::KEEP) | next::STORE | next::REPLACES,
+        Taken::Yes => settle(scene, work, reason(next & next_step::NUMBER)),
+        Taken::No => (next & !next_step::KEEP) | next_step::STORE,
+        Taken::Replace => (next & !next_step::KEEP) | next_step::STORE | next_step::REPLACES,
     }
 }
 
@@ -140,12 +140,12 @@ pub(crate) fn keep<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32)
 #[inline(always)]
 pub(crate) fn store<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> u32 {
     let keep = Keep {
-        replaces: next & next::REPLACES != 0,
-        replies: next & next::REPLIES != 0,
-        is_assured: next & next::ASSURED != 0,
+        replaces: next & next_step::REPLACES != 0,
+        replies: next & next_step::REPLIES != 0,
+        is_assured: next & next_step::ASSURED != 0,
     };
     conntrack::store(scene, work, &keep);
-    settle(scene, work, reason(next & next::NUMBER))
+    settle(scene, work, reason(next & next_step::NUMBER))
 }
 
 /// Counts a verdict, unless records must be written first: then that is the next step.
@@ -155,7 +155,7 @@ fn settle<A: Address>(scene: &Scene<'_>, work: &Work<A>, reason: Reason) -> u32 
         || report::is_due(scene, &work.trace, reason)
         || leaves_more()
     {
-        next::FINISH | reason as u32
+        next_step::FINISH | reason as u32
     } else {
         conclude(scene, reason)
     }
@@ -178,11 +178,11 @@ pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
     };
     match verdict {
         Ok(reason) => settle(scene, work, reason),
-        Err(Todo::Revalidate) => next::REVALIDATE,
-        Err(Todo::Open) => next::OPEN,
-        Err(Todo::Replace) => next::REPLACE,
-        Err(Todo::Midstream) => next::MIDSTREAM,
-        Err(Todo::Approve) => next::APPROVE,
+        Err(Todo::Revalidate) => next_step::REVALIDATE,
+        Err(Todo::Open) => next_step::OPEN,
+        Err(Todo::Replace) => next_step::REPLACE,
+        Err(Todo::Midstream) => next_step::MIDSTREAM,
+        Err(Todo::Approve) => next_step::APPROVE,
     }
 }
 
@@ -191,9 +191,9 @@ pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
 pub(crate) fn reclassify<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
     work.revalidated = 1;
     if conntrack::reclassify(scene, work) {
-        next::REVALIDATE
+        next_step::REVALIDATE
     } else {
-        next::TRACK
+        next_step::TRACK
     }
 }
 
@@ -201,7 +201,7 @@ pub(crate) fn reclassify<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u
 #[inline(always)]
 pub(crate) fn revalidate<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
     conntrack::revalidate(scene, work);
-    next::TRACK
+    next_step::TRACK
 }
 
 /// Writes the packet's records; returns the number of the reason.
