@@ -8,11 +8,14 @@ use hep_common::{
 };
 
 use crate::{
-    classify, helpers,
-    maps::{Flow, Slot, assured_tcp4, assured_tcp6, assured4, assured6, unassured, work4, work6},
+    classify,
+    context::{Scratch, Trace},
+    helpers,
+    maps::{
+        Flow, Slot, assured_tcp4, assured_tcp6, assured4, assured6, scratch4, scratch6, unassured,
+    },
     parse::{Packet, Parse},
     route,
-    scene::{Trace, Work},
 };
 
 /// An address of either family, network byte order.
@@ -44,7 +47,7 @@ pub(crate) trait Address: Parse + Copy + 'static {
     fn remove_unassured(key: &Self::Key);
 
     /// This CPU's scratch state for the packet.
-    fn work() -> Option<&'static mut Work<Self>>;
+    fn scratch() -> Option<&'static mut Scratch<Self>>;
 
     /// The class of this address, or [`classify::FAULT`].
     fn class(&self, slot: Slot) -> u32;
@@ -152,8 +155,8 @@ impl Address for [u8; 4] {
     }
 
     #[inline(always)]
-    fn work() -> Option<&'static mut Work<Self>> {
-        work4()
+    fn scratch() -> Option<&'static mut Scratch<Self>> {
+        scratch4()
     }
 
     #[inline(always)]
@@ -278,8 +281,8 @@ impl Address for [u8; 16] {
     }
 
     #[inline(always)]
-    fn work() -> Option<&'static mut Work<Self>> {
-        work6()
+    fn scratch() -> Option<&'static mut Scratch<Self>> {
+        scratch6()
     }
 
     #[inline(always)]

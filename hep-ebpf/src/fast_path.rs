@@ -9,12 +9,11 @@ use hep_common::{
 use crate::{
     address::Address,
     conntrack::{self, FastPath, Searched},
+    context::{PacketContext, Route, Scratch},
     maps::{self, Slot},
     next_step,
     parse::{self, Direct, Fragment, Metadata as _, Network},
-    route,
-    scene::{Route, Scene, Work},
-    stages,
+    route, stages,
     steps::{after_stages, conclude},
 };
 
@@ -51,35 +50,35 @@ fn judge(ctx: &TcContext, direction: Direction) -> u32 {
     let Some(interface) = maps::interface_quickly(Slot::of(generation), ctx.ifindex()) else {
         return Reason::Unpoliced as u32;
     };
-    let scene = Scene::new(ctx, direction, control, 0, interface);
-    match parse::network(ctx, scene.interface.flags, direction) {
-        Network::V4(offset) => judge_ip::<[u8; 4]>(scene, offset),
-        Network::V6(_) if scene.has(FLAG_NO_IPV6) => conclude(&scene, Reason::Unpoliced),
-        Network::V6(offset) => judge_ip::<[u8; 16]>(scene, offset),
-        Network::Vlan => conclude(&scene, Reason::Vlan),
-        Network::Other => conclude(&scene, Reason::NonIp),
-        Network::Unreadable => conclude(&scene, Reason::LinkHeader),
+    let context = PacketContext::new(ctx, direction, control, 0, interface);
+    match parse::network(ctx, context.interface.flags, direction) {
+        Network::V4(offset) => judge_ip::<[u8; 4]>(context, offset),
+        Network::V6(_) if context.has(FLAG_NO_IPV6) => conclude(&context, Reason::Unpoliced),
+        Network::V6(offset) => judge_ip::<[u8; 16]>(context, offset),
+        Network::Vlan => conclude(&context, Reason::Vlan),
+        Network::Other => conclude(&context, Reason::NonIp),
+        Network::Unreadable => conclude(&context, Reason::LinkHeader),
     }
 }
 
 /// Judges an IP packet whose header is at `offset` if its flow is enough for that; else prepares the slow
 /// path.
 #[inline(always)]
-fn judge_ip<A: Address>(mut scene: Scene<'_>, offset: u32) -> u32 {
-    if scene.lists::<A>().untracked != 0 || stages::bears_mark(&scene) {
-        return begin::<A>(&scene, offset, Some(next_step::STAGES), Searched::Nowhere);
+fn judge_ip<A: Address>(mut context: PacketContext<'_>, offset: u32) -> u32 {
+    if context.lists::<A>().untracked != 0 || stages::bears_mark(&context) {
+        return begin::<A>(&context, offset, Some(next_step::STAGES), Searched::Nowhere);
     }
     let mut missed = Searched::Nowhere;
-    if let Some(plain) = A::plain(&Direct::new(scene.ctx), offset, scene.bytes())
+    if let Some(plain) = A::plain(&Direct::new(context.ctx), offset, context.bytes())
         && conntrack::may_continue(&plain)
     {
-        match conntrack::fast_path(&mut scene, &plain) {
-            FastPath::Continues => return conclude(&scene, Reason::Established),
+        match conntrack::fast_path(&mut context, &plain) {
+            FastPath::Continues => return conclude(&context, Reason::Established),
             FastPath::Missing(searched) => missed = searched,
             FastPath::Unclear => {}
         }
     }
-    begin::<A>(&scene, offset, None, missed)
+    begin::<A>(&context, offset, None, missed)
 }
 
 /// Prepares the slow path: stores the parsed packet, or where its IP header starts, and returns its first
@@ -87,37 +86,42 @@ fn judge_ip<A: Address>(mut scene: Scene<'_>, offset: u32) -> u32 {
 ///
 /// It is parsed again here: that is cheaper than to save all of it before every look-up.
 #[inline(always)]
-fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed: Searched) -> u32 {
-    let Some(work) = A::work() else {
-        return conclude(scene, Reason::Internal);
+fn begin<A: Address>(
+    context: &PacketContext<'_>,
+    offset: u32,
+    stages: Option<u32>,
+    missed: Searched,
+) -> u32 {
+    let Some(scratch) = A::scratch() else {
+        return conclude(context, Reason::Internal);
     };
     let mut next = next_step::LOAD;
-    work.generation = scene.generation;
-    work.changes = scene.changes;
-    work.now_ns = scene.now_ns;
-    work.counters = scene.counters();
-    work.flags = scene.interface.behaviour;
-    work.revalidated = 0;
-    work.missed = missed as u32;
-    work.trace.reset();
-    match A::plain(&Direct::new(scene.ctx), offset, scene.bytes()) {
+    scratch.generation = context.generation;
+    scratch.changes = context.changes;
+    scratch.now_ns = context.now_ns;
+    scratch.counters = context.counters();
+    scratch.flags = context.interface.behaviour;
+    scratch.revalidated = 0;
+    scratch.missed = missed as u32;
+    scratch.trace.reset();
+    match A::plain(&Direct::new(context.ctx), offset, context.bytes()) {
         Some(plain) => {
-            work.packet = plain.packet();
-            let is_suspect = route::may_be_martian(scene, &work.packet);
+            scratch.packet = plain.packet();
+            let is_suspect = route::may_be_martian(context, &scratch.packet);
             next = match stages {
                 Some(step) => step,
                 None if is_suspect => next_step::STAGES,
                 None => after_stages(plain.protocol, plain.ports.tcp_flags),
             };
-            if !is_suspect && let Some(list) = only_list(scene, work, next) {
-                work.trace.list = list.into();
+            if !is_suspect && let Some(list) = only_list(context, scratch, next) {
+                scratch.trace.list = list.into();
                 next = next_step::RULES;
             }
         }
         None => {
             // The loader starts there; nothing of the last packet may be mistaken for this one's.
-            work.packet.transport = offset;
-            work.packet.fragment = Fragment::Whole;
+            scratch.packet.transport = offset;
+            scratch.packet.fragment = Fragment::Whole;
         }
     }
     next | match A::FAMILY {
@@ -128,19 +132,23 @@ fn begin<A: Address>(scene: &Scene<'_>, offset: u32, stages: Option<u32>, missed
 
 /// The list that alone decides about a plain packet, if its route is known without a FIB look-up.
 #[inline(always)]
-fn only_list<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> Option<ListNumber> {
-    let Work { packet, trace, .. } = work;
-    let lists = scene.lists::<A>();
+fn only_list<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+    next: u32,
+) -> Option<ListNumber> {
+    let Scratch { packet, trace, .. } = scratch;
+    let lists = context.lists::<A>();
     match next {
-        next_step::OPEN if !route::checks_reverse_path(scene) => {
-            match route::classify_quickly(scene, packet, trace) {
+        next_step::OPEN if !route::checks_reverse_path(context) => {
+            match route::classify_quickly(context, packet, trace) {
                 Route::Local => Some(lists.local),
                 Route::Forwarded => Some(lists.forward),
                 Route::Unknown => None,
             }
         }
-        next_step::STAGES if lists.exempt == 0 && !stages::bears_mark(scene) => {
-            let route = route::classify_quickly(scene, packet, trace);
+        next_step::STAGES if lists.exempt == 0 && !stages::bears_mark(context) => {
+            let route = route::classify_quickly(context, packet, trace);
             (route == Route::Local).then_some(lists.untracked)
         }
         _ => None,

@@ -5,17 +5,17 @@ use hep_common::{
     fragment::{FragmentKey, FragmentVerdict},
 };
 
-use crate::{address::Address, maps, parse::Packet, scene::Scene};
+use crate::{address::Address, context::PacketContext, maps, parse::Packet};
 
 /// The key of the fragmented packet that `packet` is a part of.
 #[inline(always)]
-fn key<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> FragmentKey {
+fn key<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> FragmentKey {
     FragmentKey {
         src: packet.src.mapped(),
         dst: packet.dst.mapped(),
-        ifindex: scene.interface.ifindex,
+        ifindex: context.interface.ifindex,
         id: packet.fragment_id,
-        direction: scene.direction as u8,
+        direction: context.direction as u8,
         protocol: packet.fragment_protocol,
         reserved: [0; 2],
     }
@@ -24,13 +24,13 @@ fn key<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> FragmentKey {
 /// The verdict's reason of the first fragment, or [`Reason::FragmentNoFirst`] if none is stored that has not
 /// expired.
 #[inline(never)]
-fn recall<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> Reason {
-    let Some(settings) = scene.settings() else {
+fn recall<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> Reason {
+    let Some(settings) = context.settings() else {
         return Reason::Internal;
     };
-    maps::fragment(key(scene, packet))
+    maps::fragment(key(context, packet))
         .filter(|verdict| {
-            scene.now_ns.saturating_sub(verdict.seen_ns) <= settings.fragment_timeout_ns
+            context.now_ns.saturating_sub(verdict.seen_ns) <= settings.fragment_timeout_ns
         })
         .and_then(|verdict| Reason::try_from(verdict.reason).ok())
         .unwrap_or(Reason::FragmentNoFirst)
@@ -38,8 +38,8 @@ fn recall<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> Reason {
 
 /// The verdict of a later fragment, and whether its first one was accepted untracked.
 #[inline(always)]
-pub(crate) fn later<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> (Reason, bool) {
-    let first = recall(scene, packet);
+pub(crate) fn later<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> (Reason, bool) {
+    let first = recall(context, packet);
     let reason = if first == Reason::FragmentNoFirst {
         first
     } else if first.allows() {
@@ -52,13 +52,17 @@ pub(crate) fn later<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> (Reaso
 
 /// Remembers the verdict of a first fragment.
 #[inline(never)]
-pub(crate) fn remember<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, reason: Reason) {
+pub(crate) fn remember<A: Address>(
+    context: &PacketContext<'_>,
+    packet: &Packet<A>,
+    reason: Reason,
+) {
     let verdict = FragmentVerdict {
-        seen_ns: scene.now_ns,
+        seen_ns: context.now_ns,
         reason: reason as u8,
         reserved: [0; 7],
     };
-    if !maps::remember_fragment(key(scene, packet), &verdict) {
-        scene.note(Note::FlowNotStored);
+    if !maps::remember_fragment(key(context, packet), &verdict) {
+        context.note(Note::FlowNotStored);
     }
 }

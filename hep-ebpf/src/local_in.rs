@@ -24,11 +24,12 @@ use hep_common::{
 use crate::{
     address::Address,
     classify::{Answer, classify, classify_from},
-    conntrack, essential,
+    conntrack,
+    context::{PacketContext, Route, Scratch},
+    essential,
     maps::{self, Policy, Slot},
     parse::{Fragment, Packet},
     report::{self, Place},
-    scene::{Route, Scene, Work},
     steps::reason,
     verdict::Verdict,
 };
@@ -127,17 +128,17 @@ fn tracked<A: Address>(
     let Some(tracked) = Tracked::read(connection, &mut place) else {
         return Reason::Internal as u32;
     };
-    let Some(work) = A::work() else {
+    let Some(scratch) = A::scratch() else {
         return Reason::Internal as u32;
     };
-    work.other = tracked.as_received();
-    if work.other.src.is_unspecified() {
+    scratch.other = tracked.as_received();
+    if scratch.other.src.is_unspecified() {
         return next_step::PASS;
     }
     if phase == Phase::Established && goes_on(interface, generation) {
         return next_step::PASS;
     }
-    work.packet = tracked.as_translated();
+    scratch.packet = tracked.as_translated();
     if phase == Phase::New {
         next_step::JUDGE
     } else {
@@ -150,7 +151,7 @@ fn tracked<A: Address>(
 /// after this hook.
 #[inline(never)]
 fn untracked<A: Address>(context: &Context, interface: &Interface) -> u32 {
-    let Some(work) = A::work() else {
+    let Some(scratch) = A::scratch() else {
         return Reason::Internal as u32;
     };
     let mut place = MaybeUninit::uninit();
@@ -163,15 +164,15 @@ fn untracked<A: Address>(context: &Context, interface: &Interface) -> u32 {
         Ok(_foreign) => {}
         Err(reason) => return reason as u32,
     }
-    if let Err(reason) = A::parse(&bytes, 0, context.bytes(), &mut work.packet) {
+    if let Err(reason) = A::parse(&bytes, 0, context.bytes(), &mut scratch.packet) {
         return reason as u32;
     }
-    if needs_no_rules(&work.packet, interface) {
+    if needs_no_rules(&scratch.packet, interface) {
         return next_step::PASS;
     }
-    work.other = work.packet;
-    if work.other.src.is_unspecified()
-        || conntrack::is_settled_at_ingress(&work.other, interface.ifindex)
+    scratch.other = scratch.packet;
+    if scratch.other.src.is_unspecified()
+        || conntrack::is_settled_at_ingress(&scratch.other, interface.ifindex)
     {
         return next_step::PASS;
     }
@@ -195,11 +196,11 @@ fn needs_no_rules<A: Address>(packet: &Packet<A>, interface: &Interface) -> bool
 /// Puts a record of the packet on the event ring, if a `Log` rule matched or denials are reported.
 #[inline(never)]
 fn record<A: Address>(interface: &'static Interface, generation: u32, bytes: u32, number: u32) {
-    let Some(work) = A::work() else {
+    let Some(scratch) = A::scratch() else {
         return;
     };
     let reason = reason(number);
-    if work.trace.logged_count == 0
+    if scratch.trace.logged_count == 0
         && (reason.allows() || interface.behaviour & FLAG_DENY_EVENTS == 0)
     {
         return;
@@ -212,7 +213,7 @@ fn record<A: Address>(interface: &'static Interface, generation: u32, bytes: u32
         direction: Direction::Ingress,
         is_translated: true,
     };
-    report::report_at(&place, &work.packet, &mut work.trace, reason);
+    report::report_at(&place, &scratch.packet, &mut scratch.trace, reason);
 }
 
 /// The generation's entry of the interface that IP received the packet on or, if it has none, of the packet's
@@ -249,20 +250,20 @@ fn goes_on(interface: &Interface, generation: u32) -> bool {
 /// Judges the packet as translated; `other` is the packet as received.
 #[inline(always)]
 fn by_rules<A: Address>(slot: Slot, interface: &'static Interface, count_bytes: u32) -> Reason {
-    let Some(work) = A::work() else {
+    let Some(scratch) = A::scratch() else {
         return Reason::Internal;
     };
-    let Work {
+    let Scratch {
         packet,
         other,
         trace,
         other_trace,
         ..
-    } = work;
+    } = scratch;
     trace.reset();
     other_trace.reset();
     trace.route = Route::Local;
-    let lists = Scene::lists_at::<A>(interface, Direction::Ingress);
+    let lists = PacketContext::lists_at::<A>(interface, Direction::Ingress);
     if lists.untracked != 0
         && let Answer::Verdict(reason) = classify(slot, lists.untracked, other, other_trace, 0)
         && reason.allows()

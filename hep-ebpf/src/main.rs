@@ -14,6 +14,8 @@ mod classify;
 #[cfg(target_arch = "bpf")]
 mod conntrack;
 #[cfg(target_arch = "bpf")]
+mod context;
+#[cfg(target_arch = "bpf")]
 mod essential;
 #[cfg(target_arch = "bpf")]
 mod fast_path;
@@ -35,8 +37,6 @@ mod programs;
 mod report;
 #[cfg(target_arch = "bpf")]
 mod route;
-#[cfg(target_arch = "bpf")]
-mod scene;
 #[cfg(target_arch = "bpf")]
 mod sender;
 #[cfg(target_arch = "bpf")]

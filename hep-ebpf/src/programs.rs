@@ -5,11 +5,12 @@ use hep_common::{Direction, counter::Reason, endpoint::Interface};
 
 use crate::{
     address::Address,
-    conntrack, fast_path, helpers,
+    conntrack,
+    context::{PacketContext, Scratch},
+    fast_path, helpers,
     maps::{self, Slot},
     next_step,
     parse::Metadata as _,
-    scene::{Scene, Work},
     steps::{
         after, before_tracking, finish, keep, load, open, reason, reclassify, revalidate, rules,
         store, track,
@@ -38,7 +39,7 @@ pub(crate) fn hep_egress(ctx: TcContext) -> i32 {
 /// Judges a packet: on the fast path, or in steps.
 ///
 /// The functions that do it are global, so that the kernel verifies each by itself, and are called one after
-/// the other, so that they need not share the stack. Their findings are in a [`Work`]. Each returns the
+/// the other, so that they need not share the stack. Their findings are in a [`Scratch`]. Each returns the
 /// number of a [`Reason`], or the next step.
 #[inline(always)]
 fn decide(ctx: &TcContext, direction: Direction) -> Verdict {
@@ -150,10 +151,10 @@ macro_rules! steps {
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $midstream(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
-            step::<$address>(skb, hook, maps::interface, |scene, work| {
+            step::<$address>(skb, hook, maps::interface, |context, scratch| {
                 let is_known = next == next_step::APPROVE;
-                let opening = conntrack::midstream(scene, work, is_known);
-                after(scene, work, opening)
+                let opening = conntrack::midstream(context, scratch, is_known);
+                after(context, scratch, opening)
             })
         }
 
@@ -161,8 +162,8 @@ macro_rules! steps {
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $open(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
-            step::<$address>(skb, hook, maps::interface, |scene, work| {
-                open(scene, work, next)
+            step::<$address>(skb, hook, maps::interface, |context, scratch| {
+                open(context, scratch, next)
             })
         }
 
@@ -177,8 +178,8 @@ macro_rules! steps {
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $keep(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
-            step::<$address>(skb, hook, maps::interface_quickly, |scene, work| {
-                keep(scene, work, next)
+            step::<$address>(skb, hook, maps::interface_quickly, |context, scratch| {
+                keep(context, scratch, next)
             })
         }
 
@@ -186,8 +187,8 @@ macro_rules! steps {
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $store(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
-            step::<$address>(skb, hook, maps::interface_quickly, |scene, work| {
-                store(scene, work, next)
+            step::<$address>(skb, hook, maps::interface_quickly, |context, scratch| {
+                store(context, scratch, next)
             })
         }
 
@@ -195,8 +196,8 @@ macro_rules! steps {
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $finish(skb: *mut __sk_buff, hook: u32, number: u32) -> u32 {
-            step::<$address>(skb, hook, maps::interface, |scene, work| {
-                finish(scene, work, reason(number))
+            step::<$address>(skb, hook, maps::interface, |context, scratch| {
+                finish(context, scratch, reason(number))
             })
         }
     };
@@ -211,20 +212,20 @@ fn step<A: Address>(
     skb: *mut __sk_buff,
     hook: u32,
     find: impl FnOnce(Slot, u32) -> Option<&'static Interface>,
-    run: impl FnOnce(&Scene<'_>, &mut Work<A>) -> u32,
+    run: impl FnOnce(&PacketContext<'_>, &mut Scratch<A>) -> u32,
 ) -> u32 {
-    let Some(work) = A::work() else {
+    let Some(scratch) = A::scratch() else {
         return Reason::Internal as u32;
     };
-    if work.now_ns == 0 {
-        work.now_ns = helpers::now_ns();
+    if scratch.now_ns == 0 {
+        scratch.now_ns = helpers::now_ns();
     }
     let ctx = TcContext::new(skb);
-    let Some(interface) = find(Slot::of(work.generation), ctx.ifindex()) else {
+    let Some(interface) = find(Slot::of(scratch.generation), ctx.ifindex()) else {
         return Reason::Internal as u32;
     };
     let hook = direction(hook);
-    let control = (work.generation, work.changes);
-    let scene = Scene::new(&ctx, hook, control, work.now_ns, interface);
-    run(&scene, work)
+    let control = (scratch.generation, scratch.changes);
+    let context = PacketContext::new(&ctx, hook, control, scratch.now_ns, interface);
+    run(&context, scratch)
 }

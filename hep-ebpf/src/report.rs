@@ -11,9 +11,9 @@ use hep_common::{
 
 use crate::{
     address::Address,
+    context::{PacketContext, Route, Trace},
     maps::{self, Slot},
     parse::Packet,
-    scene::{Route, Scene, Trace},
 };
 
 /// Where and when a packet was judged.
@@ -31,13 +31,13 @@ pub(crate) struct Place {
 impl Place {
     /// At a TC hook.
     #[inline(always)]
-    fn of(scene: &Scene<'_>) -> Self {
+    fn of(context: &PacketContext<'_>) -> Self {
         Self {
-            interface: scene.interface,
-            generation: scene.generation,
-            now_ns: scene.now_ns,
-            frame_bytes: scene.bytes(),
-            direction: scene.direction,
+            interface: context.interface,
+            generation: context.generation,
+            now_ns: context.now_ns,
+            frame_bytes: context.bytes(),
+            direction: context.direction,
             is_translated: false,
         }
     }
@@ -53,19 +53,19 @@ const REASON_BUDGET: u32 = 1 << 31;
 
 /// Whether a record of the packet is due: a `Log` rule matched, or it is denied and denials are reported.
 #[inline(always)]
-pub(crate) fn is_due(scene: &Scene<'_>, trace: &Trace, reason: Reason) -> bool {
-    trace.logged_count != 0 || (!reason.allows() && scene.has(FLAG_DENY_EVENTS))
+pub(crate) fn is_due(context: &PacketContext<'_>, trace: &Trace, reason: Reason) -> bool {
+    trace.logged_count != 0 || (!reason.allows() && context.has(FLAG_DENY_EVENTS))
 }
 
 /// Puts a record on the event ring, if the budgets allow.
 #[inline(always)]
 pub(crate) fn report<A: Address>(
-    scene: &Scene<'_>,
+    context: &PacketContext<'_>,
     packet: &Packet<A>,
     trace: &mut Trace,
     reason: Reason,
 ) {
-    report_at(&Place::of(scene), packet, trace, reason);
+    report_at(&Place::of(context), packet, trace, reason);
 }
 
 /// Puts a record of a packet judged at `place` on the event ring, if the budgets allow.

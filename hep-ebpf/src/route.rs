@@ -18,10 +18,10 @@ use hep_common::{
 
 use crate::{
     address::Address,
+    context::{PacketContext, Route, Trace},
     helpers::{self, FibQuestion},
     maps,
     parse::{Metadata as _, Packet},
-    scene::{Route, Scene, Trace},
     sender,
 };
 
@@ -39,12 +39,12 @@ const DHCP: (u16, u16) = (67, 68);
 /// Whether the packet is forwarded (spec EV-095 to EV-097); looked up once per packet.
 #[inline(always)]
 pub(crate) fn is_forwarded<A: Address>(
-    scene: &Scene<'_>,
+    context: &PacketContext<'_>,
     packet: &Packet<A>,
     trace: &mut Trace,
 ) -> bool {
     if trace.route == Route::Unknown {
-        trace.route = if is_own(scene, packet) {
+        trace.route = if is_own(context, packet) {
             Route::Local
         } else {
             Route::Forwarded
@@ -56,13 +56,13 @@ pub(crate) fn is_forwarded<A: Address>(
 /// Classifies a packet as local or forwarded if that takes no FIB look-up; records and returns the result.
 #[inline(always)]
 pub(crate) fn classify_quickly<A: Address>(
-    scene: &Scene<'_>,
+    context: &PacketContext<'_>,
     packet: &Packet<A>,
     trace: &mut Trace,
 ) -> Route {
-    trace.route = match scene.direction {
+    trace.route = match context.direction {
         Direction::Ingress if maps::is_quickly_own(&local(&packet.dst)) => Route::Local,
-        Direction::Egress if scene.ctx.ingress_ifindex() != 0 => Route::Forwarded,
+        Direction::Egress if context.ctx.ingress_ifindex() != 0 => Route::Forwarded,
         Direction::Egress if maps::is_quickly_own(&local(&packet.src)) => Route::Local,
         Direction::Ingress | Direction::Egress => Route::Unknown,
     };
@@ -71,10 +71,10 @@ pub(crate) fn classify_quickly<A: Address>(
 
 /// Whether this host made the packet or is its destination.
 #[inline(always)]
-fn is_own<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
-    match scene.direction {
-        Direction::Ingress => is_for_host(scene, packet, scene.interface),
-        Direction::Egress => is_from_host(scene, packet),
+fn is_own<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> bool {
+    match context.direction {
+        Direction::Ingress => is_for_host(context, packet, context.interface),
+        Direction::Egress => is_from_host(context, packet),
     }
 }
 
@@ -89,8 +89,8 @@ fn local<A: Address>(address: &A) -> LocalAddress {
 /// Whether a packet that leaves is this host's: its source is, or its socket. Children of the interface
 /// (macvlan, macvtap, ipvlan) send through it too, from addresses and sockets of their own (spec EV-261).
 #[inline(never)]
-fn is_from_host<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
-    if scene.ctx.ingress_ifindex() != 0 {
+fn is_from_host<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> bool {
+    if context.ctx.ingress_ifindex() != 0 {
         return false;
     }
     let source = local(&packet.src);
@@ -98,27 +98,27 @@ fn is_from_host<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
         || maps::is_own_source(&source)
         || packet.src.is_unspecified()
         || packet.src.is_loopback()
-        || sender::is_own_socket(scene.ctx)
+        || sender::is_own_socket(context.ctx)
     {
         return true;
     }
-    match ask(scene, packet, scene.interface.ifindex, Leg::Back) {
+    match ask(context, packet, context.interface.ifindex, Leg::Back) {
         Way::Through(_) => false,
         Way::None => true,
-        Way::Unknown => !knows_own_addresses(scene),
+        Way::Unknown => !knows_own_addresses(context),
     }
 }
 
 /// Whether an address that no map has is certainly not this host's.
 #[inline(always)]
-fn knows_own_addresses(scene: &Scene<'_>) -> bool {
-    maps::own_state().is_complete(Tick::at(scene.now_ns))
+fn knows_own_addresses(context: &PacketContext<'_>) -> bool {
+    maps::own_state().is_complete(Tick::at(context.now_ns))
 }
 
 /// Whether a packet that arrives at an interface is for this host.
 #[inline(never)]
 pub(crate) fn is_for_host<A: Address>(
-    scene: &Scene<'_>,
+    context: &PacketContext<'_>,
     packet: &Packet<A>,
     interface: &Interface,
 ) -> bool {
@@ -133,11 +133,12 @@ pub(crate) fn is_for_host<A: Address>(
     if packet.dst.is_for_everyone() || packet.dst.is_unspecified() || packet.src.is_unspecified() {
         return true;
     }
-    match ask(scene, packet, interface.ifindex, Leg::Onward) {
+    match ask(context, packet, interface.ifindex, Leg::Onward) {
         Way::Through(way_out) => way_out == interface.ifindex && is_for_dhcp_client(packet),
         Way::None => true,
         Way::Unknown => {
-            is_for_dhcp_client(packet) || !(knows_own_addresses(scene) || is_forced::<A>(interface))
+            is_for_dhcp_client(packet)
+                || !(knows_own_addresses(context) || is_forced::<A>(interface))
         }
     }
 }
@@ -160,16 +161,16 @@ fn is_for_dhcp_client<A: Address>(packet: &Packet<A>) -> bool {
 /// between ports of a bridge and to children of the interface (spec EV-172).
 #[inline(always)]
 pub(crate) fn is_routed<A: Address>(
-    scene: &Scene<'_>,
+    context: &PacketContext<'_>,
     packet: &Packet<A>,
     trace: &mut Trace,
 ) -> bool {
-    let interface = scene.interface;
-    matches!(scene.direction, Direction::Ingress)
+    let interface = context.interface;
+    matches!(context.direction, Direction::Ingress)
         && interface.flags & FLAG_MEMBER == 0
-        && scene.ctx.pkt_type() != PACKET_OTHERHOST
-        && is_forwarded(scene, packet, trace)
-        && match ask(scene, packet, interface.ifindex, Leg::Onward) {
+        && context.ctx.pkt_type() != PACKET_OTHERHOST
+        && is_forwarded(context, packet, trace)
+        && match ask(context, packet, interface.ifindex, Leg::Onward) {
             Way::Through(way_out) => way_out != interface.ifindex,
             Way::None => false,
             Way::Unknown => is_forced::<A>(interface),
@@ -178,8 +179,8 @@ pub(crate) fn is_routed<A: Address>(
 
 /// Whether a packet that arrives may be a martian: a quick answer that is no for most.
 #[inline(always)]
-pub(crate) fn may_be_martian<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
-    matches!(scene.direction, Direction::Ingress)
+pub(crate) fn may_be_martian<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> bool {
+    matches!(context.direction, Direction::Ingress)
         && (maps::is_quickly_own(&local(&packet.src))
             || maps::own_state().crowded != 0
             || packet.src.is_loopback()
@@ -189,12 +190,12 @@ pub(crate) fn may_be_martian<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) 
 
 /// Whether the kernel is sure to discard a packet that arrives, for its addresses (spec EV-262).
 #[inline(always)]
-pub(crate) fn is_martian<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
-    let flags = scene.interface.flags;
+pub(crate) fn is_martian<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> bool {
+    let flags = context.interface.flags;
     // Packets that layer 2 forwards do not reach the kernel's IP.
-    if !may_be_martian(scene, packet)
+    if !may_be_martian(context, packet)
         || flags & FLAG_MEMBER != 0
-        || scene.ctx.pkt_type() == PACKET_OTHERHOST
+        || context.ctx.pkt_type() == PACKET_OTHERHOST
     {
         return false;
     }
@@ -216,29 +217,32 @@ pub(crate) fn is_martian<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> b
 
 /// Whether the reverse path of new flows is checked here.
 #[inline(always)]
-pub(crate) fn checks_reverse_path(scene: &Scene<'_>) -> bool {
-    matches!(scene.direction, Direction::Ingress)
-        && (scene.has(FLAG_RPF_STRICT) || scene.has(FLAG_RPF_LOOSE))
+pub(crate) fn checks_reverse_path(context: &PacketContext<'_>) -> bool {
+    matches!(context.direction, Direction::Ingress)
+        && (context.has(FLAG_RPF_STRICT) || context.has(FLAG_RPF_LOOSE))
 }
 
 /// Whether a new flow that arrives fails the reverse-path check (spec EV-187).
 #[inline(never)]
-pub(crate) fn fails_reverse_path<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> bool {
+pub(crate) fn fails_reverse_path<A: Address>(
+    context: &PacketContext<'_>,
+    packet: &Packet<A>,
+) -> bool {
     if packet.protocol == protocol::ICMPV6
         || packet.src.is_unspecified()
         || packet.src.is_link_local()
     {
         return false;
     }
-    let ifindex = scene.interface.ifindex;
-    let way = match ask(scene, packet, ifindex, Leg::Back) {
+    let ifindex = context.interface.ifindex;
+    let way = match ask(context, packet, ifindex, Leg::Back) {
         // Of an interface that forwards nothing the kernel says no more; userspace has it answer as of
         // the loopback interface, by which its own check of the reverse path asks, too.
-        Way::Unknown => ask(scene, packet, LOOPBACK, Leg::Back),
+        Way::Unknown => ask(context, packet, LOOPBACK, Leg::Back),
         way @ (Way::Through(_) | Way::None) => way,
     };
     match way {
-        Way::Through(way_back) => scene.has(FLAG_RPF_STRICT) && way_back != ifindex,
+        Way::Through(way_back) => context.has(FLAG_RPF_STRICT) && way_back != ifindex,
         Way::None | Way::Unknown => true,
     }
 }
@@ -265,9 +269,9 @@ enum Leg {
 
 /// Looks up the route of a packet at the interface with index `at`.
 #[inline(always)]
-fn ask<A: Address>(scene: &Scene<'_>, packet: &Packet<A>, at: u32, leg: Leg) -> Way {
+fn ask<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>, at: u32, leg: Leg) -> Way {
     // The compiler may know what a function returns; the kernel does not.
-    let answer = helpers::opaque(A::fib(scene.ctx, packet, at, leg as u32) as usize);
+    let answer = helpers::opaque(A::fib(context.ctx, packet, at, leg as u32) as usize);
     match u32::try_from(answer) {
         Ok(NOWHERE) => Way::None,
         Ok(UNKNOWN) | Err(_) => Way::Unknown,

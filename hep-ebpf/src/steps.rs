@@ -11,13 +11,12 @@ use crate::{
     address::Address,
     classify::{Answer, classify_here},
     conntrack::{self, Keep, Opening, Taken, Todo},
+    context::{PacketContext, Route, Scratch},
     fragment, helpers,
     maps::{self, Slot},
     next_step,
     parse::{Fragment, Loader},
-    report,
-    scene::{Route, Scene, Work},
-    stages,
+    report, stages,
 };
 
 /// The reason with a number.
@@ -34,22 +33,22 @@ pub(crate) fn reason(number: u32) -> Reason {
 
 /// Counts a verdict, and stores it if decisions are recorded.
 #[inline(always)]
-pub(crate) fn conclude(scene: &Scene<'_>, reason: Reason) -> u32 {
+pub(crate) fn conclude(context: &PacketContext<'_>, reason: Reason) -> u32 {
     if maps::records_decisions() {
         maps::decide_reason(reason);
     }
-    maps::count(scene.counters(), reason, u64::from(scene.bytes()));
+    maps::count(context.counters(), reason, u64::from(context.bytes()));
     reason as u32
 }
 
 /// Parses a packet that is not plain.
 #[inline(always)]
 pub(crate) fn load<A: Address>(ctx: &TcContext) -> u32 {
-    let Some(work) = A::work() else {
+    let Some(scratch) = A::scratch() else {
         return Reason::Internal as u32;
     };
-    let offset = work.packet.transport;
-    match A::parse(&Loader::new(ctx), offset, ctx.len(), &mut work.packet) {
+    let offset = scratch.packet.transport;
+    match A::parse(&Loader::new(ctx), offset, ctx.len(), &mut scratch.packet) {
         Ok(()) => next_step::STAGES,
         Err(reason) => next_step::FINISH | reason as u32,
     }
@@ -57,10 +56,13 @@ pub(crate) fn load<A: Address>(ctx: &TcContext) -> u32 {
 
 /// Runs the stages before the connection table (spec EV-001 and EV-002).
 #[inline(always)]
-pub(crate) fn before_tracking<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
-    match stages::before_tracking(scene, work) {
-        Some(reason) => settle(scene, work, reason),
-        None => after_stages(work.packet.protocol, work.packet.tcp_flags),
+pub(crate) fn before_tracking<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+) -> u32 {
+    match stages::before_tracking(context, scratch) {
+        Some(reason) => settle(context, scratch, reason),
+        None => after_stages(scratch.packet.protocol, scratch.packet.tcp_flags),
     }
 }
 
@@ -76,18 +78,26 @@ pub(crate) fn after_stages(protocol: u8, tcp_flags: u8) -> u32 {
 
 /// Judges a packet as the first of a flow.
 #[inline(always)]
-pub(crate) fn open<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> u32 {
-    let opening = conntrack::open(scene, work);
+pub(crate) fn open<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+    next: u32,
+) -> u32 {
+    let opening = conntrack::open(context, scratch);
     let replaces = next == next_step::REPLACE && matches!(opening, Opening::Accept(_));
     let replaces = if replaces { next_step::REPLACES } else { 0 };
-    replaces | after(scene, work, opening)
+    replaces | after(context, scratch, opening)
 }
 
 /// Next step for a packet of no known flow that has been judged.
 #[inline(always)]
-pub(crate) fn after<A: Address>(scene: &Scene<'_>, work: &Work<A>, opening: Opening) -> u32 {
+pub(crate) fn after<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &Scratch<A>,
+    opening: Opening,
+) -> u32 {
     match opening {
-        Opening::Verdict(reason) => settle(scene, work, reason),
+        Opening::Verdict(reason) => settle(context, scratch, reason),
         Opening::Accept(reason) => next_step::KEEP | reason as u32,
         Opening::Belongs {
             reason,
@@ -104,11 +114,11 @@ pub(crate) fn after<A: Address>(scene: &Scene<'_>, work: &Work<A>, opening: Open
 /// Evaluates the list in the packet's trace, where nothing else comes before it.
 #[inline(always)]
 pub(crate) fn rules<A: Address>(ctx: &TcContext) -> u32 {
-    let Some(work) = A::work() else {
+    let Some(scratch) = A::scratch() else {
         return Reason::Internal as u32;
     };
-    let slot = Slot::of(work.generation);
-    let Work { packet, trace, .. } = work;
+    let slot = Slot::of(scratch.generation);
+    let Scratch { packet, trace, .. } = scratch;
     let reason = match classify_here(slot, packet, trace, ctx.len()) {
         Answer::Verdict(reason) => reason,
         // Only untracked rules return this.
@@ -118,19 +128,23 @@ pub(crate) fn rules<A: Address>(ctx: &TcContext) -> u32 {
     if allows && reason != Reason::Untracked {
         return next_step::KEEP | reason as u32;
     }
-    let reports_denials = work.flags & FLAG_DENY_EVENTS != 0;
+    let reports_denials = scratch.flags & FLAG_DENY_EVENTS != 0;
     if trace.logged_count != 0 || (!allows && reports_denials) || leaves_more() {
         return next_step::FINISH | reason as u32;
     }
-    maps::count(work.counters, reason, u64::from(ctx.len()));
+    maps::count(scratch.counters, reason, u64::from(ctx.len()));
     reason as u32
 }
 
 /// Updates the flow of an accepted packet, if there is one.
 #[inline(always)]
-pub(crate) fn keep<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> u32 {
-    match conntrack::take(scene, work) {
-        Taken::Yes => settle(scene, work, reason(next & next_step::NUMBER)),
+pub(crate) fn keep<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+    next: u32,
+) -> u32 {
+    match conntrack::take(context, scratch) {
+        Taken::Yes => settle(context, scratch, reason(next & next_step::NUMBER)),
         Taken::No => (next & !next_step::KEEP) | next_step::STORE,
         Taken::Replace => (next & !next_step::KEEP) | next_step::STORE | next_step::REPLACES,
     }
@@ -138,26 +152,30 @@ pub(crate) fn keep<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32)
 
 /// Stores the flow that an accepted packet opens.
 #[inline(always)]
-pub(crate) fn store<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, next: u32) -> u32 {
+pub(crate) fn store<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+    next: u32,
+) -> u32 {
     let keep = Keep {
         replaces: next & next_step::REPLACES != 0,
         replies: next & next_step::REPLIES != 0,
         is_assured: next & next_step::ASSURED != 0,
     };
-    conntrack::store(scene, work, &keep);
-    settle(scene, work, reason(next & next_step::NUMBER))
+    conntrack::store(context, scratch, &keep);
+    settle(context, scratch, reason(next & next_step::NUMBER))
 }
 
 /// Counts a verdict, unless records must be written first: then that is the next step.
 #[inline(always)]
-fn settle<A: Address>(scene: &Scene<'_>, work: &Work<A>, reason: Reason) -> u32 {
-    if work.packet.fragment == Fragment::First
-        || report::is_due(scene, &work.trace, reason)
+fn settle<A: Address>(context: &PacketContext<'_>, scratch: &Scratch<A>, reason: Reason) -> u32 {
+    if scratch.packet.fragment == Fragment::First
+        || report::is_due(context, &scratch.trace, reason)
         || leaves_more()
     {
         next_step::FINISH | reason as u32
     } else {
-        conclude(scene, reason)
+        conclude(context, reason)
     }
 }
 
@@ -170,14 +188,14 @@ fn leaves_more() -> bool {
 
 /// Judges a packet by the connection table and, if need be, by the rules.
 #[inline(always)]
-pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
-    let verdict = if conntrack::is_error(&work.packet) {
-        conntrack::related(scene, work)
+pub(crate) fn track<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> u32 {
+    let verdict = if conntrack::is_error(&scratch.packet) {
+        conntrack::related(context, scratch)
     } else {
-        conntrack::track(scene, work)
+        conntrack::track(context, scratch)
     };
     match verdict {
-        Ok(reason) => settle(scene, work, reason),
+        Ok(reason) => settle(context, scratch, reason),
         Err(Todo::Revalidate) => next_step::REVALIDATE,
         Err(Todo::Open) => next_step::OPEN,
         Err(Todo::Replace) => next_step::REPLACE,
@@ -188,9 +206,9 @@ pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
 
 /// Determines whether the rules in force must judge the packet's flow before the packet is tracked.
 #[inline(always)]
-pub(crate) fn reclassify<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
-    work.revalidated = 1;
-    if conntrack::reclassify(scene, work) {
+pub(crate) fn reclassify<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> u32 {
+    scratch.revalidated = 1;
+    if conntrack::reclassify(context, scratch) {
         next_step::REVALIDATE
     } else {
         next_step::TRACK
@@ -199,17 +217,21 @@ pub(crate) fn reclassify<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u
 
 /// Judges the packet's flow by the rules in force.
 #[inline(always)]
-pub(crate) fn revalidate<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> u32 {
-    conntrack::revalidate(scene, work);
+pub(crate) fn revalidate<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> u32 {
+    conntrack::revalidate(context, scratch);
     next_step::TRACK
 }
 
 /// Writes the packet's records; returns the number of the reason.
 #[inline(always)]
-pub(crate) fn finish<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, reason: Reason) -> u32 {
-    let Work { packet, trace, .. } = work;
+pub(crate) fn finish<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+    reason: Reason,
+) -> u32 {
+    let Scratch { packet, trace, .. } = scratch;
     if packet.fragment == Fragment::First {
-        fragment::remember(scene, packet, reason);
+        fragment::remember(context, packet, reason);
     }
     if maps::records_decisions() {
         maps::decide(Decision {
@@ -221,19 +243,19 @@ pub(crate) fn finish<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, reason: 
             slot: trace.slot,
         });
     }
-    if report::is_due(scene, trace, reason) {
-        report::report(scene, packet, trace, reason);
+    if report::is_due(context, trace, reason) {
+        report::report(context, packet, trace, reason);
     }
     debug!(
-        scene.ctx,
+        context.ctx,
         "ifindex {} direction {} protocol {} ports {} {} reason {} rule {}",
-        scene.interface.ifindex,
-        scene.direction as u8,
+        context.interface.ifindex,
+        context.direction as u8,
         packet.protocol,
         packet.src_port,
         packet.dst_port,
         reason as u8,
         trace.slot
     );
-    conclude(scene, reason)
+    conclude(context, reason)
 }

@@ -6,7 +6,7 @@ use hep_common::{
 };
 
 use super::CONTINUE;
-use crate::{maps, scene::Trace};
+use crate::{context::Trace, maps};
 
 /// Progress of a walk over a list.
 #[repr(C)]

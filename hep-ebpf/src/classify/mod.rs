@@ -16,10 +16,10 @@ pub(crate) use address::{class4, class6};
 
 use crate::{
     address::Address,
+    context::Trace,
     helpers,
     maps::{Policy, Slot},
     parse::Packet,
-    scene::Trace,
 };
 use course::Course;
 use walk::RARE;

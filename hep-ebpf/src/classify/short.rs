@@ -7,9 +7,9 @@ use hep_common::{
 
 use super::course::Course;
 use crate::{
+    context::Trace,
     helpers,
     maps::{Near, Policy, Slot},
-    scene::Trace,
 };
 
 /// State of a walk over a short list.

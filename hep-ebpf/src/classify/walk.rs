@@ -7,9 +7,9 @@ use hep_common::{
 
 use super::course::Course;
 use crate::{
+    context::Trace,
     helpers,
     maps::{self, Policy, Slot, Table},
-    scene::Trace,
 };
 
 /// Most steps of a walk: each passes a rule or a chunk.

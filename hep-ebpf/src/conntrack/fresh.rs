@@ -19,9 +19,9 @@ use super::{
 };
 use crate::{
     address::Address,
+    context::{PacketContext, Route, Scratch, opposite},
     parse::{Packet, tcp},
     route,
-    scene::{Route, Scene, Work, opposite},
 };
 
 /// Decision about a packet of no known flow, or one that opens a connection.
@@ -43,20 +43,20 @@ pub(crate) enum Opening {
 
 /// Judges a packet that opens a connection, or one of no known flow that is not TCP.
 #[inline(always)]
-pub(crate) fn judge<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Opening {
-    let packet = &work.packet;
-    if let Some(reason) = invalid(scene, packet) {
+pub(crate) fn judge<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Opening {
+    let packet = &scratch.packet;
+    if let Some(reason) = invalid(context, packet) {
         return Opening::Verdict(reason);
     }
     let opening = is_opening(packet.protocol, packet.tcp_flags);
-    if route::checks_reverse_path(scene)
-        && !(opening && is_known(scene, work))
-        && route::fails_reverse_path(scene, &work.packet)
+    if route::checks_reverse_path(context)
+        && !(opening && is_known(context, scratch))
+        && route::fails_reverse_path(context, &scratch.packet)
     {
         return Opening::Verdict(Reason::ReversePath);
     }
-    let reason = by_rules(scene, work);
-    let packet = &work.packet;
+    let reason = by_rules(context, scratch);
+    let packet = &scratch.packet;
     if reason.allows() && !icmp::is_reply(packet.protocol, packet.icmp_type) && !is_error(packet) {
         Opening::Accept(reason)
     } else {
@@ -66,12 +66,12 @@ pub(crate) fn judge<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Openin
 
 /// The reason to drop a packet without a flow, other than TCP, before any policy (spec EV-171, EV-267).
 #[inline(always)]
-fn invalid<A: Address>(scene: &Scene<'_>, packet: &Packet<A>) -> Option<Reason> {
+fn invalid<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> Option<Reason> {
     if packet.protocol == protocol::SCTP {
-        let is_valid = sctp::may_come_first(packet.sctp_chunk) || scene.has(FLAG_ALLOW_INVALID);
+        let is_valid = sctp::may_come_first(packet.sctp_chunk) || context.has(FLAG_ALLOW_INVALID);
         return (!is_valid).then_some(Reason::InvalidSctp);
     }
-    let is_valid = icmp::may_come_first(packet) || scene.has(FLAG_ALLOW_INVALID | FLAG_ANY_ICMP);
+    let is_valid = icmp::may_come_first(packet) || context.has(FLAG_ALLOW_INVALID | FLAG_ANY_ICMP);
     (!is_valid).then_some(Reason::InvalidIcmp)
 }
 
@@ -98,13 +98,13 @@ pub(crate) enum Taken {
 
 /// Updates the flow of an accepted packet, if there is one; stores its key in the scratch state.
 #[inline(always)]
-pub(crate) fn take<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Taken {
-    let sender = set_key(work);
-    let packet = &work.packet;
+pub(crate) fn take<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Taken {
+    let sender = set_key(scratch);
+    let packet = &scratch.packet;
     if is_opening(packet.protocol, packet.tcp_flags) {
-        return known::take_syn(scene, work, sender);
+        return known::take_syn(context, scratch, sender);
     }
-    if is_midstream(packet) && known::take_segment(scene, work, sender) {
+    if is_midstream(packet) && known::take_segment(context, scratch, sender) {
         return Taken::Yes;
     }
     Taken::No
@@ -112,29 +112,33 @@ pub(crate) fn take<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Taken {
 
 /// Stores the flow that an accepted packet opens, or belongs to, under the key in the scratch state.
 #[inline(always)]
-pub(crate) fn store<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, keep: &Keep) {
-    remember(scene, work, keep);
+pub(crate) fn store<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+    keep: &Keep,
+) {
+    remember(context, scratch, keep);
     if keep.replaces {
-        A::remove_assured(&work.key);
+        A::remove_assured(&scratch.key);
     }
-    if is_midstream(&work.packet) {
-        scene.note(Note::PickedUp);
+    if is_midstream(&scratch.packet) {
+        context.note(Note::PickedUp);
     }
 }
 
 /// Stores the packet's key in the scratch state; returns which end sent it.
 #[inline(never)]
-fn set_key<A: Address>(work: &mut Work<A>) -> usize {
-    let (key, sender) = super::key(&work.packet);
-    work.key = key;
+fn set_key<A: Address>(scratch: &mut Scratch<A>) -> usize {
+    let (key, sender) = super::key(&scratch.packet);
+    scratch.key = key;
     sender
 }
 
 /// Whether the packet at hand belongs to a flow.
 #[inline(never)]
-fn is_known<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
-    set_key(work);
-    find(scene, work).is_some()
+fn is_known<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> bool {
+    set_key(scratch);
+    find(context, scratch).is_some()
 }
 
 /// Which end of a flow opened it.
@@ -148,21 +152,21 @@ pub(super) enum Opener {
 
 /// Stores the flow that the packet opens, or from which it is picked up.
 #[inline(never)]
-fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, keep: &Keep) {
-    let Work {
+fn remember<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>, keep: &Keep) {
+    let Scratch {
         packet,
         key,
         conn,
         trace,
         ..
-    } = work;
+    } = scratch;
     let (_, sender) = super::key(&*packet);
     let (opened_by, hook) = if keep.replies {
-        (1_usize.wrapping_sub(sender), opposite(scene.direction))
+        (1_usize.wrapping_sub(sender), opposite(context.direction))
     } else {
-        (sender, scene.direction)
+        (sender, context.direction)
     };
-    let here = scene.interface.ifindex;
+    let here = context.interface.ifindex;
     let (ifindexes, slots) = match hook {
         Direction::Ingress => ([here, 0], [trace.slot, 0]),
         Direction::Egress => ([0, here], [0, trace.slot]),
@@ -187,7 +191,7 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, keep: &Keep) {
     if trace.slot == TAKEN_OVER {
         flags |= FLAG_SEEDED;
     }
-    let now = Tick::at(scene.now_ns);
+    let now = Tick::at(context.now_ns);
     *conn = Conn {
         legs: [heard; 2],
         flags,
@@ -197,8 +201,8 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, keep: &Keep) {
         } else {
             now
         },
-        generation: scene.generation,
-        classified: [scene.classification(); 2],
+        generation: context.generation,
+        classified: [context.classification(); 2],
         icmp_type: packet.icmp_type,
         protocol: packet.protocol,
         ifindexes,
@@ -206,9 +210,9 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, keep: &Keep) {
         next: [0; 2],
         packets: if sender == 0 { [1, 0] } else { [0, 1] },
         bytes_low: if sender == 0 {
-            [scene.bytes(), 0]
+            [context.bytes(), 0]
         } else {
-            [0, scene.bytes()]
+            [0, context.bytes()]
         },
         bytes_high: [0; 2],
         slots,
@@ -216,6 +220,6 @@ fn remember<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, keep: &Keep) {
     conn.advance(sender, said(&*packet), packet.segment, now);
     let is_stored = keep.is_assured && A::insert_assured(key, conn);
     if !is_stored && !A::insert_unassured(key, conn) {
-        scene.note(Note::FlowNotStored);
+        context.note(Note::FlowNotStored);
     }
 }

@@ -13,10 +13,10 @@ use super::{
 };
 use crate::{
     address::Address,
+    context::{PacketContext, Route, Scratch, Trace},
     maps::Flow,
     parse::{Packet, tcp},
     route,
-    scene::{Route, Scene, Trace, Work},
 };
 
 /// Judges a packet of a known flow that does not open a connection; `None` if it opens a new flow.
@@ -27,13 +27,13 @@ use crate::{
 /// changed between local and forwarded, or it is not approved here.
 #[inline(always)]
 pub(super) fn judge<A: Address>(
-    scene: &Scene<'_>,
-    work: &mut Work<A>,
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
     known: &Known,
 ) -> Result<Option<Reason>, Todo> {
     let Known { sender, flow, home } = known;
-    let conn = settled(scene, work, *flow, *sender);
-    let packet = &work.packet;
+    let conn = settled(context, scratch, *flow, *sender);
+    let packet = &scratch.packet;
     let from_opener = *sender == conn.opener();
     if !icmp::fits(
         packet.protocol,
@@ -44,39 +44,43 @@ pub(super) fn judge<A: Address>(
         return Ok(None);
     }
 
-    let (hook, approval) = approval_here(scene, &conn, *sender);
-    let is_sound = is_current(scene, conn.generation) && is_classified(scene, &conn, hook);
-    if !is_sound && work.revalidated == 0 {
+    let (hook, approval) = approval_here(context, &conn, *sender);
+    let is_sound = is_current(context, conn.generation) && is_classified(context, &conn, hook);
+    if !is_sound && scratch.revalidated == 0 {
         return Err(Todo::Revalidate);
     }
     if conn.flags & FLAG_BLOCKED != 0 {
-        flow.refresh(Tick::at(scene.now_ns));
+        flow.refresh(Tick::at(context.now_ns));
         return Ok(Some(Reason::Blocked));
     }
 
-    let elsewhere = from_opener && approval.ifindex != scene.interface.ifindex;
+    let elsewhere = from_opener && approval.ifindex != context.interface.ifindex;
     let mut verdict = Reason::Established;
     if approval.ifindex == 0 && is_midstream(packet) {
         return Err(Todo::Approve);
     }
     if approval.ifindex == 0 || elsewhere {
-        verdict = by_rules(scene, work);
+        verdict = by_rules(context, scratch);
         if !verdict.allows() {
             return Ok(Some(verdict));
         }
-        approve(scene, &work.trace, *flow, hook);
+        approve(context, &scratch.trace, *flow, hook);
     }
-    if conn.generation != scene.generation && is_sound {
-        flow.set_generation(scene.generation);
+    if conn.generation != context.generation && is_sound {
+        flow.set_generation(context.generation);
     }
-    advance(scene, work, *flow, *sender, *home);
+    advance(context, scratch, *flow, *sender, *home);
     Ok(Some(verdict))
 }
 
 /// Updates the flow of a SYN that the rules accepted, if there is one (spec EV-153, EV-160).
 #[inline(never)]
-pub(super) fn take_syn<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, sender: usize) -> Taken {
-    let Some((flow, home)) = find(scene, work) else {
+pub(super) fn take_syn<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+    sender: usize,
+) -> Taken {
+    let Some((flow, home)) = find(context, scratch) else {
         return Taken::No;
     };
     let conn = flow.copied();
@@ -86,11 +90,11 @@ pub(super) fn take_syn<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, sender
             Home::Unassured => Taken::No,
         };
     }
-    let (hook, approval) = approval_here(scene, &conn, sender);
+    let (hook, approval) = approval_here(context, &conn, sender);
     if sender == conn.opener() || approval.ifindex == 0 {
-        approve(scene, &work.trace, flow, hook);
+        approve(context, &scratch.trace, flow, hook);
     }
-    advance(scene, work, flow, sender, home);
+    advance(context, scratch, flow, sender, home);
     Taken::Yes
 }
 
@@ -98,77 +102,94 @@ pub(super) fn take_syn<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, sender
 /// returns whether there is one.
 #[inline(never)]
 pub(super) fn take_segment<A: Address>(
-    scene: &Scene<'_>,
-    work: &mut Work<A>,
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
     sender: usize,
 ) -> bool {
-    let Some((flow, home)) = find(scene, work) else {
+    let Some((flow, home)) = find(context, scratch) else {
         return false;
     };
-    let (hook, approval) = approval_here(scene, &settled(scene, work, flow, sender), sender);
+    let (hook, approval) = approval_here(context, &settled(context, scratch, flow, sender), sender);
     if approval.ifindex == 0 {
-        approve(scene, &work.trace, flow, hook);
+        approve(context, &scratch.trace, flow, hook);
     }
-    advance(scene, work, flow, sender, home);
+    advance(context, scratch, flow, sender, home);
     true
 }
 
 /// The hook whose approval a packet of `sender` needs, and the approval.
 #[inline(always)]
-fn approval_here(scene: &Scene<'_>, conn: &Conn, sender: usize) -> (usize, Approval) {
-    let hook = approving_hook(scene, conn, sender);
+fn approval_here(context: &PacketContext<'_>, conn: &Conn, sender: usize) -> (usize, Approval) {
+    let hook = approving_hook(context, conn, sender);
     (hook, pick(conn.approvals(), hook))
 }
 
 /// A copy of a flow's entry, for a packet of `sender`. If the approval that the packet needs was given for
 /// [`ANY_INTERFACE`], it is first bound to this interface, as local or forwarded like the packet.
 #[inline(always)]
-fn settled<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, flow: Flow, sender: usize) -> Conn {
+fn settled<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+    flow: Flow,
+    sender: usize,
+) -> Conn {
     let conn = flow.copied();
-    let (hook, approval) = approval_here(scene, &conn, sender);
+    let (hook, approval) = approval_here(context, &conn, sender);
     if approval.ifindex != ANY_INTERFACE {
         return conn;
     }
-    settle(scene, work, flow, hook, approval);
+    settle(context, scratch, flow, hook, approval);
     flow.copied()
 }
 
 /// Binds an approval to this interface.
 #[inline(never)]
 fn settle<A: Address>(
-    scene: &Scene<'_>,
-    work: &mut Work<A>,
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
     flow: Flow,
     hook: usize,
     mut approval: Approval,
 ) {
-    let Work { packet, trace, .. } = work;
-    let forwarded = route::is_forwarded(scene, &*packet, trace);
-    approval.ifindex = scene.interface.ifindex;
-    set_approval(scene, flow, hook, approval, forwarded);
+    let Scratch { packet, trace, .. } = scratch;
+    let forwarded = route::is_forwarded(context, &*packet, trace);
+    approval.ifindex = context.interface.ifindex;
+    set_approval(context, flow, hook, approval, forwarded);
 }
 
 /// Stores the approval of one hook, by the rule that has just accepted a packet here. If older rules judged
 /// the flow, its next packet has it revalidated at every hook.
 #[inline(always)]
-fn approve(scene: &Scene<'_>, trace: &Trace, flow: Flow, hook: usize) {
+fn approve(context: &PacketContext<'_>, trace: &Trace, flow: Flow, hook: usize) {
     let approval = Approval {
-        ifindex: scene.interface.ifindex,
+        ifindex: context.interface.ifindex,
         slot: trace.slot,
     };
-    set_approval(scene, flow, hook, approval, trace.route == Route::Forwarded);
+    set_approval(
+        context,
+        flow,
+        hook,
+        approval,
+        trace.route == Route::Forwarded,
+    );
 }
 
 /// Stores an approval of one hook for a flow that is local or forwarded.
 #[inline(always)]
-fn set_approval(scene: &Scene<'_>, flow: Flow, hook: usize, approval: Approval, forwarded: bool) {
+fn set_approval(
+    context: &PacketContext<'_>,
+    flow: Flow,
+    hook: usize,
+    approval: Approval,
+    forwarded: bool,
+) {
     flow.set_approval(hook, approval);
     let bit = if hook == 0 {
         JUDGED_FORWARD
     } else {
         JUDGED_FORWARD << 1
     };
-    flow.set_classified(hook, scene.classification());
+    flow.set_classified(hook, context.classification());
     let judged = flow.copied().judged;
     flow.set_judged(if forwarded {
         judged | bit
@@ -181,30 +202,30 @@ fn set_approval(scene: &Scene<'_>, flow: Flow, hook: usize, approval: Approval, 
 /// ended.
 #[inline(never)]
 fn advance<A: Address>(
-    scene: &Scene<'_>,
-    work: &mut Work<A>,
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
     flow: Flow,
     sender: usize,
     home: Home,
 ) {
-    let Work {
+    let Scratch {
         packet, key, conn, ..
-    } = work;
-    let now = Tick::at(scene.now_ns);
+    } = scratch;
+    let now = Tick::at(context.now_ns);
     let (says, segment) = (said(&*packet), packet.segment);
-    flow.touch(sender, now, scene.bytes());
+    flow.touch(sender, now, context.bytes());
     *conn = flow.copied();
     conn.advance(sender, says, segment, now);
     flow.set_progress(conn);
     match home {
         Home::Unassured => {
             if conn.is_assured_by(sender, says, segment, now) {
-                promote::<A>(scene, key, conn);
+                promote::<A>(context, key, conn);
             }
         }
         Home::Assured => {
             if conn.protocol == protocol::TCP && conn.has_ended() {
-                demote::<A>(scene, key, conn);
+                demote::<A>(context, key, conn);
             }
         }
     }
@@ -212,24 +233,24 @@ fn advance<A: Address>(
 
 /// Moves a flow to the table of assured ones, unless that is full.
 #[inline(always)]
-fn promote<A: Address>(scene: &Scene<'_>, key: &A::Key, conn: &mut Conn) {
+fn promote<A: Address>(context: &PacketContext<'_>, key: &A::Key, conn: &mut Conn) {
     if conn.protocol != protocol::TCP {
         conn.event = Tick::NONE;
     }
     if A::insert_assured(key, conn) {
         A::remove_unassured(key);
     } else {
-        scene.note(Note::NotAssured);
+        context.note(Note::NotAssured);
     }
 }
 
 /// Moves a flow to the table of those that are not assured.
 #[inline(always)]
-fn demote<A: Address>(scene: &Scene<'_>, key: &A::Key, conn: &Conn) {
+fn demote<A: Address>(context: &PacketContext<'_>, key: &A::Key, conn: &Conn) {
     if A::insert_unassured(key, conn) {
         A::remove_assured(key);
     } else {
-        scene.note(Note::FlowNotStored);
+        context.note(Note::FlowNotStored);
     }
 }
 

@@ -11,10 +11,10 @@ use super::{
 use crate::{
     address::Address,
     classify::{Answer, classify},
+    context::{PacketContext, Scratch, opposite},
     maps,
     parse::{Packet, tcp},
     route,
-    scene::{Scene, Work, opposite},
 };
 
 /// Whether a packet belongs to a TCP connection that was opened before.
@@ -25,30 +25,34 @@ pub(super) fn is_midstream<A>(packet: &Packet<A>) -> bool {
 
 /// Whether this interface is in its grace period.
 #[inline(always)]
-fn is_in_grace(scene: &Scene<'_>) -> bool {
-    scene.now_ns < maps::grace_until_ns(scene.interface.ifindex)
+fn is_in_grace(context: &PacketContext<'_>) -> bool {
+    context.now_ns < maps::grace_until_ns(context.interface.ifindex)
 }
 
 /// Judges a segment that belongs to no known flow, or to one that `is_known` but not approved at this
 /// kind of hook, and opens none.
 #[inline(always)]
-pub(crate) fn judge<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, is_known: bool) -> Opening {
-    let flags = work.packet.tcp_flags & tcp::STATE;
+pub(crate) fn judge<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+    is_known: bool,
+) -> Opening {
+    let flags = scratch.packet.tcp_flags & tcp::STATE;
     let segment = Segment {
         flags,
         is_known,
         by_policy: flags == tcp::ACK
-            || scene.has(FLAG_ALLOW_INVALID)
+            || context.has(FLAG_ALLOW_INVALID)
             || (is_known && flags & tcp::SYN != 0),
-        in_grace: flags & tcp::ACK != 0 && is_in_grace(scene),
+        in_grace: flags & tcp::ACK != 0 && is_in_grace(context),
     };
     if !segment.by_policy && flags & tcp::ACK == 0 {
         return Opening::Verdict(Reason::InvalidTcp);
     }
-    if route::is_forwarded(scene, &work.packet, &mut work.trace) {
-        forwarded(scene, work, &segment)
+    if route::is_forwarded(context, &scratch.packet, &mut scratch.trace) {
+        forwarded(context, scratch, &segment)
     } else {
-        local(scene, work, &segment)
+        local(context, scratch, &segment)
     }
 }
 
@@ -67,10 +71,14 @@ struct Segment {
 impl Segment {
     /// Whether the segment is subject to the reverse-path check and fails it.
     #[inline(always)]
-    fn fails_reverse_path<A: Address>(&self, scene: &Scene<'_>, packet: &Packet<A>) -> bool {
-        route::checks_reverse_path(scene)
+    fn fails_reverse_path<A: Address>(
+        &self,
+        context: &PacketContext<'_>,
+        packet: &Packet<A>,
+    ) -> bool {
+        route::checks_reverse_path(context)
             && !self.is_known
-            && route::fails_reverse_path(scene, packet)
+            && route::fails_reverse_path(context, packet)
     }
 
     /// Decision for a segment that belongs to a connection. A RST is let through without storing a flow: it
@@ -89,11 +97,15 @@ impl Segment {
 
     /// Decision by the rules of its own direction, or that it is invalid.
     #[inline(always)]
-    fn by_own_rules<A: Address>(&self, scene: &Scene<'_>, work: &mut Work<A>) -> Opening {
+    fn by_own_rules<A: Address>(
+        &self,
+        context: &PacketContext<'_>,
+        scratch: &mut Scratch<A>,
+    ) -> Opening {
         if !self.by_policy {
             return Opening::Verdict(Reason::InvalidTcp);
         }
-        let reason = by_rules(scene, work);
+        let reason = by_rules(context, scratch);
         if reason.allows() {
             Opening::Accept(reason)
         } else {
@@ -105,13 +117,17 @@ impl Segment {
 /// Judges a segment from or to this host. Its sockets are looked up for segments that would be dropped, and
 /// in the grace period for all.
 #[inline(always)]
-fn local<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, segment: &Segment) -> Opening {
+fn local<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+    segment: &Segment,
+) -> Opening {
     if segment.in_grace
-        && let Some(opening) = taken_over(scene, work, segment)
+        && let Some(opening) = taken_over(context, scratch, segment)
     {
         return opening;
     }
-    if segment.fails_reverse_path(scene, &work.packet) {
+    if segment.fails_reverse_path(context, &scratch.packet) {
         return Opening::Verdict(if segment.by_policy {
             Reason::ReversePath
         } else {
@@ -120,26 +136,26 @@ fn local<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, segment: &Segment) -
     }
     let may_have_socket = !segment.in_grace && segment.flags & (tcp::ACK | tcp::SYN) == tcp::ACK;
     if may_have_socket
-        && !(segment.by_policy && own_rules_allow(scene, work))
-        && let Some(opener) = socket::opener(scene, &work.packet, CONNECTED)
-        && let Some(opening) = goes_on(scene, work, segment, opener)
+        && !(segment.by_policy && own_rules_allow(context, scratch))
+        && let Some(opener) = socket::opener(context, &scratch.packet, CONNECTED)
+        && let Some(opening) = goes_on(context, scratch, segment, opener)
     {
         return opening;
     }
-    segment.by_own_rules(scene, work)
+    segment.by_own_rules(context, scratch)
 }
 
 /// Lets a connection of this host from before the interface came under policy continue.
 #[inline(always)]
 fn taken_over<A: Address>(
-    scene: &Scene<'_>,
-    work: &mut Work<A>,
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
     segment: &Segment,
 ) -> Option<Opening> {
     let is_handshake = segment.flags & tcp::SYN != 0;
     let states = if is_handshake { CONNECTING } else { CONNECTED };
-    let opener = socket::opener(scene, &work.packet, states)?;
-    work.trace.slot = TAKEN_OVER;
+    let opener = socket::opener(context, &scratch.packet, states)?;
+    scratch.trace.slot = TAKEN_OVER;
     let replies = is_handshake || opener == Opener::Receiver;
     Some(segment.belongs(Reason::Established, replies, !is_handshake))
 }
@@ -148,18 +164,18 @@ fn taken_over<A: Address>(
 /// failsafe of the other direction covers it.
 #[inline(always)]
 fn goes_on<A: Address>(
-    scene: &Scene<'_>,
-    work: &mut Work<A>,
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
     segment: &Segment,
     opener: Opener,
 ) -> Option<Opening> {
-    if opener == Opener::Sender && !segment.by_policy && own_rules_allow(scene, work) {
-        work.trace.slot = work.other_trace.slot;
+    if opener == Opener::Sender && !segment.by_policy && own_rules_allow(context, scratch) {
+        scratch.trace.slot = scratch.other_trace.slot;
         return Some(segment.belongs(Reason::Established, false, true));
     }
-    let reason = answered(scene, work);
+    let reason = answered(context, scratch);
     if reason == Reason::Failsafe || (opener == Opener::Receiver && reason.allows()) {
-        note_rule(work);
+        note_rule(scratch);
         let reason = if reason == Reason::Failsafe {
             reason
         } else {
@@ -172,38 +188,45 @@ fn goes_on<A: Address>(
 
 /// Judges a forwarded segment: in the grace period by the rules of either direction.
 #[inline(always)]
-fn forwarded<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, segment: &Segment) -> Opening {
-    if (segment.by_policy || segment.in_grace) && segment.fails_reverse_path(scene, &work.packet) {
+fn forwarded<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+    segment: &Segment,
+) -> Opening {
+    if (segment.by_policy || segment.in_grace)
+        && segment.fails_reverse_path(context, &scratch.packet)
+    {
         return Opening::Verdict(Reason::ReversePath);
     }
     if segment.in_grace {
-        if segment.flags & tcp::SYN == 0 && !segment.by_policy && own_rules_allow(scene, work) {
-            note_rule(work);
-            let reason = by_rules(scene, work);
+        if segment.flags & tcp::SYN == 0 && !segment.by_policy && own_rules_allow(context, scratch)
+        {
+            note_rule(scratch);
+            let reason = by_rules(context, scratch);
             return segment.belongs(reason, false, false);
         }
-        if !(segment.by_policy && own_rules_allow(scene, work)) {
-            let reason = answered(scene, work);
+        if !(segment.by_policy && own_rules_allow(context, scratch)) {
+            let reason = answered(context, scratch);
             if reason.allows() {
-                note_rule(work);
+                note_rule(scratch);
                 return segment.belongs(reason, true, false);
             }
         }
     }
-    segment.by_own_rules(scene, work)
+    segment.by_own_rules(context, scratch)
 }
 
 /// Whether the rules of the packet's own direction accept it; they leave their trace in `other_trace`.
 #[inline(never)]
-fn own_rules_allow<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
-    let Work {
+fn own_rules_allow<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> bool {
+    let Scratch {
         packet,
         trace,
         other_trace,
         ..
-    } = work;
-    let list = list(scene, packet, trace);
-    match classify(scene.slot, list, packet, other_trace, 0) {
+    } = scratch;
+    let list = list(context, packet, trace);
+    match classify(context.slot, list, packet, other_trace, 0) {
         Answer::Verdict(reason) => reason.allows(),
         Answer::Continue => false,
     }
@@ -212,26 +235,26 @@ fn own_rules_allow<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
 /// Verdict of the other direction's rules about the packet that this one answers; they leave their trace in
 /// `other_trace`.
 #[inline(never)]
-fn answered<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Reason {
-    let Work {
+fn answered<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Reason {
+    let Scratch {
         packet,
         trace,
         other,
         other_trace,
         ..
-    } = work;
+    } = scratch;
     *other = Packet {
         src_port: packet.dst_port,
         dst_port: packet.src_port,
         ..Packet::bare(packet.dst, packet.src, packet.protocol)
     };
-    let lists = Scene::lists_at::<A>(scene.interface, opposite(scene.direction));
-    let list = if route::is_forwarded(scene, packet, trace) {
+    let lists = PacketContext::lists_at::<A>(context.interface, opposite(context.direction));
+    let list = if route::is_forwarded(context, packet, trace) {
         lists.forward
     } else {
         lists.local
     };
-    match classify(scene.slot, list, other, other_trace, 0) {
+    match classify(context.slot, list, other, other_trace, 0) {
         Answer::Verdict(reason) => reason,
         Answer::Continue => Reason::Internal,
     }
@@ -239,10 +262,10 @@ fn answered<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Reason {
 
 /// Records the rule in `other_trace` as the one that decided.
 #[inline(always)]
-fn note_rule<A: Address>(work: &mut Work<A>) {
-    let Work {
+fn note_rule<A: Address>(scratch: &mut Scratch<A>) {
+    let Scratch {
         trace, other_trace, ..
-    } = work;
+    } = scratch;
     trace.list = other_trace.list;
     trace.rule = other_trace.rule;
     trace.slot = other_trace.slot;

@@ -31,11 +31,11 @@ pub(crate) use revalidate::{reclassify, revalidate};
 use crate::{
     address::Address,
     classify::{Answer, classify},
+    context::{PacketContext, Scratch, Trace, opposite},
     helpers,
     maps::{self, Flow},
     parse::{Packet, Plain, tcp},
     route,
-    scene::{Scene, Trace, Work, opposite},
 };
 
 /// The key of a packet's flow, and which end sent it: 0 for `a`, 1 for `b`.
@@ -58,11 +58,11 @@ fn pick<T: Copy>(pair: [T; 2], index: usize) -> T {
 /// The hook whose approval a packet of `sender` needs: its own for the opener's packets, the other
 /// one for replies.
 #[inline(always)]
-fn approving_hook(scene: &Scene<'_>, conn: &Conn, sender: usize) -> usize {
+fn approving_hook(context: &PacketContext<'_>, conn: &Conn, sender: usize) -> usize {
     let direction = if sender == conn.opener() {
-        scene.direction
+        context.direction
     } else {
-        opposite(scene.direction)
+        opposite(context.direction)
     };
     direction as usize
 }
@@ -75,24 +75,24 @@ pub(crate) const fn is_opening(protocol: u8, tcp_flags: u8) -> bool {
 
 /// Whether an approval is of the generation in force, or may be of an older one.
 #[inline(always)]
-fn is_latest(scene: &Scene<'_>, generation: u32) -> bool {
-    generation == scene.generation || !scene.has(FLAG_REVALIDATE)
+fn is_latest(context: &PacketContext<'_>, generation: u32) -> bool {
+    generation == context.generation || !context.has(FLAG_REVALIDATE)
 }
 
 /// Whether an approval is of the rules in force, or may be of older ones.
 #[inline(always)]
-fn is_current(scene: &Scene<'_>, generation: u32) -> bool {
-    is_latest(scene, generation)
-        || scene
+fn is_current(context: &PacketContext<'_>, generation: u32) -> bool {
+    is_latest(context, generation)
+        || context
             .settings()
-            .is_some_and(|settings| settings.is_same(scene.generation, generation))
+            .is_some_and(|settings| settings.is_same(context.generation, generation))
 }
 
 /// Whether a flow's classification as local or forwarded, for one hook's approval, is up to date (spec
 /// EV-259).
 #[inline(always)]
-fn is_classified(scene: &Scene<'_>, conn: &Conn, hook: usize) -> bool {
-    pick(conn.classified, hook) == scene.classification()
+fn is_classified(context: &PacketContext<'_>, conn: &Conn, hook: usize) -> bool {
+    pick(conn.classified, hook) == context.classification()
 }
 
 /// Result of the fast path's flow look-up.
@@ -107,7 +107,7 @@ pub(crate) enum FastPath {
     Unclear,
 }
 
-/// Tables that are known not to hold a packet's flow; in [`Work::missed`] as a number.
+/// Tables that are known not to hold a packet's flow; in [`Scratch::missed`] as a number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Searched {
@@ -158,7 +158,10 @@ fn search<A: Address>(key: &A::Key, protocol: u8) -> Result<(Flow, Home), Search
 /// Looks up the flow of a packet that [`may_continue`] one, among the assured flows and, for a datagram,
 /// among the others; updates it if nothing is out of the ordinary.
 #[inline(always)]
-pub(crate) fn fast_path<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) -> FastPath {
+pub(crate) fn fast_path<A: Address>(
+    context: &mut PacketContext<'_>,
+    packet: &Plain<A>,
+) -> FastPath {
     let Plain {
         ports, protocol, ..
     } = *packet;
@@ -167,15 +170,15 @@ pub(crate) fn fast_path<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) ->
         Ok(found) => found,
         Err(searched) => return FastPath::Missing(searched),
     };
-    scene.now_ns = helpers::now_ns();
-    let (head, now) = (flow.head(), Tick::at(scene.now_ns));
+    context.now_ns = helpers::now_ns();
+    let (head, now) = (flow.head(), Tick::at(context.now_ns));
     let answers = sender ^ usize::from(flags_in(head) & FLAG_OPENED_BY_A ^ 1);
-    let hook = scene.direction as usize ^ answers;
+    let hook = context.direction as usize ^ answers;
     let ifindex = flow.ifindex(hook);
-    let approved = (ifindex == scene.interface.ifindex || answers != 0)
+    let approved = (ifindex == context.interface.ifindex || answers != 0)
         && ifindex != 0
         && ifindex != ANY_INTERFACE;
-    let [udp, tcp] = scene.interface.surely_alive;
+    let [udp, tcp] = context.interface.surely_alive;
     let (settled, surely_alive) = if protocol == protocol::TCP {
         (const { settled(protocol::TCP) }, tcp)
     } else {
@@ -187,8 +190,8 @@ pub(crate) fn fast_path<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) ->
     };
     if !goes_on
         || !approved
-        || !is_latest(scene, flow.generation())
-        || flow.classified(hook) != scene.classification()
+        || !is_latest(context, flow.generation())
+        || flow.classified(hook) != context.classification()
         || now.count_since(flow.last_seen()) > surely_alive
     {
         cold_path();
@@ -198,7 +201,7 @@ pub(crate) fn fast_path<A: Address>(scene: &mut Scene<'_>, packet: &Plain<A>) ->
         let segment = ports.segment;
         flow.number(sender, segment.sequence.wrapping_add(segment.payload));
     }
-    flow.touch(sender, now, scene.bytes());
+    flow.touch(sender, now, context.bytes());
     FastPath::Continues
 }
 
@@ -222,19 +225,22 @@ pub(crate) enum Todo {
 ///
 /// [`Todo`] if there is no flow, or another step must come first.
 #[inline(always)]
-pub(crate) fn track<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result<Reason, Todo> {
-    let (key, sender) = key(&work.packet);
-    work.key = key;
-    let Some((flow, home)) = find(scene, work) else {
+pub(crate) fn track<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+) -> Result<Reason, Todo> {
+    let (key, sender) = key(&scratch.packet);
+    scratch.key = key;
+    let Some((flow, home)) = find(context, scratch) else {
         // Packets that open a connection do not come here.
-        return Err(if work.packet.protocol == protocol::TCP {
+        return Err(if scratch.packet.protocol == protocol::TCP {
             Todo::Midstream
         } else {
             Todo::Open
         });
     };
     let known = Known { sender, flow, home };
-    match known::judge(scene, work, &known) {
+    match known::judge(context, scratch, &known) {
         Ok(Some(reason)) => Ok(reason),
         Ok(None) => Err(match home {
             Home::Assured => Todo::Replace,
@@ -280,23 +286,23 @@ struct Known {
 
 /// The flow with the key at hand, unless it was idle for too long (spec EV-154).
 #[inline(always)]
-fn find<A: Address>(scene: &Scene<'_>, work: &Work<A>) -> Option<(Flow, Home)> {
-    let timeouts = &scene.settings()?.timeouts;
-    let now = Tick::at(scene.now_ns);
+fn find<A: Address>(context: &PacketContext<'_>, scratch: &Scratch<A>) -> Option<(Flow, Home)> {
+    let timeouts = &context.settings()?.timeouts;
+    let now = Tick::at(context.now_ns);
     let is_expired = |flow: Flow| flow.copied().is_expired(now, timeouts);
-    if work.missed == Searched::Everywhere as u32 {
+    if scratch.missed == Searched::Everywhere as u32 {
         return None;
     }
-    if work.missed == Searched::Nowhere as u32
-        && let Some(flow) = A::assured(&work.key)
+    if scratch.missed == Searched::Nowhere as u32
+        && let Some(flow) = A::assured(&scratch.key)
     {
         if !is_expired(flow) {
             return Some((flow, Home::Assured));
         }
         // Or it would come before the flow that takes its place.
-        A::remove_assured(&work.key);
+        A::remove_assured(&scratch.key);
     }
-    A::unassured(&work.key)
+    A::unassured(&scratch.key)
         .filter(|flow| !is_expired(*flow))
         .map(|flow| (flow, Home::Unassured))
 }
@@ -304,12 +310,12 @@ fn find<A: Address>(scene: &Scene<'_>, work: &Work<A>) -> Option<(Flow, Home)> {
 /// The list that judges a packet as the first of a flow.
 #[inline(always)]
 pub(crate) fn list<A: Address>(
-    scene: &Scene<'_>,
+    context: &PacketContext<'_>,
     packet: &Packet<A>,
     trace: &mut Trace,
 ) -> ListNumber {
-    let lists = scene.lists::<A>();
-    if route::is_forwarded(scene, packet, trace) {
+    let lists = context.lists::<A>();
+    if route::is_forwarded(context, packet, trace) {
         lists.forward
     } else {
         lists.local
@@ -318,10 +324,10 @@ pub(crate) fn list<A: Address>(
 
 /// Verdict of the rules about the packet as the first of a flow.
 #[inline(always)]
-fn by_rules<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Reason {
-    let Work { packet, trace, .. } = work;
-    let list = list(scene, packet, trace);
-    match classify(scene.slot, list, packet, trace, scene.bytes()) {
+fn by_rules<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Reason {
+    let Scratch { packet, trace, .. } = scratch;
+    let list = list(context, packet, trace);
+    match classify(context.slot, list, packet, trace, context.bytes()) {
         Answer::Verdict(reason) => reason,
         Answer::Continue => Reason::Internal,
     }

@@ -8,8 +8,8 @@ use hep_common::{
 use super::{Searched, Todo, find, is_current, key};
 use crate::{
     address::Address,
+    context::{PacketContext, Scratch},
     parse::{self, Packet},
-    scene::{Scene, Work},
 };
 
 /// IPv4: the receiver is to send less.
@@ -42,21 +42,24 @@ pub(crate) const fn is_for_rules<A: Address>(error: &Packet<A>) -> bool {
 /// [`Todo::Revalidate`] if the rules in force have not judged its flow yet, [`Todo::Open`] if they are to
 /// judge the message.
 #[inline(always)]
-pub(crate) fn related<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Result<Reason, Todo> {
-    let Some((generation, flags)) = flow_of(scene, work) else {
-        return if scene.has(FLAG_ALLOW_INVALID) {
+pub(crate) fn related<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+) -> Result<Reason, Todo> {
+    let Some((generation, flags)) = flow_of(context, scratch) else {
+        return if context.has(FLAG_ALLOW_INVALID) {
             Err(Todo::Open)
         } else {
             Ok(Reason::InvalidIcmp)
         };
     };
-    if !is_current(scene, generation) && work.revalidated == 0 {
+    if !is_current(context, generation) && scratch.revalidated == 0 {
         return Err(Todo::Revalidate);
     }
     if flags & FLAG_BLOCKED != 0 {
         return Ok(Reason::Blocked);
     }
-    if is_for_rules(&work.packet) {
+    if is_for_rules(&scratch.packet) {
         Err(Todo::Open)
     } else {
         Ok(Reason::Related)
@@ -65,19 +68,19 @@ pub(crate) fn related<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Resu
 
 /// Generation and flags of the flow that an error is about, if it is known.
 #[inline(always)]
-fn flow_of<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> Option<(u32, u8)> {
-    let Work {
+fn flow_of<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Option<(u32, u8)> {
+    let Scratch {
         packet,
         other: quoted,
         ..
-    } = work;
-    if !parse::load_quoted(scene.ctx, packet, quoted) || !packet.dst.is(&quoted.src) {
+    } = scratch;
+    if !parse::load_quoted(context.ctx, packet, quoted) || !packet.dst.is(&quoted.src) {
         return None;
     }
     let (key, _) = key(&*quoted);
-    work.key = key;
-    work.missed = Searched::Nowhere as u32;
-    let (flow, _) = find(scene, work)?;
+    scratch.key = key;
+    scratch.missed = Searched::Nowhere as u32;
+    let (flow, _) = find(context, scratch)?;
     let conn = flow.copied();
     Some((conn.generation, conn.flags))
 }

@@ -11,29 +11,32 @@ use super::{find, is_classified, is_current, is_error, key, pick};
 use crate::{
     address::Address,
     classify::{Answer, classify},
+    context::{PacketContext, Scratch},
     maps::{self, Flow},
     parse::Packet,
     route,
-    scene::{Scene, Work},
 };
 
 /// Classifies the flow with the current key again as local or forwarded; returns whether [`revalidate`] must
 /// judge it again, because that changed or because other rules are in force since.
 #[inline(always)]
-pub(crate) fn reclassify<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) -> bool {
-    let found = find(scene, work);
+pub(crate) fn reclassify<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+) -> bool {
+    let found = find(context, scratch);
     let Some((flow, _)) = found else {
         return false;
     };
-    set_tuple(work, flow);
-    classify_again(scene, work, flow)
+    set_tuple(scratch, flow);
+    classify_again(context, scratch, flow)
 }
 
 /// Judges the opener's tuple, which [`reclassify`] has stored, again wherever the flow was approved. The flow
 /// then counts as judged by the generation in force: it continues, or it is blocked.
 #[inline(always)]
-pub(crate) fn revalidate<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) {
-    let found = find(scene, work);
+pub(crate) fn revalidate<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) {
+    let found = find(context, scratch);
     let Some((flow, _)) = found else {
         return;
     };
@@ -45,9 +48,9 @@ pub(crate) fn revalidate<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) {
             continue;
         }
         let forwarded = conn.judged & forward_bit(hook) != 0;
-        match judge_at(scene, work, approval.ifindex, hook, forwarded) {
+        match judge_at(context, scratch, approval.ifindex, hook, forwarded) {
             Some(reason) if reason.allows() => {
-                approval.slot = work.other_trace.slot;
+                approval.slot = scratch.other_trace.slot;
                 flow.set_approval(hook as usize, approval);
             }
             Some(_) => denied = true,
@@ -55,11 +58,11 @@ pub(crate) fn revalidate<A: Address>(scene: &Scene<'_>, work: &mut Work<A>) {
             None => {}
         }
     }
-    flow.set_generation(scene.generation);
+    flow.set_generation(context.generation);
     let flags = flow.copied().flags;
     let was_blocked = flags & FLAG_BLOCKED != 0;
     if denied && !was_blocked {
-        scene.note(Note::FlowBlocked);
+        context.note(Note::FlowBlocked);
         flow.set_flags(flags | FLAG_BLOCKED);
     } else if !denied && was_blocked {
         flow.set_flags(flags & !FLAG_BLOCKED);
@@ -81,27 +84,31 @@ const fn forward_bit(hook: Direction) -> u8 {
 /// Stores whether the flow is local or forwarded now, for each approval (spec EV-259); returns whether the
 /// rules must judge it again.
 #[inline(always)]
-fn classify_again<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, flow: Flow) -> bool {
+fn classify_again<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+    flow: Flow,
+) -> bool {
     let conn = flow.copied();
     let mut judged = conn.judged;
-    let mut is_due = !is_current(scene, conn.generation);
+    let mut is_due = !is_current(context, conn.generation);
     for hook in [Direction::Ingress, Direction::Egress] {
         let approval = pick(conn.approvals(), hook as usize);
         if !is_given(approval) {
             continue;
         }
-        if is_classified(scene, &conn, hook as usize) {
+        if is_classified(context, &conn, hook as usize) {
             continue;
         }
         let bit = forward_bit(hook);
         let forwarded = match hook {
-            Direction::Ingress => is_forwarded_in(scene, work, approval.ifindex),
-            Direction::Egress => is_forwarded_out(scene, work, &conn),
+            Direction::Ingress => is_forwarded_in(context, scratch, approval.ifindex),
+            Direction::Egress => is_forwarded_out(context, scratch, &conn),
         };
         let Some(forwarded) = forwarded else {
             continue;
         };
-        flow.set_classified(hook as usize, scene.classification());
+        flow.set_classified(hook as usize, context.classification());
         judged = if forwarded {
             judged | bit
         } else {
@@ -118,27 +125,31 @@ fn classify_again<A: Address>(scene: &Scene<'_>, work: &mut Work<A>, flow: Flow)
 /// Whether the opener's packets that arrive at an interface are forwarded; `None` if that is not
 /// policed any more.
 #[inline(always)]
-fn is_forwarded_in<A: Address>(scene: &Scene<'_>, work: &Work<A>, ifindex: u32) -> Option<bool> {
-    let interface = maps::interface(scene.slot, ifindex)?;
-    Some(!route::is_for_host(scene, &work.other, interface))
+fn is_forwarded_in<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &Scratch<A>,
+    ifindex: u32,
+) -> Option<bool> {
+    let interface = maps::interface(context.slot, ifindex)?;
+    Some(!route::is_for_host(context, &scratch.other, interface))
 }
 
 /// Whether the opener's packets that leave are forwarded; `None` if the packet at hand does not show
 /// it.
 #[inline(always)]
 fn is_forwarded_out<A: Address>(
-    scene: &Scene<'_>,
-    work: &mut Work<A>,
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
     conn: &Conn,
 ) -> Option<bool> {
-    let Work { packet, trace, .. } = work;
+    let Scratch { packet, trace, .. } = scratch;
     if is_error(&*packet) {
         return None;
     }
     let (_, sender) = key(&*packet);
     let is_from_opener = sender == conn.opener();
-    let forwarded = route::is_forwarded(scene, packet, trace);
-    match (scene.direction, is_from_opener) {
+    let forwarded = route::is_forwarded(context, packet, trace);
+    match (context.direction, is_from_opener) {
         (Direction::Egress, true) => Some(forwarded),
         // An answer to an address of this host may be one to a flow whose source is translated.
         (Direction::Ingress, false)
@@ -152,13 +163,13 @@ fn is_forwarded_out<A: Address>(
 
 /// Stores the packet that opened the flow in the scratch state.
 #[inline(never)]
-fn set_tuple<A: Address>(work: &mut Work<A>, flow: Flow) {
+fn set_tuple<A: Address>(scratch: &mut Scratch<A>, flow: Flow) {
     let conn = flow.copied();
-    let ends = A::ends(&work.key);
+    let ends = A::ends(&scratch.key);
     let opened_by = conn.opener();
     let (src, src_port) = pick(ends, opened_by);
     let (dst, dst_port) = pick(ends, 1_usize.wrapping_sub(opened_by));
-    work.other = Packet {
+    scratch.other = Packet {
         src_port,
         dst_port,
         icmp_type: conn.icmp_type,
@@ -169,23 +180,23 @@ fn set_tuple<A: Address>(work: &mut Work<A>, flow: Flow) {
 /// Verdict of the rules in force about the flow's opener at an interface; `None` if that is not policed.
 #[inline(always)]
 fn judge_at<A: Address>(
-    scene: &Scene<'_>,
-    work: &mut Work<A>,
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
     ifindex: u32,
     hook: Direction,
     forwarded: bool,
 ) -> Option<Reason> {
-    let interface = maps::interface(scene.slot, ifindex)?;
-    let lists = Scene::lists_at::<A>(interface, hook);
+    let interface = maps::interface(context.slot, ifindex)?;
+    let lists = PacketContext::lists_at::<A>(interface, hook);
     let list = if forwarded {
         lists.forward
     } else {
         lists.local
     };
-    let Work {
+    let Scratch {
         other, other_trace, ..
-    } = work;
-    Some(match classify(scene.slot, list, other, other_trace, 0) {
+    } = scratch;
+    Some(match classify(context.slot, list, other, other_trace, 0) {
         Answer::Verdict(reason) => reason,
         Answer::Continue => Reason::Internal,
     })

@@ -8,10 +8,10 @@ use hep_common::{Direction, Family};
 use super::fresh::Opener;
 use crate::{
     address::Address,
+    context::PacketContext,
     helpers::{self, Tuple},
     parse::Packet,
     route,
-    scene::Scene,
 };
 
 /// Set of TCP socket states: the handshake is complete, and the connection is not forgotten. (The kernel's
@@ -48,20 +48,20 @@ const NEW_SYN_RECV: u32 = 12;
 /// listens on the local port. That takes a second look-up, made only for a segment that has a socket.
 #[inline(never)]
 pub(super) fn opener<A: Address>(
-    scene: &Scene<'_>,
+    context: &PacketContext<'_>,
     packet: &Packet<A>,
     states: u32,
 ) -> Option<Opener> {
-    let (remote, local) = match scene.direction {
+    let (remote, local) = match context.direction {
         Direction::Ingress => ((packet.src, packet.src_port), (packet.dst, packet.dst_port)),
         Direction::Egress => ((packet.dst, packet.dst_port), (packet.src, packet.src_port)),
     };
     let remote_words = route::words(&remote.0);
-    if !is_in(scene, &remote_words, remote.1, local, states) {
+    if !is_in(context, &remote_words, remote.1, local, states) {
         return None;
     }
-    let by_peer = is_in(scene, &[0; 4], 0, local, LISTENING);
-    Some(match (scene.direction, by_peer) {
+    let by_peer = is_in(context, &[0; 4], 0, local, LISTENING);
+    Some(match (context.direction, by_peer) {
         (Direction::Ingress, true) | (Direction::Egress, false) => Opener::Sender,
         (Direction::Ingress, false) | (Direction::Egress, true) => Opener::Receiver,
     })
@@ -70,7 +70,7 @@ pub(super) fn opener<A: Address>(
 /// Whether the socket that would receive a segment of this remote end is in one of these states.
 #[inline(always)]
 fn is_in<A: Address>(
-    scene: &Scene<'_>,
+    context: &PacketContext<'_>,
     remote: &[u32; 4],
     remote_port: u16,
     local: (A, u16),
@@ -95,7 +95,7 @@ fn is_in<A: Address>(
             dport,
         }),
     };
-    let state = helpers::tcp_socket_state(scene.ctx, tuple);
+    let state = helpers::tcp_socket_state(context.ctx, tuple);
     // The shift is masked, as the kernel's own are.
     states.wrapping_shr(state) & 1 != 0
 }

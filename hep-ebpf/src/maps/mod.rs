@@ -14,7 +14,7 @@ pub(crate) use flows::{
     unassured, was_assured,
 };
 pub(crate) use grace::grace_until_ns;
-pub(crate) use scratch::{work4, work6};
+pub(crate) use scratch::{scratch4, scratch6};
 pub(crate) use tables::{
     Near, Policy, Slot, Table, control, destination_ports, interface, interface_quickly,
     is_own_address, is_own_source, is_quickly_own, named_port, own_state, ranges4, ranges6_low,

@@ -2,14 +2,14 @@
 
 use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
 
-use crate::scene::Work;
+use crate::context::Scratch;
 
 /// Declares the map of one family, and the function that reaches it.
 macro_rules! scratch {
     ($($(#[doc = $doc:literal])+ $name:ident, $get:ident: $address:ty;)+) => {
         $(
             #[btf_map]
-            static $name: PerCpuArray<Work<$address>, 1> = PerCpuArray::new();
+            static $name: PerCpuArray<Scratch<$address>, 1> = PerCpuArray::new();
 
             $(#[doc = $doc])+
             ///
@@ -17,11 +17,11 @@ macro_rules! scratch {
             /// on a CPU, so an earlier holder of the reference waits for this caller to return.
             #[inline(always)]
             #[expect(unsafe_code, reason = "map values are reached through raw pointers")]
-            pub(crate) fn $get() -> Option<&'static mut Work<$address>> {
+            pub(crate) fn $get() -> Option<&'static mut Scratch<$address>> {
                 // SAFETY: the kernel returned the pointer for an index in range, so it is aligned and
                 // live; it is this CPU's copy, TC runs with softirqs off, and only this crate
                 // writes it, so that enum fields hold what they may; 0 is such a value.
-                $name.get_ptr_mut(0).map(|work| unsafe { &mut *work })
+                $name.get_ptr_mut(0).map(|scratch| unsafe { &mut *scratch })
             }
         )+
     };
@@ -29,7 +29,7 @@ macro_rules! scratch {
 
 scratch! {
     /// The IPv4 packet at hand.
-    WORK4, work4: [u8; 4];
+    WORK4, scratch4: [u8; 4];
     /// The IPv6 packet at hand.
-    WORK6, work6: [u8; 16];
+    WORK6, scratch6: [u8; 16];
 }

@@ -66,7 +66,7 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     mistake(
         "routed neighbour discovery taken for essential",
         STAGES,
-        "        && !route::is_routed(scene, packet, trace)\n",
+        "        && !route::is_routed(context, packet, trace)\n",
         "",
         Ipv6,
     ),
@@ -80,7 +80,7 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     mistake(
         "martians judged by policy",
         STAGES,
-        "    if route::is_martian(scene, packet) {",
+        "    if route::is_martian(context, packet) {",
         "    if false {",
         Both,
     ),
@@ -157,8 +157,8 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     mistake(
         "untracked egress rules judge forwarded packets",
         STAGES,
-        "if forwarded && matches!(scene.direction, Direction::Egress) {\n        return Answer::Continue;",
-        "if forwarded && matches!(scene.direction, Direction::Egress) && scene.bytes == 0 {\n        return Answer::Continue;",
+        "if forwarded && matches!(context.direction, Direction::Egress) {\n        return Answer::Continue;",
+        "if forwarded && matches!(context.direction, Direction::Egress) && context.bytes == 0 {\n        return Answer::Continue;",
         Both,
     ),
     mistake(
@@ -199,8 +199,8 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     mistake(
         "the first seconds of an interface never end",
         MIDSTREAM,
-        "scene.now_ns < maps::grace_until_ns",
-        "scene.now_ns >= maps::grace_until_ns",
+        "context.now_ns < maps::grace_until_ns",
+        "context.now_ns >= maps::grace_until_ns",
         Both,
     ),
     mistake(
@@ -228,7 +228,7 @@ pub(super) const MISTAKES: [Mistake; 45] = [
         "ICMP messages without a flow judged by policy",
         "hep-ebpf/src/conntrack/fresh.rs",
         "let is_valid = icmp::may_come_first(packet) ||",
-        "let is_valid = icmp::may_come_first(packet) || scene.bytes() != 0 ||",
+        "let is_valid = icmp::may_come_first(packet) || context.bytes() != 0 ||",
         Both,
     ),
     mistake(

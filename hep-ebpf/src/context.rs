@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Context of a packet: the same in every function that judges it.
-pub(crate) struct Scene<'a> {
+pub(crate) struct PacketContext<'a> {
     /// The frame.
     pub(crate) ctx: &'a TcContext,
     /// The hook's interface.
@@ -37,7 +37,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) direction: Direction,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> PacketContext<'a> {
     /// The context of a packet.
     #[inline(always)]
     pub(crate) const fn new(
@@ -166,7 +166,7 @@ impl Trace {
 
 /// Scratch state of the packet being judged: too large for the stack, which the functions of a program share.
 #[repr(C)]
-pub(crate) struct Work<A: Address> {
+pub(crate) struct Scratch<A: Address> {
     /// Coarse monotonic clock when the packet came, nanoseconds; 0 until it is needed.
     pub(crate) now_ns: u64,
     /// The generation that was in force then.
@@ -179,7 +179,7 @@ pub(crate) struct Work<A: Address> {
     pub(crate) counters: u32,
     /// Copy of [`Interface::behaviour`].
     pub(crate) flags: u32,
-    /// Copy of [`Scene::changes`].
+    /// Copy of [`PacketContext::changes`].
     pub(crate) changes: u32,
     /// The packet.
     pub(crate) packet: Packet<A>,
