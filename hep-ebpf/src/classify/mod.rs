@@ -1,7 +1,7 @@
 //! Finds the rule of a list that decides about a packet.
 
 mod address;
-mod course;
+mod executor;
 mod service;
 mod short;
 mod walk;
@@ -21,7 +21,7 @@ use crate::{
     maps::{Policy, Slot},
     parse::Packet,
 };
-use course::Course;
+use executor::Executor;
 use walk::RARE;
 
 /// Special class: the tables contradict each other.
@@ -171,8 +171,8 @@ fn ask<A: Address>(
     }
     match short::row(&policy, near, &trace.rows) {
         Some(row) => {
-            let course = Course::new(trace, count_bytes, from);
-            short::walk(course, policy, near, slot, row)
+            let executor = Executor::new(trace, count_bytes, from);
+            short::walk(executor, policy, near, slot, row)
         }
         None => Reason::Internal as u32,
     }

@@ -5,7 +5,7 @@ use hep_common::{
     rule::{DIMENSIONS, Dimension, MAX_SHORT},
 };
 
-use super::course::Course;
+use super::executor::Executor;
 use crate::{
     context::Trace,
     helpers,
@@ -15,7 +15,7 @@ use crate::{
 /// State of a walk over a short list.
 #[repr(C)]
 struct Short<'a> {
-    course: Course<'a>,
+    executor: Executor<'a>,
     policy: Policy,
     near: Near,
     /// The rules that match.
@@ -25,23 +25,29 @@ struct Short<'a> {
 /// Walks over a short list, of which the rules in `row` match; returns the number of a [`Reason`], or
 /// [`CONTINUE`](super::CONTINUE).
 #[inline(always)]
-pub(super) fn walk(course: Course<'_>, policy: Policy, near: Near, slot: Slot, row: u64) -> u32 {
+pub(super) fn walk(
+    executor: Executor<'_>,
+    policy: Policy,
+    near: Near,
+    slot: Slot,
+    row: u64,
+) -> u32 {
     let mut walk = Short {
-        course,
+        executor,
         policy,
         near,
         row,
     };
     // Most lists are decided by their first match.
     if walk.step() {
-        return walk.course.answer;
+        return walk.executor.answer;
     }
-    let Course {
+    let Executor {
         trace,
         count_bytes,
         from,
         ..
-    } = walk.course;
+    } = walk.executor;
     rest(slot, trace, row, count_bytes, from)
 }
 
@@ -52,13 +58,13 @@ fn rest(slot: Slot, trace: &mut Trace, row: u64, count_bytes: u32, from: u32) ->
         return Reason::Internal as u32;
     };
     let mut walk = Short {
-        course: Course::new(trace, count_bytes, from),
+        executor: Executor::new(trace, count_bytes, from),
         policy,
         near,
         row,
     };
     helpers::repeat(MAX_SHORT, step, &mut walk);
-    walk.course.answer
+    walk.executor.answer
 }
 
 /// Calls [`Short::step`] for [`helpers::repeat`].
@@ -71,17 +77,19 @@ impl Short<'_> {
     /// Executes the next rule that matches; returns whether the walk is over.
     #[inline(always)]
     fn step(&mut self) -> bool {
-        let Self { policy, course, .. } = &*self;
-        let row = self.row & u64::MAX << (course.from & MAX_SHORT.wrapping_sub(1));
-        if row == 0 || course.from >= MAX_SHORT {
+        let Self {
+            policy, executor, ..
+        } = &*self;
+        let row = self.row & u64::MAX << (executor.from & MAX_SHORT.wrapping_sub(1));
+        if row == 0 || executor.from >= MAX_SHORT {
             // The last rule of a list matches everything.
-            return self.course.ends_with(Reason::Internal as u32);
+            return self.executor.ends_with(Reason::Internal as u32);
         }
         let number = row.trailing_zeros();
         let word = self
             .near
             .word(policy, policy.list().first_rule.wrapping_add(number));
-        self.course.obey(number, word)
+        self.executor.execute(number, word)
     }
 }
 

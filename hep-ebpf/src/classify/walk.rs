@@ -5,7 +5,7 @@ use hep_common::{
     rule::{Dimension, MAX_CHUNKS, MAX_RULES_PER_LIST, RULES_PER_CHUNK, Row, WORDS_PER_ROW},
 };
 
-use super::course::Course;
+use super::executor::Executor;
 use crate::{
     context::Trace,
     helpers,
@@ -24,7 +24,7 @@ const WORD_BITS: u32 = u64::BITS;
 /// State of a walk over a long list.
 #[repr(C)]
 struct Walk<'a> {
-    course: Course<'a>,
+    executor: Executor<'a>,
     policy: Policy,
     slot: Slot,
 }
@@ -50,7 +50,7 @@ extern "C" fn hep_walk(slot: u32, trace: *mut Trace, count_bytes: u32, from: u32
         return Reason::Internal as u32;
     };
     let mut walk = Walk {
-        course: Course::new(trace, count_bytes, from),
+        executor: Executor::new(trace, count_bytes, from),
         policy,
         slot,
     };
@@ -58,7 +58,7 @@ extern "C" fn hep_walk(slot: u32, trace: *mut Trace, count_bytes: u32, from: u32
     if policy.list().dimensions & RARE != 0 || !walk.step::<false>() {
         helpers::repeat(MAX_STEPS, step, &mut walk);
     }
-    walk.course.answer
+    walk.executor.answer
 }
 
 /// Calls [`Walk::step`] for [`helpers::repeat`].
@@ -73,22 +73,22 @@ impl Walk<'_> {
     #[inline(always)]
     fn step<const RARELY: bool>(&mut self) -> bool {
         let list = self.policy.list();
-        if self.course.from >= list.rules {
+        if self.executor.from >= list.rules {
             // The last rule of a list matches everything.
-            return self.course.ends_with(Reason::Internal as u32);
+            return self.executor.ends_with(Reason::Internal as u32);
         }
         match self.next_match::<RARELY>() {
             Some(Next::Rule(number)) => {
                 let place = list.first_rule.wrapping_add(number);
                 let word = self.policy.word(place);
-                self.course.obey(number, word)
+                self.executor.execute(number, word)
             }
             Some(Next::Chunk) => {
-                let last = self.course.from | RULES_PER_CHUNK.wrapping_sub(1);
-                self.course.from = last.wrapping_add(1);
+                let last = self.executor.from | RULES_PER_CHUNK.wrapping_sub(1);
+                self.executor.from = last.wrapping_add(1);
                 false
             }
-            None => self.course.ends_with(Reason::Internal as u32),
+            None => self.executor.ends_with(Reason::Internal as u32),
         }
     }
 
@@ -104,11 +104,11 @@ impl Walk<'_> {
             return Some(None);
         }
         let index = self
-            .course
+            .executor
             .trace
             .rows
             .get(dimension as usize)?
-            .wrapping_add(self.course.from / RULES_PER_CHUNK);
+            .wrapping_add(self.executor.from / RULES_PER_CHUNK);
         let number = u32::try_from(self.policy.word(index)?).ok()?;
         Some(Some(table.get(number)?))
     }
@@ -123,7 +123,7 @@ impl Walk<'_> {
         let any = source.or(destination).or(service);
         if !RARELY || self.policy.list().dimensions & RARE == 0 {
             let Some(any) = any else {
-                return Some(Next::Rule(self.course.from));
+                return Some(Next::Rule(self.executor.from));
             };
             return Some(self.scan(
                 // A dimension that is not used takes the row of one that is: that changes nothing.
@@ -146,8 +146,8 @@ impl Walk<'_> {
     #[inline(always)]
     fn scan(&self, rows: [&'static Row; 3], more: Option<[&'static Row; 3]>) -> Next {
         let [source, destination, service] = rows;
-        let first_word = (self.course.from / WORD_BITS) & WORDS_PER_ROW.wrapping_sub(1);
-        let first_bits = u64::MAX << (self.course.from & WORD_BITS.wrapping_sub(1));
+        let first_word = (self.executor.from / WORD_BITS) & WORDS_PER_ROW.wrapping_sub(1);
+        let first_bits = u64::MAX << (self.executor.from & WORD_BITS.wrapping_sub(1));
         let mut summary = source.summary & destination.summary & service.summary;
         if let Some([a, b, c]) = more {
             summary &= a.summary & b.summary & c.summary;
@@ -170,7 +170,7 @@ impl Walk<'_> {
             }
             if word != 0 {
                 let bit = word.trailing_zeros();
-                let chunk = self.course.from & !RULES_PER_CHUNK.wrapping_sub(1);
+                let chunk = self.executor.from & !RULES_PER_CHUNK.wrapping_sub(1);
                 let number = chunk
                     .wrapping_add(position.wrapping_mul(WORD_BITS))
                     .wrapping_add(bit);

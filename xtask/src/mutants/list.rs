@@ -45,7 +45,7 @@ const fn mistake(
 
 const LISTS: &str = "hep-userspace/src/compile/lists.rs";
 const EXPAND: &str = "hep-userspace/src/compile/expand.rs";
-const COURSE: &str = "hep-ebpf/src/classify/course.rs";
+const EXECUTOR: &str = "hep-ebpf/src/classify/executor.rs";
 const WALK: &str = "hep-ebpf/src/classify/walk.rs";
 const SERVICE: &str = "hep-ebpf/src/classify/service.rs";
 const ADDRESS: &str = "hep-ebpf/src/classify/address.rs";
@@ -128,14 +128,14 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     ),
     mistake(
         "Pass goes one rule too far",
-        COURSE,
+        EXECUTOR,
         "self.from = target;",
         "self.from = target.wrapping_add(1);",
         Both,
     ),
     mistake(
         "Log skips the next rule",
-        COURSE,
+        EXECUTOR,
         "self.log(rule.slot);\n                }\n                self.from = next;",
         "self.log(rule.slot);\n                }\n                self.from = next.wrapping_add(1);",
         Both,
@@ -143,8 +143,8 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     mistake(
         "first rule of a later chunk skipped",
         WALK,
-        "self.course.from = last.wrapping_add(1);",
-        "self.course.from = last.wrapping_add(2);",
+        "self.executor.from = last.wrapping_add(1);",
+        "self.executor.from = last.wrapping_add(2);",
         Both,
     ),
     mistake(

@@ -10,7 +10,7 @@ use crate::{context::Trace, maps};
 
 /// Progress of a walk over a list.
 #[repr(C)]
-pub(super) struct Course<'a> {
+pub(super) struct Executor<'a> {
     pub(super) trace: &'a mut Trace,
     /// Bytes to count at each rule that matches; 0: neither count nor log.
     pub(super) count_bytes: u32,
@@ -21,7 +21,7 @@ pub(super) struct Course<'a> {
     pub(super) answer: u32,
 }
 
-impl<'a> Course<'a> {
+impl<'a> Executor<'a> {
     /// A walk that begins at a rule.
     #[inline(always)]
     pub(super) const fn new(trace: &'a mut Trace, count_bytes: u32, from: u32) -> Self {
@@ -42,7 +42,7 @@ impl<'a> Course<'a> {
 
     /// Executes rule `number`, encoded in `word`; returns whether the walk is over.
     #[inline(always)]
-    pub(super) fn obey(&mut self, number: u32, word: Option<u64>) -> bool {
+    pub(super) fn execute(&mut self, number: u32, word: Option<u64>) -> bool {
         let Some(word) = word else {
             return self.ends_with(Reason::Internal as u32);
         };
