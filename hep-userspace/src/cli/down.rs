@@ -88,12 +88,12 @@ async fn detach(instance: &Instance) -> Result<usize> {
         .collect();
     let mut detached = 0;
     let mut programs = BTreeSet::new();
-    let mut hurries = Vec::new();
+    let mut expedited = Vec::new();
     for directory in datapath::all_links_directories(&instance.bpffs)? {
         datapath::answer_routes(&directory, false)?;
         let attachments = Attachments::new(directory.clone(), watch.handle());
         programs.extend(attachments.programs()?);
-        hurries.extend(attachments.hurry_detaching()?);
+        expedited.extend(attachments.expedite_detaching()?);
         programs.extend(local_in::programs(&directory).into_iter().flatten());
         LocalIn::new(directory).detach()?;
         let nobody = |_ifindex| false;

@@ -412,7 +412,7 @@ impl Reconciler {
             .begin(kernel, &self.network)
             .map_err(EnforceError::Unfinished)?;
         let attach_type = snapshot.felix.attach_type;
-        let _hurry = self.attachments.hurry_attaching(&wanted, attach_type);
+        let _expedited = self.attachments.expedite_attaching(&wanted, attach_type);
         let mut attached = 0;
         let mut first_error = None;
         for interface in interfaces {

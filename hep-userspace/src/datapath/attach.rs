@@ -30,16 +30,16 @@ use super::{
     records::{self, remove_record},
 };
 pub use super::{
+    expedited_rcu::ExpeditedRcu,
     hooks::{Hook, Hooks, hooks},
-    hurry::Hurry,
 };
 use crate::model::AttachType;
 
 /// Both directions.
 const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 
-/// The record of [`Hurry`].
-const HURRY_RECORD: &str = "rcu-expedited";
+/// The record of [`ExpeditedRcu`].
+const EXPEDITED_RECORD: &str = "rcu-expedited";
 
 /// An interface to attach to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -192,13 +192,12 @@ impl Attachments {
         Ok(())
     }
 
-    /// Expedites RCU while the links that these interfaces lack are made, if that is worth it; first restores
-    /// what a killed process has left.
-    pub fn hurry_attaching(
+    /// Expedites RCU while the missing links of these interfaces are made, if there are more than a few.
+    pub fn expedite_attaching(
         &self,
         wanted: &BTreeSet<u32>,
         attach_type: AttachType,
-    ) -> Option<Hurry> {
+    ) -> Option<ExpeditedRcu> {
         let is_linked = |ifindex: u32| {
             let mut directions = DIRECTIONS.iter();
             directions.all(|&direction| records::link(&self.directory, ifindex, direction).exists())
@@ -210,7 +209,7 @@ impl Attachments {
                 .count(),
             AttachType::Tcx | AttachType::Tc => 0,
         };
-        Hurry::begin(self.directory.join(HURRY_RECORD), links)
+        ExpeditedRcu::begin(self.directory.join(EXPEDITED_RECORD), links)
     }
 
     /// Expedites RCU while everything is detached. The kernel removes a link a moment after its pin is gone:
@@ -219,9 +218,10 @@ impl Attachments {
     /// # Errors
     ///
     /// [`AttachError::Directory`] if the directory of links cannot be read.
-    pub fn hurry_detaching(&self) -> Result<Option<Hurry>, AttachError> {
+    pub fn expedite_detaching(&self) -> Result<Option<ExpeditedRcu>, AttachError> {
         let interfaces = self.recorded()?.len();
-        Ok(Hurry::begin(self.directory.join(HURRY_RECORD), interfaces))
+        let record = self.directory.join(EXPEDITED_RECORD);
+        Ok(ExpeditedRcu::begin(record, interfaces))
     }
 
     /// Ensures that the current program is on one side of an interface; an earlier one is replaced without a

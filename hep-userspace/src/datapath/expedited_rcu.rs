@@ -25,12 +25,12 @@ const FEW_INTERFACES: usize = 8;
 /// RCU is expedited for as long as this value lives.
 #[derive(Debug)]
 #[must_use]
-pub struct Hurry {
+pub struct ExpeditedRcu {
     switch: PathBuf,
     record: PathBuf,
 }
 
-impl Hurry {
+impl ExpeditedRcu {
     /// Restores what a killed process has left; then expedites RCU if the links of more than a few interfaces
     /// are about to change, unless that is forbidden or done already.
     pub(super) fn begin(record: PathBuf, interfaces: usize) -> Option<Self> {
@@ -60,7 +60,7 @@ impl Hurry {
     }
 }
 
-impl Drop for Hurry {
+impl Drop for ExpeditedRcu {
     fn drop(&mut self) {
         if let Err(error) = fs::write(&self.switch, "0") {
             // The record stays, so that somebody tries again.
@@ -75,12 +75,12 @@ impl Drop for Hurry {
 mod tests {
     use super::*;
 
-    /// Stands for `/sys/kernel`.
+    /// In place of `/sys/kernel`.
     struct Kernel(PathBuf);
 
     impl Kernel {
         fn new(name: &str, switches: &[(&str, &str)]) -> Self {
-            let name = format!("hep-hurry-{name}-{}", std::process::id());
+            let name = format!("hep-expedited-rcu-{name}-{}", std::process::id());
             let path = std::env::temp_dir().join(name);
             fs::create_dir_all(&path).expect("can be made");
             for (switch, value) in switches {
@@ -93,8 +93,8 @@ mod tests {
             self.0.join("record")
         }
 
-        fn begin(&self, interfaces: usize) -> Option<Hurry> {
-            Hurry::begin_at(&self.0, self.record(), interfaces)
+        fn begin(&self, interfaces: usize) -> Option<ExpeditedRcu> {
+            ExpeditedRcu::begin_at(&self.0, self.record(), interfaces)
         }
 
         /// The value of the switch, and whether it is on record as ours.
@@ -117,14 +117,14 @@ mod tests {
     const USUAL: [(&str, &str); 2] = [("rcu_expedited", "0"), ("rcu_normal", "0")];
 
     #[test]
-    fn the_kernel_hurries_for_many_interfaces_and_no_longer() {
+    fn rcu_is_expedited_for_many_interfaces_and_no_longer() {
         let kernel = Kernel::new("many", &USUAL);
         assert!(kernel.begin(FEW_INTERFACES).is_none());
         kernel.is("0", false);
-        let hurry = kernel.begin(FEW_INTERFACES + 1);
-        assert!(hurry.is_some());
+        let expedited = kernel.begin(FEW_INTERFACES + 1);
+        assert!(expedited.is_some());
         kernel.is("1", true);
-        drop(hurry);
+        drop(expedited);
         kernel.is("0", false);
     }
 
