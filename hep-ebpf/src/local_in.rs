@@ -37,7 +37,7 @@ use context::{Connection, Context, Phase, Tracked};
 
 /// Judges IPv4 packets that reach this host.
 ///
-/// (The section is one that the loader of the other programs knows; these have their own.)
+/// (The section is one that the loader of the other programs accepts; these have a loader of their own.)
 #[expect(
     unsafe_code,
     reason = "the loader finds the program by name and section"

@@ -236,8 +236,8 @@ pub(crate) fn fails_reverse_path<A: Address>(
     }
     let ifindex = context.interface.ifindex;
     let way = match ask(context, packet, ifindex, Leg::Back) {
-        // Of an interface that forwards nothing the kernel says no more; userspace has it answer as of
-        // the loopback interface, by which its own check of the reverse path asks, too.
+        // The kernel answers no more for an interface that does not forward; userspace makes it answer for
+        // the loopback interface, which its own check of the reverse path uses, too.
         Way::Unknown => ask(context, packet, LOOPBACK, Leg::Back),
         way @ (Way::Through(_) | Way::None) => way,
     };

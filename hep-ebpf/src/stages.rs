@@ -31,7 +31,7 @@ pub(crate) fn before_tracking<A: Address>(
     let Scratch { packet, trace, .. } = scratch;
     let marked = bears_mark(context);
     if marked && matches!(context.direction, Direction::Ingress) {
-        // Only this hook says who may skip the rules of the next one.
+        // Only this hook decides which packets may skip the rules of the next one.
         let mark = context.ctx.mark() & !context.interface.bypass_mark;
         context.ctx.set_mark(mark);
     }

@@ -1,4 +1,4 @@
-//! A packet of a known flow.
+//! Packets of known flows.
 
 use hep_common::{
     conntrack::{ANY_INTERFACE, Approval, Conn, FLAG_BLOCKED, JUDGED_FORWARD, leg},

@@ -14,7 +14,7 @@ use hep_common::counter::{
 
 use crate::helpers::opaque;
 
-/// Pieces of [`MORE_COUNTERS`]; the loader sets the number that was asked for.
+/// Pieces of [`MORE_COUNTERS`]; the loader sets the number that is configured.
 const MORE_TEMPLATE: usize = 1;
 
 /// Counters of the first interfaces, by twice the interface's number plus the direction.

@@ -91,7 +91,7 @@ impl Parse for [u8; 4] {
         let header_bytes = header.header_bytes().ok_or(bad)?;
         let available = frame_bytes.wrapping_sub(offset);
         let total = match u32::from(u16::from_be_bytes(header.total_length)) {
-            // An aggregate of more than 64 KiB cannot say its length.
+            // An aggregate of more than 64 KiB has no room for its length.
             0 if available > u32::from(u16::MAX) => available,
             total => total,
         };

@@ -195,7 +195,7 @@ impl Parse for [u8; 16] {
         let body = offset.wrapping_add(Ipv6::BYTES);
         let available = frame_bytes.wrapping_sub(body);
         let payload = match u32::from(u16::from_be_bytes(header.payload_length)) {
-            // An aggregate of more than 64 KiB cannot say its length here.
+            // An aggregate of more than 64 KiB has no room for its length here.
             0 if available > u32::from(u16::MAX) => available,
             payload => payload,
         };

@@ -12,7 +12,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::{Kernel, KernelError, Maps, names, sys::value_of, sys_watch::readable};
 
-/// The ring of log and deny events. Each event is handed to one reader only.
+/// The ring of log and deny events. Each event goes to one reader only.
 pub struct Events {
     ready: AsyncFd<OwnedFd>,
     ring: RingBuf<MapData>,

@@ -63,7 +63,7 @@ impl ExpeditedRcu {
 impl Drop for ExpeditedRcu {
     fn drop(&mut self) {
         if let Err(error) = fs::write(&self.switch, "0") {
-            // The record stays, so that somebody tries again.
+            // The record stays, so that the next process tries again.
             log::warn!("{} is still set: {error}", self.switch.display());
         } else if let Err(error) = remove_record(&self.record) {
             log::warn!("{error} cannot be removed");

@@ -219,7 +219,7 @@ const fn laid_out(
         legs: [leg_a, leg_b],
         flags,
         judged,
-        // Its start is not known, but was not later.
+        // The first packet's time is not known, but was not later.
         event: if number == protocol::TCP {
             reset
         } else {

@@ -20,9 +20,9 @@ const BUCKET_BYTES: u64 = 16;
 /// element.
 const PLACE_BYTES: u64 = BUCKET_BYTES + 48 + 40 + 64;
 
-/// Fewest places of a table where nobody asks for fewer.
+/// Fewest places of a table, unless fewer are configured.
 const FEWEST: u32 = 1 << 13;
-/// Most places of a table where nobody asks for more.
+/// Most places of a table, unless more are configured.
 const MOST: u32 = 1 << 19;
 
 /// Capacities of the tables of flows.
@@ -37,7 +37,7 @@ pub struct FlowRoom {
 }
 
 impl FlowRoom {
-    /// Room for as many flows as were asked for, in each table.
+    /// Room for `flows` flows in each table, at least one.
     #[must_use]
     pub const fn uniform(flows: u32) -> Self {
         let flows = if flows == 0 { 1 } else { flows };

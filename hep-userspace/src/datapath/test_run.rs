@@ -2,7 +2,7 @@
 //!
 //! Treatment of the frame by the kernel (`net/bpf/test_run.c`):
 //!
-//! - The interface is looked up in the caller's network namespace; index 0 and 1 stand for its
+//! - The interface is looked up in the caller's network namespace; index 0 and 1 mean its
 //!   loopback. It need not be up.
 //! - A frame needs 14 bytes. They are taken for an Ethernet header whatever the interface's kind is,
 //!   to derive `skb->protocol`, and then put back: the program sees the frame from its first byte.
