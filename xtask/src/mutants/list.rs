@@ -158,7 +158,7 @@ pub(super) const MISTAKES: [Mistake; 45] = [
         "untracked egress rules judge forwarded packets",
         STAGES,
         "if forwarded && matches!(context.direction, Direction::Egress) {\n        return Answer::Continue;",
-        "if forwarded && matches!(context.direction, Direction::Egress) && context.bytes == 0 {\n        return Answer::Continue;",
+        "if forwarded && matches!(context.direction, Direction::Egress) && context.bytes() == 0 {\n        return Answer::Continue;",
         Both,
     ),
     mistake(
