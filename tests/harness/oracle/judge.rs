@@ -47,6 +47,15 @@ fn rules(interface: &str, by_port: bool) -> String {
         "table inet oracle {{
   counter past {{ }}
   counter seen {{ }}
+  set past4 {{ type ipv4_addr . ipv4_addr . inet_proto; flags dynamic; size {MOST_ENDS}; }}
+  set past6 {{ type ipv6_addr . ipv6_addr . inet_proto; flags dynamic; size {MOST_ENDS}; }}
+  set ports {{ type inet_proto . inet_service . inet_service; flags dynamic; size {MOST_ENDS}; }}
+  chain past {{
+    counter name past
+    update @past4 {{ ip saddr . ip daddr . meta l4proto }}
+    update @past6 {{ ip6 saddr . ip6 daddr . meta l4proto }}
+    update @ports {{ meta l4proto . th sport . th dport }}
+  }}
   chain judge {{
     counter name seen
     meta l4proto udp udp dport {UDP_PORT} return
@@ -55,13 +64,13 @@ fn rules(interface: &str, by_port: bool) -> String {
     meta nfproto ipv6 meta l4proto 58 icmpv6 type 128 return
     ip frag-off & 0x1fff != 0 ip id < {v4_id} return
     exthdr frag exists frag frag-off != 0 frag id < {v6_id} return
-    exthdr frag exists frag more-fragments 1 counter name past return
+    exthdr frag exists frag more-fragments 1 goto past
     icmpv6 type {{ 133, 135, 136 }} icmpv6 code 0 ip6 hoplimit 255 return
     icmpv6 type 134 icmpv6 code 0 ip6 hoplimit 255 ip6 saddr fe80::/10 return
     icmpv6 type {{ 130, 131, 132, 143 }} ip6 hoplimit 1 ip6 saddr fe80::/10 return
     icmpv6 type {{ 130, 131, 132, 143 }} ip6 hoplimit 1 ip6 saddr :: return
     {carried}
-    counter name past
+    jump past
   }}
   chain prerouting {{
     type filter hook prerouting priority -450
@@ -81,6 +90,9 @@ fn rules(interface: &str, by_port: bool) -> String {
 "
     )
 }
+
+/// Most packets that got past of which a judge keeps the ends.
+const MOST_ENDS: u32 = 64;
 
 /// A judge in one namespace.
 pub(super) struct Judge {
@@ -136,5 +148,18 @@ impl Judge {
             seen: packets("seen").expect("the counter of what was seen"),
             past: packets("past").expect("the counter of what got past"),
         }
+    }
+
+    /// Addresses, protocols and ports of packets that got past, as nftables prints them.
+    pub(super) fn ends(&self) -> String {
+        let sets = ["past4", "past6", "ports"].map(|set| {
+            let listed = self
+                .namespace
+                .command("nft", &["list", "set", "inet", "oracle", set]);
+            let elements = listed.split_once("elements = ");
+            elements
+                .map(|(_, elements)| elements.trim_end_matches(['}', '\n', '\t', ' ']).to_owned())
+        });
+        sets.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }

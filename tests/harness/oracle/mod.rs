@@ -56,8 +56,11 @@ pub struct Outcome {
     pub seen: u64,
     /// How long it took.
     pub time: Duration,
-    /// Frames that make a packet pass that policy denies; none if nothing was found.
+    /// Frames that make a packet pass that policy denies; none if nothing was found, or if it does not
+    /// happen again.
     pub culprits: Vec<Frame>,
+    /// The ends of packets that got past; empty if there were none.
+    pub past: String,
 }
 
 impl Outcome {
@@ -115,7 +118,7 @@ pub fn run(
         let mut maker = Maker::new(seed, kind.ethernet);
         let outcome = hunt(kind.name, &ground, &mut maker, share, plan.limit / count);
         done(&outcome);
-        let is_over = !outcome.culprits.is_empty();
+        let is_over = !outcome.past.is_empty();
         outcomes.push(outcome);
         if is_over {
             break;
@@ -140,6 +143,7 @@ fn hunt(
         seen: 0,
         time: Duration::ZERO,
         culprits: Vec::new(),
+        past: String::new(),
     };
     take(ground);
     let mut rounds: Vec<Vec<Frame>> = Vec::new();
@@ -156,6 +160,7 @@ fn hunt(
         let count = take(ground);
         outcome.seen += count.seen;
         if count.past > 0 {
+            outcome.past = ends(ground);
             outcome.culprits = culprits(ground, rounds.concat());
             break;
         }
@@ -164,7 +169,8 @@ fn hunt(
     thread::sleep(SETTLE);
     let last = take(ground);
     outcome.seen += last.seen;
-    if last.past > 0 && outcome.culprits.is_empty() {
+    if last.past > 0 && outcome.past.is_empty() {
+        outcome.past = ends(ground);
         outcome.culprits = culprits(ground, rounds.concat());
     }
     outcome.judged = judged(ground);
@@ -197,13 +203,22 @@ fn judged(ground: &Ground) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// The fewest frames that still make one get past; all of them if it does not happen again.
+/// The ends of packets that got past; never empty.
+fn ends(ground: &Ground) -> String {
+    let ends = ground.judges.iter().map(judge::Judge::ends);
+    format!("{} ", ends.collect::<Vec<_>>().join(" | "))
+}
+
+/// The fewest frames that still make one get past; none if it does not happen again.
 fn culprits(ground: &Ground, frames: Vec<Frame>) -> Vec<Frame> {
     let gets_past = |frames: &[Frame]| {
         ground.injector.send(frames);
         thread::sleep(SETTLE);
         take(ground).past > 0
     };
+    if !gets_past(&frames) {
+        return Vec::new();
+    }
     let mut best = frames;
     let mut length = best.len().div_ceil(2);
     while length > 0 {
