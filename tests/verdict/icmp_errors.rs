@@ -71,6 +71,31 @@ fn errors_pass_about_known_flows_only() {
     }
 }
 
+/// EV-173: a packet of a flow has one of its types, not only its identifier.
+#[test]
+fn errors_about_icmp_quote_a_type_of_the_flow() {
+    let mut bench = bench();
+    for net in Net::both() {
+        let (errors, _) = types(&net);
+        let flow = packet::echo_request(net.host, net.client, 5);
+        let quote = |kind| {
+            let quoted = packet::icmp(net.host, net.client, kind, 0).sport(5);
+            icmp_error(net.peer, errors[0], 0, &quoted, 128)
+        };
+        let (request, reply) = if net.host.is_ipv4() {
+            (8, 0)
+        } else {
+            (128, 129)
+        };
+        bench.expect_sequence(&[
+            ("the flow", EGRESS, flow, Reason::PolicyAllow),
+            ("its request", INGRESS, quote(request), KNOWN),
+            ("a reply of the opener's", INGRESS, quote(reply), UNKNOWN),
+            ("an unknown type", INGRESS, quote(39), UNKNOWN),
+        ]);
+    }
+}
+
 /// EV-174: the error must go to the embedded packet's sender; 8 bytes of its transport header are
 /// enough, fewer or a later fragment are not.
 #[test]

@@ -5,7 +5,7 @@ use hep_common::{
     Family, conntrack::FLAG_BLOCKED, counter::Reason, protocol, settings::FLAG_ALLOW_INVALID,
 };
 
-use super::{Searched, Todo, find, is_current, key};
+use super::{Searched, Todo, find, icmp, is_current, key};
 use crate::{
     address::Address,
     context::{PacketContext, Scratch},
@@ -77,10 +77,12 @@ fn flow_of<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) ->
     if !parse::load_quoted(context.ctx, packet, quoted) || !packet.dst.is(&quoted.src) {
         return None;
     }
-    let (key, _) = key(&*quoted);
+    let (key, sender) = key(&*quoted);
+    let (protocol, kind) = (quoted.protocol, quoted.icmp_type);
     scratch.key = key;
     scratch.missed = Searched::Nowhere as u32;
     let (flow, _) = find(context, scratch)?;
     let conn = flow.copied();
-    Some((conn.generation, conn.flags))
+    let from_opener = sender == conn.opener();
+    icmp::fits(protocol, conn.icmp_type, kind, from_opener).then_some((conn.generation, conn.flags))
 }
