@@ -244,14 +244,20 @@ fn ev_260_pre_dnat_and_untracked_policy_see_what_was_received() {
     site.expect("pre-DNAT", &rows(Answer));
     daemon.replace(&[eth0(), web(), before("vip", "preDNAT", "Deny", 5443)]);
     site.expect("nothing of the sort", &rows(Nothing));
-    let untracked = policy(
-        "untracked",
-        "doNotTrack: true, applyOnForward: true, order: 1, ingress: \
-         [{action: Allow, protocol: UDP, destination: {ports: [80]}}]",
-    );
-    daemon.replace(&[eth0(), web(), untracked]);
-    let by_udp = |net: &Net, port| udp(net.client, vip(net), port).served_at(net.host, 81);
-    site.expect("untracked", &Net::each(|net| [(by_udp(net, 80), Answer)]));
+    // The answers are the host's own, though from the VIP (EV-261), and need a rule of their own (EV-075).
+    let answers = "egress: [{action: Allow, protocol: UDP, source: {ports: [80]}}]";
+    for (egress, heard) in [("egress: []", Heard::Request), (answers, Answer)] {
+        let untracked = policy(
+            "untracked",
+            &format!(
+                "doNotTrack: true, applyOnForward: true, order: 1, {egress}, ingress: \
+                 [{{action: Allow, protocol: UDP, destination: {{ports: [80]}}}}]"
+            ),
+        );
+        daemon.replace(&[eth0(), web(), untracked]);
+        let by_udp = |net: &Net, port| udp(net.client, vip(net), port).served_at(net.host, 81);
+        site.expect(egress, &Net::each(|net| [(by_udp(net, 80), heard)]));
+    }
 }
 
 /// EV-260: a verdict behind the translation is reported and counted as others are.
