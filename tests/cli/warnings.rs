@@ -55,7 +55,7 @@ fn what_is_probably_not_meant_is_told_with_its_place() {
                 ),
             ]),
             "W-NAMEDPORT",
-            "stands for the endpoint's expectedIPs and it has none",
+            "applies to the endpoint's expectedIPs and it has none",
         ),
         (
             "RS-034",

@@ -8,6 +8,7 @@ use hep_common::{
     counter::COUNTERS_PER_PIECE,
     endpoint::{Interface, QUICK_INTERFACES, quick_place},
     named_port::NamedPortKey,
+    settings::Settings,
 };
 use hep_userspace::datapath::{
     Applied, Kernel, KernelError, Maps, Observer, Step, version_directory,
@@ -54,7 +55,10 @@ fn generations_come_into_force_one_after_the_other() {
         assert_eq!(kernel.maps().control().expect("reads").generation, number);
         assert_eq!(
             kernel.maps().settings().expect("reads"),
-            generation.tables.settings
+            Settings {
+                same_since: number,
+                ..generation.tables.settings
+            }
         );
         let description = kernel.maps().description().expect("reads");
         assert_eq!(description, generation.description);
@@ -138,7 +142,10 @@ fn a_fault_at_any_step_leaves_the_former_generation_in_force() {
         );
         assert_eq!(
             maps.settings().expect("reads"),
-            former.tables.settings,
+            Settings {
+                same_since: 1,
+                ..former.tables.settings
+            },
             "step {stop}"
         );
         assert_eq!(next.description.generation, 0, "step {stop}");
