@@ -103,6 +103,8 @@ impl LocalInStatus {
 #[derive(Debug)]
 pub(super) struct Guard {
     hook: LocalIn,
+    /// Whether the hook has been attached, by this daemon or by a previous one whose links were there.
+    was_attached: bool,
     status: LocalInStatus,
 }
 
@@ -111,6 +113,7 @@ impl Guard {
     pub(super) fn new(hook: LocalIn) -> Self {
         Self {
             hook,
+            was_attached: false,
             status: LocalInStatus::default(),
         }
     }
@@ -120,13 +123,9 @@ impl Guard {
         &self.status
     }
 
-    /// Whether a previous daemon attached the hook, and this one has not read its state yet.
-    pub(super) fn was_attached(&self) -> bool {
-        self.status.state == State::NotNeeded && self.hook.is_recorded()
-    }
-
     /// Attaches the hook if something translates, and detaches it otherwise. Earlier connections continue
-    /// under generation `spare`, unless that is 0.
+    /// under generation `spare`, unless that is 0 or the hook was attached before, by whichever daemon: rules
+    /// have judged them then, and those that they denied are not to continue.
     ///
     /// # Errors
     ///
@@ -137,7 +136,9 @@ impl Guard {
         kernel: &Kernel,
         spare: u32,
     ) -> Result<(), LocalInError> {
+        self.was_attached |= self.hook.is_recorded();
         let outcome = if translation.is_possible() {
+            let spare = if self.was_attached { 0 } else { spare };
             self.hook.attach(kernel, spare).map(|_new| {
                 if translation.nat && !self.hook.knows_connections() {
                     State::Blind

@@ -430,12 +430,7 @@ impl Reconciler {
             .end(kernel, &self.network)
             .map_err(EnforceError::Unfinished)?;
         let number = generation.description.generation;
-        let is_kept = generation.tables.settings.same_since != 0 && self.local_in.was_attached();
-        let spare = if takeover.is_whole() || is_kept {
-            number
-        } else {
-            0
-        };
+        let spare = if takeover.is_whole() { number } else { 0 };
         let translation = if wanted.is_empty() {
             Translation::default()
         } else {
