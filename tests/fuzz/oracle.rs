@@ -22,7 +22,7 @@ pub(super) fn run(plan: &Plan) -> Result<bool> {
     );
     let sum = |of: fn(&Outcome) -> u64| outcomes.iter().map(of).sum::<u64>();
     let time: Duration = outcomes.iter().map(|outcome| outcome.time).sum();
-    let is_clean = outcomes.iter().all(|outcome| outcome.past.is_empty());
+    let is_clean = outcomes.iter().all(|outcome| outcome.past.is_none());
     println!(
         "{} frames over {} kinds of links, {} judged by hep, seen {} times behind it, {:.1} s: {}",
         sum(|outcome| outcome.sent),
@@ -50,11 +50,7 @@ fn tell(outcome: &Outcome) {
         outcome.seen,
         outcome.time.as_secs_f64(),
     );
-    if !outcome.past.is_empty() {
-        println!(
-            "past hep, though denied: {}\n{}",
-            outcome.past,
-            outcome.text()
-        );
+    if let Some(past) = &outcome.past {
+        println!("past hep, though denied: {past}\n{}", outcome.text());
     }
 }

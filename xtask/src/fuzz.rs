@@ -27,7 +27,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     setup::require_root("the fuzzer loads BPF programs, which")?;
     let environment = setup::run()?;
     let hep = ["--package", "hep-userspace", "--bin", "hep", "--release"];
-    if arguments.options.iter().any(|option| option == "--oracle") {
+    let is_oracle = |option: &OsString| option.to_string_lossy().starts_with("--oracle");
+    if arguments.options.iter().any(is_oracle) {
         command::run(environment.cargo().arg("build").args(hep))?;
     }
     let mut cargo = environment.cargo();

@@ -157,8 +157,11 @@ impl Judge {
                 .namespace
                 .command("nft", &["list", "set", "inet", "oracle", set]);
             let elements = listed.split_once("elements = ");
-            elements
-                .map(|(_, elements)| elements.trim_end_matches(['}', '\n', '\t', ' ']).to_owned())
+            elements.map(|(_, elements)| {
+                elements
+                    .trim_matches(['{', '}', '\n', '\t', ' '])
+                    .to_owned()
+            })
         });
         sets.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }

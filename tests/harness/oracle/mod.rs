@@ -59,8 +59,8 @@ pub struct Outcome {
     /// Frames that make a packet pass that policy denies; none if nothing was found, or if it does not
     /// happen again.
     pub culprits: Vec<Frame>,
-    /// The ends of packets that got past; empty if there were none.
-    pub past: String,
+    /// The ends of packets that got past; `None` if there were none.
+    pub past: Option<String>,
 }
 
 impl Outcome {
@@ -118,7 +118,7 @@ pub fn run(
         let mut maker = Maker::new(seed, kind.ethernet);
         let outcome = hunt(kind.name, &ground, &mut maker, share, plan.limit / count);
         done(&outcome);
-        let is_over = !outcome.past.is_empty();
+        let is_over = outcome.past.is_some();
         outcomes.push(outcome);
         if is_over {
             break;
@@ -143,7 +143,7 @@ fn hunt(
         seen: 0,
         time: Duration::ZERO,
         culprits: Vec::new(),
-        past: String::new(),
+        past: None,
     };
     take(ground);
     let mut rounds: Vec<Vec<Frame>> = Vec::new();
@@ -160,7 +160,7 @@ fn hunt(
         let count = take(ground);
         outcome.seen += count.seen;
         if count.past > 0 {
-            outcome.past = ends(ground);
+            outcome.past = Some(ends(ground));
             outcome.culprits = culprits(ground, rounds.concat());
             break;
         }
@@ -169,8 +169,8 @@ fn hunt(
     thread::sleep(SETTLE);
     let last = take(ground);
     outcome.seen += last.seen;
-    if last.past > 0 && outcome.past.is_empty() {
-        outcome.past = ends(ground);
+    if last.past > 0 && outcome.past.is_none() {
+        outcome.past = Some(ends(ground));
         outcome.culprits = culprits(ground, rounds.concat());
     }
     outcome.judged = judged(ground);
@@ -203,10 +203,10 @@ fn judged(ground: &Ground) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// The ends of packets that got past; never empty.
+/// The ends of packets that got past, on the host and behind it.
 fn ends(ground: &Ground) -> String {
     let ends = ground.judges.iter().map(judge::Judge::ends);
-    format!("{} ", ends.collect::<Vec<_>>().join(" | "))
+    ends.collect::<Vec<_>>().join(" | ")
 }
 
 /// The fewest frames that still make one get past; none if it does not happen again.
