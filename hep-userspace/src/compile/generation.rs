@@ -14,16 +14,15 @@ use hep_common::{
 
 use super::{
     AddressTables, CompileError, Lineage, Slots,
-    binding::bind,
-    classes::Classes,
-    description::Description,
-    interfaces::interface_table,
+    classes::fields::Classes,
+    description::{shape::Description, summary},
+    interfaces::{binding::bind, newcomers::Newcomers, table::interface_table},
     lineage::Memory,
-    list_table::{ListTable, endpoints_of},
-    lists::Flattener,
-    newcomers::Newcomers,
-    rows::Rows,
-    summary,
+    lists::{
+        flatten::Flattener,
+        rows::Rows,
+        table::{ListTable, endpoints_of},
+    },
     tables::RuleTables,
 };
 use crate::model::{FelixConfiguration, Interface, LogRate, ReversePath, Snapshot};

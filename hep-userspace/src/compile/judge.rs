@@ -15,7 +15,7 @@ use hep_common::{
     settings::FLAG_NO_IPV6,
 };
 
-use super::{Generation, RuleTables, address::target_of, ranges::mapped};
+use super::{Generation, RuleTables, address::target_of, sets::ranges::mapped};
 
 /// Header fields that the tables depend on, of a packet that belongs to no existing flow.
 #[derive(Clone, Debug)]

@@ -9,18 +9,18 @@ use hep_common::Family;
 
 use super::{
     address::{Layout4, Layout6},
-    addresses::Addresses,
-    blocks::Blocks,
-    sets::AllUnions,
+    classes::addresses::Addresses,
+    lists::blocks::Blocks,
+    sets::selected::AllUnions,
 };
 
 /// State that the next generation is made from.
 #[derive(Debug)]
-pub(super) struct Memory {
-    pub(super) v4: Addresses<Layout4>,
-    pub(super) v6: Addresses<Layout6>,
-    pub(super) unions: AllUnions,
-    pub(super) blocks: Blocks,
+pub(crate) struct Memory {
+    pub(crate) v4: Addresses<Layout4>,
+    pub(crate) v6: Addresses<Layout6>,
+    pub(crate) unions: AllUnions,
+    pub(crate) blocks: Blocks,
 }
 
 /// Origin of a generation's address tables. The default is for tables made by hand.
@@ -34,7 +34,7 @@ pub struct Lineage {
 }
 
 impl Lineage {
-    pub(super) fn after(former: Option<&Self>, memory: Memory) -> Self {
+    pub(crate) fn after(former: Option<&Self>, memory: Memory) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -43,7 +43,7 @@ impl Lineage {
         }
     }
 
-    pub(super) fn memory(&self) -> Option<&Memory> {
+    pub(crate) fn memory(&self) -> Option<&Memory> {
         self.memory.as_deref()
     }
 

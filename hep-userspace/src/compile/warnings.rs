@@ -1,6 +1,6 @@
 //! Likely mistakes in a valid snapshot, on the interfaces of this host.
 
-use super::binding::{Binding, BindingReason, bind};
+use super::interfaces::binding::{Binding, BindingReason, bind};
 use crate::{
     model::{HostEndpoint, Interface, InterfaceMatch, Metadata, Snapshot},
     validate::{Problem, Severity},

@@ -43,8 +43,8 @@ const fn mistake(
     }
 }
 
-const LISTS: &str = "hep-userspace/src/compile/lists.rs";
-const EXPAND: &str = "hep-userspace/src/compile/expand.rs";
+const LISTS: &str = "hep-userspace/src/compile/lists/flatten.rs";
+const EXPAND: &str = "hep-userspace/src/compile/lists/expand.rs";
 const EXECUTOR: &str = "hep-ebpf/src/classify/executor.rs";
 const WALK: &str = "hep-ebpf/src/classify/walk.rs";
 const SERVICE: &str = "hep-ebpf/src/classify/service.rs";
@@ -311,7 +311,7 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     ),
     mistake(
         "notSelector beside a selector forgotten",
-        "hep-userspace/src/compile/sets.rs",
+        "hep-userspace/src/compile/sets/selected.rs",
         "Self::Within(Arc::new(positive.except(negative)))",
         "{ let _ = negative; Self::Within(positive) }",
         Both,
@@ -325,14 +325,14 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     ),
     mistake(
         "untracked tiers end in their default",
-        "hep-userspace/src/compile/order.rs",
+        "hep-userspace/src/compile/lists/order.rs",
         "matches!(self, Self::Normal | Self::Forward)",
         "!matches!(self, Self::PreDnat)",
         Both,
     ),
     mistake(
         "equal orders settled by the bare name",
-        "hep-userspace/src/compile/order.rs",
+        "hep-userspace/src/compile/lists/order.rs",
         "format!(\"{}//{}\", policy.metadata.name, policy.kind.name())",
         "format!(\"{}\\0{}\", policy.metadata.name, policy.kind.name())",
         Both,

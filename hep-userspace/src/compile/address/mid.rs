@@ -24,24 +24,24 @@ const MAX_BITS: u32 = 9;
 
 /// The values that a lead is for.
 #[derive(Clone, Copy)]
-pub(super) struct Area {
-    pub(super) first: u32,
+pub(crate) struct Area {
+    pub(crate) first: u32,
     /// Bits that differ from value to value.
-    pub(super) bits: u32,
+    pub(crate) bits: u32,
     /// Forks on the way to it.
     forks: u32,
 }
 
 impl Area {
     /// All values.
-    pub(super) const WHOLE: Self = Self {
+    pub(crate) const WHOLE: Self = Self {
         first: 0,
         bits: u32::BITS,
         forks: 0,
     };
 
     /// The last value.
-    pub(super) const fn last(self) -> u32 {
+    pub(crate) const fn last(self) -> u32 {
         match u32::MAX.checked_shr(u32::BITS - self.bits) {
             Some(mask) => self.first | mask,
             None => self.first,
@@ -58,7 +58,7 @@ impl Area {
     }
 
     /// The values of each branch of a fork of `bits` bits.
-    pub(super) fn branches(self, bits: u32) -> impl Iterator<Item = Self> {
+    pub(crate) fn branches(self, bits: u32) -> impl Iterator<Item = Self> {
         let below = self.bits - bits;
         (0..1 << bits).map(move |number: u32| Self {
             first: self.first | number << below,
@@ -70,7 +70,7 @@ impl Area {
 
 /// Where an address leads: `value` are its bits 32–63, `low` those behind. The lead for its /32 is at
 /// `place` of the top stage; `leads` and `ranges` are what is in a place of the top and middle stage.
-pub(in crate::compile) fn target_of(
+pub(crate) fn target_of(
     leads: impl Fn(u32) -> Range6Top,
     ranges: impl Fn(u32) -> Range6Mid,
     place: u32,
@@ -99,7 +99,7 @@ pub(in crate::compile) fn target_of(
 
 impl<T: Table<Range6Top>, M: Table<Range6Mid>, L: Table<Range6Low>> Stages<T, M, L> {
     /// Puts the ranges of a /32.
-    pub(super) fn put_mid(&mut self, entries: &[Entry]) -> Option<Target> {
+    pub(crate) fn put_mid(&mut self, entries: &[Entry]) -> Option<Target> {
         if let [(_, Block::Class(class))] = entries {
             return Some((*class).into());
         }
@@ -110,7 +110,7 @@ impl<T: Table<Range6Top>, M: Table<Range6Mid>, L: Table<Range6Low>> Stages<T, M,
     }
 
     /// Puts the ranges of some values.
-    pub(super) fn put_lead(&mut self, entries: &[Entry], area: Area) -> Option<Range6Top> {
+    pub(crate) fn put_lead(&mut self, entries: &[Entry], area: Area) -> Option<Range6Top> {
         if let [(_, block)] = entries
             && let Some(target) = block.target()
         {
@@ -150,7 +150,7 @@ impl<T: Table<Range6Top>, M: Table<Range6Mid>, L: Table<Range6Low>> Stages<T, M,
     }
 
     /// The run of the low stage at a value, if `former` leads to one.
-    pub(super) fn known_low(&self, former: Target, value: u32) -> Option<Target> {
+    pub(crate) fn known_low(&self, former: Target, value: u32) -> Option<Target> {
         if former & TARGET_IS_RUN == 0 {
             return None;
         }

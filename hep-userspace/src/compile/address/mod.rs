@@ -3,8 +3,6 @@
 mod mid;
 mod patch;
 mod run;
-#[cfg(test)]
-mod shapes;
 mod stages;
 mod store;
 #[cfg(test)]
@@ -16,19 +14,19 @@ use std::{fmt::Debug, hash::Hash};
 
 use hep_common::address::{Range4, Range6Low, Range6Mid, Range6Top, Run};
 
-use super::pieces::Pieces;
-pub(super) use mid::target_of;
-pub(super) use v4::Layout4;
-pub(super) use v6::Layout6;
+use super::segments::Pieces;
+pub(crate) use mid::target_of;
+pub(crate) use v4::Layout4;
+pub(crate) use v6::Layout6;
 
 /// Where a range of addresses starts, and its class.
-pub(super) type Boundary<T> = (T, u16);
+pub(crate) type Boundary<T> = (T, u16);
 
 /// Finds the classes of the addresses between two.
-pub(super) type Sweep<'s, T> = dyn FnMut(T, T) -> Option<Vec<Boundary<T>>> + 's;
+pub(crate) type Sweep<'s, T> = dyn FnMut(T, T) -> Option<Vec<Boundary<T>>> + 's;
 
 /// The tables of one family.
-pub(super) trait Layout: Clone + Sized {
+pub(crate) trait Layout: Clone + Sized {
     /// An address of the family.
     type Address: Clone + Debug + Hash + Eq;
 
@@ -65,7 +63,7 @@ pub struct AddressTables {
 
 impl AddressTables {
     /// The tables of two layouts.
-    pub(super) fn of(v4: &Layout4, v6: &Layout6) -> Self {
+    pub(crate) fn of(v4: &Layout4, v6: &Layout6) -> Self {
         Self {
             roots4: v4.roots.clone(),
             ranges4: v4.ranges.ranges().clone(),

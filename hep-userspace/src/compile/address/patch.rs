@@ -14,19 +14,19 @@ use super::{
 
 /// Other ranges for some values.
 #[derive(Debug)]
-pub(super) struct Patch {
+pub(crate) struct Patch {
     /// The first value.
-    pub(super) first: u32,
+    pub(crate) first: u32,
     /// The last value.
-    pub(super) last: u32,
+    pub(crate) last: u32,
     /// The ranges; the first of them starts at the first value.
-    pub(super) entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
 }
 
 impl Stores {
     /// The target that `target` becomes when `patches`, in order and disjoint, replace the ranges of some
     /// values.
-    pub(super) fn patched(&mut self, target: Target, patches: &[Patch]) -> Option<Target> {
+    pub(crate) fn patched(&mut self, target: Target, patches: &[Patch]) -> Option<Target> {
         let is_run = target & TARGET_IS_RUN != 0;
         let former = if is_run {
             self.top.get(target & TARGET_INDEX)
@@ -102,7 +102,7 @@ impl Stores {
     }
 
     /// Gives up all that a target leads to.
-    pub(super) fn give_up(&mut self, target: Target) {
+    pub(crate) fn give_up(&mut self, target: Target) {
         if target & TARGET_IS_RUN != 0 {
             let place = target & TARGET_INDEX;
             self.give_up_lead(self.top.get(place));

@@ -6,7 +6,7 @@ use hep_common::address::{
 
 /// Where all addresses of a /64 lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Block {
+pub(crate) enum Block {
     /// To one class.
     Class(u16),
     /// To two: one address is unlike the others.
@@ -25,12 +25,12 @@ pub(super) enum Block {
 impl Block {
     /// Whether a range with this block also covers the next one's values, because that would lead to
     /// `next`.
-    pub(super) fn goes_on(self, next: Self) -> bool {
+    pub(crate) fn goes_on(self, next: Self) -> bool {
         matches!(self, Self::Class(_)) && self == next
     }
 
     /// The run of the low stage.
-    pub(super) const fn run(self) -> Option<Target> {
+    pub(crate) const fn run(self) -> Option<Target> {
         match self {
             Self::Run(target) => Some(target),
             Self::Class(_) | Self::Host { .. } => None,
@@ -38,7 +38,7 @@ impl Block {
     }
 
     /// The target without more about it; `None` if there is more.
-    pub(super) fn target(self) -> Option<Target> {
+    pub(crate) fn target(self) -> Option<Target> {
         match self {
             Self::Class(class) => Some(class.into()),
             Self::Run(target) => Some(target),
@@ -47,7 +47,7 @@ impl Block {
     }
 
     /// The block of a target: its class, or its run.
-    pub(super) fn of(target: Target) -> Self {
+    pub(crate) fn of(target: Target) -> Self {
         if target & TARGET_IS_RUN != 0 {
             return Self::Run(target);
         }
@@ -56,10 +56,10 @@ impl Block {
 }
 
 /// A range: its first value, and where its /64s lead, up to the start of the next.
-pub(super) type Entry = (u32, Block);
+pub(crate) type Entry = (u32, Block);
 
 /// The class that most ranges of a run have, or that surrounds their hosts.
-pub(super) fn common(entries: &[Entry]) -> u16 {
+pub(crate) fn common(entries: &[Entry]) -> u16 {
     let classes = entries.iter().filter_map(|entry| match entry.1 {
         Block::Class(class) => Some(class),
         Block::Host { others, .. } => Some(others),
@@ -75,7 +75,7 @@ pub(super) fn common(entries: &[Entry]) -> u16 {
 
 /// The ranges of the values from `first` to `last` as the table has them: the first is for all that
 /// `common` is the class of, and around every host.
-pub(super) fn encoded(entries: &[Entry], first: u32, last: u32, common: u16) -> Vec<Range6Mid> {
+pub(crate) fn encoded(entries: &[Entry], first: u32, last: u32, common: u16) -> Vec<Range6Mid> {
     let mut run = vec![Range6Mid {
         start: first,
         target: common.into(),
@@ -102,7 +102,7 @@ pub(super) fn encoded(entries: &[Entry], first: u32, last: u32, common: u16) -> 
 }
 
 /// Decodes a run of the table; `last` is its last value.
-pub(super) fn decoded(run: &[Range6Mid], last: u32) -> Vec<Entry> {
+pub(crate) fn decoded(run: &[Range6Mid], last: u32) -> Vec<Entry> {
     let Some((head, islands)) = run.split_first() else {
         return Vec::new();
     };

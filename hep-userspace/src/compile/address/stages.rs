@@ -12,18 +12,18 @@ use super::{
 
 /// The tables of the three stages.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Stages<T, M, L> {
+pub(crate) struct Stages<T, M, L> {
     /// Bits 16–31.
-    pub(super) top: T,
+    pub(crate) top: T,
     /// Bits 32–63.
-    pub(super) mid: M,
+    pub(crate) mid: M,
     /// Bits 64–127.
-    pub(super) low: L,
+    pub(crate) low: L,
 }
 
 impl<T: Table<Range6Top>, M: Table<Range6Mid>, L: Table<Range6Low>> Stages<T, M, L> {
     /// The root entry for a /16 with these boundaries, when `class` reigned before it.
-    pub(super) fn root(&mut self, boundaries: &[Boundary<u128>], class: u16) -> Option<Run> {
+    pub(crate) fn root(&mut self, boundaries: &[Boundary<u128>], class: u16) -> Option<Run> {
         let entries = split::<96, 16>(boundaries, class, |_value, inner, class| {
             let entries = self.mid_entries(inner, class, class.into())?;
             Some(Block::of(self.put_mid(&entries)?))
@@ -36,7 +36,7 @@ impl<T: Table<Range6Top>, M: Table<Range6Mid>, L: Table<Range6Low>> Stages<T, M,
     }
 
     /// Puts the run of a /16.
-    pub(super) fn put_top(&mut self, entries: &[(u32, Target)]) -> Option<Run> {
+    pub(crate) fn put_top(&mut self, entries: &[(u32, Target)]) -> Option<Run> {
         if let [(_, target)] = entries {
             return Some(Run {
                 first: *target,
@@ -55,7 +55,7 @@ impl<T: Table<Range6Top>, M: Table<Range6Mid>, L: Table<Range6Low>> Stages<T, M,
 
     /// The ranges of a /32, or of some of its /64s, and the runs that they lead to: runs below `former` are
     /// reused where they are the same.
-    pub(super) fn mid_entries(
+    pub(crate) fn mid_entries(
         &mut self,
         boundaries: &[Boundary<u128>],
         class: u16,
@@ -109,7 +109,7 @@ impl<T: Table<Range6Top>, M: Table<Range6Mid>, L: Table<Range6Low>> Stages<T, M,
     }
 
     /// Puts a run for a /64 in which one address is unlike the others.
-    pub(super) fn put_host(&mut self, low: u64, class: u16, others: u16) -> Option<Target> {
+    pub(crate) fn put_host(&mut self, low: u64, class: u16, others: u16) -> Option<Target> {
         let mut ranges = vec![(0, others), (low, class)];
         if low == 0 {
             ranges.remove(0);

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{super::pieces::Pieces, index};
+use super::index;
+use crate::compile::segments::Pieces;
 
 /// A table has room for more ranges than it holds: one for this many,
 const SPARE_SHARE: usize = 16;
@@ -14,7 +15,7 @@ const SPARE_SHARE: usize = 16;
 const SPARE: usize = 2048;
 
 /// A table that runs are put into.
-pub(super) trait Table<R: Clone + PartialEq> {
+pub(crate) trait Table<R: Clone + PartialEq> {
     /// Makes room for a run; returns where. `None` if there is not enough.
     fn reserve(&mut self, len: usize) -> Option<u32>;
 
@@ -39,7 +40,7 @@ pub(super) trait Table<R: Clone + PartialEq> {
 
 /// A table that is being made.
 #[derive(Clone, Debug)]
-pub(super) struct Growing<R> {
+pub(crate) struct Growing<R> {
     ranges: Vec<R>,
     longest: usize,
 }
@@ -72,7 +73,7 @@ impl<R: Clone + Default + PartialEq> Table<R> for Growing<R> {
 
 /// A table of runs and the places in it that are free.
 #[derive(Clone, Debug)]
-pub(super) struct Store<R> {
+pub(crate) struct Store<R> {
     ranges: Pieces<R>,
     /// Start and length.
     free: BTreeMap<u32, u32>,
@@ -82,7 +83,7 @@ pub(super) struct Store<R> {
 
 impl<R: Copy + Default> Store<R> {
     /// A table that holds these ranges and has room for more; blocks have `per_block` ranges.
-    pub(super) fn new(grown: Growing<R>, per_block: u32) -> Self {
+    pub(crate) fn new(grown: Growing<R>, per_block: u32) -> Self {
         let Growing {
             mut ranges,
             longest,
@@ -99,24 +100,24 @@ impl<R: Copy + Default> Store<R> {
     }
 
     /// The table.
-    pub(super) const fn ranges(&self) -> &Pieces<R> {
+    pub(crate) const fn ranges(&self) -> &Pieces<R> {
         &self.ranges
     }
 
     /// The `len` ranges from `first` on.
-    pub(super) fn run(&self, first: u32, len: u32) -> impl Iterator<Item = R> {
+    pub(crate) fn run(&self, first: u32, len: u32) -> impl Iterator<Item = R> {
         (first..first + len).map(|at| self.ranges[at as usize])
     }
 
     /// Gives up a run of the previous generation.
-    pub(super) fn give_up(&mut self, first: u32, len: u32) {
+    pub(crate) fn give_up(&mut self, first: u32, len: u32) {
         if len > 0 {
             self.freed.push((first, len));
         }
     }
 
     /// Ends a generation: what it gave up is free for the next.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         for (mut first, mut len) in self.freed.drain(..) {
             if let Some((&before, &room)) = self.free.range(..first).next_back()
                 && before + room == first
@@ -156,13 +157,13 @@ impl<R: Copy + Default + PartialEq> Table<R> for Store<R> {
 #[cfg(test)]
 impl<R: Copy + Default + PartialEq> Store<R> {
     /// How much was put into the table and not given up.
-    pub(super) fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         let free: u32 = self.free.values().sum();
         self.ranges.len() - free as usize
     }
 
     /// Number of places that differ from the `former` table.
-    pub(super) fn written(&self, former: &Self) -> usize {
+    pub(crate) fn written(&self, former: &Self) -> usize {
         let places = 0..self.ranges.len().max(former.ranges.len());
         let differs = |at: &usize| self.ranges[*at] != former.ranges[*at];
         places.filter(differs).count()

@@ -3,7 +3,7 @@
 use hep_common::address::{RANGES4_PER_BLOCK, ROOT_LEN, Range4, Run};
 
 use super::{
-    super::pieces::Pieces,
+    super::segments::Pieces,
     Boundary, Layout, Sweep, index,
     store::{Growing, Store, Table as _},
 };
@@ -13,11 +13,11 @@ const MAX_CHANGED: u32 = 2048;
 
 /// The IPv4 tables.
 #[derive(Clone, Debug)]
-pub(in crate::compile) struct Layout4 {
+pub(crate) struct Layout4 {
     /// One per value of the top 16 bits.
-    pub(super) roots: Pieces<Run>,
+    pub(crate) roots: Pieces<Run>,
     /// Ranges of all runs.
-    pub(super) ranges: Store<Range4>,
+    pub(crate) ranges: Store<Range4>,
 }
 
 impl Layout for Layout4 {

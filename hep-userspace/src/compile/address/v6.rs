@@ -6,25 +6,25 @@ use hep_common::address::{
 };
 
 use super::{
-    super::pieces::Pieces,
     Boundary, Layout, Sweep,
     patch::Patch,
     stages::Stages,
     store::{Growing, Store},
 };
+use crate::compile::segments::Pieces;
 
 /// Most roots that a change rebuilds which is not a load from nothing.
 const MAX_CHANGED: usize = 64;
 
 /// The tables of the stages.
-pub(super) type Stores = Stages<Store<Range6Top>, Store<Range6Mid>, Store<Range6Low>>;
+pub(crate) type Stores = Stages<Store<Range6Top>, Store<Range6Mid>, Store<Range6Low>>;
 
 /// The IPv6 tables.
 #[derive(Clone, Debug)]
-pub(in crate::compile) struct Layout6 {
+pub(crate) struct Layout6 {
     /// One per value of bits 0–15.
-    pub(super) roots: Pieces<Run>,
-    pub(super) stages: Stores,
+    pub(crate) roots: Pieces<Run>,
+    pub(crate) stages: Stores,
 }
 
 impl Layout for Layout6 {

@@ -390,7 +390,7 @@ fn reference_name(rule: &RuleRef<'_>) -> Name {
         Source::Policy(_, policy) => format!("{}/{}", policy.kind.name(), policy.metadata.name),
         Source::Profile(profile) => format!("Profile/{}", profile.metadata.name),
     };
-    let direction = crate::compile::lists::direction_name(rule.direction);
+    let direction = crate::compile::lists::flatten::direction_name(rule.direction);
     (
         rule.stage.name().to_owned(),
         owner,

@@ -1,9 +1,9 @@
 //! Judgements of the compiled tables, for tests.
 
-pub(in crate::compile) use super::super::judge::{
+pub(in crate::compile) use crate::compile::judge::{
     Headers as Packet, Outcome, address_class, judge,
 };
-use super::super::{Generation, RuleDescription};
+use crate::compile::{Generation, RuleDescription};
 
 /// The rule that decided.
 pub(in crate::compile) fn rule(generation: &Generation, slot: u32) -> &RuleDescription {

@@ -1,0 +1,4 @@
+//! Look-ups in the tables of addresses.
+
+mod lookups;
+mod shapes;

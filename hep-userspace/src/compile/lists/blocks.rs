@@ -1,0 +1,147 @@
+//! Rules of policies and profiles, compiled as far as they depend on nothing but the rule itself.
+//!
+//! That is most of a rule's cost, and stays from generation to generation with the rules: rules that did
+//! not change are shared when their file is read again.
+
+use std::sync::Arc;
+
+use hep_common::{Direction, counter::Reason};
+use rustc_hash::FxHashMap;
+
+use super::{expand::Conditions, flatten::direction_name, rules::RuleText};
+use crate::{
+    compile::description::{shape::RuleDescription, text},
+    model::{self, Metadata, Rule},
+};
+
+/// Where rules come from.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) stage: &'static str,
+    pub(crate) tier: &'a str,
+    pub(crate) kind: &'static str,
+    pub(crate) staged: bool,
+    pub(crate) metadata: &'a Metadata,
+    /// `logPrefix` with its specifiers.
+    pub(crate) log_prefix: &'a str,
+}
+
+/// The rules of one source in one direction.
+#[derive(Debug)]
+pub(crate) struct Block {
+    /// Inputs of the block, besides its key.
+    tier: Box<str>,
+    log_prefix: Box<str>,
+    source: Arc<[Rule]>,
+    pub(crate) rules: Vec<BlockRule>,
+}
+
+/// One rule.
+#[derive(Debug)]
+pub(crate) struct BlockRule {
+    pub(crate) action: model::Action,
+    pub(crate) text: Arc<RuleText>,
+    pub(crate) conditions: Conditions,
+}
+
+/// Stage, `kind/name`, direction. The kind shows whether the source is staged.
+type Key = (&'static str, Box<str>, Direction);
+
+/// The blocks of a generation.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks {
+    all: FxHashMap<Key, Arc<Block>>,
+}
+
+impl Blocks {
+    /// The block of these rules: that of `former`, the previous generation, if they are the very same.
+    pub(crate) fn of(
+        &mut self,
+        source: Source<'_>,
+        rules: &Arc<[Rule]>,
+        direction: Direction,
+        former: Option<&Self>,
+    ) -> Arc<Block> {
+        let owner = format!("{}/{}", source.kind, source.metadata.name);
+        let key = (source.stage, owner.into(), direction);
+        if let Some(known) = self.all.get(&key) {
+            return Arc::clone(known);
+        }
+        let same = former.and_then(|former| former.all.get(&key));
+        let block = match same.filter(|block| block.is_of(source, rules)) {
+            Some(same) => Arc::clone(same),
+            None => Arc::new(Block::new(source, &key.1, rules, direction)),
+        };
+        self.all.insert(key, Arc::clone(&block));
+        block
+    }
+}
+
+impl Block {
+    fn new(source: Source<'_>, owner: &str, rules: &Arc<[Rule]>, direction: Direction) -> Self {
+        let worked_out = rules.iter().enumerate().map(|(index, rule)| {
+            let description = describe(source, owner, rule, index, direction);
+            BlockRule {
+                action: rule.action,
+                text: Arc::new(RuleText::new(direction_name(direction), description)),
+                conditions: Conditions::of(rule),
+            }
+        });
+        Self {
+            tier: source.tier.into(),
+            log_prefix: source.log_prefix.into(),
+            rules: worked_out.collect(),
+            source: Arc::clone(rules),
+        }
+    }
+
+    fn is_of(&self, source: Source<'_>, rules: &Arc<[Rule]>) -> bool {
+        Arc::ptr_eq(&self.source, rules)
+            && *self.tier == *source.tier
+            && *self.log_prefix == *source.log_prefix
+    }
+
+    /// The rules as they were read, in the same order.
+    pub(crate) fn source(&self) -> &[Rule] {
+        &self.source
+    }
+}
+
+fn describe(
+    source: Source<'_>,
+    owner: &str,
+    rule: &Rule,
+    index: usize,
+    direction: Direction,
+) -> RuleDescription {
+    let (allow, deny) = match source.stage {
+        "untracked" => (Reason::Untracked, Reason::UntrackedDeny),
+        "profile" => (Reason::ProfileAllow, Reason::ProfileDeny),
+        _ => (Reason::PolicyAllow, Reason::PolicyDeny),
+    };
+    let reason = match rule.action {
+        model::Action::Allow => allow.name(),
+        model::Action::Deny => deny.name(),
+        model::Action::Log | model::Action::Pass => "",
+    };
+    let log_prefix = if rule.action == model::Action::Log {
+        let name = &source.metadata.name;
+        text::log_prefix(source.log_prefix, source.tier, source.kind, name)
+    } else {
+        String::new()
+    };
+    RuleDescription {
+        slot: 0,
+        stage: source.stage.to_owned(),
+        tier: source.tier.to_owned(),
+        policy: owner.to_owned(),
+        rule: format!("{}[{index}]", direction_name(direction)),
+        action: rule.action.name().to_owned(),
+        staged: source.staged,
+        reason: reason.to_owned(),
+        file: rule.position.file.display().to_string(),
+        line: rule.position.line,
+        matches: text::rule_text(rule),
+        log_prefix,
+    }
+}

@@ -1,0 +1,11 @@
+//! Lists: from policies in order to rules with predicates, rows and counter slots.
+
+pub(crate) mod blocks;
+pub(crate) mod builder;
+pub(crate) mod expand;
+pub(crate) mod flatten;
+pub(crate) mod order;
+pub(crate) mod rows;
+pub(crate) mod rules;
+pub(crate) mod slots;
+pub(crate) mod table;

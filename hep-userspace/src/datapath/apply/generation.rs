@@ -1,0 +1,465 @@
+//! Puts a generation into force: all of it or nothing.
+//!
+//! Packets read one slot of every outer map; the other receives the new tables, and one store then switches
+//! the programs to it. A failure before the store leaves the former generation in force. Changing a slot is
+//! slow, because the kernel waits for the packets in flight, so each load prepares the next one: afterwards
+//! an idle slot holds either a spare array, in which the next load writes only the differences, or the map in
+//! force itself. New ranges of addresses go where the generation in force has none. Arrays of fixed length
+//! have a half for each generation instead of slots.
+
+use std::{
+    fmt, io,
+    thread::{self, ScopedJoinHandle},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use aya::maps::Array;
+use hep_common::settings::{Control, Settings};
+
+use super::{
+    check,
+    fill::{self, Filled, Present},
+    tables::{self, InForce, Table},
+};
+use crate::{
+    compile::Generation,
+    datapath::{
+        Kernel, KernelError, Maps,
+        object::names,
+        sys::{bpf::value_of, mmap::Mapping},
+    },
+};
+
+/// A stage of a load that an [`Observer`] may stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Making the table of this outer map and putting it into the idle slot.
+    Table(&'static str),
+    /// Zeroing counters that get another owner.
+    Counters,
+    /// Writing the idle settings.
+    Settings,
+    /// Reading everything back.
+    Check,
+    /// The store that brings the generation of this number into force.
+    Flip(u32),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(map) => write!(f, "table {map}"),
+            Self::Counters => f.write_str("the counters"),
+            Self::Settings => f.write_str("the settings"),
+            Self::Check => f.write_str("the check"),
+            Self::Flip(_) => f.write_str("the flip"),
+        }
+    }
+}
+
+/// Observes the steps of a load, and may stop it before each.
+pub trait Observer {
+    /// Called before each step.
+    ///
+    /// # Errors
+    ///
+    /// Stops the load with [`KernelError::Stopped`]; the former generation stays in force.
+    fn before(&mut self, step: Step) -> io::Result<()>;
+
+    /// Called right after the flip: the generation is in force.
+    fn flipped(&mut self) {}
+}
+
+/// Lets every load go through.
+impl Observer for () {
+    fn before(&mut self, _step: Step) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Report of a load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Number of the generation that is now in force.
+    pub generation: u32,
+    /// Report of each table, in alphabetical order.
+    pub tables: Vec<AppliedTable>,
+    /// From the start until every idle slot was filled and checked.
+    pub fill: Duration,
+    /// From the start until the generation was in force.
+    pub in_force: Duration,
+    /// From the start until the former generation was gone.
+    pub total: Duration,
+}
+
+/// Report of one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AppliedTable {
+    /// Name of the outer map.
+    pub map: &'static str,
+    /// Entries of the inner map.
+    pub entries: usize,
+    /// Bytes of its values, and of its keys if it is a hash.
+    pub bytes: usize,
+    /// Nothing changed since the former generation.
+    pub shared: bool,
+    /// Entries that were written.
+    pub written: usize,
+}
+
+impl Applied {
+    /// Entries of all tables, and how many of them were written.
+    #[must_use]
+    pub fn entries_written(&self) -> [usize; 2] {
+        let tables = self.tables.iter();
+        tables.fold([0; 2], |[entries, written], table| {
+            [entries + table.entries, written + table.written]
+        })
+    }
+}
+
+impl Kernel {
+    /// Brings a generation into force: fills the idle slots, flips, waits for the packets in
+    /// flight, and empties the former slots. Sets the generation's number and time in its
+    /// description; the number is larger than the one there, and than that of the generation in
+    /// force. It is the policy's, too, if that has none, and the first one with these rules, unless the
+    /// settings name another.
+    ///
+    /// # Errors
+    ///
+    /// The former generation is still in force: [`KernelError::Limit`] and
+    /// [`KernelError::Contradiction`] if the tables do not fit, else what the kernel refused.
+    pub fn apply(&mut self, generation: &mut Generation) -> Result<Applied, KernelError> {
+        self.apply_observed(generation, &mut ())
+    }
+
+    /// Brings a generation into force like [`Self::apply`], and calls `observer` before each step.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::apply`], and [`KernelError::Stopped`] if the observer stopped the load.
+    pub fn apply_observed(
+        &mut self,
+        generation: &mut Generation,
+        observer: &mut dyn Observer,
+    ) -> Result<Applied, KernelError> {
+        let start = Instant::now();
+        let number = next(
+            self.maps.control()?.generation,
+            generation.description.generation,
+        );
+        check::check(&generation.tables, self.maps.counter_capacities()?)?;
+        let slot = number & 1;
+        if !self.is_settled {
+            // Packets may read either slot: a former process may have ended right after a flip.
+            self.settle(slot ^ 1)?;
+        }
+        let description = &mut generation.description;
+        let before = (
+            description.generation,
+            description.applied_unix_ms,
+            description.policy,
+        );
+        description.generation = number;
+        description.applied_unix_ms = unix_ms();
+        if description.policy == 0 {
+            description.policy = number;
+        }
+        self.is_settled = false;
+        let prepared = self.prepare(generation, slot, observer).and_then(|tables| {
+            let fill = start.elapsed();
+            allow(observer, Step::Flip(number))?;
+            flip(&self.maps, number)?;
+            observer.flipped();
+            Ok((tables, fill))
+        });
+        let (tables, fill) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                let description = &mut generation.description;
+                (
+                    description.generation,
+                    description.applied_unix_ms,
+                    description.policy,
+                ) = before;
+                if let Err(also) = self.settle(slot ^ 1) {
+                    log::warn!("slots of the generation that was given up: {also}");
+                }
+                return Err(error);
+            }
+        };
+        let in_force = start.elapsed();
+        self.in_force = Some(InForce::from(&generation.tables));
+        // The generation is in force whatever happens to the former one's slots.
+        if let Err(error) = self.settle(slot) {
+            log::warn!("slots of the former generation: {error}");
+        }
+        Ok(Applied {
+            generation: number,
+            tables,
+            fill,
+            in_force,
+            total: start.elapsed(),
+        })
+    }
+
+    /// Makes the programs classify all flows as local or forwarded again: this host's own addresses, or what
+    /// it forwards, have changed.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Map`] and [`KernelError::Io`] with the kernel's error.
+    pub fn reclassify(&mut self) -> Result<(), KernelError> {
+        reclassify(&self.maps)
+    }
+
+    /// Fills the idle slots and reads them back.
+    fn prepare(
+        &mut self,
+        generation: &Generation,
+        slot: u32,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<AppliedTable>, KernelError> {
+        let mut tables = tables::of(&generation.tables, self.in_force.as_ref());
+        tables.push(tables::description(&generation.description)?);
+        let filled = self.fill_slots(&tables, slot, observer)?;
+
+        allow(observer, Step::Counters)?;
+        let slots = &generation.description.slots;
+        self.maps.make_counters(slots, self.btf())?;
+        self.maps.reset_reused(slots)?;
+
+        allow(observer, Step::Settings)?;
+        let mut settings = generation.tables.settings;
+        if settings.same_since == 0 {
+            settings.same_since = generation.description.generation;
+        }
+        let mut slots: Array<_, Settings> = self
+            .maps
+            .map_mut(names::SETTINGS)?
+            .try_into()
+            .map_err(KernelError::map(names::SETTINGS, "use"))?;
+        slots
+            .set(slot, settings, 0)
+            .map_err(KernelError::map(names::SETTINGS, "write"))?;
+
+        allow(observer, Step::Check)?;
+        for (table, filled) in tables.iter().zip(&filled) {
+            let Some(map) = &filled.map else {
+                continue;
+            };
+            let found = self.maps.inner(table.map, slot)?;
+            let found = found.map(|map| fill::id(&map, table.map)).transpose()?;
+            if found != Some(fill::id(map, table.map)?) {
+                return Err(KernelError::Disturbed { map: table.map });
+            }
+        }
+        let mut report: Vec<_> = tables
+            .iter()
+            .zip(&filled)
+            .map(|(table, filled)| AppliedTable {
+                map: table.map,
+                entries: table.content.entries(),
+                bytes: table.content.bytes(),
+                shared: filled.shared,
+                written: filled.written,
+            })
+            .collect();
+        report.sort_unstable();
+        Ok(report)
+    }
+
+    /// Makes every table and puts it into the idle slot.
+    fn fill_slots(
+        &self,
+        tables: &[Table<'_>],
+        slot: u32,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Filled>, KernelError> {
+        let has_former = self.maps.slot_in_force()?.is_some();
+        let maps = &self.maps;
+        let btf = self.btf();
+        thread::scope(|scope| {
+            let mut workers = Vec::with_capacity(tables.len());
+            for table in tables {
+                // If this stops the load, threads that have begun still end with the scope, before
+                // the caller settles the slots.
+                allow(observer, Step::Table(table.map))?;
+                workers.push(scope.spawn(move || {
+                    if names::HALVES.contains(&table.map) {
+                        let written = fill::half(maps.data(table.map)?, slot, table)?;
+                        return Ok(Filled {
+                            map: None,
+                            shared: has_former && written == 0,
+                            is_there: true,
+                            written,
+                        });
+                    }
+                    let present = if has_former {
+                        present(maps, table.map, slot ^ 1)?
+                    } else {
+                        Present::default()
+                    };
+                    let filled = fill::fill(table, present, btf)?;
+                    if let Some(map) = &filled.map
+                        && !filled.is_there
+                    {
+                        fill::put(map, maps.slots(table.map)?, slot, table.map)?;
+                    }
+                    Ok(filled)
+                }));
+            }
+            workers.into_iter().map(join).collect()
+        })
+    }
+
+    /// Waits until no packet reads the slots other than `in_force`, and prepares them for the next load.
+    fn settle(&mut self, in_force: u32) -> Result<(), KernelError> {
+        let idle = in_force ^ 1;
+        if self.maps.slot_in_force()?.is_none() {
+            return empty(&self.maps, idle);
+        }
+        let (maps, btf) = (&self.maps, self.btf());
+        let puts = thread::scope(|scope| {
+            let workers: Vec<_> = names::OUTER
+                .into_iter()
+                .map(|map| {
+                    scope.spawn(move || {
+                        let standby = fill::standby(map, present(maps, map, in_force)?, btf)?;
+                        if let Some(standby) = &standby {
+                            fill::put(standby, maps.slots(map)?, idle, map)?;
+                        }
+                        Ok(standby.is_some())
+                    })
+                })
+                .collect();
+            let puts = workers.into_iter().map(join);
+            puts.collect::<Result<Vec<bool>, KernelError>>()
+        })?;
+        if !puts.contains(&true)
+            && let Some(same) = self.maps.inner(names::DESCRIPTION, idle)?
+        {
+            // For the wait alone.
+            let slots = self.maps.slots(names::DESCRIPTION)?;
+            fill::put(&same, slots, idle, names::DESCRIPTION)?;
+        }
+        for map in names::HALVES {
+            fill::even_out(self.maps.data(map)?, in_force, map)?;
+        }
+        self.is_settled = true;
+        Ok(())
+    }
+}
+
+/// The maps in both slots; packets read `in_force`.
+fn present(maps: &Maps, map: &'static str, in_force: u32) -> Result<Present, KernelError> {
+    Ok(Present {
+        in_force: maps.inner(map, in_force)?,
+        idle: maps.inner(map, in_force ^ 1)?,
+    })
+}
+
+/// The result of a thread; a panic of its continues here.
+pub(crate) fn join<T>(worker: ScopedJoinHandle<'_, T>) -> T {
+    worker
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn allow(observer: &mut dyn Observer, step: Step) -> Result<(), KernelError> {
+    observer
+        .before(step)
+        .map_err(|source| KernelError::Stopped { step, source })
+}
+
+/// The number after `generation` and `floor`; never 0, which means none, and the lowest bit changes each
+/// time.
+const fn next(generation: u32, floor: u32) -> u32 {
+    let other = (generation & 1) ^ 1;
+    // The smallest number that is not below `least` and has the other lowest bit.
+    let least = if floor > generation {
+        floor
+    } else {
+        generation
+    };
+    match least.checked_add(1) {
+        Some(next) if next & 1 == other => next,
+        Some(next) => match next.checked_add(1) {
+            Some(next) => next,
+            None => 2 - other,
+        },
+        None => 2 - other,
+    }
+}
+
+fn unix_ms() -> u64 {
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Switches the programs to the slots of `generation`.
+fn flip(maps: &Maps, generation: u32) -> Result<(), KernelError> {
+    store(
+        maps,
+        Control {
+            generation,
+            ..maps.control()?
+        },
+    )
+}
+
+/// Makes the next packet of each flow classify it as local or forwarded again (spec EV-259).
+fn reclassify(maps: &Maps) -> Result<(), KernelError> {
+    let control = maps.control()?;
+    store(
+        maps,
+        Control {
+            classification: control.classification.wrapping_add(1),
+            ..control
+        },
+    )
+}
+
+/// Replaces the word that every packet reads.
+fn store(maps: &Maps, control: Control) -> Result<(), KernelError> {
+    let word = value_of(crate::datapath::sys::bpf::bytes_of(&[control]))
+        .ok_or(KernelError::Contradiction("the control word has 64 bits"))?;
+    Mapping::whole(maps.data(names::CONTROL)?)
+        .map_err(KernelError::io(names::CONTROL, "flip"))?
+        .store_first(word);
+    Ok(())
+}
+
+/// Empties the slots that no new packet will read, after those in flight have ended.
+fn empty(maps: &Maps, slot: u32) -> Result<(), KernelError> {
+    let clear = |map: &'static str| {
+        maps.slots(map)?
+            .clear(slot)
+            .map_err(KernelError::io(map, "empty a slot of"))
+    };
+    // No program reads the description; the kernel waits for all of them here nevertheless.
+    let waited = clear(names::DESCRIPTION);
+    let cleared = thread::scope(|scope| {
+        let others = names::OUTER
+            .into_iter()
+            .filter(|map| *map != names::DESCRIPTION);
+        let workers: Vec<_> = others.map(|map| scope.spawn(move || clear(map))).collect();
+        workers.into_iter().map(join).collect::<Vec<_>>()
+    });
+    waited.and(cleared.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_alternate_slots_and_are_never_zero() {
+        assert_eq!([next(0, 0), next(1, 0)], [1, 2]);
+        assert_eq!([next(0, 6), next(0, 7), next(4, 5)], [7, 9, 7]);
+        assert_eq!([next(u32::MAX, 0), next(u32::MAX - 1, 0)], [2, u32::MAX]);
+        assert_eq!([next(4, u32::MAX), next(5, u32::MAX)], [1, 2]);
+    }
+}

@@ -1,0 +1,8 @@
+//! Changes of the maps: generations, counters, own addresses.
+
+pub(crate) mod check;
+pub(crate) mod counters;
+pub(crate) mod fill;
+pub(crate) mod generation;
+pub(crate) mod own_addresses;
+pub(crate) mod tables;

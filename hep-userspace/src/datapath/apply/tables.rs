@@ -1,0 +1,307 @@
+//! The tables of a generation as the bytes of the maps they fill.
+
+use std::{borrow::Cow, sync::Arc};
+
+use aya::Pod;
+use hep_common::{
+    Family,
+    address::{Ranges4, Ranges6Low, Ranges6Mid, Ranges6Top, Run},
+    endpoint::{Interface, QUICK_INTERFACES, quick_place},
+    named_port::{NamedPortClass, NamedPortKey},
+    rule::{List, Page, Rule, WORDS_PER_LIST, WORDS_PER_PAGE},
+};
+
+use crate::{
+    compile::{AddressTables, Description, Lineage, Pieces, RuleTables, with_room},
+    datapath::{
+        object::names,
+        sys::bpf::{bytes_of, value_of},
+    },
+};
+
+/// Bytes of one page of the description.
+pub(crate) const PAGE_BYTES: usize = 4096;
+/// The description's pages are a multiple of this.
+const SPARE_PAGES: usize = 4;
+/// Bytes before the JSON text, which hold its length.
+const LENGTH_BYTES: usize = 8;
+
+/// One table and the outer map it belongs to.
+pub(crate) struct Table<'a> {
+    pub(crate) map: &'static str,
+    pub(crate) content: Content<'a>,
+    /// The map in force may be changed into this table: it differs only where no packet reads.
+    pub(crate) in_place: bool,
+}
+
+/// Content of a table.
+pub(crate) enum Content<'a> {
+    /// The values of an array, one after the other; never empty.
+    Array {
+        parts: Vec<Part<'a>>,
+        value_bytes: usize,
+    },
+    /// The entries of a hash; may be empty.
+    NamedPorts(&'a [(NamedPortKey, NamedPortClass)]),
+}
+
+/// Some values of an array.
+pub(crate) struct Part<'a> {
+    pub(crate) values: Cow<'a, [u8]>,
+    /// The map in force has exactly these, wherever a packet may read.
+    pub(crate) is_known: bool,
+}
+
+impl Content<'_> {
+    /// Entries of the inner map that holds this: at least one, since no map is empty.
+    pub(crate) fn entries(&self) -> usize {
+        match self {
+            Self::Array { parts, value_bytes } => {
+                let bytes = parts.iter().map(|part| part.values.len());
+                bytes.sum::<usize>() / value_bytes
+            }
+            Self::NamedPorts(entries) => entries.len().max(1),
+        }
+    }
+
+    /// Bytes of keys and values, as the map stores them.
+    pub(crate) fn bytes(&self) -> usize {
+        self.entries() * self.entry_bytes()
+    }
+
+    /// Bytes of one entry, as the map stores it.
+    pub(crate) const fn entry_bytes(&self) -> usize {
+        match self {
+            Self::Array { value_bytes, .. } => crate::datapath::sys::mmap::stride(*value_bytes),
+            Self::NamedPorts(_) => size_of::<NamedPortKey>() + size_of::<NamedPortClass>(),
+        }
+    }
+}
+
+fn array<'a, T: Pod>(map: &'static str, values: &'a [T]) -> Table<'a> {
+    let values = if values.is_empty() {
+        Cow::Owned(vec![0; size_of::<T>()])
+    } else {
+        Cow::Borrowed(bytes_of(values))
+    };
+    Table {
+        map,
+        content: Content::Array {
+            parts: vec![Part {
+                values,
+                is_known: false,
+            }],
+            value_bytes: size_of::<T>(),
+        },
+        in_place: false,
+    }
+}
+
+/// The interfaces by place; if several share a place, the one with the lowest index has it.
+fn quick_interfaces(all: &[Interface]) -> Table<'static> {
+    let mut quick = vec![Interface::default(); QUICK_INTERFACES as usize];
+    for interface in all {
+        let place = &mut quick[quick_place(interface.ifindex) as usize];
+        if interface.ifindex != 0 && (place.ifindex == 0 || interface.ifindex < place.ifindex) {
+            *place = *interface;
+        }
+    }
+    let mut table = array(names::QUICK_IFACES, &[] as &[Interface]);
+    table.content = Content::Array {
+        parts: vec![Part {
+            values: Cow::Owned(bytes_of(&quick).to_vec()),
+            is_known: false,
+        }],
+        value_bytes: size_of::<Interface>(),
+    };
+    table
+}
+
+/// Lists, rules and index in one table: see [`hep_common::rule`].
+fn policy(tables: &RuleTables) -> Table<'static> {
+    let place = |number: usize| u32::try_from(number).expect("less than MAX_INDEX and the lists");
+    let first_rule = place(tables.lists.len()) * WORDS_PER_LIST;
+    let index = first_rule + place(tables.rules.len());
+    let mut words = Vec::with_capacity(index as usize + tables.index.len());
+    for list in &tables.lists {
+        let placed = List {
+            first_rule: first_rule + list.first_rule,
+            rows: list.rows.map(|row| index + row),
+            ..*list
+        };
+        words.extend(placed.words());
+    }
+    words.extend(tables.rules.iter().map(Rule::word));
+    words.extend(&tables.index);
+    let pages = words.len().div_ceil(WORDS_PER_PAGE as usize);
+    words.resize(with_room(pages) * WORDS_PER_PAGE as usize, 0);
+    Table {
+        map: names::POLICY,
+        content: Content::Array {
+            parts: vec![Part {
+                values: Cow::Owned(bytes_of(&words).to_vec()),
+                is_known: false,
+            }],
+            value_bytes: size_of::<Page>(),
+        },
+        in_place: false,
+    }
+}
+
+/// A table whose map has values of type `V`; it may be changed in place if `former` is as long.
+fn pieces<'a, V, T: Pod>(
+    map: &'static str,
+    table: &'a Pieces<T>,
+    former: Option<&Pieces<T>>,
+) -> Table<'a> {
+    let former = former.filter(|former| former.len() == table.len());
+    let mut known = former.into_iter().flat_map(Pieces::pieces);
+    let mut parts: Vec<Part<'_>> = table
+        .pieces()
+        .map(|piece| Part {
+            values: Cow::Borrowed(bytes_of(piece)),
+            is_known: known.next().is_some_and(|known| Arc::ptr_eq(known, piece)),
+        })
+        .collect();
+    if parts.is_empty() {
+        parts.push(Part {
+            values: Cow::Owned(vec![0; size_of::<V>()]),
+            is_known: false,
+        });
+    }
+    Table {
+        map,
+        content: Content::Array {
+            parts,
+            value_bytes: size_of::<V>(),
+        },
+        in_place: former.is_some(),
+    }
+}
+
+/// The tables in force, if this process put them there.
+#[derive(Clone, Debug)]
+pub(crate) struct InForce {
+    lineage: Lineage,
+    addresses: AddressTables,
+}
+
+impl From<&RuleTables> for InForce {
+    fn from(tables: &RuleTables) -> Self {
+        Self {
+            lineage: tables.lineage.clone(),
+            addresses: tables.addresses.clone(),
+        }
+    }
+}
+
+/// Every table that the programs read; the largest ones first, since they take longest to fill.
+pub(crate) fn of<'a>(tables: &'a RuleTables, in_force: Option<&InForce>) -> Vec<Table<'a>> {
+    let addresses = &tables.addresses;
+    let former = |family: Family| {
+        in_force
+            .filter(|former| tables.lineage.continues(&former.lineage, family))
+            .map(|former| &former.addresses)
+    };
+    let [v4, v6] = [former(Family::V4), former(Family::V6)];
+    let mut all = vec![
+        array(names::IFACES, &tables.interfaces),
+        quick_interfaces(&tables.interfaces),
+        policy(tables),
+        array(names::ROWS, &tables.rows),
+        pieces::<Run, _>(names::ROOTS4, &addresses.roots4, None),
+        pieces::<Ranges4, _>(
+            names::RANGES4,
+            &addresses.ranges4,
+            v4.map(|former| &former.ranges4),
+        ),
+        pieces::<Run, _>(names::ROOTS6, &addresses.roots6, None),
+        pieces::<Ranges6Top, _>(
+            names::RANGES6_TOP,
+            &addresses.ranges6_top,
+            v6.map(|former| &former.ranges6_top),
+        ),
+        pieces::<Ranges6Mid, _>(
+            names::RANGES6_MID,
+            &addresses.ranges6_mid,
+            v6.map(|former| &former.ranges6_mid),
+        ),
+        pieces::<Ranges6Low, _>(
+            names::RANGES6_LOW,
+            &addresses.ranges6_low,
+            v6.map(|former| &former.ranges6_low),
+        ),
+        array(names::DPORTS, &tables.destination_ports),
+        array(names::SPORTS, &tables.source_ports),
+        Table {
+            map: names::NAMED_PORTS,
+            content: Content::NamedPorts(&tables.named_ports),
+            in_place: false,
+        },
+    ];
+    all.sort_by_key(|table| std::cmp::Reverse(table.content.bytes()));
+    all
+}
+
+/// The description as pages: the length of the text, the text, zeros. There are a few pages too many,
+/// so that a slightly longer text fits into the same map.
+pub(crate) fn description(description: &Description) -> serde_json::Result<Table<'static>> {
+    let mut pages = vec![0; LENGTH_BYTES];
+    serde_json::to_writer(&mut pages, description)?;
+    let length = (pages.len() - LENGTH_BYTES) as u64;
+    pages[..LENGTH_BYTES].copy_from_slice(&length.to_ne_bytes());
+    let room = pages.len() + pages.len() / 8;
+    pages.resize(room.next_multiple_of(SPARE_PAGES * PAGE_BYTES), 0);
+    Ok(Table {
+        map: names::DESCRIPTION,
+        content: Content::Array {
+            parts: vec![Part {
+                values: Cow::Owned(pages),
+                is_known: false,
+            }],
+            value_bytes: PAGE_BYTES,
+        },
+        in_place: false,
+    })
+}
+
+/// The JSON text in the pages of a description; `None` if the length in front of it is wrong.
+pub(crate) fn description_text(pages: &[u8]) -> Option<&[u8]> {
+    let length = usize::try_from(value_of::<u64>(pages)?).ok()?;
+    pages.get(LENGTH_BYTES..LENGTH_BYTES.checked_add(length)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_comes_back_from_its_pages() {
+        let mut written = Description {
+            node: "a".repeat(3 * PAGE_BYTES),
+            ..Description::default()
+        };
+        written.slots.rules.taken.insert("rule".to_owned(), 7);
+
+        let table = description(&written).expect("serialises");
+        let Content::Array { parts, .. } = &table.content else {
+            panic!("a description is an array");
+        };
+        let values = &parts[0].values;
+
+        assert_eq!(values.len() % PAGE_BYTES, 0);
+        let text = description_text(values).expect("has its length");
+        assert_eq!(
+            serde_json::from_slice::<Description>(text).ok(),
+            Some(written)
+        );
+    }
+
+    #[test]
+    fn a_wrong_length_is_no_text() {
+        let mut pages = vec![0; PAGE_BYTES];
+        pages[..8].copy_from_slice(&u64::MAX.to_ne_bytes());
+        assert_eq!(description_text(&pages), None);
+        assert_eq!(description_text(&[]), None);
+    }
+}

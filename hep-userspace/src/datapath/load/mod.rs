@@ -1,0 +1,6 @@
+//! From the embedded object to loaded programs.
+
+pub(crate) mod features;
+pub(crate) mod kernel;
+pub(crate) mod sender;
+pub(crate) mod test_run;

@@ -1,0 +1,4 @@
+//! The embedded object: its maps, and the names in it.
+
+pub(crate) mod embedded;
+pub(crate) mod names;
