@@ -19,7 +19,7 @@ use hep_userspace::{
     compile::{self, Generation, Options, Slots, compile},
     datapath::{FlowRoom, Kernel, LoadOptions},
     model::{Interface, LinkLayer, LogLevel, Snapshot},
-    source::File,
+    source::Unit,
     validate::{Loader, Node, Scope},
 };
 
@@ -91,16 +91,13 @@ pub(crate) fn empty() -> Result<Kernel> {
 }
 
 /// A file of the policy directory.
-pub(crate) fn file(text: String) -> File {
+pub(crate) fn file(text: String) -> Unit {
     file_of("bench.yaml", text)
 }
 
 /// A file of the policy directory, of this name.
-pub(crate) fn file_of(name: &str, text: String) -> File {
-    File {
-        path: Arc::from(Path::new(name)),
-        text: text.into(),
-    }
+pub(crate) fn file_of(name: &str, text: String) -> Unit {
+    Unit::file(Path::new(name), text)
 }
 
 /// A namespace with the policed interface, for a daemon.
@@ -114,12 +111,12 @@ pub(crate) fn host(role: &str) -> Namespace {
 }
 
 /// Parses and validates one file.
-pub(crate) fn snapshot(file: File) -> Result<Snapshot> {
+pub(crate) fn snapshot(file: Unit) -> Result<Snapshot> {
     snapshot_by(&mut Loader::default(), &[file])
 }
 
 /// Validates several files, with a loader that may have cached earlier versions of them.
-pub(crate) fn snapshot_by(loader: &mut Loader, files: &[File]) -> Result<Snapshot> {
+pub(crate) fn snapshot_by(loader: &mut Loader, files: &[Unit]) -> Result<Snapshot> {
     let node = Node {
         name: policy::NODE.into(),
         labels: BTreeMap::new(),

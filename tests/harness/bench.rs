@@ -10,7 +10,7 @@ use hep_userspace::{
     compile::{self, Generation, Options, Slots},
     datapath::{Flow, FlowRoom, Kernel, LoadOptions, OwnAddresses},
     model::{Interface, LinkLayer, LogLevel, Snapshot, TimeoutSetting, Timeouts},
-    source::File,
+    source::Unit,
     validate::{self, Node, Scope},
 };
 
@@ -455,10 +455,7 @@ fn compare(rows: &[(&Row<'_>, Reason)]) {
 #[track_caller]
 #[must_use]
 pub fn load(resources: &[String]) -> Snapshot {
-    let file = File {
-        path: Path::new("all.yaml").into(),
-        text: documents(resources).into(),
-    };
+    let file = Unit::file(Path::new("all.yaml"), documents(resources));
     let node = Node {
         name: NODE.into(),
         labels: BTreeMap::new(),

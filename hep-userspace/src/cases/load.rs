@@ -6,7 +6,7 @@ use super::{Case, CaseError, Resource};
 use crate::{
     model::{Interface, LinkLayer, NodeName, Snapshot},
     reference::{Options, Packet},
-    source::{self, File, SourceError},
+    source::{self, SourceError, Unit},
     validate::{self, Node, Problem, Scope, Severity},
 };
 
@@ -97,7 +97,7 @@ impl LoadedCase {
 }
 
 /// The case's resources as files: one for each that is written out, named by its place.
-fn files(case: &Case, directory: &Path) -> Result<Vec<File>, SourceError> {
+fn files(case: &Case, directory: &Path) -> Result<Vec<Unit>, SourceError> {
     let mut files = Vec::new();
     for (index, resource) in case.resources.iter().enumerate() {
         match resource {
@@ -109,10 +109,10 @@ fn files(case: &Case, directory: &Path) -> Result<Vec<File>, SourceError> {
                     files.push(source::read_file(&path)?);
                 }
             }
-            Resource::Inline(value) => files.push(File {
-                path: PathBuf::from(format!("{} resources[{index}]", case.id)).into(),
-                text: value.to_string().into(),
-            }),
+            Resource::Inline(value) => files.push(Unit::file(
+                PathBuf::from(format!("{} resources[{index}]", case.id)),
+                value.to_string(),
+            )),
         }
     }
     Ok(files)

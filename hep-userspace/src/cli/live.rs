@@ -14,7 +14,7 @@ use crate::{
     datapath::Maps,
     model::{HostEndpoint, InterfaceMatch, Metadata, Position, Snapshot},
     reference,
-    source::File,
+    source::Unit,
 };
 
 /// The policy in force: the files that were loaded last, and the options of `hep run` in effect.
@@ -22,7 +22,7 @@ pub(super) struct Live {
     /// The instance's pinned maps.
     pub(super) maps: Maps,
     /// The policy files as the state directory keeps them.
-    pub(super) files: Vec<File>,
+    pub(super) files: Vec<Unit>,
     /// The description of the generation compiled from them.
     pub(super) description: Description,
     settings: Settings,

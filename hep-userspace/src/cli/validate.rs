@@ -1,9 +1,6 @@
 //! `hep validate`.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -17,8 +14,8 @@ use super::{
 use crate::{
     compile::{self, Slots},
     daemon::{self, identity, sysctl},
-    model::{Interface, NodeName, Position, Snapshot},
-    source::{self, File, SourceError},
+    model::{Interface, NodeName, Origin, Position, Snapshot},
+    source::{self, SourceError, Unit},
     validate::{self, Loaded, Problem, Scope, Severity},
 };
 
@@ -76,7 +73,7 @@ impl Judged {
         let node = host::node(node);
         let mut problems = Vec::new();
         let (mut files, mut resources) = (Vec::new(), 0);
-        let mut judge = |files: &[File], scope| {
+        let mut judge = |files: &[Unit], scope| {
             let Loaded {
                 snapshot,
                 problems: found,
@@ -216,11 +213,7 @@ fn unreadable_problem(error: &SourceError) -> Problem {
     Problem {
         severity: Severity::Error,
         code: "E-READ",
-        position: Position {
-            file: Arc::from(error.path()),
-            line: 0,
-            column: 0,
-        },
+        position: Position::whole(Origin::File(error.path().into())),
         kind: String::new(),
         name: String::new(),
         field: String::new(),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     compile::{Description, RuleDescription},
-    model::Protocol,
+    model::{Protocol, written_at},
 };
 
 /// An event with names in place of numbers.
@@ -182,11 +182,10 @@ impl fmt::Display for Record {
             write!(f, " type={icmp_type} code={code}")?;
         }
         write!(f, " len={}", self.bytes)?;
-        match &self.by {
-            Some(decider) if decider.line > 0 => {
-                write!(f, " at={}:{}", decider.file, decider.line)
-            }
-            Some(_) | None => Ok(()),
+        let place = |by: &Decider| written_at(&by.file, by.line);
+        match self.by.as_ref().and_then(place) {
+            Some(place) => write!(f, " at={place}"),
+            None => Ok(()),
         }
     }
 }

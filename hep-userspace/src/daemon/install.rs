@@ -45,13 +45,13 @@ const MODES: u32 = 0o755;
 /// The first obstacle.
 pub(super) fn check(
     directory: &Path,
-    files: &[source::File],
+    files: &[source::Unit],
     trust: Trust,
 ) -> Result<(), DirectoryError> {
     let root = Directory::open(directory, trust)?;
     let mut written = BTreeSet::from([PathBuf::new()]);
-    for file in files {
-        let (parent, name) = split(directory, &file.path);
+    for path in files.iter().filter_map(source::Unit::path) {
+        let (parent, name) = split(directory, path);
         let parent_directory = match root.open_below(parent) {
             // `install` creates it, or it was removed with its files.
             Err(DirectoryError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
@@ -61,7 +61,7 @@ pub(super) fn check(
         };
         let stat = parent_directory.stat(name)?;
         if stat.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink) {
-            return Err(DirectoryError::Link(file.path.to_path_buf()));
+            return Err(DirectoryError::Link(path.to_path_buf()));
         }
         written.insert(parent.to_path_buf());
     }
@@ -80,7 +80,7 @@ pub(super) fn check(
 pub(super) fn install(
     policy: &Policy,
     directory: &Path,
-    present: &[source::File],
+    present: &[source::Unit],
     trust: Trust,
 ) -> Result<(), DirectoryError> {
     let root = Directory::open(directory, trust)?;
@@ -94,22 +94,22 @@ pub(super) fn install(
 fn replace(
     policy: &Policy,
     directory: &Path,
-    present: &[source::File],
+    present: &[source::Unit],
     (root, staging): (&Directory, &Staging<'_>),
 ) -> Result<(), DirectoryError> {
     let wanted = policy.rebased(directory);
     let mut moves = Vec::new();
     for (number, file) in wanted.files.iter().enumerate() {
-        if present.contains(file) {
+        let Some(path) = file.path().filter(|_| !present.contains(file)) else {
             continue;
-        }
+        };
         let staged = OsString::from(number.to_string());
         let mut out = staging.directory.create(&staged)?;
-        out.write_all(&file.text).map_err(fail(&file.path))?;
-        let like = policy.files.get(number).map(|file| &*file.path);
-        let mode = mode(root, split(directory, &file.path), like)?;
-        rustix::fs::fchmod(out.as_fd(), Mode::from_raw_mode(mode)).map_err(fail(&file.path))?;
-        moves.push((staged, &file.path));
+        out.write_all(&file.text).map_err(fail(path))?;
+        let like = policy.files.get(number).and_then(source::Unit::path);
+        let mode = mode(root, split(directory, path), like)?;
+        rustix::fs::fchmod(out.as_fd(), Mode::from_raw_mode(mode)).map_err(fail(path))?;
+        moves.push((staged, path));
     }
     root.sync()?;
     for (staged, path) in moves {
@@ -117,9 +117,12 @@ fn replace(
         let parent = root.make_below(parent)?;
         staging.directory.rename(&staged, &parent, name)?;
     }
-    let keeps: BTreeSet<&Path> = wanted.files.iter().map(|file| &*file.path).collect();
-    for file in present.iter().filter(|file| !keeps.contains(&*file.path)) {
-        let (parent, name) = split(directory, &file.path);
+    let paths = |files| -> BTreeSet<&Path> {
+        let files: &[source::Unit] = files;
+        files.iter().filter_map(source::Unit::path).collect()
+    };
+    for path in paths(present).difference(&paths(&wanted.files)) {
+        let (parent, name) = split(directory, path);
         root.open_below(parent)?.remove(name, AtFlags::empty())?;
     }
     root.sync()
@@ -212,10 +215,7 @@ fn empty(directory: &Directory) {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        os::unix::fs::{MetadataExt as _, chown, symlink},
-        sync::Arc,
-    };
+    use std::os::unix::fs::{MetadataExt as _, chown, symlink};
 
     use super::*;
 
@@ -233,7 +233,7 @@ mod tests {
             self.0.join("p")
         }
 
-        fn present(&self) -> Vec<source::File> {
+        fn present(&self) -> Vec<source::Unit> {
             source::read_directory(&self.directory()).expect("can be read")
         }
     }
@@ -246,10 +246,9 @@ mod tests {
 
     fn policy(files: &[(&str, &str)]) -> Policy {
         let base = PathBuf::from("/new");
-        let files = files.iter().map(|(path, text)| source::File {
-            path: Arc::from(base.join(path)),
-            text: text.as_bytes().to_vec().into(),
-        });
+        let files = files
+            .iter()
+            .map(|(path, text)| source::Unit::file(base.join(path), text.as_bytes().to_vec()));
         Policy {
             files: files.collect(),
             base: base.clone(),
@@ -382,10 +381,7 @@ mod tests {
                 matches!(&refused, Err(DirectoryError::Link(path)) if path.ends_with("sub")),
                 "{refused:?}"
             );
-            let gone = source::File {
-                path: Arc::from(directory.join("sub/secret")),
-                text: Vec::new().into(),
-            };
+            let gone = source::Unit::file(directory.join("sub/secret"), Vec::new());
             let refused = install(&flat, &directory, &[gone], trust);
             assert!(
                 matches!(refused, Err(DirectoryError::Link(_))),

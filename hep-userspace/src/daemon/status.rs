@@ -192,7 +192,7 @@ impl From<&Problem> for ReportedProblem {
         Self {
             severity: problem.severity.name().to_owned(),
             code: problem.code.to_owned(),
-            file: problem.position.file.display().to_string(),
+            file: problem.position.origin.to_string(),
             line: problem.position.line,
             column: problem.position.column,
             kind: problem.kind.clone(),

@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
 };
 
-use crate::source::{self, DirectoryReader, File, SourceError};
+use crate::source::{self, DirectoryReader, SourceError, Unit};
 
 /// The directory is read when no further change followed for this long.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -75,7 +75,7 @@ pub enum Found {
     /// The same files as at the last read.
     Unchanged,
     /// Other files, or other text in them.
-    Changed(Vec<File>),
+    Changed(Vec<Unit>),
     /// A state that is not followed.
     Held(Hold),
     /// The directory could not be read.
@@ -106,7 +106,7 @@ pub struct DirectoryWatch {
     presence: Interval,
     rescan: Interval,
     reader: DirectoryReader,
-    accepted: Vec<File>,
+    accepted: Vec<Unit>,
     /// Accepted files that vanished and have not come back.
     away: BTreeSet<PathBuf>,
     was_read: bool,
@@ -142,14 +142,14 @@ impl DirectoryWatch {
     }
 
     /// Sets, before the first read, the files to compare with and to use for unfinished ones.
-    pub fn assume(&mut self, files: Vec<File>) {
+    pub fn assume(&mut self, files: Vec<Unit>) {
         self.accepted = files;
         self.was_read = true;
     }
 
     /// The files that were accepted last.
     #[must_use]
-    pub fn files(&self) -> &[File] {
+    pub fn files(&self) -> &[Unit] {
         &self.accepted
     }
 
@@ -223,7 +223,7 @@ impl DirectoryWatch {
 
     /// Replaces files that are being written, or changed during the read, by their last complete text; a
     /// file without one is left out.
-    fn with_stand_ins(&mut self, files: Vec<File>) -> Vec<File> {
+    fn with_stand_ins(&mut self, files: Vec<Unit>) -> Vec<Unit> {
         let now = Instant::now();
         self.unfinished
             .retain(|_, seen| now.duration_since(*seen) < ABANDONED);
@@ -233,12 +233,12 @@ impl DirectoryWatch {
         files
             .into_iter()
             .filter_map(|file| {
-                if self.is_complete(&file.path) {
+                if file.path().is_none_or(|path| self.is_complete(path)) {
                     return Some(file);
                 }
                 self.accepted
                     .iter()
-                    .find(|earlier| earlier.path == file.path)
+                    .find(|earlier| earlier.origin == file.origin)
                     .cloned()
             })
             .collect()
@@ -320,7 +320,7 @@ impl DirectoryWatch {
             ) => (Some(from), None),
             _ => (None, None),
         };
-        let is_known = |path: &&PathBuf| self.accepted.iter().any(|file| *file.path == ***path);
+        let is_known = |path: &&PathBuf| self.accepted.iter().any(|file| file.is_at(path));
         self.away.extend(goes.filter(is_known).cloned());
         if let Some(comes) = comes {
             self.away.remove(comes);
@@ -335,7 +335,7 @@ impl DirectoryWatch {
         );
         // A file that comes back replaces nothing, and others may be about to follow it.
         let is_known = |path: &Path| {
-            !self.away.contains(path) && self.accepted.iter().any(|file| *file.path == *path)
+            !self.away.contains(path) && self.accepted.iter().any(|file| file.is_at(path))
         };
         let arrives = event
             .paths

@@ -30,7 +30,7 @@ impl Snapshot {
             .chain(self.tiers.iter().map(|tier| &tier.metadata))
             .chain(self.sets.iter().map(|set| &set.metadata));
         positions
-            .filter(|metadata| metadata.position.line > 0)
+            .filter(|metadata| !metadata.position.is_built_in())
             .count()
     }
 }

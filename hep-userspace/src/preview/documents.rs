@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::source::{File, Scalar, Value, YamlNode};
+use crate::source::{Scalar, Unit, Value, YamlNode};
 
 /// Where an object is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,11 +17,11 @@ pub(super) type Key = (String, String);
 
 /// The objects of these documents: single ones, and those of sequences and lists (RS-002).
 pub(super) fn objects<'t>(
-    documents: &'t [(&'t File, Vec<YamlNode<'t>>)],
+    documents: &'t [(&'t Unit, Vec<YamlNode<'t>>)],
 ) -> BTreeMap<Key, Object<'t>> {
     let mut found = BTreeMap::new();
     for (file, nodes) in documents {
-        let file = file.path.display().to_string();
+        let file = file.origin.to_string();
         for node in nodes {
             collect(&file, node, &mut found);
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::documents::{Object, field, objects, one_line};
-use crate::source::{self, File, Value, YamlNode};
+use crate::source::{self, Unit, Value, YamlNode};
 
 /// Kind of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -51,7 +51,7 @@ pub struct FieldChange {
 /// Compares the resources in two sets of files, whichever files they stand in, by what they say: not
 /// by comments, style, the order of keys, or what only an API server writes. Files must be valid.
 #[must_use]
-pub fn resources(before: &[File], after: &[File]) -> Vec<ResourceChange> {
+pub fn resources(before: &[Unit], after: &[Unit]) -> Vec<ResourceChange> {
     let (before, after) = (documents(before), documents(after));
     let (before, after) = (objects(&before), objects(&after));
     let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
@@ -78,7 +78,7 @@ pub fn resources(before: &[File], after: &[File]) -> Vec<ResourceChange> {
         .collect()
 }
 
-fn documents(files: &[File]) -> Vec<(&File, Vec<YamlNode<'_>>)> {
+fn documents(files: &[Unit]) -> Vec<(&Unit, Vec<YamlNode<'_>>)> {
     files
         .iter()
         .map(|file| {
@@ -254,15 +254,12 @@ fn missing(values: &[String], others: &[String]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::{path::Path, sync::Arc};
+    use std::path::Path;
 
     use super::*;
 
-    fn file(text: &str) -> Vec<File> {
-        vec![File {
-            path: Arc::from(Path::new("p.yaml")),
-            text: text.as_bytes().to_vec().into(),
-        }]
+    fn file(text: &str) -> Vec<Unit> {
+        vec![Unit::file(Path::new("p.yaml"), text.as_bytes().to_vec())]
     }
 
     fn told(before: &str, after: &str) -> Vec<String> {

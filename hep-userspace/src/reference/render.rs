@@ -9,7 +9,7 @@ use super::{
     binding::Role,
     judgement::{Decider, Judgement, RuleRef, Source, Stage, Step},
 };
-use crate::model::{EndpointToHostAction, FailsafePort, Position};
+use crate::model::{EndpointToHostAction, FailsafePort, Position, written_at};
 
 /// Position of a rule or default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct Place {
     pub rule: String,
     /// `Allow`, `Deny`, `Pass` or `Log`; empty where the reason is enough.
     pub action: String,
-    /// File, if it is written in one.
+    /// File or object of a store, if it is written in one.
     pub file: String,
     /// Line, from 1; 0 if there is none.
     pub line: u32,
@@ -41,8 +41,8 @@ impl Place {
     }
 
     fn at(mut self, position: &Position) -> Self {
-        if position.line > 0 {
-            self.file = position.file.display().to_string();
+        if !position.is_built_in() {
+            self.file = position.origin.to_string();
             self.line = position.line;
         }
         self
@@ -64,9 +64,9 @@ impl fmt::Display for Place {
                 write!(f, " {word}")?;
             }
         }
-        match self.line {
-            0 => Ok(()),
-            line => write!(f, " ({}:{line})", self.file),
+        match written_at(&self.file, self.line) {
+            Some(place) => write!(f, " ({place})"),
+            None => Ok(()),
         }
     }
 }

@@ -6,11 +6,10 @@ use std::{
     io::{self, Read as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::{File, MAX_DIRECTORY_BYTES, MAX_DIRECTORY_DEPTH, MAX_FILE_BYTES, MAX_FILES};
+use super::{MAX_DIRECTORY_BYTES, MAX_DIRECTORY_DEPTH, MAX_FILE_BYTES, MAX_FILES, Unit};
 
 /// Endings of the names of policy files.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
@@ -75,14 +74,14 @@ impl SourceError {
 /// # Errors
 ///
 /// [`SourceError`] for the first thing that cannot be read whole: nothing is skipped in silence.
-pub fn read_directory(directory: &Path) -> Result<Vec<File>, SourceError> {
+pub fn read_directory(directory: &Path) -> Result<Vec<Unit>, SourceError> {
     DirectoryReader::default().read(directory)
 }
 
 /// Reads every policy file that can be read, and reports an error for each of the others (RS-007):
 /// [`read_directory`] stops at the first.
 #[must_use]
-pub fn read_what_can_be(directory: &Path) -> (Vec<File>, Vec<SourceError>) {
+pub fn read_what_can_be(directory: &Path) -> (Vec<Unit>, Vec<SourceError>) {
     DirectoryReader::default().read_what_can_be(directory, SystemTime::now())
 }
 
@@ -96,7 +95,7 @@ pub struct DirectoryReader {
 #[derive(Debug)]
 struct Known {
     stamp: Stamp,
-    file: File,
+    file: Unit,
 }
 
 impl DirectoryReader {
@@ -105,7 +104,7 @@ impl DirectoryReader {
     /// # Errors
     ///
     /// [`SourceError`] for the first thing that cannot be read whole.
-    pub fn read(&mut self, directory: &Path) -> Result<Vec<File>, SourceError> {
+    pub fn read(&mut self, directory: &Path) -> Result<Vec<Unit>, SourceError> {
         self.read_at(directory, SystemTime::now())
     }
 
@@ -114,7 +113,7 @@ impl DirectoryReader {
         &mut self,
         directory: &Path,
         now: SystemTime,
-    ) -> Result<Vec<File>, SourceError> {
+    ) -> Result<Vec<Unit>, SourceError> {
         let (files, errors) = self.read_what_can_be(directory, now);
         errors.into_iter().next().map_or(Ok(files), Err)
     }
@@ -124,7 +123,7 @@ impl DirectoryReader {
         &mut self,
         directory: &Path,
         now: SystemTime,
-    ) -> (Vec<File>, Vec<SourceError>) {
+    ) -> (Vec<Unit>, Vec<SourceError>) {
         let mut walk = Walk::default();
         if let Err(error) = walk.enter(directory, 0) {
             walk.errors.push(error);
@@ -209,7 +208,7 @@ impl Stamp {
 /// # Errors
 ///
 /// [`SourceError`] if it is not a regular file of at most [`MAX_FILE_BYTES`] that can be read.
-pub fn read_file(path: &Path) -> Result<File, SourceError> {
+pub fn read_file(path: &Path) -> Result<Unit, SourceError> {
     let io = |source| SourceError::Io {
         path: path.to_owned(),
         source,
@@ -234,10 +233,7 @@ pub fn read_file(path: &Path) -> Result<File, SourceError> {
     if text.len() as u64 > MAX_FILE_BYTES {
         return Err(SourceError::TooLarge(path.to_owned()));
     }
-    Ok(File {
-        path: Arc::from(path),
-        text: text.into(),
-    })
+    Ok(Unit::file(path, text))
 }
 
 /// Whether a file of this name is a policy file.

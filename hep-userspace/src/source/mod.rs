@@ -16,6 +16,8 @@ use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 
+use crate::model::Origin;
+
 pub use directory::{
     DirectoryReader, SourceError, is_policy_name, read_directory, read_file, read_what_can_be,
 };
@@ -48,11 +50,34 @@ pub const ALIAS_NODE_COST: usize = 64;
 /// Keys of lists that may be very long: their items may be given as lines instead of trees.
 pub const LONG_LISTS: [&str; 1] = ["nets"];
 
-/// A policy file as it was read.
+/// The smallest thing that a source reports as changed: a file, or an object of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
-    /// Its path as messages show it.
-    pub path: Arc<Path>,
+pub struct Unit {
+    /// Where it is from, as messages show it.
+    pub origin: Origin,
     /// Its content.
     pub text: Bytes,
+}
+
+impl Unit {
+    /// A file.
+    #[must_use]
+    pub fn file(path: impl Into<Arc<Path>>, text: impl Into<Bytes>) -> Self {
+        Self {
+            origin: Origin::File(path.into()),
+            text: text.into(),
+        }
+    }
+
+    /// The file's path, if it is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.origin.path()
+    }
+
+    /// Whether it is the file at this path.
+    #[must_use]
+    pub fn is_at(&self, path: &Path) -> bool {
+        self.path() == Some(path)
+    }
 }

@@ -385,9 +385,9 @@ impl Directory {
 
     fn names(&self) -> Vec<String> {
         let files = read_directory(&self.0).expect("readable");
-        let name = |file: &File| {
-            let below = file.path.strip_prefix(&self.0).expect("below");
-            below.display().to_string()
+        let name = |file: &Unit| {
+            let below = file.path().and_then(|path| path.strip_prefix(&self.0).ok());
+            below.expect("below").display().to_string()
         };
         files.iter().map(name).collect()
     }
@@ -488,16 +488,16 @@ fn a_file_of_a_hundred_megabytes_is_an_error() {
 }
 
 /// A read that begins so late that all stamps are settled.
-fn read(reader: &mut DirectoryReader, directory: &Path) -> Vec<File> {
+fn read(reader: &mut DirectoryReader, directory: &Path) -> Vec<Unit> {
     let later = SystemTime::now() + 2 * STAMP_GRAIN;
     reader.read_at(directory, later).expect("readable")
 }
 
-fn texts(files: &[File]) -> Vec<&[u8]> {
+fn texts(files: &[Unit]) -> Vec<&[u8]> {
     files.iter().map(|file| &*file.text).collect()
 }
 
-fn are_same(one: &File, two: &File) -> bool {
+fn are_same(one: &Unit, two: &Unit) -> bool {
     one.text.as_ptr() == two.text.as_ptr()
 }
 

@@ -1,7 +1,7 @@
 //! Walking a document: typed access to fields, with a problem reported for each that is not valid, and for
 //! each key that no decoder read.
 
-use std::{borrow::Cow, collections::HashSet, ops::RangeInclusive, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, ops::RangeInclusive};
 
 use super::{
     Severity,
@@ -47,11 +47,11 @@ impl<'n> Value<'n> {
 
     /// Where the value starts.
     pub(super) fn position(&self) -> Position {
-        Position {
-            file: Arc::clone(self.context.reading.path),
-            line: self.node.line,
-            column: self.node.column,
-        }
+        Position::new(
+            self.context.reading.origin,
+            self.node.line,
+            self.node.column,
+        )
     }
 
     /// Everything needed to report a problem here later.
@@ -376,7 +376,7 @@ impl<'n> Value<'n> {
             return true;
         }
         let mut place = self.place();
-        (place.position.line, place.position.column) = (entry.line, entry.column);
+        place.position = Position::new(self.context.reading.origin, entry.line, entry.column);
         let message = match key.calico_text() {
             Some(other) => format!(
                 "the key {} is {other} to Calico, which reads YAML 1.1",

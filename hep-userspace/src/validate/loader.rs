@@ -1,6 +1,6 @@
-//! Reading files again and again: only what changed is decoded.
+//! Loading again and again: only what changed is decoded.
 
-use std::{cell::RefCell, collections::HashMap, path::Path, sync::Arc};
+use std::{cell::RefCell, collections::HashMap};
 
 use bytes::Bytes;
 
@@ -12,19 +12,20 @@ use super::{
     snapshot,
 };
 use crate::{
-    model::Position,
-    source::{self, File, Outline, SyntaxError},
+    model::{Origin, Position},
+    source::{self, Outline, SyntaxError, Unit},
 };
 
-/// Loads resources from files, and caches the result: a file that did not change is not decoded again, and
+/// Loads resources from units, and caches the result: a unit that did not change is not decoded again, and
 /// of a long list in which some lines changed only those are.
 #[derive(Default)]
 pub struct Loader {
-    former: HashMap<Arc<Path>, Decoded>,
+    former: HashMap<Origin, Decoded>,
 }
 
-/// The decoded content of a file, by itself.
+/// The decoded content of a unit, by itself.
 struct Decoded {
+    origin: Origin,
     text: Bytes,
     outline: Outline,
     collected: Collected,
@@ -32,23 +33,24 @@ struct Decoded {
 }
 
 impl Loader {
-    /// Loads all of the files, or, with any error, none (RS-006, RS-007): as [`super::load`].
+    /// Loads all of the units, or, with any error, none (RS-006, RS-007): as [`super::load`].
     #[must_use]
-    pub fn load(&mut self, files: &[File], node: &Node, scope: Scope) -> Loaded {
+    pub fn load(&mut self, units: &[Unit], node: &Node, scope: Scope) -> Loaded {
         let mut former = std::mem::take(&mut self.former);
         let mut collected = Collected::default();
         let mut problems = Problems::new();
-        for file in files {
-            let known = former.remove(&file.path);
+        for unit in units {
+            let origin = unit.origin.unversioned();
+            let known = former.remove(&origin);
             let decoded = match known {
-                Some(known) if is_same(&known.text, &file.text) => known,
-                known => decode(file, known, problems.within()),
+                Some(known) if known.is_of(unit) => known,
+                known => decode(unit, known, problems.within()),
             };
             collected.add(decoded.collected.clone());
             problems.add(&decoded.problems);
             // What was only counted may be wanted when there is room.
             if decoded.problems.is_whole() {
-                self.former.insert(Arc::clone(&file.path), decoded);
+                self.former.insert(origin, decoded);
             }
         }
         references::check(&collected, scope, &mut problems);
@@ -65,24 +67,24 @@ impl Loader {
     }
 }
 
-/// Decodes a file, reusing its previous content; collects its problems in an empty list.
-fn decode(file: &File, former: Option<Decoded>, problems: Problems) -> Decoded {
+/// Decodes a unit, reusing its previous content; collects its problems in an empty list.
+fn decode(unit: &Unit, former: Option<Decoded>, problems: Problems) -> Decoded {
     // What is wrong in a list would have to be told again.
     let tells = |problem: &Problem| {
         problem.severity == Severity::Error || ["W-REPEATED", "W-MAPPED"].contains(&problem.code)
     };
     let former = former.filter(|former| !former.problems.found().iter().any(tells));
     let parsed = match &former {
-        Some(former) => source::parse_again(&file.text, &former.text, &former.outline),
-        None => source::parse(&file.text),
+        Some(former) => source::parse_again(&unit.text, &former.text, &former.outline),
+        None => source::parse(&unit.text),
     };
     let problems = RefCell::new(problems);
     for error in parsed.errors {
-        problems.borrow_mut().push(syntax(error, &file.path));
+        problems.borrow_mut().push(syntax(error, &unit.origin));
     }
     let mut collected = Collected::default();
     let reading = Reading {
-        path: &file.path,
+        origin: &unit.origin,
         problems: &problems,
         former: former.as_ref().map_or(&[], |former| &former.collected.sets),
     };
@@ -90,7 +92,8 @@ fn decode(file: &File, former: Option<Decoded>, problems: Problems) -> Decoded {
         resources::document(document, reading, &mut collected);
     }
     Decoded {
-        text: file.text.clone(),
+        origin: unit.origin.clone(),
+        text: unit.text.clone(),
         outline: parsed.outline,
         collected,
         problems: problems.into_inner(),
@@ -110,23 +113,32 @@ fn refuse_others(problems: &mut [Problem]) {
     }
 }
 
-fn is_same(one: &Bytes, two: &Bytes) -> bool {
-    (one.as_ptr(), one.len()) == (two.as_ptr(), two.len()) || one == two
+impl Decoded {
+    /// Whether this is the content of `unit`.
+    fn is_of(&self, unit: &Unit) -> bool {
+        let place = |text: &Bytes| (text.as_ptr(), text.len());
+        self.origin == unit.origin
+            && (place(&self.text) == place(&unit.text) || self.text == unit.text)
+    }
 }
 
-fn syntax(error: SyntaxError, path: &Arc<Path>) -> Problem {
+fn syntax(error: SyntaxError, origin: &Origin) -> Problem {
+    let position = Position::new(origin, error.line, error.column);
+    let message = match position.line {
+        0 => format!(
+            "line {}, column {}: {}",
+            error.line, error.column, error.message
+        ),
+        _ => error.message,
+    };
     Problem {
         severity: Severity::Error,
         code: "E-SYNTAX",
-        position: Position {
-            file: Arc::clone(path),
-            line: error.line,
-            column: error.column,
-        },
+        position,
         kind: String::new(),
         name: String::new(),
         field: String::new(),
-        message: error.message,
+        message,
         got: None,
         advice: error.advice.to_owned(),
     }

@@ -1,4 +1,4 @@
-//! From files to one valid snapshot: strict decoding, what must hold between resources, and every
+//! From texts to one valid snapshot: strict decoding, what must hold between resources, and every
 //! problem with its place and what to write instead (spec `resources.md`).
 
 mod advice;
@@ -37,7 +37,7 @@ use resources::Collected;
 
 use crate::{
     model::{NodeName, Snapshot},
-    source::File,
+    source::Unit,
 };
 
 /// Code of the notice about an object of another API group.
@@ -54,7 +54,7 @@ pub struct Node {
     pub cpus: u32,
 }
 
-/// Whether the files are the whole configuration.
+/// Whether the units are the whole configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Everything that is configured: what a resource names must exist.
@@ -74,10 +74,10 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
 }
 
-/// Loads resources from files: all of them, or, with any error, none (RS-006, RS-007).
+/// Loads resources from units: all of them, or, with any error, none (RS-006, RS-007).
 #[must_use]
-pub fn load(files: &[File], node: &Node, scope: Scope) -> Loaded {
-    Loader::default().load(files, node, scope)
+pub fn load(units: &[Unit], node: &Node, scope: Scope) -> Loaded {
+    Loader::default().load(units, node, scope)
 }
 
 /// Adds what is built in, and sorts by name.

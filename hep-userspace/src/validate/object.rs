@@ -1,7 +1,7 @@
 //! A mapping with a fixed set of keys: typed access to each, and a problem for each key that no decoder
 //! read.
 
-use std::{cell::RefCell, sync::Arc};
+use std::cell::RefCell;
 
 use super::{
     Severity,
@@ -129,11 +129,11 @@ impl<'n> Object<'n> {
                 .steps
                 .then(Step::Key(entry.key.clone().into_owned()));
             let place = Place {
-                position: Position {
-                    file: Arc::clone(self.value.context.reading.path),
-                    line: entry.line,
-                    column: entry.column,
-                },
+                position: Position::new(
+                    self.value.context.reading.origin,
+                    entry.line,
+                    entry.column,
+                ),
                 field: steps.to_string(),
                 ..self.value.place()
             };

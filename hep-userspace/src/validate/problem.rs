@@ -94,7 +94,7 @@ impl fmt::Display for Problem {
 impl Serialize for Problem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("Problem", 11)?;
-        object.serialize_field("file", &self.position.file.to_string_lossy())?;
+        object.serialize_field("file", &self.position.origin.to_string())?;
         object.serialize_field("line", &self.position.line)?;
         object.serialize_field("column", &self.position.column)?;
         object.serialize_field("kind", &self.kind)?;

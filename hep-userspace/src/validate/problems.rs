@@ -155,11 +155,7 @@ impl LeftOut {
         Some(Problem {
             severity,
             code,
-            position: Position {
-                line: 0,
-                column: 0,
-                ..first
-            },
+            position: Position::whole(first.origin),
             kind: String::new(),
             name: String::new(),
             field: String::new(),
@@ -195,16 +191,13 @@ mod tests {
     use std::{path::Path, sync::Arc};
 
     use super::*;
+    use crate::model::Origin;
 
     fn problem(severity: Severity, line: u32) -> Problem {
         Problem {
             severity,
             code: "E-ENUM",
-            position: Position {
-                file: Arc::from(Path::new("a.yaml")),
-                line,
-                column: 1,
-            },
+            position: Position::new(&Origin::File(Arc::from(Path::new("a.yaml"))), line, 1),
             kind: String::new(),
             name: String::new(),
             field: String::new(),

@@ -1,6 +1,6 @@
 //! From documents to resources: objects and lists of them.
 
-use std::{cell::RefCell, path::Path, sync::Arc};
+use std::cell::RefCell;
 
 use super::{
     cursor::Value,
@@ -14,7 +14,7 @@ use super::{
     simple,
 };
 use crate::{
-    model::{GlobalNetworkSet, HostEndpoint, Metadata, Policy, Profile, Tier},
+    model::{GlobalNetworkSet, HostEndpoint, Metadata, Origin, Policy, Profile, Tier},
     source::{Value as Yaml, YamlNode},
 };
 
@@ -59,11 +59,11 @@ impl Collected {
     }
 }
 
-/// A file that is being read.
+/// A unit that is being read.
 #[derive(Clone, Copy)]
 pub(super) struct Reading<'r> {
-    /// Its path.
-    pub(super) path: &'r Arc<Path>,
+    /// Where it is from.
+    pub(super) origin: &'r Origin,
     /// Takes the problems.
     pub(super) problems: &'r RefCell<Problems>,
     /// Its sets at the previous reading.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use hep_userspace::{
     compile::{Generation, Slots},
     datapath::Kernel,
-    source::File,
+    source::Unit,
     validate::Loader,
 };
 
@@ -48,7 +48,7 @@ struct Host {
 }
 
 impl Host {
-    fn new(files: &[File]) -> Result<Self> {
+    fn new(files: &[Unit]) -> Result<Self> {
         let mut kernel = bed::empty()?;
         let mut loader = Loader::default();
         let snapshot = bed::snapshot_by(&mut loader, files)?;
@@ -64,7 +64,7 @@ impl Host {
     }
 
     /// Times how other files come into force.
-    fn change(&mut self, files: &[File]) -> Result<()> {
+    fn change(&mut self, files: &[Unit]) -> Result<()> {
         let started = Instant::now();
         let snapshot = bed::snapshot_by(&mut self.loader, files)?;
         let validated = Instant::now();

@@ -8,13 +8,13 @@ use crate::{
     daemon::sysctl,
     model::{Interface, Snapshot},
     printable::Printable,
-    source::File,
+    source::Unit,
     validate::{self, Problem, Scope, Severity},
 };
 
 /// A valid policy, and the generation compiled from it for this host.
 pub(super) struct Side {
-    pub(super) files: Vec<File>,
+    pub(super) files: Vec<Unit>,
     pub(super) snapshot: Snapshot,
     pub(super) generation: Generation,
 }
@@ -54,7 +54,7 @@ impl Side {
 
     /// Validates and compiles the files as the daemon would.
     pub(super) fn load(
-        files: Vec<File>,
+        files: Vec<Unit>,
         (node, interfaces): (&str, &[Interface]),
         live: Option<&Live>,
         auto: &AutoHostEndpoint,

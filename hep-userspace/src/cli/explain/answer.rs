@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::{
     cases::Expect,
+    model::written_at,
     printable,
     reference::{Decider, Judgement, Packet, Place, Role, RuleRef},
 };
@@ -84,10 +85,7 @@ impl Answer<'_> {
             Expect::of(self.judgement.allows()).name(),
             self.judgement.reason.name()
         )];
-        let file = match place.line {
-            0 => String::new(),
-            line => format!("{}:{line}", place.file),
-        };
+        let file = written_at(&place.file, place.line).unwrap_or_default();
         let rule = format!("{} {}", place.rule, place.action);
         for (name, value) in [
             ("packet", self.packet.to_string().as_str()),

@@ -29,7 +29,7 @@ use crate::{
     model::{Interface, LinkLayer, NodeName, Snapshot},
     printable::Printable,
     reference::{Options, Packet, Reference},
-    source::{self, File},
+    source::{self, Unit},
     validate::{self, Scope, Severity},
 };
 
@@ -226,7 +226,7 @@ fn local_in(instance: &Instance) -> LocalInStatus {
 }
 
 /// The snapshot, or `None` after printing why the resources are not valid.
-fn load(files: &[File], node: &NodeName, format: Format) -> Result<Option<Snapshot>> {
+fn load(files: &[Unit], node: &NodeName, format: Format) -> Result<Option<Snapshot>> {
     let loaded = validate::load(files, &host::node(node.clone()), Scope::Directory);
     if loaded.snapshot.is_none() {
         let is_error = |problem: &&validate::Problem| problem.severity == Severity::Error;

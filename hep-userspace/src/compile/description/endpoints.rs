@@ -39,7 +39,7 @@ pub(crate) fn describe(
         profiles: endpoint.profiles.iter().map(ToString::to_string).collect(),
         labels,
         generated: endpoint.generated,
-        file: endpoint.metadata.position.file.display().to_string(),
+        file: endpoint.metadata.position.origin.to_string(),
         line: endpoint.metadata.position.line,
         interfaces,
         ingress: direction(Direction::Ingress),

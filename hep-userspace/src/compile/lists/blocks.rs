@@ -139,7 +139,7 @@ fn describe(
         action: rule.action.name().to_owned(),
         staged: source.staged,
         reason: reason.to_owned(),
-        file: rule.position.file.display().to_string(),
+        file: rule.position.origin.to_string(),
         line: rule.position.line,
         matches: text::rule_text(rule),
         log_prefix,

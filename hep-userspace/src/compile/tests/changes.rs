@@ -14,7 +14,7 @@ use super::{
 use crate::{
     compile::{Generation, ListKind, RuleDescription, Slots, compile, compile_after},
     model::Snapshot,
-    source::File,
+    source::Unit,
     validate::{Loader, Node, Scope},
 };
 
@@ -116,12 +116,9 @@ fn node() -> Node {
 }
 
 fn load(loader: &mut Loader, texts: &BTreeMap<String, String>) -> Snapshot {
-    let files: Vec<File> = texts
+    let files: Vec<Unit> = texts
         .iter()
-        .map(|(name, text)| File {
-            path: Arc::from(Path::new(name)),
-            text: text.clone().into_bytes().into(),
-        })
+        .map(|(name, text)| Unit::file(Path::new(name), text.clone()))
         .collect();
     let loaded = loader.load(&files, &node(), Scope::Directory);
     let problems = loaded.problems;

@@ -12,8 +12,8 @@ use crate::{
     model::{
         Action, DEFAULT_ALLOW_PROFILE, DEFAULT_TIER, DefaultAction, EndpointPort, EntityRule,
         FailsafePort, GlobalNetworkSet, HostEndpoint, IcmpMatch, Interface, InterfaceMatch,
-        LinkLayer, Metadata, Policy, PolicyKind, PortMatch, PortRange, Position, Profile, Protocol,
-        Rule, Snapshot, Stage, Tier,
+        LinkLayer, Metadata, Origin, Policy, PolicyKind, PortMatch, PortRange, Position, Profile,
+        Protocol, Rule, Snapshot, Stage, Tier,
     },
     selector::Selector,
 };
@@ -26,11 +26,7 @@ pub(in crate::compile) fn metadata(name: &str) -> Metadata {
         name: name.into(),
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
-        position: Position {
-            file: Arc::from(Path::new("test.yaml")),
-            line: 1,
-            column: 1,
-        },
+        position: Position::new(&Origin::File(Path::new("test.yaml").into()), 1, 1),
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     model::Snapshot,
-    source::File,
+    source::Unit,
     validate::{Problem, Severity, bounded},
 };
 
@@ -250,7 +250,7 @@ impl Daemon {
     }
 
     /// Files of the policy directory as a policy.
-    pub(super) fn below_policy_dir(&self, files: Vec<File>) -> Policy {
+    pub(super) fn below_policy_dir(&self, files: Vec<Unit>) -> Policy {
         Policy {
             base: self.options.policy_dir.clone().unwrap_or_default(),
             files,

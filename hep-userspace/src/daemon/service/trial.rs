@@ -244,7 +244,7 @@ impl Daemon {
     }
 
     /// Checks that a confirmed policy could be written into the policy directory; else returns the reason.
-    fn may_install(&self, policy_dir: &Path, files: &[source::File]) -> Result<(), String> {
+    fn may_install(&self, policy_dir: &Path, files: &[source::Unit]) -> Result<(), String> {
         let Err(error) = install::check(policy_dir, files, self.trust()) else {
             return Ok(());
         };

@@ -218,7 +218,7 @@ pub fn read_journal(directory: &Path) -> Result<Journal, StateError> {
 /// # Errors
 ///
 /// [`StateError::Damaged`] or [`StateError::Io`] if the journal or the snapshot cannot be used.
-pub fn in_force(directory: &Path) -> Result<Option<Vec<source::File>>, StateError> {
+pub fn in_force(directory: &Path) -> Result<Option<Vec<source::Unit>>, StateError> {
     let journal = read_journal(directory)?;
     let head = journal.head();
     head.map(|head| Ok(policy(directory, head)?.files))

@@ -6,7 +6,6 @@ use std::{
     collections::HashMap,
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -54,7 +53,7 @@ pub struct Policy {
     /// The directory that the paths are relative to.
     pub base: PathBuf,
     /// Its policy files, in the order of their paths.
-    pub files: Vec<source::File>,
+    pub files: Vec<source::Unit>,
 }
 
 impl Policy {
@@ -86,17 +85,16 @@ impl Policy {
 
     /// A file's path below the base.
     #[must_use]
-    pub fn relative<'f>(&self, file: &'f source::File) -> &'f Path {
-        file.path.strip_prefix(&self.base).unwrap_or(&file.path)
+    pub fn relative<'f>(&self, file: &'f source::Unit) -> &'f Path {
+        let path = file.path().unwrap_or(Path::new(""));
+        path.strip_prefix(&self.base).unwrap_or(path)
     }
 
     /// The same files below another directory.
     #[must_use]
     pub fn rebased(&self, base: &Path) -> Self {
-        let files = self.files.iter().map(|file| source::File {
-            path: Arc::from(base.join(self.relative(file))),
-            text: file.text.clone(),
-        });
+        let rebased = |file| source::Unit::file(base.join(self.relative(file)), file.text.clone());
+        let files = self.files.iter().map(rebased);
         Self {
             base: base.to_path_buf(),
             files: files.collect(),
@@ -207,10 +205,7 @@ pub(super) fn read(
                     .into()
             }
         };
-        files.push(source::File {
-            path: Arc::from(head.base.join(&part.path)),
-            text,
-        });
+        files.push(source::Unit::file(head.base.join(&part.path), text));
         texts = after;
     }
     let base = head.base.clone();
@@ -231,9 +226,9 @@ mod tests {
     use super::*;
 
     fn policy(base: &str, files: &[(&str, &str)]) -> Policy {
-        let files = files.iter().map(|(path, text)| source::File {
-            path: Arc::from(Path::new(base).join(path)),
-            text: Bytes::copy_from_slice(text.as_bytes()),
+        let files = files.iter().map(|(path, text)| {
+            let text = Bytes::copy_from_slice(text.as_bytes());
+            source::Unit::file(Path::new(base).join(path), text)
         });
         Policy {
             base: PathBuf::from(base),

@@ -1,7 +1,5 @@
 //! The state directory on a real file system.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::source;
 
@@ -27,10 +25,10 @@ impl Drop for Scratch {
 fn policy_with(text: &str) -> Policy {
     Policy {
         base: PathBuf::from("/p"),
-        files: vec![source::File {
-            path: Arc::from(Path::new("/p/a.yaml")),
-            text: text.as_bytes().to_vec().into(),
-        }],
+        files: vec![source::Unit::file(
+            Path::new("/p/a.yaml"),
+            text.as_bytes().to_vec(),
+        )],
     }
 }
 

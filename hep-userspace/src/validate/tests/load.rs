@@ -53,7 +53,12 @@ fn any_error_refuses_the_load_and_all_are_told() {
     let told: Vec<_> = loaded
         .problems
         .iter()
-        .map(|problem| (problem.position.file.to_str(), problem.code))
+        .map(|problem| {
+            (
+                problem.position.origin.path().and_then(Path::to_str),
+                problem.code,
+            )
+        })
         .collect();
     assert_eq!(
         told,

@@ -14,7 +14,7 @@ mod rules;
 mod stored;
 mod text;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 
@@ -28,11 +28,8 @@ fn node() -> Node {
     }
 }
 
-fn file(name: &str, text: impl Into<Vec<u8>>) -> File {
-    File {
-        path: Arc::from(Path::new(name)),
-        text: text.into().into(),
-    }
+fn file(name: &str, text: impl Into<Vec<u8>>) -> Unit {
+    Unit::file(Path::new(name), text.into())
 }
 
 fn load_one(text: &str, scope: Scope) -> Loaded {
