@@ -22,9 +22,13 @@ const YARDSTICKS: &str = "hep-bench-base";
 const TARGET: &str = "bpfel-unknown-none";
 /// Names the compiler to use for the programs instead of the one that compiles the rest.
 const COMPILER: &str = "HEP_BPF_RUSTC";
+/// Set to `1`, leaves the kernel programs out: an empty object, for `cargo check`, Clippy and the library's
+/// tests on a machine without the tools for them. Such a build refuses to enforce anything.
+const WITHOUT: &str = "HEP_WITHOUT_BPF";
 /// Advice for a machine that lacks a tool for the kernel programs.
 const ADVICE: &str = "the kernel programs need the rust-src component of the toolchain and \
-     bpf-linker on the PATH; `cargo xtask setup` installs both";
+     bpf-linker on the PATH; `cargo xtask setup` installs both; HEP_WITHOUT_BPF=1 does without the \
+     programs, to check and to test the library";
 
 fn main() {
     if let Err(problem) = build() {
@@ -53,8 +57,13 @@ fn build() -> Result<(), String> {
         );
     }
     println!("cargo::rerun-if-env-changed={COMPILER}");
+    println!("cargo::rerun-if-env-changed={WITHOUT}");
+    println!("cargo::rustc-check-cfg=cfg(hep_without_bpf)");
     if variable("CARGO_CFG_TARGET_ENDIAN")? != "little" {
         return Err("hep runs on little-endian hosts only".to_owned());
+    }
+    if env::var_os(WITHOUT).is_some_and(|value| value == "1") {
+        return leave_out(&out_dir);
     }
 
     let target_dir = out_dir.join("bpf");
@@ -80,6 +89,23 @@ fn build() -> Result<(), String> {
     let object = objects.join(PACKAGE);
     fs::copy(&object, out_dir.join(PACKAGE))
         .map_err(|error| format!("copy {}: {error}", object.display()))?;
+    Ok(())
+}
+
+/// Leaves empty objects in place of the programs; never in an optimised build, which somebody may install.
+fn leave_out(out_dir: &Path) -> Result<(), String> {
+    if variable("PROFILE")? != "debug" {
+        return Err(format!(
+            "{WITHOUT} is for development: unset it to build a release"
+        ));
+    }
+    println!("cargo::rustc-cfg=hep_without_bpf");
+    for name in [PACKAGE, YARDSTICKS] {
+        let path = out_dir.join(name);
+        fs::write(&path, []).map_err(|error| format!("write {}: {error}", path.display()))?;
+    }
+    let yardsticks = out_dir.join(YARDSTICKS);
+    println!("cargo::metadata=yardsticks={}", yardsticks.display());
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-//! Formatting, Clippy for the host and for the BPF target, rustdoc: all without a warning; and the rules of
-//! the house.
+//! The rules of the house; formatting, Clippy for the host and for the BPF target, rustdoc: all without a
+//! warning.
 
 use std::process::Command;
 
@@ -14,15 +14,15 @@ use crate::{command, setup::Environment};
 /// If any check finds something, with the number of those that do.
 pub(crate) fn run(environment: &Environment) -> Result<()> {
     let mut found = 0_usize;
+    if let Err(problem) = crate::house::run() {
+        eprintln!("xtask: lint: {problem:#}");
+        found += 1;
+    }
     for mut check in checks(environment) {
         if let Err(problem) = command::run(&mut check) {
             eprintln!("xtask: lint: {problem:#}");
             found += 1;
         }
-    }
-    if let Err(problem) = crate::house::run() {
-        eprintln!("xtask: lint: {problem:#}");
-        found += 1;
     }
     if found > 0 {
         bail!("{found} checks found something");

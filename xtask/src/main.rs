@@ -31,7 +31,7 @@ enum Task {
     /// Enforce the example policies on real traffic between network namespaces, and show it
     Demo(demo::Arguments),
     /// Set up, lint, build, run every test, and check that every statement of tests/spec has one
-    Test,
+    Test(test::Arguments),
     /// Formatting, Clippy for the host and for the BPF target, rustdoc, and the rules of the house
     Lint,
     /// Measure packets, loads of policy and memory, also against other firewalls
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Setup => setup::run().map(|_environment| ()),
         Task::Demo(arguments) => demo::run(&arguments),
-        Task::Test => test::run(),
+        Task::Test(arguments) => test::run(&arguments),
         Task::Lint => setup::run().and_then(|environment| lint::run(&environment)),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),

@@ -7,6 +7,7 @@ mod debian;
 
 use std::{
     env,
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -55,11 +56,13 @@ const LINKER_BUILD: [Package; 4] = [
     },
 ];
 
+/// Debian's compiler.
+const DEBIAN_COMPILER: &str = "/usr/bin/rustc";
 /// Debian's compiler with its library source, for a toolchain whose own source is not available.
 const COMPILER: [Package; 2] = [
     Package {
         name: "rustc-web",
-        mark: "/usr/bin/rustc",
+        mark: DEBIAN_COMPILER,
     },
     Package {
         name: "rust-web-src",
@@ -122,6 +125,8 @@ fn programs(user: User) -> Vec<Package> {
 pub(crate) struct Environment {
     /// The compiler of the kernel programs, if it is not the one that compiles the rest.
     bpf_compiler: Option<PathBuf>,
+    /// Builds are without the kernel programs.
+    without_programs: bool,
 }
 
 impl Environment {
@@ -131,6 +136,9 @@ impl Environment {
         cargo.current_dir(crate::workspace());
         if let Some(compiler) = &self.bpf_compiler {
             cargo.env("HEP_BPF_RUSTC", compiler);
+        }
+        if self.without_programs {
+            cargo.env("HEP_WITHOUT_BPF", "1");
         }
         cargo
     }
@@ -170,6 +178,21 @@ pub(crate) fn run() -> Result<Environment> {
     Ok(environment)
 }
 
+/// Settings for builds with what this machine has: without the kernel programs if it lacks their tools.
+pub(crate) fn present() -> Environment {
+    let linker = linker_version().filter(|version| *version >= LINKER_VERSION);
+    let compiler = linker.and_then(|_version| source_present());
+    compiler.unwrap_or_else(|| {
+        println!(
+            "without the kernel programs: `cargo xtask setup` installs bpf-linker and rust-src"
+        );
+        Environment {
+            without_programs: true,
+            ..Environment::default()
+        }
+    })
+}
+
 /// Installs what is missing for booting other kernels.
 ///
 /// # Errors
@@ -206,25 +229,36 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// The library source of the toolchain, from which `core` is compiled for the BPF target.
-fn library_source() -> Result<Environment> {
+/// The compiler that has its library source, from which `core` is compiled for the BPF target.
+fn source_present() -> Option<Environment> {
+    let with = |compiler: OsString| Environment {
+        bpf_compiler: Some(compiler.into()),
+        ..Environment::default()
+    };
     if let Some(compiler) = env::var_os("HEP_BPF_RUSTC") {
-        return Ok(Environment {
-            bpf_compiler: Some(compiler.into()),
-        });
+        return Some(with(compiler));
     }
+    if toolchain_source().is_ok_and(|source| source.exists()) {
+        return Some(Environment::default());
+    }
+    missing(&COMPILER)
+        .is_empty()
+        .then(|| with(DEBIAN_COMPILER.into()))
+}
+
+/// Where the toolchain keeps its library source.
+fn toolchain_source() -> Result<PathBuf> {
     let sysroot = command::answer(command::program("rustc").args(["--print", "sysroot"]))
         .context("`rustc --print sysroot` fails; install Rust with rustup")?;
-    let source = Path::new(&sysroot).join("lib/rustlib/src/rust/library/core/src/lib.rs");
-    if source.exists() {
-        return Ok(Environment::default());
+    Ok(Path::new(&sysroot).join("lib/rustlib/src/rust/library/core/src/lib.rs"))
+}
+
+/// Installs library source, of the toolchain or else of Debian's compiler, if there is none.
+fn library_source() -> Result<Environment> {
+    if let Some(present) = source_present() {
+        return Ok(present);
     }
-    let fallback = Environment {
-        bpf_compiler: Some("/usr/bin/rustc".into()),
-    };
-    if missing(&COMPILER).is_empty() {
-        return Ok(fallback);
-    }
+    let source = toolchain_source()?;
     let component = command::run_with_progress(
         "set-up: the toolchain's rust-src component",
         command::program("rustup").args(["component", "add", "rust-src"]),
@@ -235,8 +269,8 @@ fn library_source() -> Result<Environment> {
     }
     println!("set-up: rustup has no rust-src; Debian's compiler has its source packaged");
     install(&COMPILER)?;
-    println!("set-up: set HEP_BPF_RUSTC=/usr/bin/rustc where you run cargo without xtask");
-    Ok(fallback)
+    println!("set-up: set HEP_BPF_RUSTC={DEBIAN_COMPILER} where you run cargo without xtask");
+    source_present().context("no compiler has its library source")
 }
 
 /// Builds the BPF linker.

@@ -1,4 +1,6 @@
-//! Every test there is, unit and privileged, and the runner's counts added up.
+//! Every test there is, unit and privileged, with counts and times; or the unit tests alone.
+
+mod suites;
 
 use std::{
     io::{BufRead, BufReader, IsTerminal, Write},
@@ -7,6 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+use self::suites::Suites;
 use crate::{command, lint, setup, spec};
 
 /// Arguments that make cargo build the firewall with another `ABI_VERSION`.
@@ -19,13 +22,56 @@ pub(crate) const OTHER_ABI: [&str; 6] = [
     "other-abi",
 ];
 
-/// Sets up, lints, builds, tests, and checks the coverage of the specification. If one step fails, the rest
-/// still runs, so that one run reports everything.
+/// Arguments that select what has unit tests.
+const UNIT_TARGETS: [&str; 11] = [
+    "--workspace",
+    "--exclude",
+    "hep-ebpf",
+    "--lib",
+    "--bin",
+    "hep",
+    "--bin",
+    "hep-soak",
+    "--bin",
+    "xtask",
+    "--locked",
+];
+/// Where the shortened soaks are, beside the unit tests of their binary.
+const SOAKS: &str = "quick::";
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Run only unit tests: any user, no set-up, no network, no BPF linker
+    #[arg(long)]
+    unit: bool,
+}
+
+/// Runs what the arguments ask for.
 ///
 /// # Errors
 ///
 /// If anything fails, naming it all.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.unit { unit() } else { every() }
+}
+
+/// Runs the unit tests of all crates, on what this machine has.
+fn unit() -> Result<()> {
+    let environment = setup::present();
+    let mut tests = environment.cargo();
+    tests.arg("test").args(UNIT_TARGETS);
+    tests.args(["--no-fail-fast", "--", "--skip", SOAKS]);
+    let (suites, passed) = count(&mut tests)?;
+    print!("{}", suites.table());
+    if !passed {
+        bail!("failed: tests");
+    }
+    Ok(())
+}
+
+/// Sets up, lints, builds, tests, and checks the coverage of the specification. If one step fails, the rest
+/// still runs, so that one run reports everything.
+fn every() -> Result<()> {
     setup::require_root("the tests load BPF programs and make network namespaces, which")?;
     let environment = setup::run()?;
     let mut problems = Vec::new();
@@ -38,16 +84,11 @@ pub(crate) fn run() -> Result<()> {
     let built = crate::workspace().join("target/debug");
     let mut tests = environment.cargo();
     tests
-        .args([
-            "test",
-            "--workspace",
-            "--exclude",
-            "hep-ebpf",
-            "--no-fail-fast",
-        ])
+        .args(["test", "--workspace", "--exclude", "hep-ebpf"])
+        .arg("--no-fail-fast")
         .env("HEP_BIN", built.join("hep"))
         .env("HEP_OTHER_ABI", built.join("hep-other-abi"));
-    let (counts, passed) = count(&mut tests)?;
+    let (suites, passed) = count(&mut tests)?;
     if !passed {
         problems.push("tests");
     }
@@ -56,79 +97,33 @@ pub(crate) fn run() -> Result<()> {
         println!("spec-coverage: {problem:#}");
         problems.push("spec-coverage");
     }
-    println!("{} passed, {} failed", counts.passed, counts.failed);
+    print!("{}", suites.table());
     if !problems.is_empty() {
         bail!("failed: {}", problems.join(", "));
     }
     Ok(())
 }
 
-/// Totals of the test binaries.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Counts {
-    passed: u64,
-    failed: u64,
-}
-
-impl Counts {
-    /// Adds a line of the form `test result: ok. 3 passed; 0 failed; …`; other lines are ignored.
-    fn add(&mut self, line: &str) {
-        if !line.starts_with("test result:") {
-            return;
-        }
-        let number = |unit: &str| {
-            let (before, _) = line.split_once(unit)?;
-            before.trim_end().rsplit(' ').next()?.parse::<u64>().ok()
-        };
-        self.passed += number("passed;").unwrap_or_default();
-        self.failed += number("failed;").unwrap_or_default();
-    }
-}
-
-/// Runs the tests in plain sight and adds up their counts; the second value is whether all passed.
-fn count(tests: &mut Command) -> Result<(Counts, bool)> {
+/// Runs the tests in plain sight and notes their suites; the second value is whether all passed.
+fn count(tests: &mut Command) -> Result<(Suites, bool)> {
     println!("$ {}", command::display(tests));
     if std::io::stdout().is_terminal() {
         tests.env("CARGO_TERM_COLOR", "always");
     }
-    let mut child = tests
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("run cargo test")?;
-    let pipe = child.stdout.take().context("cargo test has no output")?;
-    let mut counts = Counts::default();
+    // One pipe for both streams: cargo names a suite on one of them, the suite reports on the other.
+    let (output, input) = std::io::pipe().context("make a pipe")?;
+    tests.stdout(input.try_clone()?).stderr(input);
+    let mut child = tests.spawn().context("run cargo test")?;
+    // The command holds the writing ends, which keep the pipe open.
+    tests.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    let mut suites = Suites::default();
     let mut screen = std::io::stdout();
-    for line in BufReader::new(pipe).split(b'\n') {
+    for line in BufReader::new(output).split(b'\n') {
         let line = line.context("read what cargo test prints")?;
         screen.write_all(&line)?;
         screen.write_all(b"\n")?;
-        counts.add(&String::from_utf8_lossy(&line));
+        suites.add(&String::from_utf8_lossy(&line));
     }
     let status = child.wait().context("wait for cargo test")?;
-    Ok((counts, status.success()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Counts;
-
-    #[test]
-    fn counts_of_all_binaries_are_added_up() {
-        let mut counts = Counts::default();
-        for line in [
-            "running 2 tests",
-            "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
-            "test result: \u{1b}[31mFAILED\u{1b}[0m. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out",
-            "5 passed; 5 failed; said a test",
-        ] {
-            counts.add(line);
-        }
-        assert_eq!(
-            counts,
-            Counts {
-                passed: 15,
-                failed: 2
-            }
-        );
-    }
+    Ok((suites, status.success()))
 }

@@ -52,6 +52,11 @@ pub enum KernelError {
         /// The failure that this explains.
         source: Box<KernelError>,
     },
+    /// The build left the kernel programs out (`HEP_WITHOUT_BPF`, for development only).
+    #[error(
+        "this hep was built without its kernel programs (HEP_WITHOUT_BPF=1) and cannot enforce policy"
+    )]
+    WithoutPrograms,
     /// The embedded object cannot be read; a defect of the build.
     #[error("read the embedded object")]
     Object(#[source] Box<aya_obj::ParseError>),

@@ -362,6 +362,7 @@ mod tests {
 
     /// Every mark is in the programs of both families, once at least.
     #[test]
+    #[cfg(not(hep_without_bpf))]
     fn the_programs_have_every_mark() {
         let object = Object::parse(embedded::BYTES).expect("parses");
         for (_, name, _) in FAMILIES {

@@ -6,7 +6,7 @@ use aya_obj::{Object, generated::bpf_map_type};
 
 use crate::datapath::KernelError;
 
-/// The kernel programs, built by `build.rs`.
+/// The kernel programs, built by `build.rs`; empty under `HEP_WITHOUT_BPF`.
 pub(crate) static BYTES: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/hep-ebpf"));
 
 /// Map definitions by name.
@@ -17,6 +17,9 @@ pub(crate) fn definitions() -> Result<&'static Definitions, KernelError> {
     static DEFINITIONS: OnceLock<Definitions> = OnceLock::new();
     if let Some(parsed) = DEFINITIONS.get() {
         return Ok(parsed);
+    }
+    if cfg!(hep_without_bpf) {
+        return Err(KernelError::WithoutPrograms);
     }
     let object = Object::parse(BYTES).map_err(|error| KernelError::Object(Box::new(error)))?;
     let declared = object
@@ -57,7 +60,7 @@ fn description_page() -> aya_obj::Map {
     )
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(hep_without_bpf)))]
 mod tests {
     use super::*;
     use crate::datapath::{object::names, sys::mmap};
