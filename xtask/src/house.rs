@@ -1,5 +1,10 @@
 //! House rules beyond Clippy: which module imports which, which may wait, how long files and comments are.
 
+mod circles;
+mod functions;
+mod known;
+mod modules;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -60,12 +65,17 @@ pub(crate) fn run() -> Result<()> {
     let architecture = read(&root.join("ARCHITECTURE.md"))?;
     let rooms = rooms(&architecture);
     let mut found = Vec::new();
+    let mut long = Vec::new();
     for path in sources(&root)? {
         let text = read(&path)?;
         let name = path.strip_prefix(&root).unwrap_or(&path);
         let name = name.to_string_lossy();
         check(&name, &text, &rooms, &mut found);
+        let functions = functions::long(&name, &text);
+        long.extend(functions.with_context(|| format!("parse {name}"))?);
     }
+    functions::check(&long, known::LONG_FUNCTIONS, &mut found);
+    circles::check(&root, known::CIRCLES, &mut found)?;
     let abi = read(&root.join("hep-common/src/lib.rs"))?;
     for name in [
         "README.md",

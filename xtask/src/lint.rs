@@ -5,7 +5,29 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::{command, setup::Environment};
+use crate::{
+    command,
+    setup::{self, Environment},
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only the rules of the house: seconds, without set-up
+    #[arg(long)]
+    house: bool,
+}
+
+/// Checks what the arguments ask for.
+///
+/// # Errors
+///
+/// If any check finds something.
+pub(crate) fn main(arguments: &Arguments) -> Result<()> {
+    if arguments.house {
+        return crate::house::run();
+    }
+    run(&setup::run()?)
+}
 
 /// Runs every check, also after one that finds something.
 ///

@@ -33,7 +33,7 @@ enum Task {
     /// Set up, lint, build, run every test, and check that every statement of tests/spec has one
     Test(test::Arguments),
     /// Formatting, Clippy for the host and for the BPF target, rustdoc, and the rules of the house
-    Lint,
+    Lint(lint::Arguments),
     /// Measure packets, loads of policy and memory, also against other firewalls
     Bench(bench::Arguments),
     /// Random packets under random policies, judged by the kernel and by the reference evaluator or nftables
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         Task::Setup => setup::run().map(|_environment| ()),
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
-        Task::Lint => setup::run().and_then(|environment| lint::run(&environment)),
+        Task::Lint(arguments) => lint::main(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),
