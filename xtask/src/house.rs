@@ -1,6 +1,8 @@
 //! House rules beyond Clippy: which module imports which, which may wait, how long files and comments are.
 
+pub(crate) mod abi;
 mod circles;
+mod documents;
 mod functions;
 mod known;
 mod modules;
@@ -76,15 +78,8 @@ pub(crate) fn run() -> Result<()> {
     }
     functions::check(&long, known::LONG_FUNCTIONS, &mut found);
     circles::check(&root, known::CIRCLES, &mut found)?;
-    let abi = read(&root.join("hep-common/src/lib.rs"))?;
-    for name in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-    ] {
-        stale_pins(name, &read(&root.join(name))?, &abi, &mut found);
-    }
+    documents::check(&root, &mut found)?;
+    abi::check(&root, &mut found)?;
     found.extend(subject(&root));
     for problem in &found {
         eprintln!("{problem}");
@@ -101,9 +96,16 @@ fn read(path: &Path) -> Result<String> {
 
 /// Every source file of the workspace.
 fn sources(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut folders: Vec<PathBuf> = ["hep-common", "hep-ebpf", "hep-userspace", "tests", "xtask"]
-        .map(|folder| root.join(folder))
-        .into();
+    let mut sources = Vec::new();
+    for folder in ["hep-common", "hep-ebpf", "hep-userspace", "tests", "xtask"] {
+        sources.extend(files_below(root.join(folder))?);
+    }
+    Ok(sources)
+}
+
+/// Every source file below a folder, sorted.
+fn files_below(folder: PathBuf) -> Result<Vec<PathBuf>> {
+    let mut folders = vec![folder];
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(&folder).with_context(|| format!("{}", folder.display()))?;
@@ -223,25 +225,6 @@ fn first(path: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// Directories of pins in a document that are of another version than `abi`, the source of `hep-common`,
-/// has.
-fn stale_pins(name: &str, text: &str, abi: &str, found: &mut Vec<String>) {
-    let digits = |text: &str| -> String { text.chars().take_while(char::is_ascii_digit).collect() };
-    let version = abi
-        .split_once("pub const ABI_VERSION")
-        .and_then(|(_, behind)| behind.split_once("else { "))
-        .map(|(_, behind)| digits(behind))
-        .unwrap_or_default();
-    for (number, line) in (1..).zip(text.lines()) {
-        let named = line.split("/hep/v").skip(1).map(digits);
-        for other in named.filter(|named| !named.is_empty() && *named != version) {
-            found.push(format!(
-                "{name}:{number}: names the pins of version {other}; it is {version}"
-            ));
-        }
-    }
-}
-
 /// Doc comments whose first word is no noun and no verb, or that only refer to another one.
 fn openings(name: &str, text: &str) -> Vec<String> {
     let doc = |line: &str| {
@@ -322,16 +305,6 @@ mod tests {
             broken("tests/x.rs", "/// The sum.\n/// What else there is."),
             0
         );
-    }
-
-    #[test]
-    fn documents_name_the_pins_that_there_are() {
-        let abi = "pub const ABI_VERSION: u32 = if cfg!(feature = \"other-abi\") { 8 } else { 7 };";
-        let mut found = Vec::new();
-        stale_pins("a", "in /sys/fs/bpf/hep/v7/links", abi, &mut found);
-        assert!(found.is_empty(), "{found:?}");
-        stale_pins("a", "in /sys/fs/bpf/hep/v6/links", abi, &mut found);
-        assert_eq!(found.len(), 1);
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub(crate) struct Arguments {
     /// Only the rules of the house: seconds, without set-up
     #[arg(long)]
     house: bool,
+    /// Only record the layouts of a new ABI_VERSION, in hep-common/abi.txt
+    #[arg(long)]
+    record_abi: bool,
 }
 
 /// Checks what the arguments ask for.
@@ -23,6 +26,9 @@ pub(crate) struct Arguments {
 ///
 /// If any check finds something.
 pub(crate) fn main(arguments: &Arguments) -> Result<()> {
+    if arguments.record_abi {
+        return crate::house::abi::record(&crate::workspace());
+    }
     if arguments.house {
         return crate::house::run();
     }
