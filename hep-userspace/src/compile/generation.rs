@@ -121,7 +121,10 @@ fn compile_from(
 
     let endpoints = endpoints_of(snapshot, &binding);
     let memory = former.and_then(Lineage::memory);
-    let mut flattener = Flattener::new(snapshot, memory);
+    let mut flattener = Flattener::new(
+        snapshot,
+        memory.map(|memory| (&memory.unions, &memory.blocks)),
+    );
     let guards_workloads = !snapshot.felix.interface_prefixes.is_empty();
     let lists = ListTable::new(&mut flattener, &binding, &endpoints, guards_workloads)?;
     let Flattener {

@@ -35,7 +35,7 @@ pub use judge::{Headers, Outcome, judge};
 pub use lineage::Lineage;
 pub(crate) use lists::rows::with_room;
 pub use lists::slots::{Numbers, Slots};
-pub use segments::Pieces;
+pub use segments::Segments;
 pub use sets::selected::members;
 pub use tables::RuleTables;
 pub use warnings::warnings;

@@ -7,13 +7,13 @@ const PIECE_BYTES: usize = 1 << 16;
 
 /// A long table. A copy shares all pieces with the original until either of them changes.
 #[derive(Clone, Debug)]
-pub struct Pieces<T> {
+pub struct Segments<T> {
     /// All but the last are full.
     pieces: Vec<Arc<[T]>>,
     len: usize,
 }
 
-impl<T> Default for Pieces<T> {
+impl<T> Default for Segments<T> {
     fn default() -> Self {
         Self {
             pieces: Vec::new(),
@@ -22,7 +22,7 @@ impl<T> Default for Pieces<T> {
     }
 }
 
-impl<T> Pieces<T> {
+impl<T> Segments<T> {
     /// Values in a piece.
     const PIECE: usize = PIECE_BYTES / size_of::<T>();
 
@@ -39,12 +39,12 @@ impl<T> Pieces<T> {
     }
 
     /// The pieces, in order. One that two tables share is the same in both.
-    pub fn pieces(&self) -> impl ExactSizeIterator<Item = &Arc<[T]>> {
+    pub fn segments(&self) -> impl ExactSizeIterator<Item = &Arc<[T]>> {
         self.pieces.iter()
     }
 }
 
-impl<T: Clone> Pieces<T> {
+impl<T: Clone> Segments<T> {
     /// Replaces values from `first` on. Their pieces are this table's own afterwards, whether or not
     /// the values differ from those before.
     ///
@@ -63,7 +63,7 @@ impl<T: Clone> Pieces<T> {
     }
 }
 
-impl<T: Clone> From<Vec<T>> for Pieces<T> {
+impl<T: Clone> From<Vec<T>> for Segments<T> {
     fn from(values: Vec<T>) -> Self {
         Self {
             pieces: values.chunks(Self::PIECE).map(Arc::from).collect(),
@@ -72,7 +72,7 @@ impl<T: Clone> From<Vec<T>> for Pieces<T> {
     }
 }
 
-impl<T> Index<usize> for Pieces<T> {
+impl<T> Index<usize> for Segments<T> {
     type Output = T;
 
     fn index(&self, index: usize) -> &T {
@@ -80,14 +80,14 @@ impl<T> Index<usize> for Pieces<T> {
     }
 }
 
-impl<T: PartialEq> PartialEq for Pieces<T> {
+impl<T: PartialEq> PartialEq for Segments<T> {
     fn eq(&self, other: &Self) -> bool {
         let mut pairs = self.pieces.iter().zip(&other.pieces);
         self.len == other.len && pairs.all(|(one, two)| Arc::ptr_eq(one, two) || one == two)
     }
 }
 
-impl<T: Eq> Eq for Pieces<T> {}
+impl<T: Eq> Eq for Segments<T> {}
 
 #[cfg(test)]
 mod tests {
@@ -95,14 +95,14 @@ mod tests {
 
     #[test]
     fn a_written_copy_shares_what_was_not_written() {
-        let before = Pieces::from((0..40_000_u64).collect::<Vec<_>>());
+        let before = Segments::from((0..40_000_u64).collect::<Vec<_>>());
         let mut after = before.clone();
-        let border = Pieces::<u64>::PIECE;
+        let border = Segments::<u64>::PIECE;
         after.write(border - 1, &[7, 8]);
 
         assert_eq!([after[border - 1], after[border]], [7, 8]);
         assert_eq!(before[border], border as u64);
-        let shared = before.pieces().zip(after.pieces());
+        let shared = before.segments().zip(after.segments());
         let shared: Vec<bool> = shared.map(|(one, two)| Arc::ptr_eq(one, two)).collect();
         assert_eq!(shared, [false, false, true, true, true]);
         assert_ne!(before, after);

@@ -6,7 +6,7 @@ use aya::{EbpfError, maps::MapError, programs::ProgramError};
 
 use hep_common::ABI_VERSION;
 
-use super::apply::generation::Step;
+use super::apply::report::Step;
 
 /// Why the kernel's side could not be set up, changed or read.
 #[derive(Debug, thiserror::Error)]

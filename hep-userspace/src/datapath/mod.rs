@@ -14,24 +14,23 @@ mod read;
 mod sys;
 
 pub use apply::{
-    generation::{Applied, AppliedTable, Observer, Step},
     own_addresses::OwnAddresses,
+    report::{Applied, AppliedTable, Observer, Step},
 };
 pub use attach::{local_in, loopback::answer_routes, newcomer::InterfaceTables};
 pub use error::KernelError;
 pub use flows::{
-    entries::{End, Flow, Home, monotonic_ns},
+    connection::SeedFlow,
+    entries::{End, Flow, Home},
     occupancy::Occupancy,
     room::FlowRoom,
-    seed::SeedFlow,
     sweep::{SweepCursor, Swept},
 };
-pub use load::{
-    kernel::{Kernel, LoadOptions},
-    test_run::TestOutcome,
-};
+pub use load::{kernel::Kernel, options::LoadOptions, test_run::TestOutcome};
+pub use object::program::Program;
 pub use pins::directory::{all_links_directories, links_directory, remove, version_directory};
 pub use read::{
     events::{Events, ProgramLog},
     maps::Maps,
 };
+pub use sys::clock::monotonic_ns;

@@ -14,7 +14,7 @@ use std::{fmt::Debug, hash::Hash};
 
 use hep_common::address::{Range4, Range6Low, Range6Mid, Range6Top, Run};
 
-use super::segments::Pieces;
+use super::segments::Segments;
 pub(crate) use mid::target_of;
 pub(crate) use v4::Layout4;
 pub(crate) use v6::Layout6;
@@ -48,17 +48,17 @@ pub(crate) trait Layout: Clone + Sized {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressTables {
     /// IPv4 roots, 65 536.
-    pub roots4: Pieces<Run>,
+    pub roots4: Segments<Run>,
     /// IPv4 ranges.
-    pub ranges4: Pieces<Range4>,
+    pub ranges4: Segments<Range4>,
     /// IPv6 roots, 65 536.
-    pub roots6: Pieces<Run>,
+    pub roots6: Segments<Run>,
     /// IPv6 ranges of bits 16–31.
-    pub ranges6_top: Pieces<Range6Top>,
+    pub ranges6_top: Segments<Range6Top>,
     /// IPv6 ranges of bits 32–63.
-    pub ranges6_mid: Pieces<Range6Mid>,
+    pub ranges6_mid: Segments<Range6Mid>,
     /// IPv6 ranges of bits 64–127.
-    pub ranges6_low: Pieces<Range6Low>,
+    pub ranges6_low: Segments<Range6Low>,
 }
 
 impl AddressTables {

@@ -8,8 +8,8 @@ use hep_common::address::{Range6Mid, Range6Top, TARGET_INDEX, TARGET_IS_RUN, Tar
 use super::{
     mid::Area,
     run::{self, Block, Entry},
+    stages::Stores,
     store::Table as _,
-    v6::Stores,
 };
 
 /// Other ranges for some values.

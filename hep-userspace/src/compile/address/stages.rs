@@ -7,8 +7,11 @@ use hep_common::address::{
 use super::{
     Boundary, index,
     run::{Block, Entry},
-    store::Table,
+    store::{Store, Table},
 };
+
+/// The tables of the stages in the shape of the maps.
+pub(crate) type Stores = Stages<Store<Range6Top>, Store<Range6Mid>, Store<Range6Low>>;
 
 /// The tables of the three stages.
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::index;
-use crate::compile::segments::Pieces;
+use crate::compile::segments::Segments;
 
 /// A table has room for more ranges than it holds: one for this many,
 const SPARE_SHARE: usize = 16;
@@ -74,7 +74,7 @@ impl<R: Clone + Default + PartialEq> Table<R> for Growing<R> {
 /// A table of runs and the places in it that are free.
 #[derive(Clone, Debug)]
 pub(crate) struct Store<R> {
-    ranges: Pieces<R>,
+    ranges: Segments<R>,
     /// Start and length.
     free: BTreeMap<u32, u32>,
     /// Places that are free for the next generation.
@@ -100,7 +100,7 @@ impl<R: Copy + Default> Store<R> {
     }
 
     /// The table.
-    pub(crate) const fn ranges(&self) -> &Pieces<R> {
+    pub(crate) const fn ranges(&self) -> &Segments<R> {
         &self.ranges
     }
 

@@ -3,7 +3,7 @@
 use hep_common::address::{RANGES4_PER_BLOCK, ROOT_LEN, Range4, Run};
 
 use super::{
-    super::segments::Pieces,
+    super::segments::Segments,
     Boundary, Layout, Sweep, index,
     store::{Growing, Store, Table as _},
 };
@@ -15,7 +15,7 @@ const MAX_CHANGED: u32 = 2048;
 #[derive(Clone, Debug)]
 pub(crate) struct Layout4 {
     /// One per value of the top 16 bits.
-    pub(crate) roots: Pieces<Run>,
+    pub(crate) roots: Segments<Run>,
     /// Ranges of all runs.
     pub(crate) ranges: Store<Range4>,
 }

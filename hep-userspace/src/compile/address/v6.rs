@@ -8,22 +8,19 @@ use hep_common::address::{
 use super::{
     Boundary, Layout, Sweep,
     patch::Patch,
-    stages::Stages,
+    stages::{Stages, Stores},
     store::{Growing, Store},
 };
-use crate::compile::segments::Pieces;
+use crate::compile::segments::Segments;
 
 /// Most roots that a change rebuilds which is not a load from nothing.
 const MAX_CHANGED: usize = 64;
-
-/// The tables of the stages.
-pub(crate) type Stores = Stages<Store<Range6Top>, Store<Range6Mid>, Store<Range6Low>>;
 
 /// The IPv6 tables.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout6 {
     /// One per value of bits 0–15.
-    pub(crate) roots: Pieces<Run>,
+    pub(crate) roots: Segments<Run>,
     pub(crate) stages: Stores,
 }
 

@@ -6,7 +6,7 @@ use hep_common::Direction;
 
 use super::shape::{DirectionDescription, EndpointDescription};
 use crate::{
-    compile::lists::{flatten::DirectionTiers, order::TierPart},
+    compile::lists::order::{DirectionTiers, TierPart},
     model::{
         Action, DefaultAction, EntityRule, HostEndpoint, InterfaceMatch, PolicyKind, Profile, Rule,
     },

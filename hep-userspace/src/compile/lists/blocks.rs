@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hep_common::{Direction, counter::Reason};
 use rustc_hash::FxHashMap;
 
-use super::{expand::Conditions, flatten::direction_name, rules::RuleText};
+use super::{expand::Conditions, names::direction_name, rules::RuleText};
 use crate::{
     compile::description::{shape::RuleDescription, text},
     model::{self, Metadata, Rule},

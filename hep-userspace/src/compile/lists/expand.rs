@@ -14,7 +14,7 @@ use crate::{
         },
         sets::{
             ranges::{Position, RangeSet, family_of},
-            selected::{AllUnions, Objects, SideSelector},
+            selected::{AllUnions, Objects, SideSelector, Unified},
         },
     },
     model::{EntityRule, FailsafePort, IpFamily, PortMatch, PortRange, Rule, Snapshot},
@@ -247,7 +247,7 @@ fn is_of(rule: &Rule, family: IpFamily) -> bool {
         && has_nets_of(&rule.destination, family)
 }
 
-impl<T: Position> Addresses<T> {
+impl<T: Unified> Addresses<T> {
     fn of(side: &EntityRule) -> Self {
         let set =
             |nets: &[IpNetwork]| (!nets.is_empty()).then(|| Arc::new(RangeSet::of_nets(nets)));

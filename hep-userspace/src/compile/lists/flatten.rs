@@ -9,7 +9,8 @@ use super::{
     blocks::{Block, Blocks, Source},
     builder::{Builder, FlatList, Template},
     expand::{FailsafeEnds, Matcher},
-    order::{Phase, TierPart},
+    names::{action_name, direction_name, stage_name},
+    order::{DirectionTiers, Phase, TierPart},
     rules::{RuleId, RuleText, Rules},
 };
 use crate::{
@@ -18,22 +19,13 @@ use crate::{
             shape::{ListKind, RuleDescription},
             text,
         },
-        lineage::Memory,
+        sets::selected::AllUnions,
     },
     model::{
         self, DefaultAction, EndpointToHostAction, FailsafePort, FelixConfiguration, HostEndpoint,
         Policy, PolicyKind, Profile, Snapshot,
     },
 };
-
-/// The tiers that one endpoint meets in one direction.
-#[derive(Debug)]
-pub(crate) struct DirectionTiers<'s> {
-    pub(crate) untracked: Vec<TierPart<'s>>,
-    pub(crate) pre_dnat: Vec<TierPart<'s>>,
-    pub(crate) normal: Vec<TierPart<'s>>,
-    pub(crate) forward: Vec<TierPart<'s>>,
-}
 
 /// Makes lists, and the rules and predicates that they refer to.
 #[derive(Debug)]
@@ -50,10 +42,10 @@ pub(crate) struct Flattener<'s> {
 }
 
 impl<'s> Flattener<'s> {
-    /// No list yet; `former` is the memory of the previous generation.
-    pub(crate) fn new(snapshot: &'s Snapshot, former: Option<&'s Memory>) -> Self {
+    /// No list yet; `former` are the unions and blocks of the previous generation.
+    pub(crate) fn new(snapshot: &'s Snapshot, former: Option<(&'s AllUnions, &'s Blocks)>) -> Self {
         Self {
-            matcher: Matcher::new(snapshot, former.map(|former| &former.unions)),
+            matcher: Matcher::new(snapshot, former.map(|(unions, _)| unions)),
             rules: Rules::default(),
             felix: &snapshot.felix,
             profiles: snapshot
@@ -62,7 +54,7 @@ impl<'s> Flattener<'s> {
                 .map(|profile| (&*profile.metadata.name, profile))
                 .collect(),
             blocks: Blocks::default(),
-            former: former.map(|former| &former.blocks),
+            former: former.map(|(_, blocks)| blocks),
             templates: FxHashMap::default(),
         }
     }
@@ -399,33 +391,5 @@ fn phase_reasons(phase: Phase) -> (Reason, Reason) {
         Phase::PreDnat | Phase::Normal | Phase::Forward => {
             (Reason::PolicyAllow, Reason::PolicyDeny)
         }
-    }
-}
-
-const fn stage_name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Untracked => "untracked",
-        Phase::PreDnat => "preDNAT",
-        Phase::Normal => "normal",
-        Phase::Forward => "forward",
-    }
-}
-
-/// `ingress` or `egress`.
-pub(crate) const fn direction_name(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Ingress => "ingress",
-        Direction::Egress => "egress",
-    }
-}
-
-const fn action_name(action: Action) -> &'static str {
-    match action {
-        Action::Allow => "Allow",
-        Action::Deny => "Deny",
-        Action::Pass => "Pass",
-        Action::Log => "Log",
-        Action::Staged => "Staged",
-        Action::Continue => "Continue",
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod blocks;
 pub(crate) mod builder;
 pub(crate) mod expand;
 pub(crate) mod flatten;
+pub(crate) mod names;
 pub(crate) mod order;
 pub(crate) mod rows;
 pub(crate) mod rules;

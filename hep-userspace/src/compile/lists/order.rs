@@ -49,6 +49,15 @@ pub(crate) struct TierPart<'s> {
     pub(crate) end: Option<DefaultAction>,
 }
 
+/// The tiers that one endpoint meets in one direction.
+#[derive(Debug)]
+pub(crate) struct DirectionTiers<'s> {
+    pub(crate) untracked: Vec<TierPart<'s>>,
+    pub(crate) pre_dnat: Vec<TierPart<'s>>,
+    pub(crate) normal: Vec<TierPart<'s>>,
+    pub(crate) forward: Vec<TierPart<'s>>,
+}
+
 /// All tiers with their policies, in order (EV-026 to EV-029).
 #[derive(Debug)]
 pub(crate) struct Ordered<'s> {

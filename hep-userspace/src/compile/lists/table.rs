@@ -11,8 +11,9 @@ use rustc_hash::FxHashMap;
 
 use super::{
     builder::FlatList,
-    flatten::{DirectionTiers, Flattener, direction_name},
-    order::{Ordered, Phase},
+    flatten::Flattener,
+    names::direction_name,
+    order::{DirectionTiers, Ordered, Phase},
 };
 use crate::{
     compile::{

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
-use super::{selected::AllUnions, union::Unions};
 use crate::model::{AddressBits, IpFamily, Members, Nets};
 
 /// A value on a line: an address as a number, a port, an index of a table.
@@ -14,12 +13,6 @@ pub(crate) trait Position: AddressBits {
 
     /// The first and last address of `net`, if it is of the family whose addresses these are.
     fn bounds(net: &IpNetwork) -> Option<(Self, Self)>;
-
-    /// Those of `unions` that are of the family whose addresses these are.
-    fn unions(unions: &AllUnions) -> &Unions<Self>;
-
-    /// Those of `unions` that are of the family whose addresses these are, to add to them.
-    fn unions_mut(unions: &mut AllUnions) -> &mut Unions<Self>;
 }
 
 impl Position for u32 {
@@ -33,14 +26,6 @@ impl Position for u32 {
             IpNetwork::V6(_) => None,
         }
     }
-
-    fn unions(unions: &AllUnions) -> &Unions<Self> {
-        &unions.v4
-    }
-
-    fn unions_mut(unions: &mut AllUnions) -> &mut Unions<Self> {
-        &mut unions.v4
-    }
 }
 
 impl Position for u128 {
@@ -53,14 +38,6 @@ impl Position for u128 {
             IpNetwork::V4(_) => None,
             IpNetwork::V6(net) => Some(net.ip().to_bits().around(net.prefix())),
         }
-    }
-
-    fn unions(unions: &AllUnions) -> &Unions<Self> {
-        &unions.v6
-    }
-
-    fn unions_mut(unions: &mut AllUnions) -> &mut Unions<Self> {
-        &mut unions.v6
     }
 }
 

@@ -75,6 +75,35 @@ pub(crate) struct AllUnions {
     pub(crate) v6: Unions<u128>,
 }
 
+/// Addresses of a family that has unions.
+pub(crate) trait Unified: Position {
+    /// The unions of this family.
+    fn unions(unions: &AllUnions) -> &Unions<Self>;
+
+    /// The unions of this family, to add to them.
+    fn unions_mut(unions: &mut AllUnions) -> &mut Unions<Self>;
+}
+
+impl Unified for u32 {
+    fn unions(unions: &AllUnions) -> &Unions<Self> {
+        &unions.v4
+    }
+
+    fn unions_mut(unions: &mut AllUnions) -> &mut Unions<Self> {
+        &mut unions.v4
+    }
+}
+
+impl Unified for u128 {
+    fn unions(unions: &AllUnions) -> &Unions<Self> {
+        &unions.v6
+    }
+
+    fn unions_mut(unions: &mut AllUnions) -> &mut Unions<Self> {
+        &mut unions.v6
+    }
+}
+
 /// Every object of the snapshot, and the objects that each selector used so far selects.
 #[derive(Debug)]
 pub(crate) struct Objects<'s> {
@@ -115,7 +144,7 @@ impl<'s> Objects<'s> {
     }
 
     /// The number of the set of addresses that `selector` selects; at its first use `register` assigns it.
-    pub(crate) fn set<T: Position>(
+    pub(crate) fn set<T: Unified>(
         &mut self,
         selector: &Selector,
         family: IpFamily,

@@ -3,10 +3,10 @@
 
 use std::{collections::BTreeMap, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
-use hep_common::{Direction, counter::Reason, protocol, settings};
+use hep_common::settings;
 use ipnetwork::IpNetwork;
 
-use super::walker::{self, Packet};
+pub(in crate::compile) use super::packets::{At, check, icmp6, judge, outcome, portless, tcp, udp};
 use crate::{
     compile::{Generation, Options, Slots, compile},
     model::{
@@ -373,83 +373,4 @@ pub(in crate::compile) fn failsafe(protocol: &str, port: u16, net: Option<&str>)
 /// Compiles for `h1` with [`interfaces`].
 pub(in crate::compile) fn compiled(snapshot: &Snapshot) -> Generation {
     compile(snapshot, "h1", &interfaces(), &options(), &Slots::default()).expect("within limits")
-}
-
-fn packet(source: &str, destination: &str, protocol: u8) -> Packet {
-    Packet {
-        source: address(source),
-        destination: address(destination),
-        protocol,
-        ports: None,
-        icmp: None,
-    }
-}
-
-pub(in crate::compile) fn tcp(source: &str, destination: &str, port: u16) -> Packet {
-    Packet {
-        ports: Some((40_000, port)),
-        ..packet(source, destination, protocol::TCP)
-    }
-}
-
-pub(in crate::compile) fn udp(source: &str, destination: &str, ports: (u16, u16)) -> Packet {
-    Packet {
-        ports: Some(ports),
-        ..packet(source, destination, protocol::UDP)
-    }
-}
-
-pub(in crate::compile) fn icmp6(source: &str, destination: &str, icmp_type: u8) -> Packet {
-    Packet {
-        icmp: Some((icmp_type, 0)),
-        ..packet(source, destination, protocol::ICMPV6)
-    }
-}
-
-pub(in crate::compile) fn portless(source: &str, destination: &str, protocol: u8) -> Packet {
-    packet(source, destination, protocol)
-}
-
-/// Where a packet is judged.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::compile) enum At {
-    /// To the host, at this interface.
-    In(u32),
-    /// From the host.
-    Out(u32),
-    /// Through the host, where it comes in.
-    ForwardedIn(u32),
-    /// Through the host, where it goes out.
-    ForwardedOut(u32),
-}
-
-/// Judges a packet in a snapshot's generation.
-pub(in crate::compile) fn judge(generation: &Generation, at: At, packet: &Packet) -> Reason {
-    outcome(generation, at, packet).reason
-}
-
-pub(in crate::compile) fn outcome(
-    generation: &Generation,
-    at: At,
-    packet: &Packet,
-) -> walker::Outcome {
-    let (ifindex, direction, forwarded) = match at {
-        At::In(ifindex) => (ifindex, Direction::Ingress, false),
-        At::Out(ifindex) => (ifindex, Direction::Egress, false),
-        At::ForwardedIn(ifindex) => (ifindex, Direction::Ingress, true),
-        At::ForwardedOut(ifindex) => (ifindex, Direction::Egress, true),
-    };
-    walker::judge(generation, ifindex, direction, forwarded, packet)
-}
-
-/// Judges rows of (name, where, packet, reason).
-pub(in crate::compile) fn check(snapshot: &Snapshot, rows: &[(&str, At, Packet, Reason)]) {
-    let generation = compiled(snapshot);
-    for (name, at, packet, expected) in rows {
-        assert_eq!(
-            judge(&generation, *at, packet),
-            *expected,
-            "{name}: {at:?} {packet:?}"
-        );
-    }
 }

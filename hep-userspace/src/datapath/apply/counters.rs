@@ -18,10 +18,10 @@ use hep_common::counter::{
     COUNTERS_LEN, COUNTERS_PER_PIECE, Counter, Counters, RULE_SLOTS_PER_PIECE,
 };
 
-use super::{check::Capacities, fill, generation::join};
+use super::{check::Capacities, fill};
 use crate::{
     compile::Slots,
-    datapath::{KernelError, Maps, object::names},
+    datapath::{KernelError, Maps, object::names, sys::threads::join},
 };
 
 /// Initial value of an interface's counters.

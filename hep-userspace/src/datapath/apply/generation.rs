@@ -8,9 +8,8 @@
 //! have a half for each generation instead of slots.
 
 use std::{
-    fmt, io,
-    thread::{self, ScopedJoinHandle},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    thread,
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use aya::maps::Array;
@@ -19,104 +18,17 @@ use hep_common::settings::{Control, Settings};
 use super::{
     check,
     fill::{self, Filled, Present},
+    report::{Applied, AppliedTable, Observer, Step},
     tables::{self, InForce, Table},
 };
 use crate::{
-    compile::Generation,
+    compile::{Description, Generation},
     datapath::{
         Kernel, KernelError, Maps,
         object::names,
-        sys::{bpf::value_of, mmap::Mapping},
+        sys::{bpf::value_of, mmap::Mapping, threads::join},
     },
 };
-
-/// A stage of a load that an [`Observer`] may stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Making the table of this outer map and putting it into the idle slot.
-    Table(&'static str),
-    /// Zeroing counters that get another owner.
-    Counters,
-    /// Writing the idle settings.
-    Settings,
-    /// Reading everything back.
-    Check,
-    /// The store that brings the generation of this number into force.
-    Flip(u32),
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Table(map) => write!(f, "table {map}"),
-            Self::Counters => f.write_str("the counters"),
-            Self::Settings => f.write_str("the settings"),
-            Self::Check => f.write_str("the check"),
-            Self::Flip(_) => f.write_str("the flip"),
-        }
-    }
-}
-
-/// Observes the steps of a load, and may stop it before each.
-pub trait Observer {
-    /// Called before each step.
-    ///
-    /// # Errors
-    ///
-    /// Stops the load with [`KernelError::Stopped`]; the former generation stays in force.
-    fn before(&mut self, step: Step) -> io::Result<()>;
-
-    /// Called right after the flip: the generation is in force.
-    fn flipped(&mut self) {}
-}
-
-/// Lets every load go through.
-impl Observer for () {
-    fn before(&mut self, _step: Step) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Report of a load.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Applied {
-    /// Number of the generation that is now in force.
-    pub generation: u32,
-    /// Report of each table, in alphabetical order.
-    pub tables: Vec<AppliedTable>,
-    /// From the start until every idle slot was filled and checked.
-    pub fill: Duration,
-    /// From the start until the generation was in force.
-    pub in_force: Duration,
-    /// From the start until the former generation was gone.
-    pub total: Duration,
-}
-
-/// Report of one table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct AppliedTable {
-    /// Name of the outer map.
-    pub map: &'static str,
-    /// Entries of the inner map.
-    pub entries: usize,
-    /// Bytes of its values, and of its keys if it is a hash.
-    pub bytes: usize,
-    /// Nothing changed since the former generation.
-    pub shared: bool,
-    /// Entries that were written.
-    pub written: usize,
-}
-
-impl Applied {
-    /// Entries of all tables, and how many of them were written.
-    #[must_use]
-    pub fn entries_written(&self) -> [usize; 2] {
-        let tables = self.tables.iter();
-        tables.fold([0; 2], |[entries, written], table| {
-            [entries + table.entries, written + table.written]
-        })
-    }
-}
 
 impl Kernel {
     /// Brings a generation into force: fills the idle slots, flips, waits for the packets in
@@ -154,17 +66,8 @@ impl Kernel {
             // Packets may read either slot: a former process may have ended right after a flip.
             self.settle(slot ^ 1)?;
         }
-        let description = &mut generation.description;
-        let before = (
-            description.generation,
-            description.applied_unix_ms,
-            description.policy,
-        );
-        description.generation = number;
-        description.applied_unix_ms = unix_ms();
-        if description.policy == 0 {
-            description.policy = number;
-        }
+        let before = Stamp::of(&generation.description);
+        before.next(number).put(&mut generation.description);
         self.is_settled = false;
         let prepared = self.prepare(generation, slot, observer).and_then(|tables| {
             let fill = start.elapsed();
@@ -176,12 +79,7 @@ impl Kernel {
         let (tables, fill) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
-                let description = &mut generation.description;
-                (
-                    description.generation,
-                    description.applied_unix_ms,
-                    description.policy,
-                ) = before;
+                before.put(&mut generation.description);
                 if let Err(also) = self.settle(slot ^ 1) {
                     log::warn!("slots of the generation that was given up: {also}");
                 }
@@ -359,13 +257,6 @@ fn present(maps: &Maps, map: &'static str, in_force: u32) -> Result<Present, Ker
     })
 }
 
-/// The result of a thread; a panic of its continues here.
-pub(crate) fn join<T>(worker: ScopedJoinHandle<'_, T>) -> T {
-    worker
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
 fn allow(observer: &mut dyn Observer, step: Step) -> Result<(), KernelError> {
     observer
         .before(step)
@@ -389,6 +280,42 @@ const fn next(generation: u32, floor: u32) -> u32 {
             None => 2 - other,
         },
         None => 2 - other,
+    }
+}
+
+/// Number and time of a generation, as its description has them.
+struct Stamp {
+    generation: u32,
+    applied_unix_ms: u64,
+    policy: u32,
+}
+
+impl Stamp {
+    const fn of(description: &Description) -> Self {
+        Self {
+            generation: description.generation,
+            applied_unix_ms: description.applied_unix_ms,
+            policy: description.policy,
+        }
+    }
+
+    /// The stamp of a generation that comes into force now; a policy without a number gets this one.
+    fn next(&self, number: u32) -> Self {
+        Self {
+            generation: number,
+            applied_unix_ms: unix_ms(),
+            policy: if self.policy == 0 {
+                number
+            } else {
+                self.policy
+            },
+        }
+    }
+
+    const fn put(&self, description: &mut Description) {
+        description.generation = self.generation;
+        description.applied_unix_ms = self.applied_unix_ms;
+        description.policy = self.policy;
     }
 }
 

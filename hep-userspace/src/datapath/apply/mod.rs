@@ -4,5 +4,7 @@ pub(crate) mod check;
 pub(crate) mod counters;
 pub(crate) mod fill;
 pub(crate) mod generation;
+pub(crate) mod mirror;
 pub(crate) mod own_addresses;
+pub(crate) mod report;
 pub(crate) mod tables;

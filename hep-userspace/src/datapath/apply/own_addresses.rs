@@ -2,16 +2,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr},
 };
 
 use hep_common::{
-    local::{Local, LocalAddress, OwnState, QuickLocal, VOUCHED_NS},
+    local::{Local, LocalAddress, QuickLocal, VOUCHED_NS},
     tick::Tick,
 };
 
 use crate::datapath::{
-    Kernel, KernelError, Maps, flows::entries::monotonic_ns, object::names, sys::bpf::Cursor,
+    Kernel, KernelError, Maps,
+    object::names,
+    sys::{bpf::Cursor, clock::monotonic_ns},
 };
 
 const MAP: &str = names::LOCAL;
@@ -24,11 +26,6 @@ pub(crate) fn mapped(address: IpAddr) -> [u8; 16] {
         IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
         IpAddr::V6(address) => address.octets(),
     }
-}
-
-/// An IPv4 address of a key.
-pub(crate) fn v4(octets: [u8; 4]) -> IpAddr {
-    Ipv4Addr::from(octets).into()
 }
 
 impl Maps {
@@ -89,14 +86,6 @@ impl OwnAddresses {
         entries.extend(of(&self.own, 0));
         entries
     }
-}
-
-/// State of the mirror beside the addresses in it.
-#[derive(Debug, Default)]
-pub(crate) struct Mirror {
-    /// It has every address of this host.
-    is_complete: bool,
-    state: OwnState,
 }
 
 impl Kernel {

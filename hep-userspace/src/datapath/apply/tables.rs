@@ -12,15 +12,15 @@ use hep_common::{
 };
 
 use crate::{
-    compile::{AddressTables, Description, Lineage, Pieces, RuleTables, with_room},
+    compile::{AddressTables, Description, Lineage, RuleTables, Segments, with_room},
     datapath::{
-        object::names,
+        object::{embedded::DESCRIPTION_PAGE, names},
         sys::bpf::{bytes_of, value_of},
     },
 };
 
 /// Bytes of one page of the description.
-pub(crate) const PAGE_BYTES: usize = 4096;
+const PAGE_BYTES: usize = DESCRIPTION_PAGE as usize;
 /// The description's pages are a multiple of this.
 const SPARE_PAGES: usize = 4;
 /// Bytes before the JSON text, which hold its length.
@@ -151,13 +151,13 @@ fn policy(tables: &RuleTables) -> Table<'static> {
 /// A table whose map has values of type `V`; it may be changed in place if `former` is as long.
 fn pieces<'a, V, T: Pod>(
     map: &'static str,
-    table: &'a Pieces<T>,
-    former: Option<&Pieces<T>>,
+    table: &'a Segments<T>,
+    former: Option<&Segments<T>>,
 ) -> Table<'a> {
     let former = former.filter(|former| former.len() == table.len());
-    let mut known = former.into_iter().flat_map(Pieces::pieces);
+    let mut known = former.into_iter().flat_map(Segments::segments);
     let mut parts: Vec<Part<'_>> = table
-        .pieces()
+        .segments()
         .map(|piece| Part {
             values: Cow::Borrowed(bytes_of(piece)),
             is_known: known.next().is_some_and(|known| Arc::ptr_eq(known, piece)),

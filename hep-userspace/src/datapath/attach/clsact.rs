@@ -7,16 +7,17 @@ use aya::programs::{
     tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle},
 };
 use futures_util::TryStreamExt;
-use hep_common::Direction;
 use rtnetlink::packet_route::tc::{
     TcAttribute, TcFilterBpfOption, TcHandle as RouteHandle, TcMessage, TcOption,
 };
 
 use super::{
-    interfaces::{AttachError, Outcome, Target, attach_type, program_name},
+    error::AttachError,
     links::errno,
     records::{self, make_record, remove_record},
+    target::{Outcome, Target, attach_type},
 };
+use crate::datapath::object::program::Program;
 
 /// Ours run before every filter of another priority.
 const PRIORITY: u16 = 1;
@@ -36,25 +37,25 @@ const OWN_HANDLE: RouteHandle = RouteHandle {
 /// [`AttachError::IngressQdisc`] if an ingress qdisc prevents an egress side; else what the kernel refused.
 pub(crate) async fn attach(
     program: &mut SchedClassifier,
-    direction: Direction,
+    which: Program,
     target: &Target,
     records: &records::Filter,
     netlink: &rtnetlink::Handle,
 ) -> Result<Outcome, AttachError> {
     let fail = |source| AttachError::Program {
-        program: program_name(direction),
+        program: which.name(),
         interface: target.name.to_string(),
         ifindex: target.ifindex,
         source: Box::new(source),
     };
-    let present = present(direction, target, netlink).await?;
+    let present = present(which, target, netlink).await?;
     let is_on_record = records.filter.exists();
     if is_on_record && present == Some(program.info().map_err(fail)?.id()) {
         return Ok(Outcome::Already);
     }
-    make_qdisc(direction, target, &records.qdisc, netlink).await?;
+    make_qdisc(which, target, &records.qdisc, netlink).await?;
     let link =
-        SchedClassifierLink::attached(&target.name, attach_type(direction), PRIORITY, HANDLE, None)
+        SchedClassifierLink::attached(&target.name, attach_type(which), PRIORITY, HANDLE, None)
             .map_err(|_unknown_name| AttachError::Gone(target.name.to_string()))?;
     let id = match program.attach_to_link(link) {
         Ok(id) => id,
@@ -65,7 +66,7 @@ pub(crate) async fn attach(
                 classid: None,
             });
             program
-                .attach_with_options(&target.name, attach_type(direction), options)
+                .attach_with_options(&target.name, attach_type(which), options)
                 .map_err(fail)?
         }
         Err(error) => return Err(fail(error)),
@@ -82,16 +83,16 @@ pub(crate) async fn attach(
 
 /// The number of the program that our filter runs on this side of the interface, if it is there.
 pub(crate) async fn present(
-    direction: Direction,
+    which: Program,
     target: &Target,
     netlink: &rtnetlink::Handle,
 ) -> Result<Option<u32>, AttachError> {
     // An ingress qdisc has one side, and shows its filters on both.
-    match (top_qdisc(target, netlink).await?, direction) {
-        (TopQdisc::Clsact, _) | (TopQdisc::Ingress, Direction::Ingress) => {}
-        (TopQdisc::Ingress, Direction::Egress) | (TopQdisc::Neither, _) => return Ok(None),
+    match (top_qdisc(target, netlink).await?, which) {
+        (TopQdisc::Clsact, _) | (TopQdisc::Ingress, Program::Ingress) => {}
+        (TopQdisc::Ingress, Program::Egress) | (TopQdisc::Neither, _) => return Ok(None),
     }
-    let filters = filters(direction, target, netlink).await?;
+    let filters = filters(which, target, netlink).await?;
     let ours = filters.iter().find(|filter| {
         let header = &filter.header;
         header.handle == OWN_HANDLE
@@ -119,12 +120,12 @@ fn program_of(filter: &TcMessage) -> Option<u32> {
 
 /// Deletes our filter, and the record of it.
 pub(crate) fn detach(
-    direction: Direction,
+    which: Program,
     target: &Target,
     filter_record: &Path,
 ) -> Result<(), AttachError> {
     if let Ok(link) =
-        SchedClassifierLink::attached(&target.name, attach_type(direction), PRIORITY, HANDLE, None)
+        SchedClassifierLink::attached(&target.name, attach_type(which), PRIORITY, HANDLE, None)
         && let Err(error) = link.detach()
         && !matches!(
             errno(&error),
@@ -132,7 +133,7 @@ pub(crate) fn detach(
         )
     {
         return Err(AttachError::Program {
-            program: program_name(direction),
+            program: which.name(),
             interface: target.name.to_string(),
             ifindex: target.ifindex,
             source: Box::new(error),
@@ -176,16 +177,16 @@ enum TopQdisc {
 }
 
 async fn make_qdisc(
-    direction: Direction,
+    which: Program,
     target: &Target,
     record: &Path,
     netlink: &rtnetlink::Handle,
 ) -> Result<(), AttachError> {
-    match (top_qdisc(target, netlink).await?, direction) {
+    match (top_qdisc(target, netlink).await?, which) {
         (TopQdisc::Clsact, _) => return Ok(()),
         // Whoever made it keeps it.
-        (TopQdisc::Ingress, Direction::Ingress) => return remove_record(record),
-        (TopQdisc::Ingress, Direction::Egress) => {
+        (TopQdisc::Ingress, Program::Ingress) => return remove_record(record),
+        (TopQdisc::Ingress, Program::Egress) => {
             return Err(AttachError::IngressQdisc {
                 interface: target.name.to_string(),
             });
@@ -224,14 +225,14 @@ async fn top_qdisc(target: &Target, netlink: &rtnetlink::Handle) -> Result<TopQd
 }
 
 async fn filters(
-    direction: Direction,
+    which: Program,
     target: &Target,
     netlink: &rtnetlink::Handle,
 ) -> Result<Vec<TcMessage>, AttachError> {
     let request = netlink.traffic_filter(index_of(target)).get();
-    let request = match direction {
-        Direction::Ingress => request.ingress(),
-        Direction::Egress => request.egress(),
+    let request = match which {
+        Program::Ingress => request.ingress(),
+        Program::Egress => request.egress(),
     };
     match request.execute().try_collect().await {
         Err(error) if is_gone(&error) => Ok(Vec::new()),
@@ -240,8 +241,8 @@ async fn filters(
 }
 
 async fn has_filters(target: &Target, netlink: &rtnetlink::Handle) -> Result<bool, AttachError> {
-    for direction in [Direction::Ingress, Direction::Egress] {
-        if !filters(direction, target, netlink).await?.is_empty() {
+    for which in Program::ALL {
+        if !filters(which, target, netlink).await?.is_empty() {
             return Ok(true);
         }
     }

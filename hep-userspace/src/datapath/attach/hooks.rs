@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use hep_common::Direction;
 use serde::Serialize;
 
-use super::{clsact, interfaces::Target, links, records};
+use super::{clsact, links, records, target::Target};
+use crate::datapath::object::program::Program;
 
 /// Attachment of the program on one side of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -47,7 +47,7 @@ pub struct Hooks {
 /// Attachments of an interface, for the instance with this directory of links: records are checked in the
 /// kernel.
 pub async fn hooks(directory: &Path, target: &Target, netlink: &rtnetlink::Handle) -> Hooks {
-    let both = [Direction::Ingress, Direction::Egress];
+    let both = Program::ALL;
     let missed = both.map(|it| records::last_missed(directory, target.ifindex, it));
     let [ingress, egress] = both;
     Hooks {
@@ -60,15 +60,15 @@ pub async fn hooks(directory: &Path, target: &Target, netlink: &rtnetlink::Handl
 async fn hook(
     directory: &Path,
     target: &Target,
-    direction: Direction,
+    which: Program,
     netlink: &rtnetlink::Handle,
 ) -> Hook {
-    let pin = records::link(directory, target.ifindex, direction);
+    let pin = records::link(directory, target.ifindex, which);
     if links::is_on(&pin, target.ifindex) {
         return Hook::Tcx;
     }
-    if records::filter(directory, target.ifindex, direction).exists()
-        && let Ok(Some(_program)) = clsact::present(direction, target, netlink).await
+    if records::filter(directory, target.ifindex, which).exists()
+        && let Ok(Some(_program)) = clsact::present(which, target, netlink).await
     {
         return Hook::Clsact;
     }

@@ -18,117 +18,23 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
 };
 
-use aya::programs::{ProgramError, SchedClassifier, TcAttachType, links::LinkError, tc::TcError};
-use hep_common::Direction;
+use aya::programs::SchedClassifier;
 use tokio::sync::Mutex;
 
 use super::{
     clsact,
+    error::AttachError,
     expedited_rcu::ExpeditedRcu,
     links,
     records::{self, remove_record},
+    target::{Outcome, Target},
 };
-use crate::model::AttachType;
-
-/// Both directions.
-const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
+use crate::{datapath::object::program::Program, model::AttachType};
 
 /// The record of [`ExpeditedRcu`].
 const EXPEDITED_RECORD: &str = "rcu-expedited";
-
-/// An interface to attach to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Target {
-    /// Interface index, positive.
-    pub ifindex: u32,
-    /// Its name at this moment.
-    pub name: Arc<str>,
-}
-
-/// Outcome of an attempt to attach a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The program was there.
-    Already,
-    /// It is there now, for the first time or in place of an earlier one.
-    Attached,
-    /// It is there again: somebody had taken it away.
-    Restored,
-}
-
-/// Why programs could not be attached or detached.
-#[derive(Debug, thiserror::Error)]
-pub enum AttachError {
-    /// The kernel refused the program at the hook.
-    #[error("attach {program} to {interface} (ifindex {ifindex})")]
-    Program {
-        /// Program name.
-        program: &'static str,
-        /// Interface name.
-        interface: String,
-        /// Interface index.
-        ifindex: u32,
-        /// Cause.
-        source: Box<ProgramError>,
-    },
-    /// The interface went away, or another one took its name; a later look at the interfaces
-    /// settles it.
-    #[error("interface {0} is gone")]
-    Gone(String),
-    /// A pinned link could not be opened.
-    #[error("link {}", path.display())]
-    Link {
-        /// The pin.
-        path: PathBuf,
-        /// Cause.
-        source: Box<LinkError>,
-    },
-    /// A link could not be pinned.
-    #[error("pin {}", path.display())]
-    Pin {
-        /// The pin.
-        path: PathBuf,
-        /// Cause.
-        source: Box<aya::pin::PinError>,
-    },
-    /// The pin directory could not be read or changed.
-    #[error("{}", path.display())]
-    Directory {
-        /// The file or directory.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
-    /// The clsact qdisc could not be made.
-    #[error("clsact qdisc of {interface}")]
-    Qdisc {
-        /// Interface name.
-        interface: String,
-        /// Cause.
-        source: Box<TcError>,
-    },
-    /// An `ingress` qdisc is where clsact belongs, which alone has an egress side.
-    #[error(
-        "{interface} has an ingress qdisc, which keeps hep from adding clsact: what leaves by \
-         {interface} is NOT policed; let clsact take its place, with the filters that are on it: \
-         `tc qdisc del dev {interface} ingress`"
-    )]
-    IngressQdisc {
-        /// Interface name.
-        interface: String,
-    },
-    /// A routing netlink request failed.
-    #[error("qdiscs and filters of {interface}")]
-    Netlink {
-        /// Interface name.
-        interface: String,
-        /// Cause.
-        source: Box<rtnetlink::Error>,
-    },
-}
 
 /// The attachments of one instance.
 #[derive(Clone, Debug)]
@@ -197,8 +103,8 @@ impl Attachments {
         attach_type: AttachType,
     ) -> Option<ExpeditedRcu> {
         let is_linked = |ifindex: u32| {
-            let mut directions = DIRECTIONS.iter();
-            directions.all(|&direction| records::link(&self.directory, ifindex, direction).exists())
+            let mut programs = Program::ALL.into_iter();
+            programs.all(|which| records::link(&self.directory, ifindex, which).exists())
         };
         let links = match attach_type {
             AttachType::Tcx if self.has_tcx => wanted
@@ -211,7 +117,7 @@ impl Attachments {
     }
 
     /// Expedites RCU while everything is detached. The kernel removes a link a moment after its pin is gone:
-    /// see [`wait_until_unloaded`].
+    /// see [`super::wait_until_unloaded`].
     ///
     /// # Errors
     ///
@@ -232,22 +138,21 @@ impl Attachments {
     pub async fn attach(
         &mut self,
         program: &mut SchedClassifier,
-        direction: Direction,
+        which: impl Into<Program>,
         target: &Target,
         attach_type: AttachType,
     ) -> Result<Outcome, AttachError> {
+        let which = which.into();
         let turn = Arc::clone(&self.turn);
         let _turn = turn.lock().await;
-        let outcome = self
-            .try_attach(program, direction, target, attach_type)
-            .await?;
+        let outcome = self.try_attach(program, which, target, attach_type).await?;
         if outcome == Outcome::Restored {
             log::warn!(
                 "{} {}: hep's program was gone, and is back",
                 target.name,
-                direction_name(direction)
+                which.hook()
             );
-            records::note_missed(&self.directory, target.ifindex, direction)?;
+            records::note_missed(&self.directory, target.ifindex, which)?;
         }
         Ok(outcome)
     }
@@ -255,32 +160,32 @@ impl Attachments {
     async fn try_attach(
         &mut self,
         program: &mut SchedClassifier,
-        direction: Direction,
+        which: Program,
         target: &Target,
         attach_type: AttachType,
     ) -> Result<Outcome, AttachError> {
         if attach_type == AttachType::Tcx
-            && let Some(outcome) = self.attach_link(program, direction, target)?
+            && let Some(outcome) = self.attach_link(program, which, target)?
         {
             // The attach type may have been changed.
-            let filter = records::filter(&self.directory, target.ifindex, direction);
+            let filter = records::filter(&self.directory, target.ifindex, which);
             if filter.exists() {
-                clsact::detach(direction, target, &filter)?;
+                clsact::detach(which, target, &filter)?;
                 self.remove_qdisc_if_unused(target).await?;
             }
             return Ok(outcome);
         }
-        let records = records::Filter::of(&self.directory, target.ifindex, direction);
-        match clsact::attach(program, direction, target, &records, &self.netlink).await {
+        let records = records::Filter::of(&self.directory, target.ifindex, which);
+        match clsact::attach(program, which, target, &records, &self.netlink).await {
             Ok(outcome) => {
-                let pin = records::link(&self.directory, target.ifindex, direction);
+                let pin = records::link(&self.directory, target.ifindex, which);
                 links::remove_pin(&pin)?;
                 Ok(outcome)
             }
             // A link needs no qdisc.
             Err(error @ AttachError::IngressQdisc { .. }) => {
                 remove_record(&records.filter)?;
-                let linked = self.attach_link(program, direction, target)?;
+                let linked = self.attach_link(program, which, target)?;
                 linked.ok_or(error)
             }
             Err(error) => Err(error),
@@ -291,14 +196,14 @@ impl Attachments {
     fn attach_link(
         &mut self,
         program: &mut SchedClassifier,
-        direction: Direction,
+        which: Program,
         target: &Target,
     ) -> Result<Option<Outcome>, AttachError> {
         if !self.has_tcx {
             return Ok(None);
         }
-        let pin = records::link(&self.directory, target.ifindex, direction);
-        let outcome = links::attach(program, direction, target, &pin)?;
+        let pin = records::link(&self.directory, target.ifindex, which);
+        let outcome = links::attach(program, which, target, &pin)?;
         self.has_tcx = outcome.is_some();
         Ok(outcome)
     }
@@ -375,8 +280,8 @@ impl Attachments {
     pub fn programs(&self) -> Result<BTreeSet<u32>, AttachError> {
         let mut found = BTreeSet::new();
         for ifindex in self.recorded()? {
-            for direction in DIRECTIONS {
-                let pin = records::link(&self.directory, ifindex, direction);
+            for which in Program::ALL {
+                let pin = records::link(&self.directory, ifindex, which);
                 found.extend(links::program_of(&pin));
             }
         }
@@ -384,14 +289,14 @@ impl Attachments {
     }
 
     async fn detach(&self, ifindex: u32, name: Option<&Arc<str>>) -> Result<(), AttachError> {
-        for direction in DIRECTIONS {
-            remove_record(&records::missed(&self.directory, ifindex, direction))?;
-            links::remove_pin(&records::link(&self.directory, ifindex, direction))?;
-            let filter = records::filter(&self.directory, ifindex, direction);
+        for which in Program::ALL {
+            remove_record(&records::missed(&self.directory, ifindex, which))?;
+            links::remove_pin(&records::link(&self.directory, ifindex, which))?;
+            let filter = records::filter(&self.directory, ifindex, which);
             match name {
                 Some(name) if filter.exists() => {
                     let name = Arc::clone(name);
-                    clsact::detach(direction, &Target { ifindex, name }, &filter)?;
+                    clsact::detach(which, &Target { ifindex, name }, &filter)?;
                 }
                 _ => remove_record(&filter)?,
             }
@@ -406,54 +311,13 @@ impl Attachments {
     }
 
     async fn remove_qdisc_if_unused(&self, target: &Target) -> Result<(), AttachError> {
-        let is_used = DIRECTIONS
-            .iter()
-            .any(|&direction| records::filter(&self.directory, target.ifindex, direction).exists());
+        let is_used = Program::ALL
+            .into_iter()
+            .any(|which| records::filter(&self.directory, target.ifindex, which).exists());
         if is_used {
             return Ok(());
         }
         let record = records::qdisc(&self.directory, target.ifindex);
         clsact::remove_qdisc(target, &record, &self.netlink).await
-    }
-}
-
-/// Waits until none of these programs is loaded: the kernel releases links and programs a moment after their
-/// last pin is gone. Returns whether that happened in time.
-#[must_use]
-pub fn wait_until_unloaded(programs: &BTreeSet<u32>, limit: Duration) -> bool {
-    const PAUSE: Duration = Duration::from_millis(5);
-    let start = Instant::now();
-    loop {
-        let is_loaded = aya::programs::loaded_programs()
-            .flatten()
-            .any(|program| programs.contains(&program.id()));
-        if !is_loaded || start.elapsed() > limit {
-            return !is_loaded;
-        }
-        std::thread::sleep(PAUSE);
-    }
-}
-
-/// `ingress` or `egress`.
-pub(crate) const fn direction_name(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Ingress => "ingress",
-        Direction::Egress => "egress",
-    }
-}
-
-/// The program of a direction.
-pub(crate) const fn program_name(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Ingress => "hep_ingress",
-        Direction::Egress => "hep_egress",
-    }
-}
-
-/// The hook of a direction.
-pub(crate) const fn attach_type(direction: Direction) -> TcAttachType {
-    match direction {
-        Direction::Ingress => TcAttachType::Ingress,
-        Direction::Egress => TcAttachType::Egress,
     }
 }

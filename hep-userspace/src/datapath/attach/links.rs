@@ -1,4 +1,4 @@
-//! TCX links: one per interface and direction, pinned so that they outlive the daemon.
+//! TCX links: one per interface and program, pinned so that they outlive the daemon.
 
 use std::{
     fs, io,
@@ -7,57 +7,38 @@ use std::{
 };
 
 use aya::programs::{
-    LinkOrder, MultiProgLink, SchedClassifier,
+    LinkOrder, MultiProgLink, ProgramError, SchedClassifier,
     links::{FdLink, LinkError, PinnedLink},
     tc::{SchedClassifierLink, TcAttachOptions},
 };
-use hep_common::Direction;
 
-use super::interfaces::{AttachError, Outcome, Target, attach_type, program_name};
+use super::{
+    error::AttachError,
+    target::{Outcome, Target, attach_type},
+};
+use crate::datapath::object::program::Program;
 
 /// Puts `program` on the interface: through the link pinned at `pin` if it is alive, so that no
 /// packet passes in between, else through a new link in front of other programs. `None` if this kernel
 /// has no TCX.
 pub(crate) fn attach(
     program: &mut SchedClassifier,
-    direction: Direction,
+    which: Program,
     target: &Target,
     pin: &Path,
 ) -> Result<Option<Outcome>, AttachError> {
-    let fail = |source| AttachError::Program {
-        program: program_name(direction),
-        interface: target.name.to_string(),
-        ifindex: target.ifindex,
-        source: Box::new(source),
-    };
+    let fail = |source| refused(which, target, source);
     let mut is_on_record = pin.exists();
     if let Some(link) = adopt(target.ifindex, pin)? {
-        let current = program.info().map_err(fail)?.id();
-        let fd_link = <&FdLink>::try_from(&link).map_err(|source| link_error(pin, source))?;
-        let running = fd_link.info().map_err(|source| link_error(pin, source))?;
-        let programs = SchedClassifier::query_tcx(&target.name, attach_type(direction));
-        let (_, programs) = match programs {
-            Err(error) if errno(&error) == Some(libc::ENODEV) => {
-                return Err(AttachError::Gone(target.name.to_string()));
-            }
-            programs => programs.map_err(fail)?,
-        };
-        let mut programs = programs.iter();
-        if programs.any(|info| info.id() == running.program_id()) {
-            if running.program_id() == current {
-                return Ok(Some(Outcome::Already));
-            }
-            let id = program.attach_to_link(link).map_err(fail)?;
-            // The pin holds the link; dropping this descriptor leaves it attached.
-            drop(program.take_link(id).map_err(fail)?);
-            return Ok(Some(Outcome::Attached));
+        if let Some(outcome) = replace(program, which, target, link, pin)? {
+            return Ok(Some(outcome));
         }
         // The number belongs to an interface of another network namespace.
         remove_pin(pin)?;
         is_on_record = false;
     }
     let order = TcAttachOptions::TcxOrder(LinkOrder::first());
-    let id = match program.attach_with_options(&target.name, attach_type(direction), order) {
+    let id = match program.attach_with_options(&target.name, attach_type(which), order) {
         Ok(id) => id,
         Err(error) => {
             return match errno(&error) {
@@ -84,6 +65,47 @@ pub(crate) fn attach(
     } else {
         Outcome::Attached
     }))
+}
+
+/// Has the link that is pinned at `pin` run `program`; `None` if the link is not on this interface.
+fn replace(
+    program: &mut SchedClassifier,
+    which: Program,
+    target: &Target,
+    link: SchedClassifierLink,
+    pin: &Path,
+) -> Result<Option<Outcome>, AttachError> {
+    let fail = |source| refused(which, target, source);
+    let current = program.info().map_err(fail)?.id();
+    let fd_link = <&FdLink>::try_from(&link).map_err(|source| link_error(pin, source))?;
+    let running = fd_link.info().map_err(|source| link_error(pin, source))?;
+    let programs = SchedClassifier::query_tcx(&target.name, attach_type(which));
+    let (_, programs) = match programs {
+        Err(error) if errno(&error) == Some(libc::ENODEV) => {
+            return Err(AttachError::Gone(target.name.to_string()));
+        }
+        programs => programs.map_err(fail)?,
+    };
+    let mut programs = programs.iter();
+    if !programs.any(|info| info.id() == running.program_id()) {
+        return Ok(None);
+    }
+    if running.program_id() == current {
+        return Ok(Some(Outcome::Already));
+    }
+    let id = program.attach_to_link(link).map_err(fail)?;
+    // The pin holds the link; dropping this descriptor leaves it attached.
+    drop(program.take_link(id).map_err(fail)?);
+    Ok(Some(Outcome::Attached))
+}
+
+fn refused(which: Program, target: &Target, source: ProgramError) -> AttachError {
+    AttachError::Program {
+        program: which.name(),
+        interface: target.name.to_string(),
+        ifindex: target.ifindex,
+        source: Box::new(source),
+    }
 }
 
 /// Whether the link pinned at `pin` is on the interface.

@@ -5,15 +5,13 @@ use aya::{
     programs::{ProgramError, SchedClassifier},
 };
 use hep_common::{
-    Direction,
     endpoint::{Interface, MAX_PROBES, QUICK_INTERFACES, quick_place},
     settings::Settings,
 };
 
-use super::interfaces::program_name;
 use crate::datapath::{
     Kernel, KernelError, Maps,
-    object::names,
+    object::{names, program::Program},
     sys::{bpf::bytes_of, mmap::Mapping},
 };
 
@@ -43,16 +41,16 @@ impl Kernel {
     ///
     /// [`KernelError::Program`] with the kernel's error.
     pub fn programs(&mut self) -> Result<[SchedClassifier; 2], KernelError> {
-        let mut again = |direction| {
-            let name = program_name(direction);
-            let info = self.program(direction).info();
+        let mut again = |which: Program| {
+            let name = which.name();
+            let info = self.program(which).info();
             info.and_then(|info| SchedClassifier::from_program_info(info, name.into()))
                 .map_err(|source: ProgramError| KernelError::Program {
                     name,
                     source: Box::new(source),
                 })
         };
-        Ok([again(Direction::Ingress)?, again(Direction::Egress)?])
+        Ok([again(Program::Ingress)?, again(Program::Egress)?])
     }
 }
 

@@ -7,18 +7,17 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use hep_common::Direction;
-
-use super::interfaces::{AttachError, direction_name};
+use super::error::AttachError;
+use crate::datapath::object::program::Program;
 
 /// The pin of a TCX link.
-pub(crate) fn link(directory: &Path, ifindex: u32, direction: Direction) -> PathBuf {
-    directory.join(format!("{ifindex}-{}", direction_name(direction)))
+pub(crate) fn link(directory: &Path, ifindex: u32, which: Program) -> PathBuf {
+    directory.join(format!("{ifindex}-{}", which.hook()))
 }
 
 /// The record that the interface has our filter.
-pub(crate) fn filter(directory: &Path, ifindex: u32, direction: Direction) -> PathBuf {
-    directory.join(format!("{ifindex}-{}-filter", direction_name(direction)))
+pub(crate) fn filter(directory: &Path, ifindex: u32, which: Program) -> PathBuf {
+    directory.join(format!("{ifindex}-{}-filter", which.hook()))
 }
 
 /// The record that we made the interface's clsact qdisc.
@@ -27,8 +26,8 @@ pub(crate) fn qdisc(directory: &Path, ifindex: u32) -> PathBuf {
 }
 
 /// The record that is as old as the last time our program was found gone.
-pub(crate) fn missed(directory: &Path, ifindex: u32, direction: Direction) -> PathBuf {
-    directory.join(format!("{ifindex}-{}-missed", direction_name(direction)))
+pub(crate) fn missed(directory: &Path, ifindex: u32, which: Program) -> PathBuf {
+    directory.join(format!("{ifindex}-{}-missed", which.hook()))
 }
 
 /// The records of a filter.
@@ -40,9 +39,9 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    pub(crate) fn of(directory: &Path, ifindex: u32, direction: Direction) -> Self {
+    pub(crate) fn of(directory: &Path, ifindex: u32, which: Program) -> Self {
         Self {
-            filter: filter(directory, ifindex, direction),
+            filter: filter(directory, ifindex, which),
             qdisc: qdisc(directory, ifindex),
         }
     }
@@ -52,16 +51,16 @@ impl Filter {
 pub(crate) fn note_missed(
     directory: &Path,
     ifindex: u32,
-    direction: Direction,
+    which: Program,
 ) -> Result<(), AttachError> {
-    let record = missed(directory, ifindex, direction);
+    let record = missed(directory, ifindex, which);
     remove_record(&record)?;
     make_record(&record)
 }
 
 /// When our program was last found gone, in milliseconds of Unix time.
-pub(crate) fn last_missed(directory: &Path, ifindex: u32, direction: Direction) -> Option<u64> {
-    let about = fs::metadata(missed(directory, ifindex, direction)).ok()?;
+pub(crate) fn last_missed(directory: &Path, ifindex: u32, which: Program) -> Option<u64> {
+    let about = fs::metadata(missed(directory, ifindex, which)).ok()?;
     let age = about.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     u64::try_from(age.as_millis()).ok()
 }

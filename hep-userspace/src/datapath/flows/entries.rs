@@ -1,6 +1,9 @@
 //! The tables of flows, decoded.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use hep_common::{
     Direction, Family,
@@ -11,28 +14,18 @@ use hep_common::{
     settings::Timeouts,
     tick::Tick,
 };
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::datapath::{
     Kernel, KernelError, Maps,
-    apply::own_addresses::v4,
     object::names,
-    sys::bpf::{Cursor, Hash},
+    sys::{
+        bpf::{Cursor, Hash},
+        clock::monotonic_ns,
+    },
 };
 
 /// Entries read at a time.
 const SLICE: u32 = 4096;
-
-/// The clock that flows are stamped with: coarse and monotonic, nanoseconds.
-#[must_use]
-pub fn monotonic_ns() -> u64 {
-    let now = clock_gettime(ClockId::MonotonicCoarse);
-    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
-    let nanoseconds = u64::try_from(now.tv_nsec).unwrap_or(0);
-    seconds
-        .saturating_mul(1_000_000_000)
-        .saturating_add(nanoseconds)
-}
 
 /// Which table a flow is in (spec EV-159).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,7 +97,7 @@ impl FlowKey for ConnKey4 {
     const FAMILY: Family = Family::V4;
 
     fn ends(&self) -> [(IpAddr, u16); 2] {
-        ConnKey4::ends(self).map(|(address, port)| (v4(address), port))
+        ConnKey4::ends(self).map(|(address, port)| (Ipv4Addr::from(address).into(), port))
     }
 
     fn narrowed(&self) -> Option<ConnKey4> {

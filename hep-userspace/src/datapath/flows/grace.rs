@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use hep_common::grace::{GRACE_NS, Grace};
 
-use super::entries::monotonic_ns;
-use crate::datapath::{Kernel, KernelError, object::names, sys::bpf::Cursor};
+use crate::datapath::{
+    Kernel, KernelError,
+    object::names,
+    sys::{bpf::Cursor, clock::monotonic_ns},
+};
 
 const MAP: &str = names::GRACE;
 /// Entries read at a time.

@@ -1,5 +1,6 @@
 //! The tables of flows: read, seeded, swept.
 
+pub(crate) mod connection;
 pub(crate) mod entries;
 pub(crate) mod grace;
 pub(crate) mod homes;

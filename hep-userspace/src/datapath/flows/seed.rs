@@ -1,31 +1,16 @@
 //! Flows from before an interface comes under policy (spec EV-158).
 
-use std::net::IpAddr;
-
 use hep_common::{
-    conntrack::{
-        ANY_INTERFACE, Conn, ConnKey4, ConnKey6, FLAG_OPENED_BY_A, FLAG_SEEDED, TAKEN_OVER, leg,
-    },
+    conntrack::{ANY_INTERFACE, Conn, FLAG_OPENED_BY_A, FLAG_SEEDED, TAKEN_OVER, leg},
     protocol,
     tick::Tick,
 };
 
-use super::{entries::monotonic_ns, homes::Homes};
-use crate::datapath::{Kernel, KernelError, object::names};
-
-/// A flow to put into the tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SeedFlow {
-    /// IANA protocol number.
-    pub protocol: u8,
-    /// Address and port of the end that opened it.
-    pub opener: (IpAddr, u16),
-    /// Address and port of the other end, of the same family.
-    pub responder: (IpAddr, u16),
-    /// It has a socket of the kernel, or an entry of its connection tracking that is assured there (spec
-    /// EV-159).
-    pub assured: bool,
-}
+use super::{
+    connection::{Either, SeedFlow},
+    homes::Homes,
+};
+use crate::datapath::{Kernel, KernelError, object::names, sys::clock::monotonic_ns};
 
 impl Kernel {
     /// Puts flows into the tables as approved at both hooks of every interface by the generation in
@@ -49,46 +34,6 @@ impl Kernel {
             settled.map_err(KernelError::io(names::UNASSURED, "seed"))?;
         }
         Ok(())
-    }
-}
-
-/// The key of a flow of either family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Either {
-    /// IPv4.
-    V4(ConnKey4),
-    /// IPv6.
-    V6(ConnKey6),
-}
-
-impl SeedFlow {
-    /// The flow's key, and whether end `a` opened it; `None` if its ends are of two families.
-    pub(crate) fn key(&self) -> Option<(Either, bool)> {
-        let Self {
-            protocol,
-            opener,
-            responder,
-            ..
-        } = *self;
-        match (opener.0, responder.0) {
-            (IpAddr::V4(from), IpAddr::V4(to)) => {
-                let (key, by_a) = ConnKey4::of(
-                    protocol,
-                    (from.octets(), opener.1),
-                    (to.octets(), responder.1),
-                );
-                Some((Either::V4(key), by_a))
-            }
-            (IpAddr::V6(from), IpAddr::V6(to)) => {
-                let (key, by_a) = ConnKey6::of(
-                    protocol,
-                    (from.octets(), opener.1),
-                    (to.octets(), responder.1),
-                );
-                Some((Either::V6(key), by_a))
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => None,
-        }
     }
 }
 

@@ -11,8 +11,11 @@ use hep_common::{
     tick::Tick,
 };
 
-use super::entries::monotonic_ns;
-use crate::datapath::{KernelError, Maps, Occupancy, object::names, sys::bpf::Cursor};
+use crate::datapath::{
+    KernelError, Maps, Occupancy,
+    object::names,
+    sys::{bpf::Cursor, clock::monotonic_ns},
+};
 
 /// Entries read in one slice.
 const SLICE: u32 = 4096;

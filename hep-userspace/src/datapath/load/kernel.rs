@@ -3,53 +3,34 @@
 use std::{
     collections::BTreeMap,
     os::fd::{AsFd as _, BorrowedFd, OwnedFd},
-    path::PathBuf,
     thread,
 };
 
 use aya::{
     Ebpf, EbpfLoader,
     maps::{Map, MapData, PerCpuArray},
-    programs::{Program, ProgramError, SchedClassifier},
+    programs::{self, ProgramError, SchedClassifier},
 };
 use aya_log::Level;
-use hep_common::{Direction, decision::RECORD_DECISIONS};
+use hep_common::decision::RECORD_DECISIONS;
 
-use super::{features, sender::Sender, test_run::Decisions};
+use super::{decisions::Decisions, features, options::LoadOptions, sender::Sender};
 use crate::{
     datapath::{
-        FlowRoom, KernelError, Maps, SeedFlow,
-        apply::{generation::join, own_addresses::Mirror, tables::InForce},
-        attach::interfaces::program_name,
-        object::{embedded, names},
+        KernelError, Maps, SeedFlow,
+        apply::{mirror::Mirror, tables::InForce},
+        object::{embedded, names, program::Program},
         pins::{
-            adopt::{self, Displaced},
+            adopt,
             directory::Pins,
+            displaced::Displaced,
             other_version::{self, Former},
         },
         read::maps::data_of,
-        sys::bpf,
+        sys::{bpf, threads::join},
     },
     model::LogLevel,
 };
-
-/// Options of a load.
-#[derive(Clone, Debug)]
-pub struct LoadOptions {
-    /// The instance's pin directory; `None`: nothing is pinned, and everything ends with this
-    /// process.
-    pub pins: Option<PathBuf>,
-    /// Capacity of the tables of flows; existing flows have room in any case.
-    pub flows: FlowRoom,
-    /// Finds the host's connections: needed for flows of versions that did not record which ones are assured.
-    pub connections: fn() -> Vec<SeedFlow>,
-    /// Most policed interfaces.
-    pub interfaces: u32,
-    /// Log level of the programs' own records.
-    pub log_level: LogLevel,
-    /// Have the programs record each verdict, for tests.
-    pub record_decisions: bool,
-}
 
 /// The kernel's half of one instance: programs, maps and pins.
 #[derive(Debug)]
@@ -183,8 +164,8 @@ impl Kernel {
     /// # Panics
     ///
     /// Never: [`Self::open`] found both programs in the object.
-    pub fn program(&mut self, direction: Direction) -> &mut SchedClassifier {
-        program(&mut self.ebpf, direction).expect("open found both programs")
+    pub fn program(&mut self, which: impl Into<Program>) -> &mut SchedClassifier {
+        program(&mut self.ebpf, which.into()).expect("open found both programs")
     }
 
     /// Copies flows that programs of a former process have put into maps that [`Self::open`] replaced, which
@@ -221,40 +202,38 @@ impl Kernel {
     }
 }
 
-/// Loads both programs, each in a thread of its own: the kernel verifies them at the same time.
+/// Loads the programs, each in a thread of its own: the kernel verifies them at the same time.
 fn load_programs(ebpf: &mut Ebpf) -> Result<(), KernelError> {
-    let both = [Direction::Ingress, Direction::Egress];
     thread::scope(|scope| {
-        let mut workers = Vec::with_capacity(both.len());
+        let mut workers = Vec::with_capacity(Program::ALL.len());
         for (name, program) in ebpf.programs_mut() {
-            let direction = both.into_iter().find(|it| program_name(*it) == name);
-            if let (Some(direction), Program::SchedClassifier(program)) = (direction, program) {
-                workers.push(scope.spawn(move || program.load().map_err(refused(direction))));
+            let which = Program::ALL.into_iter().find(|it| it.name() == name);
+            if let (Some(which), programs::Program::SchedClassifier(program)) = (which, program) {
+                workers.push(scope.spawn(move || program.load().map_err(refused(which))));
             }
         }
         workers.into_iter().try_for_each(join)
     })
 }
 
-fn program(ebpf: &mut Ebpf, direction: Direction) -> Result<&mut SchedClassifier, KernelError> {
-    let name = program_name(direction);
-    ebpf.program_mut(name)
+fn program(ebpf: &mut Ebpf, which: Program) -> Result<&mut SchedClassifier, KernelError> {
+    ebpf.program_mut(which.name())
         .and_then(|program| program.try_into().ok())
-        .ok_or(KernelError::Missing(name))
+        .ok_or(KernelError::Missing(which.name()))
 }
 
-fn refused(direction: Direction) -> impl FnOnce(ProgramError) -> KernelError {
+fn refused(which: Program) -> impl FnOnce(ProgramError) -> KernelError {
     move |source| KernelError::Program {
-        name: program_name(direction),
+        name: which.name(),
         source: Box::new(source),
     }
 }
 
 /// The BTF object that describes the object's types, which its loaded programs hold.
 fn types_of(ebpf: &mut Ebpf) -> Result<Option<OwnedFd>, KernelError> {
-    let info = program(ebpf, Direction::Ingress)?
+    let info = program(ebpf, Program::Ingress)?
         .info()
-        .map_err(refused(Direction::Ingress))?;
+        .map_err(refused(Program::Ingress))?;
     info.btf_id()
         .map(bpf::btf_by_id)
         .transpose()

@@ -12,19 +12,12 @@
 //! - Newer kernels refuse a frame whose Ethernet type says IPv4 or IPv6 if it is shorter than the
 //!   fixed IP header.
 
-use std::{
-    fmt, io,
-    sync::{Mutex, PoisonError},
-};
+use std::io;
 
-use aya::{
-    maps::{MapData, PerCpuArray, PerCpuValues},
-    programs::{ProgramError, SchedClassifier, TestRun as _, TestRunOptions, TestRunResult},
-    util::nr_cpus,
-};
-use hep_common::{Direction, decision::Decision};
+use aya::programs::{ProgramError, SchedClassifier, TestRun as _, TestRunOptions, TestRunResult};
+use hep_common::decision::Decision;
 
-use crate::datapath::{Kernel, KernelError, attach::interfaces::program_name, object::names};
+use crate::datapath::{Kernel, KernelError, object::program::Program};
 
 /// Least length of a frame.
 const ETHERNET_BYTES: usize = 14;
@@ -34,9 +27,6 @@ const TC_ACT_UNSPEC: u32 = u32::MAX;
 const TC_ACT_OK: u32 = 0;
 /// `TC_ACT_SHOT`: the packet is dropped.
 const TC_ACT_SHOT: u32 = 2;
-/// No number of a reason: marks a CPU on which no decision was recorded.
-const NO_REASON: u8 = u8::MAX;
-
 /// Outcome of a program's run on a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TestOutcome {
@@ -44,43 +34,6 @@ pub struct TestOutcome {
     pub accepted: bool,
     /// Why, if the programs were loaded with `record_decisions`.
     pub decision: Option<Decision>,
-}
-
-/// The map in which programs record decisions; one test at a time reads it.
-pub(crate) struct Decisions(Mutex<PerCpuArray<MapData, Decision>>);
-
-impl fmt::Debug for Decisions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Decisions")
-    }
-}
-
-impl Decisions {
-    pub(crate) const fn new(map: PerCpuArray<MapData, Decision>) -> Self {
-        Self(Mutex::new(map))
-    }
-
-    /// Runs `test` and returns what was recorded meanwhile, on whichever CPU.
-    fn around<T>(
-        &self,
-        test: impl FnOnce() -> Result<T, KernelError>,
-    ) -> Result<(T, Option<Decision>), KernelError> {
-        const MAP: &str = names::DECISION;
-        let none = Decision {
-            reason: NO_REASON,
-            ..Decision::default()
-        };
-        let cpus = nr_cpus().map_err(|(_file, error)| KernelError::io(MAP, "size")(error))?;
-        let unset =
-            PerCpuValues::try_from(vec![none; cpus]).map_err(KernelError::io(MAP, "prepare"))?;
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        map.set(0, unset, 0)
-            .map_err(KernelError::map(MAP, "write"))?;
-        let result = test()?;
-        let values = map.get(&0, 0).map_err(KernelError::map(MAP, "read"))?;
-        let recorded = values.iter().find(|value| value.reason != NO_REASON);
-        Ok((result, recorded.copied()))
-    }
 }
 
 impl Kernel {
@@ -95,12 +48,13 @@ impl Kernel {
     /// [`KernelError::NoVerdict`].
     pub fn test_run(
         &self,
-        hook: Direction,
+        hook: impl Into<Program>,
         ifindex: u32,
         ingress_ifindex: u32,
         frame: &[u8],
     ) -> Result<TestOutcome, KernelError> {
-        let name = program_name(hook);
+        let hook = hook.into();
+        let name = hook.name();
         let run = || self.run(hook, ifindex, ingress_ifindex, frame, 1);
         let (result, decision) = match &self.decisions {
             Some(decisions) => decisions.around(run)?,
@@ -127,23 +81,24 @@ impl Kernel {
     /// Those of [`Self::test_run`] but [`KernelError::NoVerdict`].
     pub fn test_repeatedly(
         &self,
-        hook: Direction,
+        hook: impl Into<Program>,
         ifindex: u32,
         frame: &[u8],
         repeat: u32,
     ) -> Result<(), KernelError> {
-        self.run(hook, ifindex, 0, frame, repeat).map(|_last| ())
+        self.run(hook.into(), ifindex, 0, frame, repeat)
+            .map(|_last| ())
     }
 
     fn run(
         &self,
-        hook: Direction,
+        hook: Program,
         ifindex: u32,
         ingress_ifindex: u32,
         frame: &[u8],
         repeat: u32,
     ) -> Result<TestRunResult, KernelError> {
-        let name = program_name(hook);
+        let name = hook.name();
         let program: &SchedClassifier = self
             .ebpf
             .program(name)

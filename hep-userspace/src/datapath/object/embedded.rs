@@ -9,6 +9,9 @@ use crate::datapath::KernelError;
 /// The kernel programs, built by `build.rs`; empty under `HEP_WITHOUT_BPF`.
 pub(crate) static BYTES: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/hep-ebpf"));
 
+/// Bytes of one page of the description.
+pub(crate) const DESCRIPTION_PAGE: u32 = 4096;
+
 /// Map definitions by name.
 pub(crate) type Definitions = BTreeMap<String, aya_obj::Map>;
 
@@ -44,17 +47,10 @@ pub(crate) fn inner(map: &'static str) -> Result<aya_obj::Map, KernelError> {
 /// The programs never read the description, so the object does not declare it.
 fn description_page() -> aya_obj::Map {
     use aya_obj::generated::{BPF_F_INNER_MAP, BPF_F_MMAPABLE};
-    let page_bytes = const {
-        assert!(
-            crate::datapath::apply::tables::PAGE_BYTES == 4096,
-            "fits in 32 bits"
-        );
-        4096
-    };
     aya_obj::Map::new_from_params(
         bpf_map_type::BPF_MAP_TYPE_ARRAY as u32,
         4,
-        page_bytes,
+        DESCRIPTION_PAGE,
         1,
         BPF_F_INNER_MAP | BPF_F_MMAPABLE,
     )

@@ -20,14 +20,15 @@ use hep_common::{
 
 use super::{
     directory::Pins,
-    other_version::{self, FirstConn, Layout, SecondConn},
+    displaced::Displaced,
+    layout::{self, FirstConn, Layout, SecondConn},
 };
 use crate::datapath::{
     FlowRoom, KernelError, LoadOptions, Maps, SeedFlow,
     apply::counters,
     flows::{
+        connection::Either,
         homes::{Homes, Key},
-        seed::Either,
     },
     object::{embedded, names},
     sys::bpf::{Cursor, Hash},
@@ -35,30 +36,6 @@ use crate::datapath::{
 
 /// Entries copied at a time.
 const SLICE: u32 = 4096;
-
-/// A map that a new one has replaced.
-#[derive(Debug)]
-pub(crate) struct Displaced {
-    name: &'static str,
-    map: MapData,
-    /// Layout of the flows in it, if they are another version's.
-    former: Option<Layout>,
-}
-
-impl Displaced {
-    /// A map of another version.
-    pub(crate) const fn of_another_version(
-        name: &'static str,
-        map: MapData,
-        layout: Layout,
-    ) -> Self {
-        Self {
-            name,
-            map,
-            former: Some(layout),
-        }
-    }
-}
 
 /// Maps that outlive the process; the others are for logs and tests.
 pub(crate) fn is_pinned(map: &str) -> bool {
@@ -287,18 +264,16 @@ pub(crate) fn carry_over(
             names::ASSURED_TCP6 | names::ASSURED6 => {
                 copy_flows(&homes, name, map, *former, |_key: &ConnKey6| true)?;
             }
-            other_version::CONNS4 => {
+            layout::CONNS4 => {
                 let is_known = |key: &ConnKey4| known.contains(&Either::V4(*key));
                 copy_flows(&homes, name, map, *former, is_known)?;
             }
-            other_version::CONNS6 => {
+            layout::CONNS6 => {
                 let is_known = |key: &ConnKey6| known.contains(&Either::V6(*key));
                 copy_flows(&homes, name, map, *former, is_known)?;
             }
-            other_version::HALF4 => {
-                copy_flows(&homes, name, map, *former, |_key: &ConnKey4| false)?
-            }
-            names::UNASSURED | other_version::HALF6 => {
+            layout::HALF4 => copy_flows(&homes, name, map, *former, |_key: &ConnKey4| false)?,
+            names::UNASSURED | layout::HALF6 => {
                 copy_flows(&homes, name, map, *former, |_key: &ConnKey6| false)?;
             }
             names::FRAGMENTS => {
@@ -334,19 +309,13 @@ fn copy_flows<K: Key>(
     match former {
         None => copy(name, from, settle),
         Some(Layout::Current) => copy(name, from, |key: K, flow: Conn| {
-            settle(key, other_version::unapproved(flow))
+            settle(key, layout::unapproved(flow))
         }),
         Some(Layout::Second) => copy(name, from, |key: K, flow: SecondConn| {
-            settle(
-                key,
-                other_version::unapproved(other_version::from_second(flow)),
-            )
+            settle(key, layout::unapproved(layout::from_second(flow)))
         }),
         Some(Layout::First) => copy(name, from, |key: K, flow: FirstConn| {
-            settle(
-                key,
-                other_version::unapproved(other_version::from_first(flow)),
-            )
+            settle(key, layout::unapproved(layout::from_first(flow)))
         }),
     }
 }

@@ -14,12 +14,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use hep_common::conntrack::LAYOUT_VERSION;
 use rustix::{
     fs::{FlockOperation, flock, statfs},
     mount::{MountFlags, UnmountFlags, mount, unmount},
 };
 
-use super::other_version;
 use crate::datapath::KernelError;
 
 /// `statfs` type of a bpffs.
@@ -30,6 +30,8 @@ const CUSTOMARY: &str = "/sys/fs/bpf";
 const MOUNT_SOURCE: &str = "hep";
 /// Entries that the kernel itself makes in a new bpffs.
 const KERNELS: [&str; 2] = ["maps.debug", "progs.debug"];
+/// Prefix of the name of the directory that records the layout of the flows.
+pub(crate) const LAYOUT: &str = "flows-";
 /// Appended to the name of a pin that is being replaced.
 const ASIDE: &str = "_old";
 
@@ -91,7 +93,7 @@ impl Pins {
         let maps = version_directory(pins);
         make_directory(&links_directory(pins))?;
         let lock = lock(&maps, pins)?;
-        other_version::note_layout(&maps)?;
+        note_layout(&maps)?;
         Ok(Self { maps, _lock: lock })
     }
 
@@ -146,6 +148,11 @@ pub(crate) fn make_directory(path: &Path) -> Result<(), KernelError> {
         .mode(0o700)
         .create(path)
         .map_err(KernelError::directory(path))
+}
+
+/// Records the layout of this version's flows in its directory.
+fn note_layout(directory: &Path) -> Result<(), KernelError> {
+    make_directory(&directory.join(format!("{LAYOUT}{LAYOUT_VERSION}")))
 }
 
 /// The part of `path` that exists.

@@ -2,4 +2,6 @@
 
 pub(crate) mod adopt;
 pub(crate) mod directory;
+pub(crate) mod displaced;
+pub(crate) mod layout;
 pub(crate) mod other_version;
