@@ -3,8 +3,9 @@
 //! Every figure is a ratio within one run wherever it can be: the compared parties take turns, round by
 //! round, so that other load on the machine affects all of them.
 
-mod bed;
 mod expectation;
+mod fixture;
+mod interleave;
 mod interrupt;
 mod kernel_maps;
 mod live;
@@ -16,7 +17,6 @@ mod policy;
 mod process;
 mod scale;
 mod table;
-mod turns;
 
 use std::path::{Path, PathBuf};
 
@@ -71,14 +71,18 @@ fn main() -> Result<()> {
     let mut figures = expectation::Figures::new();
     interrupt::listen()?;
     if takes(Part::Micro) {
-        let effort = if quick { turns::QUICK } else { turns::FULL };
+        let effort = if quick {
+            interleave::QUICK
+        } else {
+            interleave::FULL
+        };
         figures.extend(micro::run(effort)?);
     }
     if takes(Part::Plane) {
         plane::run(quick, &mut figures)?;
     }
     if takes(Part::Live) {
-        let mut yardsticks = bed::Yardsticks::load()?;
+        let mut yardsticks = fixture::Yardsticks::load()?;
         let outcomes = live::run(
             quick,
             &arguments.only,

@@ -12,9 +12,8 @@ use hep_tests::{daemon::Daemon, policy::felix};
 use hep_userspace::datapath::monotonic_ns;
 
 use crate::{
-    bed,
     expectation::Figures,
-    interrupt, kernel_maps,
+    fixture, interrupt, kernel_maps,
     live::{Accepted, Policy, Way},
 };
 
@@ -77,7 +76,7 @@ fn rest(figures: &mut Figures) -> Result<()> {
     );
     for gibibytes in HOSTS {
         interrupt::check()?;
-        let host = bed::host("memory");
+        let host = fixture::host("memory");
         let memory = gibibytes << 30;
         let daemon = Daemon::start_with(
             &host,
@@ -102,7 +101,7 @@ fn rest(figures: &mut Figures) -> Result<()> {
 
 /// Fills a table of as many flows as an administrator configured, and measures its memory.
 fn fill(v6: bool, figures: &mut Figures) -> Result<()> {
-    let host = bed::host("memory");
+    let host = fixture::host("memory");
     let mut resources = rules(10, v6).resources();
     resources.retain(|resource| !resource.contains("FelixConfiguration"));
     resources.push(felix(&format!("bpfMapSizeConntrack: {FLOWS}")));
@@ -152,7 +151,7 @@ fn fill(v6: bool, figures: &mut Figures) -> Result<()> {
 
 /// Loads one policy and weighs its tables.
 fn weigh(name: &str, policy: Policy, figures: &mut Figures) -> Result<()> {
-    let host = bed::host("memory");
+    let host = fixture::host("memory");
     let daemon = Daemon::start(&host, &policy.resources());
     let maps = kernel_maps::of(&daemon)?;
 

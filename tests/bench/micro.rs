@@ -9,11 +9,11 @@ use hep_tests::packet;
 use hep_userspace::datapath::Kernel;
 
 use crate::{
-    bed::{self, IFINDEX, Yardsticks},
     expectation::Figures,
+    fixture::{self, IFINDEX, Yardsticks},
+    interleave::{self, Effort, Runner},
     policy::{self, Shape},
     table,
-    turns::{self, Effort, Runner},
 };
 
 /// Numbers of rules that new flows are judged by.
@@ -42,15 +42,15 @@ fn established(
     effort: Effort,
     figures: &mut Figures,
 ) -> Result<()> {
-    let kernel = bed::hep(&policy::resources(Shape::Friendly, 10, v6, "Allow"))?;
+    let kernel = fixture::hep(&policy::resources(Shape::Friendly, 10, v6, "Allow"))?;
     let syn = packet::tcp(address(&policy::source(0, v6))?, own_address(v6))
         .sport(40_000)
         .dport(policy::port(0));
     let syn_ack = syn.clone().reversed().flags(SYN | ACK);
     let ack = syn.clone().flags(ACK);
-    bed::accept(&kernel, Direction::Ingress, &syn.frame())?;
-    bed::accept(&kernel, Direction::Egress, &syn_ack.frame())?;
-    bed::accept(&kernel, Direction::Ingress, &ack.frame())?;
+    fixture::accept(&kernel, Direction::Ingress, &syn.frame())?;
+    fixture::accept(&kernel, Direction::Egress, &syn_ack.frame())?;
+    fixture::accept(&kernel, Direction::Ingress, &ack.frame())?;
 
     let frame = ack.frame();
     let reply = ack.reversed().frame();
@@ -72,7 +72,7 @@ fn established(
 /// TCP segments without a flow that are dropped, beside a denied SYN: the cost of a flood of them, with a
 /// look-up of the host's sockets for each.
 fn strays(yardsticks: &Yardsticks, v6: bool, effort: Effort, figures: &mut Figures) -> Result<()> {
-    let kernel = bed::hep(&policy::resources(Shape::Friendly, 10, v6, "Deny"))?;
+    let kernel = fixture::hep(&policy::resources(Shape::Friendly, 10, v6, "Deny"))?;
     let syn = packet::tcp(address(&policy::source(0, v6))?, own_address(v6))
         .sport(40_000)
         .dport(policy::port(0));
@@ -113,7 +113,7 @@ fn new_flows(
         .iter()
         .map(|rules| {
             let text = policy::resources(shape, *rules, v6, "Deny");
-            Ok((*rules, bed::hep(&text)?))
+            Ok((*rules, fixture::hep(&text)?))
         })
         .collect::<Result<Vec<(usize, Kernel)>>>()?;
     let mut runners = Vec::new();
@@ -156,9 +156,9 @@ fn report(
     v6: bool,
     figures: &mut Figures,
 ) -> Result<()> {
-    let mut costs: Vec<turns::Cost> = Vec::new();
+    let mut costs: Vec<interleave::Cost> = Vec::new();
     let mut counts: Vec<f64> = Vec::new();
-    for cost in turns::measure(runners, effort)? {
+    for cost in interleave::measure(runners, effort)? {
         match (costs.last_mut(), counts.last_mut()) {
             (Some(last), Some(count)) if last.name == cost.name => {
                 last.minimum_ns += cost.minimum_ns;
@@ -195,7 +195,7 @@ const ACK: u8 = 0x10;
 
 /// The address of the host under measurement.
 fn own_address(v6: bool) -> IpAddr {
-    let [v4_address, v6_address] = bed::OWN_ADDRESSES;
+    let [v4_address, v6_address] = fixture::OWN_ADDRESSES;
     if v6 { v6_address } else { v4_address }
 }
 

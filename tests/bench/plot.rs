@@ -13,21 +13,21 @@ use plotters::{
     style::{BLACK, Color as _, RGBColor, WHITE},
 };
 
-use crate::live::{Chart, Outcome, Rival};
+use crate::live::{Chart, Contender, Outcome};
 
 /// Width and height, pixels.
 const SIZE: (u32, u32) = (760, 440);
 /// Font of all text, as the viewer resolves it.
 const FONT: &str = "sans-serif";
 
-/// The plotted rivals and their colours, which colour-blind readers can distinguish, too.
-const SERIES: [(Rival, RGBColor); 6] = [
-    (Rival::Hep, RGBColor(213, 94, 0)),
-    (Rival::NftLinear, RGBColor(0, 114, 178)),
-    (Rival::NftSet, RGBColor(86, 180, 233)),
-    (Rival::NftMap, RGBColor(204, 121, 167)),
-    (Rival::Iptables, RGBColor(0, 158, 115)),
-    (Rival::Ipset, RGBColor(148, 148, 148)),
+/// The plotted contenders and their colours, which colour-blind readers can distinguish, too.
+const SERIES: [(Contender, RGBColor); 6] = [
+    (Contender::Hep, RGBColor(213, 94, 0)),
+    (Contender::NftLinear, RGBColor(0, 114, 178)),
+    (Contender::NftSet, RGBColor(86, 180, 233)),
+    (Contender::NftMap, RGBColor(204, 121, 167)),
+    (Contender::Iptables, RGBColor(0, 158, 115)),
+    (Contender::Ipset, RGBColor(148, 148, 148)),
 ];
 
 /// Draws each kind of comparison in each family into a file of `directory`.
@@ -57,9 +57,9 @@ pub(crate) fn draw(outcomes: &[Outcome], directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A rival's points: size and added nanoseconds.
+/// A contender's points: size and added nanoseconds.
 struct Line {
-    rival: Rival,
+    contender: Contender,
     color: RGBColor,
     points: Vec<(f64, f64)>,
 }
@@ -67,8 +67,8 @@ struct Line {
 /// The lines of one plot.
 fn lines(outcomes: &[Outcome], chart: Chart, v6: bool) -> Vec<Line> {
     let mut lines: Vec<Line> = SERIES
-        .map(|(rival, color)| Line {
-            rival,
+        .map(|(contender, color)| Line {
+            contender,
             color,
             points: Vec::new(),
         })
@@ -78,7 +78,9 @@ fn lines(outcomes: &[Outcome], chart: Chart, v6: bool) -> Vec<Line> {
             continue;
         }
         for score in &outcome.scores {
-            let line = lines.iter_mut().find(|line| line.rival == score.rival);
+            let line = lines
+                .iter_mut()
+                .find(|line| line.contender == score.contender);
             if let (Some(line), None) = (line, &score.absent) {
                 line.points.push((
                     f64::from(u32::try_from(outcome.size).unwrap_or(u32::MAX)),
@@ -127,19 +129,19 @@ fn plot(
         .y_label_formatter(&|value| number(*value))
         .draw()?;
     for Line {
-        rival,
+        contender,
         color,
         points,
     } in lines
     {
         let color = *color;
-        let width = if *rival == Rival::Hep { 4 } else { 2 };
+        let width = if *contender == Contender::Hep { 4 } else { 2 };
         chart
             .draw_series(LineSeries::new(
                 points.iter().copied(),
                 color.stroke_width(width),
             ))?
-            .label(rival.name())
+            .label(contender.name())
             .legend(move |(x, y)| {
                 PathElement::new([(x, y), (x + 22, y)], color.stroke_width(width))
             });

@@ -1,8 +1,8 @@
 //! Tables for people.
 
 use crate::{
+    interleave::Cost,
     live::{Score, compared, subject},
-    turns::Cost,
 };
 
 /// Prints costs, and how many times the first one they are.
@@ -25,7 +25,7 @@ pub(crate) fn print(title: &str, costs: &[Cost]) {
     }
 }
 
-/// Prints what rivals cost, and how `hep` compares with each.
+/// Prints what contenders cost, and how `hep` compares with each.
 pub(crate) fn print_scores(title: &str, scores: &[Score], is_total: bool) {
     let hep = subject(scores).map_or(f64::NAN, |score| compared(score, is_total));
     println!("\n{title}");
@@ -34,7 +34,7 @@ pub(crate) fn print_scores(title: &str, scores: &[Score], is_total: bool) {
         "", "ns/packet", "added ns", "hep / this", "packets", "lost"
     );
     for score in scores {
-        let name = score.rival.name();
+        let name = score.contender.name();
         if let Some(reason) = &score.absent {
             println!("{name:<40}  not measured: {reason}");
             continue;

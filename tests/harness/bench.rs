@@ -20,8 +20,8 @@ use crate::{
     namespace::Entered,
     packet::Packet,
     policy::{NODE, documents},
+    shared::{Lease, Pool},
     site::Site,
-    turn::{Loan, Place},
 };
 
 /// The interfaces of the host.
@@ -102,7 +102,7 @@ pub struct Bench {
     nd_exempt: bool,
     // The thread returns before the namespaces may go.
     _entered: Entered,
-    loaded: Loan<Loaded>,
+    loaded: Lease<Loaded>,
 }
 
 /// The state that tests share.
@@ -171,8 +171,8 @@ impl Bench {
     #[track_caller]
     #[must_use]
     pub fn with(resources: &[String]) -> Self {
-        static PLACE: Place<Loaded> = Place::new();
-        Self::start(&PLACE, true, resources)
+        static POOL: Pool<Loaded> = Pool::new();
+        Self::start(&POOL, true, resources)
     }
 
     /// Loads the programs with these resources in force, without recording reasons, as in production: for
@@ -184,13 +184,13 @@ impl Bench {
     #[track_caller]
     #[must_use]
     pub fn without_reasons(resources: &[String]) -> Self {
-        static PLACE: Place<Loaded> = Place::new();
-        Self::start(&PLACE, false, resources)
+        static POOL: Pool<Loaded> = Pool::new();
+        Self::start(&POOL, false, resources)
     }
 
     #[track_caller]
-    fn start(place: &Place<Loaded>, record_decisions: bool, resources: &[String]) -> Self {
-        let loaded = place.borrow(|| Loaded::new(record_decisions));
+    fn start(pool: &Pool<Loaded>, record_decisions: bool, resources: &[String]) -> Self {
+        let loaded = pool.borrow(|| Loaded::new(record_decisions));
         let mut bench = Self {
             revalidate: true,
             nd_exempt: true,

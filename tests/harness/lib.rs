@@ -18,9 +18,9 @@ pub mod policy;
 pub mod probe;
 pub mod program;
 pub mod receiver;
+pub mod shared;
 pub mod site;
 pub mod tun;
-pub mod turn;
 
 use std::time::{Duration, Instant};
 

@@ -9,20 +9,20 @@ use aya::maps::{Array, Map, MapData};
 use hep_common::local::{LocalAddress, QuickLocal};
 use hep_userspace::datapath::{self, Kernel, KernelError, Maps, version_directory};
 
-use crate::ground::{Ground, generation, mounts_at};
+use crate::fixture::{Fixture, generation, mounts_at};
 
 #[test]
 fn a_later_process_adopts_the_generation_in_force() {
-    let ground = Ground::new();
-    let mut kernel = ground.open().expect("opens");
+    let fixture = Fixture::new();
+    let mut kernel = fixture.open().expect("opens");
     let mut first = generation("first", 2);
     kernel.apply(&mut first).expect("applies");
     drop(kernel);
 
-    let maps = Maps::open(&ground.pins()).expect("opens without a daemon");
+    let maps = Maps::open(&fixture.pins()).expect("opens without a daemon");
     assert_eq!(maps.description().expect("reads"), first.description);
 
-    let mut kernel = ground.open().expect("adopts");
+    let mut kernel = fixture.open().expect("adopts");
     assert_eq!(kernel.maps().control().expect("reads").generation, 1);
     let applied = kernel.apply(&mut first).expect("applies");
     assert_eq!(applied.generation, 2);
@@ -37,20 +37,20 @@ fn a_later_process_adopts_the_generation_in_force() {
 
 #[test]
 fn two_writers_at_once_are_refused() {
-    let ground = Ground::new();
-    let _kernel = ground.open().expect("opens");
-    assert!(matches!(ground.open(), Err(KernelError::Busy(_))));
+    let fixture = Fixture::new();
+    let _kernel = fixture.open().expect("opens");
+    assert!(matches!(fixture.open(), Err(KernelError::Busy(_))));
     assert!(matches!(
-        datapath::remove(&ground.pins()),
+        datapath::remove(&fixture.pins()),
         Err(KernelError::Busy(_))
     ));
 }
 
 #[test]
 fn removing_leaves_neither_pins_nor_mounts() {
-    let ground = Ground::new();
-    let pins = ground.pins();
-    let mut kernel = ground.open().expect("opens");
+    let fixture = Fixture::new();
+    let pins = fixture.pins();
+    let mut kernel = fixture.open().expect("opens");
     kernel.apply(&mut generation("node", 1)).expect("applies");
     assert_eq!(mounts_at(&pins), 1);
     drop(kernel);
@@ -64,7 +64,7 @@ fn removing_leaves_neither_pins_nor_mounts() {
 
 #[test]
 fn own_addresses_are_replaced_as_a_whole() {
-    let mut kernel = Kernel::open(&crate::ground::unpinned()).expect("opens");
+    let mut kernel = Kernel::open(&crate::fixture::unpinned()).expect("opens");
     let set = |texts: &[&str]| -> BTreeSet<IpAddr> {
         texts
             .iter()
@@ -84,9 +84,9 @@ fn own_addresses_are_replaced_as_a_whole() {
 /// Of own addresses with one place, one is there; no earlier ones remain.
 #[test]
 fn own_addresses_are_quickly_found_at_their_places() {
-    let ground = Ground::new();
-    let mut kernel = ground.open().expect("opens");
-    let pin = version_directory(&ground.pins()).join("QUICK_LOCAL");
+    let fixture = Fixture::new();
+    let mut kernel = fixture.open().expect("opens");
+    let pin = version_directory(&fixture.pins()).join("QUICK_LOCAL");
     let map = Map::from_map_data(MapData::from_pin(pin).expect("is pinned")).expect("is a map");
     let map = Array::<_, QuickLocal>::try_from(map).expect("is an array");
     for (texts, places) in [

@@ -14,7 +14,7 @@ use hep_userspace::datapath::{
     Applied, Kernel, KernelError, Maps, Observer, Step, version_directory,
 };
 
-use crate::ground::{Ground, generation, unpinned};
+use crate::fixture::{Fixture, generation, unpinned};
 
 /// Steps that were announced; stops before the `stop`th, counted from 0.
 struct StopAt {
@@ -113,8 +113,8 @@ fn already_the_second_load_writes_no_more_than_what_changed() {
 /// EV-190: whatever step fails, the generation before stays in force.
 #[test]
 fn a_fault_at_any_step_leaves_the_former_generation_in_force() {
-    let ground = Ground::new();
-    let mut kernel = ground.open().expect("opens");
+    let fixture = Fixture::new();
+    let mut kernel = fixture.open().expect("opens");
     let mut former = generation("former", 2);
     former.tables.named_ports = vec![(NamedPortKey::default(), 7)];
     kernel.apply(&mut former).expect("applies");
@@ -133,7 +133,7 @@ fn a_fault_at_any_step_leaves_the_former_generation_in_force() {
             Err(KernelError::Stopped { .. }) => {}
             Err(error) => panic!("step {stop}: {error}"),
         }
-        let maps = Maps::open(&ground.pins()).expect("opens the pins");
+        let maps = Maps::open(&fixture.pins()).expect("opens the pins");
         assert_eq!(maps.control().expect("reads").generation, 1, "step {stop}");
         assert_eq!(
             maps.description().expect("reads"),
@@ -151,7 +151,7 @@ fn a_fault_at_any_step_leaves_the_former_generation_in_force() {
         assert_eq!(next.description.generation, 0, "step {stop}");
         assert_eq!(maps.filled_slots(1).expect("reads").len(), 9, "step {stop}");
         assert_eq!(
-            quick_interface(&ground, 1, 1),
+            quick_interface(&fixture, 1, 1),
             former.tables.interfaces[0],
             "step {stop}"
         );
@@ -167,13 +167,16 @@ fn a_fault_at_any_step_leaves_the_former_generation_in_force() {
     for slot in [0, 1] {
         assert_eq!(kernel.maps().filled_slots(slot).expect("reads").len(), 9);
         // Behind the flip, the idle half is made the same for the next load.
-        assert_eq!(quick_interface(&ground, slot, 1), next.tables.interfaces[0]);
+        assert_eq!(
+            quick_interface(&fixture, slot, 1),
+            next.tables.interfaces[0]
+        );
     }
 }
 
 /// The interface that a generation's half of `QUICK_IFACES` has at the place of `ifindex`.
-fn quick_interface(ground: &Ground, slot: u32, ifindex: u32) -> Interface {
-    let pin = version_directory(&ground.pins()).join("QUICK_IFACES");
+fn quick_interface(fixture: &Fixture, slot: u32, ifindex: u32) -> Interface {
+    let pin = version_directory(&fixture.pins()).join("QUICK_IFACES");
     let map = Map::Array(MapData::from_pin(pin).expect("opens"));
     let array = Array::<_, Interface>::try_from(map).expect("is an array");
     let place = slot * QUICK_INTERFACES + quick_place(ifindex);

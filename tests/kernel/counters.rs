@@ -12,7 +12,7 @@ use hep_common::counter::{
 };
 use hep_userspace::datapath::version_directory;
 
-use crate::ground::{Ground, generation};
+use crate::fixture::{Fixture, generation};
 
 const ONE: Counter = Counter {
     packets: 1,
@@ -45,12 +45,12 @@ fn write<V: Pod>(map: &mut Map, index: u32, value: V) -> u64 {
 
 #[test]
 fn counters_are_sums_over_the_cpus() {
-    let ground = Ground::new();
-    let mut kernel = ground.open().expect("opens");
+    let fixture = Fixture::new();
+    let mut kernel = fixture.open().expect("opens");
     let mut next = generation("node", 1);
     next.description.slots.rules.unused_from = 9;
     kernel.apply(&mut next).expect("applies");
-    let mut rules = piece(&ground.pins(), "RULE_COUNTERS", 0).expect("was made");
+    let mut rules = piece(&fixture.pins(), "RULE_COUNTERS", 0).expect("was made");
     let cpus = write(&mut rules, 7, ONE);
     let sums = kernel.maps().rule_counters([7, 8]).expect("reads");
     assert_eq!(
@@ -65,7 +65,7 @@ fn counters_are_sums_over_the_cpus() {
     let counters = Counters {
         by_reason: [ONE; COUNTERS_LEN],
     };
-    write(&mut open(&ground.pins(), "COUNTERS"), 3, counters);
+    write(&mut open(&fixture.pins(), "COUNTERS"), 3, counters);
     let sum = kernel.maps().counters(3).expect("reads");
     assert_eq!(sum.by_reason[COUNTERS_LEN - 1].packets, cpus);
     let in_no_piece = kernel.maps().counters(COUNTERS_PER_PIECE).expect("reads");
@@ -74,8 +74,8 @@ fn counters_are_sums_over_the_cpus() {
 
 #[test]
 fn ev_263_pieces_of_counters_are_made_as_policies_need_them() {
-    let ground = Ground::new();
-    let mut kernel = ground.open().expect("opens");
+    let fixture = Fixture::new();
+    let mut kernel = fixture.open().expect("opens");
     let mut made = Vec::new();
     for (slots, interfaces) in [
         (1, 1),
@@ -86,7 +86,7 @@ fn ev_263_pieces_of_counters_are_made_as_policies_need_them() {
         next.description.slots.rules.unused_from = slots;
         next.description.slots.interfaces.unused_from = interfaces;
         kernel.apply(&mut next).expect("applies");
-        let has = |map, number| piece(&ground.pins(), map, number).is_some();
+        let has = |map, number| piece(&fixture.pins(), map, number).is_some();
         made.push([
             has("RULE_COUNTERS", 0),
             has("RULE_COUNTERS", 1),
@@ -102,7 +102,7 @@ fn ev_263_pieces_of_counters_are_made_as_policies_need_them() {
         ]
     );
     // What a piece counts is found, and goes on with the next generation.
-    let mut second = piece(&ground.pins(), "RULE_COUNTERS", 1).expect("was made");
+    let mut second = piece(&fixture.pins(), "RULE_COUNTERS", 1).expect("was made");
     let cpus = write(&mut second, 5, ONE);
     kernel.apply(&mut generation("node", 1)).expect("applies");
     let slot = RULE_SLOTS_PER_PIECE + 5;
@@ -112,18 +112,18 @@ fn ev_263_pieces_of_counters_are_made_as_policies_need_them() {
 
 #[test]
 fn a_number_with_a_new_owner_counts_from_zero() {
-    let ground = Ground::new();
-    let mut kernel = ground.open().expect("opens");
+    let fixture = Fixture::new();
+    let mut kernel = fixture.open().expect("opens");
     let counters = Counters {
         by_reason: [ONE; COUNTERS_LEN],
     };
     let mut first = generation("node", 1);
     first.description.slots.rules.unused_from = 6;
     kernel.apply(&mut first).expect("applies");
-    let mut rules = piece(&ground.pins(), "RULE_COUNTERS", 0).expect("was made");
+    let mut rules = piece(&fixture.pins(), "RULE_COUNTERS", 0).expect("was made");
     for index in 0..6 {
         write(&mut rules, index, ONE);
-        write(&mut open(&ground.pins(), "COUNTERS"), index, counters);
+        write(&mut open(&fixture.pins(), "COUNTERS"), index, counters);
     }
     let mut next = generation("node", 1);
     next.description.slots.rules.reused = vec![2];

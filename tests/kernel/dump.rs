@@ -4,7 +4,7 @@ use hep_tests::program::program;
 use hep_userspace::datapath::version_directory;
 use serde_json::Value;
 
-use crate::ground::{Ground, generation};
+use crate::fixture::{Fixture, generation};
 
 fn bpftool(arguments: &[&str]) -> Value {
     let output = program("bpftool")
@@ -17,8 +17,8 @@ fn bpftool(arguments: &[&str]) -> Value {
 }
 
 /// The first value of the table in force, as bpftool prints it.
-fn first_value(ground: &Ground, map: &str) -> Value {
-    let pin = version_directory(&ground.pins()).join(map);
+fn first_value(fixture: &Fixture, map: &str) -> Value {
+    let pin = version_directory(&fixture.pins()).join(map);
     let outer = bpftool(&["map", "dump", "pinned", pin.to_str().expect("UTF-8")]);
     // The first generation is in the second slot; the first one holds a spare.
     let slots = outer.as_array().expect("slots");
@@ -36,11 +36,11 @@ fn first_value(ground: &Ground, map: &str) -> Value {
 
 #[test]
 fn tables_are_dumped_with_named_fields() {
-    let ground = Ground::new();
-    let mut kernel = ground.open().expect("opens");
+    let fixture = Fixture::new();
+    let mut kernel = fixture.open().expect("opens");
     kernel.apply(&mut generation("node", 1)).expect("applies");
 
-    assert_eq!(first_value(&ground, "IFACES")["ifindex"], 1);
-    let ranges = first_value(&ground, "RANGES4");
+    assert_eq!(first_value(&fixture, "IFACES")["ifindex"], 1);
+    let ranges = first_value(&fixture, "RANGES4");
     assert_eq!(ranges["ranges"][0]["class"], 1, "{ranges}");
 }

@@ -18,7 +18,7 @@ use hep_userspace::datapath::{
     version_directory,
 };
 
-use crate::ground::{Ground, generation};
+use crate::fixture::{Fixture, generation};
 
 /// Writes into a pinned map, as the programs do.
 fn write<K: Pod, V: Pod>(pins: &Path, map: &str, entries: impl IntoIterator<Item = (K, V)>) {
@@ -70,25 +70,25 @@ const LIVE: Duration = Duration::from_secs(5);
 const EXPIRED: Duration = Duration::from_secs(90);
 
 /// A kernel with one generation, and room for `flows` flows.
-fn open(ground: &Ground, flows: u32) -> Kernel {
+fn open(fixture: &Fixture, flows: u32) -> Kernel {
     Kernel::open(&LoadOptions {
         flows: FlowRoom::uniform(flows),
-        ..ground.options()
+        ..fixture.options()
     })
     .expect("opens")
 }
 
-fn applied(ground: &Ground, flows: u32) -> Kernel {
-    let mut kernel = open(ground, flows);
+fn applied(fixture: &Fixture, flows: u32) -> Kernel {
+    let mut kernel = open(fixture, flows);
     kernel.apply(&mut generation("node", 1)).expect("applies");
     kernel
 }
 
 #[test]
 fn flows_of_both_families_and_homes_are_listed_unless_expired() {
-    let ground = Ground::new();
-    let kernel = applied(&ground, 1024);
-    let pins = ground.pins();
+    let fixture = Fixture::new();
+    let kernel = applied(&fixture, 1024);
+    let pins = fixture.pins();
     write(&pins, "ASSURED4", [(key4(1), idle_for(LIVE))]);
     write(&pins, "UNASSURED", [(key4(2).widened(), idle_for(EXPIRED))]);
     write(&pins, "ASSURED6", [(key6(3), idle_for(EXPIRED))]);
@@ -121,9 +121,9 @@ fn flows_of_both_families_and_homes_are_listed_unless_expired() {
 
 #[test]
 fn a_sweep_removes_what_expired_and_nothing_else() {
-    let ground = Ground::new();
-    let kernel = applied(&ground, 65_536);
-    let pins = ground.pins();
+    let fixture = Fixture::new();
+    let kernel = applied(&fixture, 65_536);
+    let pins = fixture.pins();
     let aged = |number: u32| {
         if number.is_multiple_of(3) {
             LIVE
@@ -174,9 +174,9 @@ fn a_sweep_removes_what_expired_and_nothing_else() {
 
 #[test]
 fn without_a_generation_nothing_is_swept() {
-    let ground = Ground::new();
-    let kernel = open(&ground, 1024);
-    write(&ground.pins(), "ASSURED4", [(key4(1), idle_for(EXPIRED))]);
+    let fixture = Fixture::new();
+    let kernel = open(&fixture, 1024);
+    write(&fixture.pins(), "ASSURED4", [(key4(1), idle_for(EXPIRED))]);
     let swept = kernel.maps().sweep_slice(&mut SweepCursor::default());
     let swept = swept.expect("is no error");
     assert!(swept.round_ended && swept.removed == 0);
@@ -184,9 +184,9 @@ fn without_a_generation_nothing_is_swept() {
 
 #[test]
 fn clearing_forgets_every_flow() {
-    let ground = Ground::new();
-    let mut kernel = applied(&ground, 65_536);
-    let pins = ground.pins();
+    let fixture = Fixture::new();
+    let mut kernel = applied(&fixture, 65_536);
+    let pins = fixture.pins();
     write(
         &pins,
         "ASSURED4",
@@ -199,9 +199,9 @@ fn clearing_forgets_every_flow() {
 
 #[test]
 fn flows_survive_a_change_of_the_tables_size() {
-    let ground = Ground::new();
-    let pins = ground.pins();
-    drop(applied(&ground, 1024));
+    let fixture = Fixture::new();
+    let pins = fixture.pins();
+    drop(applied(&fixture, 1024));
     let numbers = 0..500;
     let entries = |numbers: std::ops::Range<u32>| numbers.map(|n| (key4(n), idle_for(LIVE)));
     write(&pins, "ASSURED4", entries(numbers.clone()));
@@ -212,7 +212,7 @@ fn flows_survive_a_change_of_the_tables_size() {
     );
     let before = MapData::from_pin(version_directory(&pins).join("ASSURED4")).expect("is pinned");
 
-    let mut kernel = open(&ground, 4096);
+    let mut kernel = open(&fixture, 4096);
     assert_eq!(kernel.maps().flows().expect("reads").len(), 1000);
     assert_eq!(kernel.maps().control().expect("reads").generation, 1);
 
@@ -243,9 +243,9 @@ pub(crate) fn of_another_version(pins: &Path) -> std::path::PathBuf {
 /// EV-191: another `ABI_VERSION` takes the flows over, and has each judged again by its own rules.
 #[test]
 fn flows_survive_a_change_of_the_abi_version() {
-    let ground = Ground::new();
-    let pins = ground.pins();
-    drop(applied(&ground, 1024));
+    let fixture = Fixture::new();
+    let pins = fixture.pins();
+    drop(applied(&fixture, 1024));
     write(&pins, "ASSURED4", [(key4(1), idle_for(LIVE))]);
     write(&pins, "ASSURED6", [(key6(1), idle_for(LIVE))]);
     write(&pins, "UNASSURED", [(key4(2).widened(), idle_for(LIVE))]);
@@ -253,7 +253,7 @@ fn flows_survive_a_change_of_the_abi_version() {
     let unreadable = Maps::open(&pins);
     assert!(matches!(unreadable, Err(KernelError::OtherVersion(found)) if found == other));
 
-    let mut kernel = applied(&ground, 1024);
+    let mut kernel = applied(&fixture, 1024);
     assert!(!kernel.is_cold().expect("reads"));
     let flows = kernel.maps().flows().expect("reads");
     assert_eq!(flows.len(), 3);
@@ -261,7 +261,7 @@ fn flows_survive_a_change_of_the_abi_version() {
         let approval = flow.approvals[0].expect("was approved");
         assert_eq!((approval.ifindex, flow.generation), (3, 0));
     }
-    assert!(matches!(ground.open(), Err(KernelError::Busy(_))));
+    assert!(matches!(fixture.open(), Err(KernelError::Busy(_))));
 
     // A program of the other version that is still attached goes on with its own tables.
     let late = MapData::from_pin(other.join("ASSURED4")).expect("is pinned");
@@ -276,15 +276,15 @@ fn flows_survive_a_change_of_the_abi_version() {
 /// EV-158: where flows cannot be read, the connections of the host are found by its sockets.
 #[test]
 fn flows_of_an_unknown_layout_leave_a_cold_start() {
-    let ground = Ground::new();
-    let pins = ground.pins();
-    drop(applied(&ground, 1024));
+    let fixture = Fixture::new();
+    let pins = fixture.pins();
+    drop(applied(&fixture, 1024));
     write(&pins, "ASSURED4", [(key4(1), idle_for(LIVE))]);
     let other = of_another_version(&pins);
     let noted = other.join(format!("flows-{LAYOUT_VERSION}"));
     std::fs::rename(noted, other.join("flows-4711")).expect("renames");
 
-    let mut kernel = open(&ground, 1024);
+    let mut kernel = open(&fixture, 1024);
     assert!(kernel.is_cold().expect("reads"));
     kernel.apply(&mut generation("node", 1)).expect("applies");
     kernel.finish_adoption().expect("removes");
@@ -295,11 +295,11 @@ fn flows_of_an_unknown_layout_leave_a_cold_start() {
 /// Two daemons for one directory are refused whatever their versions are.
 #[test]
 fn a_directory_that_another_version_holds_is_refused() {
-    let ground = Ground::new();
-    let pins = ground.pins();
-    let _held = applied(&ground, 1024);
+    let fixture = Fixture::new();
+    let pins = fixture.pins();
+    let _held = applied(&fixture, 1024);
     of_another_version(&pins);
-    assert!(matches!(ground.open(), Err(KernelError::Busy(_))));
+    assert!(matches!(fixture.open(), Err(KernelError::Busy(_))));
     assert!(matches!(
         hep_userspace::datapath::remove(&pins),
         Err(KernelError::Busy(_))

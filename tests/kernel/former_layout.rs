@@ -20,8 +20,8 @@ use hep_tests::{
 use hep_userspace::datapath::{Flow, Home, Kernel, LoadOptions, SeedFlow};
 
 use crate::{
+    fixture::{Fixture, generation},
     flows::{ago_ns, of_another_version},
-    ground::{Ground, generation},
 };
 
 /// The interface at whose ingress hook the flows were approved; the one of [`generation`].
@@ -160,11 +160,11 @@ fn flows_of_earlier_layouts_are_taken_over_and_go_on() {
 }
 
 fn take_over(layout: u32) {
-    let ground = Ground::new();
+    let fixture = Fixture::new();
     let options = LoadOptions {
         record_decisions: true,
         connections,
-        ..ground.options()
+        ..fixture.options()
     };
     let open = || {
         let mut kernel = Kernel::open(&options).expect("opens");
@@ -174,7 +174,7 @@ fn take_over(layout: u32) {
         kernel
     };
     drop(open());
-    let other = of_another_version(&ground.pins());
+    let other = of_another_version(&fixture.pins());
 
     let established = leg::SEEN | leg::SYN | leg::ACK;
     let (mut v4, mut v6, mut packets) = (Vec::new(), Vec::new(), Vec::new());

@@ -6,7 +6,7 @@ mod adopt;
 mod apply;
 mod counters;
 mod dump;
+mod fixture;
 mod flows;
 mod former_layout;
-mod ground;
 mod test_run;

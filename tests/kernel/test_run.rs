@@ -3,7 +3,7 @@
 use hep_common::{Direction, counter::Reason};
 use hep_userspace::datapath::{Kernel, KernelError, LoadOptions};
 
-use crate::ground::{generation, unpinned};
+use crate::fixture::{generation, unpinned};
 
 /// An ARP request: nothing that any policy speaks of.
 fn arp() -> Vec<u8> {

@@ -13,7 +13,7 @@ use std::{
 use fastrand::Rng;
 
 use crate::{
-    folder,
+    chaos_dir,
     reader::{COUNT, Open},
     states::States,
 };
@@ -56,12 +56,12 @@ impl ConfigMap {
         self.moment += 1;
         let next = self.directory();
         fs::create_dir(&next).expect("make a directory");
-        fs::write(next.join("base.yaml"), folder::base()).expect("write a file");
+        fs::write(next.join("base.yaml"), chaos_dir::base()).expect("write a file");
         let mut opens = 0;
         for number in 0..FILES {
             let ports = 1 << self.rng.u16(..COUNT - 1);
             opens |= ports;
-            let text = folder::policy(number, ports);
+            let text = chaos_dir::policy(number, ports);
             let (begin, end) = text.split_at(self.rng.usize(..text.len()));
             let mut file = File::create(next.join(format!("p{number}.yaml"))).expect("make a file");
             file.write_all(begin.as_bytes()).expect("write a piece");

@@ -11,9 +11,9 @@ use std::{
 use hep_tests::{daemon::Daemon, eventually, policy::network_set, site::Site};
 
 use crate::{
+    chaos_dir::{self, ChaosDir},
     config_map::ConfigMap,
     figure::Figures,
-    folder::{self, Folder},
     reader::{Open, Reader},
 };
 
@@ -64,21 +64,21 @@ pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
 fn strange_things(plan: &Plan, figures: &mut Figures) {
     let (site, mut daemon) = prepare();
     let path = daemon.directory().path().to_owned();
-    let mut folder = Folder::new(&path, plan.seed);
+    let mut chaos_dir = ChaosDir::new(&path, plan.seed);
     daemon.spawn();
     daemon.wait_for(1);
     let reader = Reader::new(site, daemon.bpffs().to_owned());
     reader.during(|| {
-        let slowest = disturb(plan, &mut folder, &reader);
-        figures.exactly("operations", folder.done.values().sum(), plan.operations);
-        for (operation, count) in &folder.done {
+        let slowest = disturb(plan, &mut chaos_dir, &reader);
+        figures.exactly("operations", chaos_dir.done.values().sum(), plan.operations);
+        for (operation, count) in &chaos_dir.done {
             figures.tell(format!("  {operation}"), count);
         }
         figures.tell(
             "longest until a complete directory is in force, ms",
             slowest,
         );
-        folder.states.judge("operations", &reader, figures);
+        chaos_dir.states.judge("operations", &reader, figures);
         many_files(plan, &path, &reader, figures);
         if !plan.without_rescan {
             unnoticed(&path, &reader, figures);
@@ -124,26 +124,26 @@ fn come_into_force(reader: &Reader, opens: Open) -> Duration {
 
 /// Changes the directory in bursts, and waits after each for the resulting policy; returns the longest wait
 /// in milliseconds.
-fn disturb(plan: &Plan, folder: &mut Folder, reader: &Reader) -> u128 {
+fn disturb(plan: &Plan, chaos_dir: &mut ChaosDir, reader: &Reader) -> u128 {
     let mut slowest = 0;
     let mut left = plan.operations;
     while left > 0 {
         let burst = left.min(1 + left % 3);
         for _ in 0..burst {
-            folder.disturb();
-            folder.pause(70);
+            chaos_dir.disturb();
+            chaos_dir.pause(70);
         }
         left -= burst;
-        if folder.opens().is_none() {
+        if chaos_dir.opens().is_none() {
             // Long enough to be read.
             thread::sleep(Duration::from_millis(200));
-            folder.mend();
+            chaos_dir.mend();
         }
-        let wanted = folder.opens().expect("nothing is broken now");
+        let wanted = chaos_dir.opens().expect("nothing is broken now");
         slowest = slowest.max(come_into_force(reader, wanted).as_millis());
         // The next burst is no part of this one.
         thread::sleep(Duration::from_millis(350));
-        folder.states.last_is_in_force();
+        chaos_dir.states.last_is_in_force();
     }
     slowest
 }
@@ -178,7 +178,7 @@ fn only(path: &Path, opens: Open) {
         }
     }
     let staged = path.join(".staged");
-    fs::write(&staged, folder::policy(0, opens)).expect("write a hidden file");
+    fs::write(&staged, chaos_dir::policy(0, opens)).expect("write a hidden file");
     fs::rename(staged, path.join("p0.yaml")).expect("rename a file into place");
 }
 
@@ -189,7 +189,7 @@ fn unnoticed(path: &Path, reader: &Reader, figures: &mut Figures) {
     let file = path.join("p0.yaml");
     let other = path.with_extension("other-name");
     fs::hard_link(&file, &other).expect("give the file another name");
-    fs::write(&other, folder::policy(0, opens)).expect("write the file");
+    fs::write(&other, chaos_dir::policy(0, opens)).expect("write the file");
     let start = Instant::now();
     let is_reached = eventually(RESCAN, || reader.now() == opens);
     drop(fs::remove_file(other));

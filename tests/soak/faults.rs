@@ -7,8 +7,8 @@ use fastrand::Rng;
 use hep_tests::{daemon::Daemon, eventually, policy::endpoint, site::Site};
 
 use crate::{
+    chaos_dir,
     figure::Figures,
-    folder,
     reader::{COUNT, Open, Reader},
     states::States,
     tracer::{Calls, Fault},
@@ -49,35 +49,35 @@ pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
     let site = Site::new();
     site.pin_neighbours();
     let mut daemon = Daemon::prepare(&site.host, &[]);
-    daemon.directory().write("base.yaml", &folder::base());
+    daemon.directory().write("base.yaml", &chaos_dir::base());
     let guest = endpoint("guest", &format!("interfaceName: {GUEST}"));
     daemon.directory().write("guest.yaml", &guest);
-    let mut ground = Ground {
+    let mut fixture = Fixture {
         rng: Rng::with_seed(plan.seed),
         host: site.host.clone(),
         states: States::default(),
         opens: 0,
     };
-    ground.next(&daemon);
+    fixture.next(&daemon);
     daemon.spawn();
     daemon.wait_for(1);
     let reader = Reader::new(site, daemon.bpffs().to_owned());
     reader.during(|| {
-        ground.loads(plan, &daemon, &reader, figures);
-        ground.links(plan, &daemon, figures);
-        ground.starts(plan, &mut daemon, &reader, figures);
+        fixture.loads(plan, &daemon, &reader, figures);
+        fixture.links(plan, &daemon, figures);
+        fixture.starts(plan, &mut daemon, &reader, figures);
     });
-    ground.states.judge("all", &reader, figures);
+    fixture.states.judge("all", &reader, figures);
 }
 
-struct Ground {
+struct Fixture {
     rng: Rng,
     host: hep_tests::namespace::Namespace,
     states: States,
     opens: Open,
 }
 
-impl Ground {
+impl Fixture {
     /// Writes another policy, which opens other ports.
     fn next(&mut self, daemon: &Daemon) {
         let former = self.opens;
@@ -85,7 +85,7 @@ impl Ground {
             self.opens = 1 << self.rng.u16(..COUNT - 1) | 1 << self.rng.u16(..COUNT - 1);
         }
         self.states.add(self.opens, Instant::now());
-        let text = folder::policy(0, self.opens);
+        let text = chaos_dir::policy(0, self.opens);
         daemon.directory().write("p0.yaml", &text);
     }
 

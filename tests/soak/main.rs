@@ -3,6 +3,7 @@
 //! `cargo xtask soak` runs them at full length; as tests they run shortened.
 
 mod big_set;
+mod chaos_dir;
 mod cold_start;
 mod config_map;
 mod connections;
@@ -12,7 +13,6 @@ mod directory;
 mod faults;
 mod figure;
 mod flood;
-mod folder;
 mod frames;
 mod idle;
 mod newcomers;

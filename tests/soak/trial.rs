@@ -11,8 +11,8 @@ use hep_tests::{daemon::Daemon, eventually, program::program, site::Site};
 use tempfile::TempDir;
 
 use crate::{
+    chaos_dir,
     figure::Figures,
-    folder,
     reader::{Open, Reader},
 };
 
@@ -107,11 +107,11 @@ pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
 fn round(victim: Victim, timeout: Duration, delay: Duration) -> Duration {
     let site = new_site();
     let mut daemon = Daemon::prepare(&site.host, &[]);
-    daemon.directory().write("base.yaml", &folder::base());
-    let [before, tried] = OPENS.map(|opens| folder::policy(0, opens));
+    daemon.directory().write("base.yaml", &chaos_dir::base());
+    let [before, tried] = OPENS.map(|opens| chaos_dir::policy(0, opens));
     daemon.directory().write("p0.yaml", &before);
     let tries = tempfile::tempdir().expect("make a directory");
-    fs::write(tries.path().join("base.yaml"), folder::base()).expect("write a file");
+    fs::write(tries.path().join("base.yaml"), chaos_dir::base()).expect("write a file");
     fs::write(tries.path().join("p0.yaml"), tried).expect("write a file");
     daemon.spawn();
     daemon.wait_for(1);

@@ -17,7 +17,7 @@ use hep_tests::{
     site::{HOST_MAC, OUTSIDE_MAC, Site},
 };
 
-use crate::{Ground, ground, pass_freely};
+use crate::{Fixture, fixture, pass_freely};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().expect("a literal address")
@@ -44,8 +44,8 @@ fn solicitation(source: IpAddr, target: IpAddr) -> Packet {
 /// the link (EV-172).
 #[test]
 fn ev_244_neighbour_discovery_passes_a_default_deny_only_with_hop_limit_255() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let net = Net::of(Family::V6);
     let link = Link::open(&site.outside, "eth0");
     let receiver = Receiver::raw(&site.host, net.host, 58);
@@ -67,8 +67,8 @@ fn ev_244_neighbour_discovery_passes_a_default_deny_only_with_hop_limit_255() {
 /// families (EV-163).
 #[test]
 fn neighbours_are_found_under_a_deny_of_everything() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let probes: Vec<_> = Net::each(|net| {
         [
             (tcp(net.peer, net.host, 22), Answer),
@@ -138,8 +138,8 @@ fn ev_245_broadcast_multicast_and_link_local_packets_are_local() {
 /// EV-246: a host without an address yet may request one, and receives the offer (EV-073, EV-166).
 #[test]
 fn ev_246_dhcp_works_under_a_deny_of_everything() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let from_host = Link::open(&site.host, "eth0");
     let at_server = Link::open(&site.outside, "eth0");
     let discover = |port: u16| {
@@ -186,8 +186,8 @@ fn ev_246_dhcp_works_under_a_deny_of_everything() {
 /// with the same identifier (EV-150, EV-151).
 #[test]
 fn ev_247_an_echo_flow_belongs_to_who_asked() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let questions = |net: &Net| {
         [
             (ping(net.host, net.client, 77), Answer),
@@ -225,8 +225,8 @@ fn ev_247_an_echo_flow_belongs_to_who_asked() {
 /// and port, in both families.
 #[test]
 fn vrrp_igmp_and_sctp_need_a_policy() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let link = Link::open(&site.outside, "eth0");
     let eth0_index = site.host.ifindex("eth0");
     let arrives = |number: u8, packet: Packet, wanted: bool| {

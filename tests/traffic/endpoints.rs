@@ -10,7 +10,7 @@ use hep_tests::{
     },
 };
 
-use crate::{Ground, ground, judge, no_endpoint};
+use crate::{Fixture, fixture, judge, no_endpoint};
 
 fn allow_80() -> String {
     policy(
@@ -76,8 +76,8 @@ fn ev_229_a_tier_ends_only_in_the_direction_that_its_policies_have() {
 /// program; its connections live on.
 #[test]
 fn ev_005_without_its_endpoint_an_interface_is_free_again() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let probes: Vec<_> = Net::each(|net| {
         [
             tcp(net.client, net.host, 81),

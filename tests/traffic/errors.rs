@@ -18,7 +18,7 @@ use hep_tests::{
     site::{HOST_MAC, OUTSIDE_MAC, Site},
 };
 
-use crate::{Ground, ground, judge, pass_freely};
+use crate::{Fixture, fixture, judge, pass_freely};
 
 /// The narrow link's MTU.
 const NARROW_BYTES: u16 = 1300;
@@ -46,8 +46,8 @@ fn datagrams_of_8_kilobytes_pass_in_fragments() {
 /// EV-255: three fragments in order come through whole; a second one before the first is dropped.
 #[test]
 fn ev_255_fragments_pass_after_their_first_and_not_before() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let link = Link::open(&site.outside, "eth0");
     let receiver_of = |net: &Net| Receiver::udp(&site.host, net.host, 5000);
     let piece = |net: &Net, identification: u32, number: u16| {
@@ -167,8 +167,8 @@ impl Far {
 /// EV-170, EV-173, EV-174: an error passes only about a known flow, and only to its sender.
 #[test]
 fn icmp_errors_pass_only_about_known_flows() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let link = Link::open(&site.outside, "eth0");
     let check = |policed: bool| {
         for net in Net::both() {
@@ -211,8 +211,8 @@ fn icmp_errors_pass_only_about_known_flows() {
 /// nothing.
 #[test]
 fn vlan_tagged_frames_are_not_policed_and_priority_tagged_ones_are() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let link = Link::open(&site.outside, "eth0");
     let sniffer = Link::open(&site.host, "eth0");
     let arrives = |net: &Net, tag: u16, wanted: bool| {

@@ -17,7 +17,7 @@ use hep_tests::{
     site::{HOST_MAC, OUTSIDE_MAC},
 };
 
-use crate::{Ground, ground, judge};
+use crate::{Fixture, fixture, judge};
 
 fn deny_all() -> String {
     policy(
@@ -76,8 +76,8 @@ fn failsafe_nets_limit_the_other_end() {
 /// EV-074: empty lists leave nothing open.
 #[test]
 fn empty_failsafe_lists_close_the_failsafe_ports() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let probes = |heard| Net::both().map(|net| (tcp(net.client, net.host, 22), heard));
     daemon.replace(&[eth0(), deny_all()]);
     site.expect("default lists", &probes(Answer));
@@ -91,8 +91,8 @@ fn empty_failsafe_lists_close_the_failsafe_ports() {
 #[test]
 fn ev_070_connections_of_failsafe_ports_outlive_their_flows() {
     const IDLE: Duration = Duration::from_secs(1);
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let timeouts = |failsafes: &str| {
         felix(&format!(
             "bpfConntrackTimeouts: {{tcpEstablished: 1s, tcpSynSent: 1s}}{failsafes}"

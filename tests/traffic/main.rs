@@ -16,8 +16,8 @@ mod errors;
 mod explain;
 mod failsafe;
 mod figures;
+mod fixture;
 mod forwarding;
-mod ground;
 mod interfaces;
 mod large;
 mod matching;
@@ -41,27 +41,27 @@ use hep_tests::{
     daemon::Daemon,
     policy::tier,
     probe::{Heard, Probe},
+    shared::{Lease, Pool},
     site::Site,
-    turn::{Loan, Place},
 };
 
 /// A site whose host runs the daemon, for tests that change nothing but policy.
-struct Ground {
+struct Fixture {
     // Ends before the namespaces do.
     daemon: Daemon,
     site: Site,
 }
 
-/// Waits for the ground; it has no endpoint, so nothing is policed.
-fn ground() -> Loan<Ground> {
-    static PLACE: Place<Ground> = Place::new();
-    let mut ground = PLACE.borrow(|| {
+/// Waits for the fixture; it has no endpoint, so nothing is policed.
+fn fixture() -> Lease<Fixture> {
+    static POOL: Pool<Fixture> = Pool::new();
+    let mut fixture = POOL.borrow(|| {
         let site = Site::new();
         let daemon = Daemon::start(&site.host, &no_endpoint());
-        Ground { daemon, site }
+        Fixture { daemon, site }
     });
-    ground.daemon.replace(&no_endpoint());
-    ground
+    fixture.daemon.replace(&no_endpoint());
+    fixture
 }
 
 /// Resources that police nothing.
@@ -74,10 +74,10 @@ fn no_endpoint() -> Vec<String> {
 #[track_caller]
 fn judge(resources: &[String], cases: impl Fn(&Net) -> Vec<(Probe, Heard)>) {
     let probes: Vec<_> = Net::each(cases);
-    let mut ground = ground();
-    pass_freely(&ground.site, &probes);
-    ground.daemon.replace(resources);
-    ground.site.expect("under policy", &probes);
+    let mut fixture = fixture();
+    pass_freely(&fixture.site, &probes);
+    fixture.daemon.replace(resources);
+    fixture.site.expect("under policy", &probes);
 }
 
 /// Shows that all probes get through while nothing is policed.

@@ -13,7 +13,7 @@ use hep_tests::{
     site::Site,
 };
 
-use crate::{Ground, ground, judge, pass_freely};
+use crate::{Fixture, fixture, judge, pass_freely};
 
 fn ingress(rules: &str) -> String {
     policy("rules", &format!("types: [Ingress], ingress: [{rules}]"))
@@ -36,8 +36,8 @@ fn ev_242_a_rule_with_nets_of_one_family_is_none_of_the_other() {
 /// (EV-115).
 #[test]
 fn ev_243_icmpv6_matches_by_name_and_by_number() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let [v4, v6] = Net::both();
     let probes = |answer_v4, answer_v6| {
         [
@@ -85,8 +85,8 @@ fn ev_252_a_named_port_matches_only_at_the_expected_addresses() {
 #[test]
 fn ev_253_254_selectors_stand_for_addresses() {
     let members: Vec<String> = Net::both().map(|net| net.prefix(net.member)).into();
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let probes = |client, member| {
         Net::each(|net| {
             [
@@ -211,8 +211,8 @@ fn any_protocol_is_matched_by_its_number_and_sctp_by_its_ports() {
         probe::{PATIENCE, SILENCE},
         site::{HOST_MAC, OUTSIDE_MAC},
     };
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let link = Link::open(&site.outside, "eth0");
     let sent = |net: &Net| -> Vec<(&str, Packet, u8, bool)> {
         vec![

@@ -9,7 +9,7 @@ use hep_tests::{
     },
 };
 
-use crate::{Ground, ground, judge};
+use crate::{Fixture, fixture, judge};
 
 /// EV-231: an Allow in an early tier decides; the tier's default action Pass hands the rest on.
 #[test]
@@ -122,8 +122,8 @@ fn rs_116_staged_policies_are_counted_in_their_place() {
             rules.join(", ")
         )
     };
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     daemon.replace(&[
         eth0(),
         staged_policy(

@@ -11,7 +11,7 @@ use hep_tests::{
     site::Site,
 };
 
-use crate::{Ground, ground, judge, pass_freely};
+use crate::{Fixture, fixture, judge, pass_freely};
 
 fn pre_dnat(rules: &str) -> String {
     policy(
@@ -81,8 +81,8 @@ fn tracked(daemon: &Daemon, port: u16) -> bool {
 /// (EV-075). The port is this test's alone: others leave flows.
 #[test]
 fn ev_237_238_untracked_traffic_needs_a_rule_for_each_direction() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let request = untracked(
         "dns-in",
         "types: [Ingress], \

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Ground, ground};
+use crate::{Fixture, fixture};
 use hep_tests::{
     address::Net,
     link::Link,
@@ -56,8 +56,8 @@ fn is_answered(
 /// (EV-157).
 #[test]
 fn ev_256_an_ack_without_a_flow_is_picked_up_and_a_fin_is_not() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let link = Link::open(&site.outside, "eth0");
     let segments = [
         ("ACK to 80", ACK, 80, true),
@@ -95,8 +95,8 @@ fn ev_256_an_ack_without_a_flow_is_picked_up_and_a_fin_is_not() {
 /// EV-156: a RST that the host's stack does not believe kills no flow.
 #[test]
 fn a_forged_reset_or_syn_does_not_end_a_flow() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let link = Link::open(&site.outside, "eth0");
     daemon.replace(&[eth0(), web()]);
     for net in Net::both() {
@@ -121,8 +121,8 @@ fn a_forged_reset_or_syn_does_not_end_a_flow() {
 /// the other direction.
 #[test]
 fn an_idle_flow_expires_at_its_next_packet() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let timeouts = felix("bpfConntrackTimeouts: {udpTimeout: 5s}");
     let echo = policy(
         "echo",

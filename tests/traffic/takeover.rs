@@ -23,7 +23,7 @@ use hep_tests::{
     site::{HOST_INSIDE_MAC, INSIDE_MAC, Site},
 };
 
-use crate::{Ground, ground, pass_freely};
+use crate::{Fixture, fixture, pass_freely};
 
 /// The idle time of the tests' connections: longer than `tcpEstablished`.
 const IDLE: Duration = Duration::from_millis(3500);
@@ -145,8 +145,8 @@ fn counted(daemon: &Daemon, wanted: impl Fn(&str, &str) -> bool) -> u64 {
 /// connection profits.
 #[test]
 fn ev_264_a_connection_that_is_idle_for_too_long_goes_on_while_the_host_has_it() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let probes: Vec<_> = Net::each(|net| {
         [
             (tcp(net.client, net.host, 81), Nothing),
@@ -171,8 +171,8 @@ fn ev_264_a_connection_that_is_idle_for_too_long_goes_on_while_the_host_has_it()
 /// EV-264: the rules in force judge the packet that opened the connection.
 #[test]
 fn ev_264_an_idle_connection_that_policy_no_longer_allows_is_lost() {
-    let mut ground = ground();
-    let Ground { site, daemon } = &mut *ground;
+    let mut fixture = fixture();
+    let Fixture { site, daemon } = &mut *fixture;
     let forgetful = felix("bpfConntrackTimeouts: {tcpEstablished: 3s}");
     daemon.replace(&[eth0(), in_and_out(80, 81), forgetful.clone()]);
     let mut kept = Kept::open(site, 80, 81);

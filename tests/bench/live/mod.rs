@@ -2,17 +2,17 @@
 //!
 //! The receive path and the filter run on the CPU that sends, inside the call that sends; the time
 //! is the kernel's own, divided by the packets. Accepted packets end at a full socket, so everything
-//! on their way is a packet's cost, and that of a road without a filter is subtracted.
+//! on their way is a packet's cost, and that of a testbed without a filter is subtracted.
 
-mod contest;
+mod comparison;
+mod contender;
 mod generator;
 mod policy;
 mod program;
-mod rival;
-mod road;
+mod testbed;
 
-pub(crate) use contest::{Score, subject};
+pub(crate) use comparison::{Score, subject};
+pub(crate) use contender::Contender;
 pub(crate) use policy::{Accepted, Policy};
 pub(crate) use program::{Chart, Outcome, compared, run};
-pub(crate) use rival::Rival;
-pub(crate) use road::Way;
+pub(crate) use testbed::Way;

@@ -1,10 +1,10 @@
-//! One policy in the language of each contestant.
+//! One policy in the language of each contender.
 
 use std::{fmt::Write as _, net::IpAddr};
 
 use hep_tests::policy::NODE;
 
-use super::road::{INSIDE, Way};
+use super::testbed::{INSIDE, Way};
 use crate::policy::{INTERFACE, member, network, port, source};
 
 /// Most rules in one resource (RS-051).

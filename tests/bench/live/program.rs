@@ -5,13 +5,13 @@ use std::{net::IpAddr, path::Path, time::Duration};
 use anyhow::Result;
 
 use super::{
-    contest::{Contest, Expect, Score, subject},
+    comparison::{Comparison, Expect, Score, subject},
+    contender::Contender,
     generator::Generator,
     policy::{Accepted, Policy},
-    rival::Rival,
-    road::{Flow, Way},
+    testbed::{Flow, Way},
 };
-use crate::{bed::Yardsticks, expectation::Figures, table, turns::Effort};
+use crate::{expectation::Figures, fixture::Yardsticks, interleave::Effort, table};
 
 /// For a look.
 const QUICK: Effort = Effort {
@@ -25,22 +25,27 @@ const FULL: Effort = Effort {
 };
 
 /// Who is compared where rules are.
-const ALL: [Rival; 6] = [
-    Rival::Hep,
-    Rival::NftLinear,
-    Rival::NftSet,
-    Rival::NftMap,
-    Rival::Iptables,
-    Rival::Ipset,
+const ALL: [Contender; 6] = [
+    Contender::Hep,
+    Contender::NftLinear,
+    Contender::NftSet,
+    Contender::NftMap,
+    Contender::Iptables,
+    Contender::Ipset,
 ];
-/// The rivals in comparisons by number of rules.
-const FRIENDLY: [Rival; 2] = [Rival::HepFriendly, Rival::HepFriendlyTen];
-/// The rivals that pass packets of existing flows before the rules.
-const TRACKERS: [Rival; 3] = [Rival::Hep, Rival::NftLinear, Rival::Iptables];
+/// The contenders in comparisons by number of rules.
+const FRIENDLY: [Contender; 2] = [Contender::HepFriendly, Contender::HepFriendlyTen];
+/// The contenders that pass packets of existing flows before the rules.
+const TRACKERS: [Contender; 3] = [Contender::Hep, Contender::NftLinear, Contender::Iptables];
 /// Who is compared where a set is.
-const SETS: [Rival; 3] = [Rival::Hep, Rival::NftSet, Rival::Ipset];
+const SETS: [Contender; 3] = [Contender::Hep, Contender::NftSet, Contender::Ipset];
 /// Who is compared where everything is denied.
-const DROPS: [Rival; 4] = [Rival::Hep, Rival::TcDrop, Rival::NftSet, Rival::Ipset];
+const DROPS: [Contender; 4] = [
+    Contender::Hep,
+    Contender::TcDrop,
+    Contender::NftSet,
+    Contender::Ipset,
+];
 
 /// New flows of one turn.
 const NEW_FLOWS: usize = 20_000;
@@ -81,11 +86,11 @@ struct Plan {
     /// Flows that packets are sent of.
     flows: usize,
     expect: Expect,
-    rivals: &'static [Rival],
+    contenders: &'static [Contender],
 }
 
 /// Makes all comparisons with `only` in their title, prints them, and adds the ratios of `hep` to
-/// each rival to `figures`. Where `hep` takes part, `other` is a build of it that does as well.
+/// each contender to `figures`. Where `hep` takes part, `other` is a build of it that does as well.
 pub(crate) fn run(
     quick: bool,
     only: &str,
@@ -103,15 +108,15 @@ pub(crate) fn run(
             if !title.contains(only) {
                 continue;
             }
-            let contest = Contest {
+            let comparison = Comparison {
                 title: &title,
                 policy: plan.policy,
                 flows: plan.flows(),
                 expect: plan.expect,
-                rivals: plan.rivals,
+                contenders: plan.contenders,
                 other,
             };
-            let scores = contest.run(&mut generator, yardsticks, effort)?;
+            let scores = comparison.run(&mut generator, yardsticks, effort)?;
             let is_total = plan.expect == Expect::Denied;
             table::print_scores(&format!("End to end: {title}"), &scores, is_total);
             add_ratios(&plan.title, family, is_total, &scores, figures);
@@ -145,7 +150,7 @@ fn plans(quick: bool, v6: bool) -> Vec<Plan> {
             policy: policy(Accepted::Rules(count), false, Way::In),
             flows: 64,
             expect: Expect::Accepted,
-            rivals: &ALL,
+            contenders: &ALL,
         });
     }
     plans.push(Plan {
@@ -156,7 +161,7 @@ fn plans(quick: bool, v6: bool) -> Vec<Plan> {
         policy: policy(Accepted::Rules(10_000), false, Way::In),
         flows: 64,
         expect: Expect::Accepted,
-        rivals: &FRIENDLY,
+        contenders: &FRIENDLY,
     });
     for (count, is_quick) in [(1_000, !v6), (100_000, true), (1_000_000, false)] {
         plans.push(Plan {
@@ -167,7 +172,7 @@ fn plans(quick: bool, v6: bool) -> Vec<Plan> {
             policy: policy(Accepted::Members(count), false, Way::In),
             flows: count,
             expect: Expect::Accepted,
-            rivals: &SETS,
+            contenders: &SETS,
         });
     }
     for (count, is_quick) in [(1, false), (1_000, true), (100_000, !v6)] {
@@ -179,7 +184,7 @@ fn plans(quick: bool, v6: bool) -> Vec<Plan> {
             policy: policy(Accepted::Rules(10), true, Way::In),
             flows: count,
             expect: Expect::Established,
-            rivals: &TRACKERS,
+            contenders: &TRACKERS,
         });
     }
     plans.push(Plan {
@@ -190,7 +195,7 @@ fn plans(quick: bool, v6: bool) -> Vec<Plan> {
         policy: policy(Accepted::Rules(10), true, Way::In),
         flows: EXCHANGES,
         expect: Expect::Exchanged,
-        rivals: &TRACKERS,
+        contenders: &TRACKERS,
     });
     for (count, is_quick) in [(10, !v6), (1_000, false)] {
         plans.push(Plan {
@@ -201,7 +206,7 @@ fn plans(quick: bool, v6: bool) -> Vec<Plan> {
             policy: policy(Accepted::Rules(count), true, Way::In),
             flows: NEW_FLOWS,
             expect: Expect::New,
-            rivals: &TRACKERS,
+            contenders: &TRACKERS,
         });
     }
     plans.push(Plan {
@@ -212,7 +217,7 @@ fn plans(quick: bool, v6: bool) -> Vec<Plan> {
         policy: policy(Accepted::Rules(1_000), true, Way::In),
         flows: 1_000,
         expect: Expect::Denied,
-        rivals: &DROPS,
+        contenders: &DROPS,
     });
     plans.push(Plan {
         chart: Chart::None,
@@ -222,7 +227,7 @@ fn plans(quick: bool, v6: bool) -> Vec<Plan> {
         policy: policy(Accepted::Rules(10), true, Way::Through),
         flows: 1_000,
         expect: Expect::Established,
-        rivals: &TRACKERS,
+        contenders: &TRACKERS,
     });
     plans.retain(|plan| plan.is_quick || !quick);
     plans
@@ -276,19 +281,19 @@ pub(crate) fn compared(score: &Score, is_total: bool) -> f64 {
     }
 }
 
-/// The ratio of `hep` to each rival.
+/// The ratio of `hep` to each contender.
 fn add_ratios(title: &str, family: &str, is_total: bool, scores: &[Score], figures: &mut Figures) {
     let Some(hep) = subject(scores) else {
         return;
     };
     for score in scores {
-        if [hep.rival, Rival::Nobody].contains(&score.rival) || score.absent.is_some() {
+        if [hep.contender, Contender::Nobody].contains(&score.contender) || score.absent.is_some() {
             continue;
         }
         let ratio = compared(hep, is_total) / compared(score, is_total);
-        let name = score.rival.name();
+        let name = score.contender.name();
         figures.insert(format!("{title}, against {name}, {family}"), ratio);
-        if matches!(score.rival, Rival::NftSet | Rival::NftMap) {
+        if matches!(score.contender, Contender::NftSet | Contender::NftMap) {
             let best = format!("{title}, against nftables at its best, {family}");
             let best = figures.entry(best).or_insert(ratio);
             *best = best.max(ratio);
@@ -309,7 +314,7 @@ fn add_flatness(outcomes: &[Outcome], figures: &mut Figures) {
                     outcome
                         .scores
                         .iter()
-                        .find(|score| score.rival == Rival::Hep)
+                        .find(|score| score.contender == Contender::Hep)
                 })
                 .map(|score| score.added_ns)
         };

@@ -10,7 +10,7 @@ use hep_tests::daemon::Daemon;
 use hep_userspace::datapath::Maps;
 
 use super::median;
-use crate::{bed, expectation::Figures, interrupt, policy, process};
+use crate::{expectation::Figures, fixture, interrupt, policy, process};
 
 /// Files of ten rules in the large directory.
 const FILES: usize = 1000;
@@ -61,7 +61,7 @@ pub(super) fn run(figures: &mut Figures) -> Result<()> {
 /// Time until a changed rule and a changed address are in force, beyond the time for which a directory
 /// settles.
 fn time(files: usize, v6: bool, name: &str) -> Result<[f64; 2]> {
-    let host = bed::host("plane");
+    let host = fixture::host("plane");
     let mut daemon = Daemon::prepare(&host, &[]);
     let directory = daemon.directory().path().to_owned();
     let write = |name: &str, text: &str| {

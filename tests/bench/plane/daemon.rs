@@ -10,7 +10,7 @@ use hep_tests::daemon::Daemon;
 use hep_userspace::datapath::Maps;
 
 use super::median;
-use crate::{bed, expectation::Figures, interrupt, policy, process};
+use crate::{expectation::Figures, fixture, interrupt, policy, process};
 
 /// Between two looks at the generation in force.
 const LOOK: Duration = Duration::from_micros(200);
@@ -45,7 +45,7 @@ pub(super) fn run(quick: bool, figures: &mut Figures) -> Result<()> {
         ] {
             interrupt::check()?;
             let name = format!("{name}, {family}");
-            let host = bed::host("plane");
+            let host = fixture::host("plane");
             let daemon = Daemon::start(&host, slice::from_ref(&text));
             let first: f64 = process::phases(&daemon)?.iter().map(|(_, ms)| ms).sum();
             let peak = process::daemon_megabytes(&daemon, "VmHWM")?;

@@ -11,7 +11,7 @@ use hep_userspace::{
 };
 
 use super::{median, members};
-use crate::{bed, expectation::Figures, interrupt, policy};
+use crate::{expectation::Figures, fixture, interrupt, policy};
 
 /// Addresses that join a set, one after the other.
 const JOINS: usize = 9;
@@ -49,10 +49,10 @@ struct Host {
 
 impl Host {
     fn new(files: &[Unit]) -> Result<Self> {
-        let mut kernel = bed::empty()?;
+        let mut kernel = fixture::empty()?;
         let mut loader = Loader::default();
-        let snapshot = bed::snapshot_by(&mut loader, files)?;
-        let mut former = bed::compile_for(&snapshot, bed::IFINDEX, &Slots::default())?;
+        let snapshot = fixture::snapshot_by(&mut loader, files)?;
+        let mut former = fixture::compile_for(&snapshot, fixture::IFINDEX, &Slots::default())?;
         kernel.apply(&mut former)?;
         Ok(Self {
             kernel,
@@ -66,9 +66,9 @@ impl Host {
     /// Times how other files come into force.
     fn change(&mut self, files: &[Unit]) -> Result<()> {
         let started = Instant::now();
-        let snapshot = bed::snapshot_by(&mut self.loader, files)?;
+        let snapshot = fixture::snapshot_by(&mut self.loader, files)?;
         let validated = Instant::now();
-        let mut next = bed::compile_after(&snapshot, &self.former)?;
+        let mut next = fixture::compile_after(&snapshot, &self.former)?;
         let compiled = Instant::now();
         let applied = self.kernel.apply(&mut next)?;
         self.entries = applied.entries_written();
@@ -97,10 +97,10 @@ impl Host {
 /// Times how addresses join one set.
 fn join(members: usize, v6: bool, figures: &mut Figures) -> Result<()> {
     let text = policy::set_of(members, v6);
-    let mut host = Host::new(&[bed::file(text.clone())])?;
+    let mut host = Host::new(&[fixture::file(text.clone())])?;
     for number in 0..JOINS {
         // What joined before leaves.
-        host.change(&[bed::file(policy::with_newcomer(&text, number, v6))])?;
+        host.change(&[fixture::file(policy::with_newcomer(&text, number, v6))])?;
     }
     let name = format!("set of {members}, {}", family(v6));
     let in_force = host.tell(&name);
@@ -119,11 +119,11 @@ fn resources(quick: bool, is_endpoint: bool, v6: bool, figures: &mut Figures) ->
     } else {
         "GlobalNetworkSet"
     };
-    let newcomer = bed::file_of("newcomer.yaml", policy::newcomer(is_endpoint, v6));
+    let newcomer = fixture::file_of("newcomer.yaml", policy::newcomer(is_endpoint, v6));
     let mut smallest = None;
     for members in members(quick) {
         interrupt::check()?;
-        let set = bed::file(policy::set_of(*members, v6));
+        let set = fixture::file(policy::set_of(*members, v6));
         let mut host = Host::new(std::slice::from_ref(&set))?;
         for _join in 0..JOINS {
             host.change(&[set.clone(), newcomer.clone()])?;

@@ -7,9 +7,8 @@ use hep_userspace::{compile::Slots, source};
 
 use super::{median, members};
 use crate::{
-    bed,
     expectation::Figures,
-    interrupt,
+    fixture, interrupt,
     policy::{self, Shape},
     process,
 };
@@ -86,17 +85,17 @@ fn loads(quick: bool) -> Vec<Load> {
 
 /// Times one load: each phase, and all from text to in force.
 fn time(load: &Load) -> Result<[f64; 6]> {
-    let mut kernel = bed::empty()?;
-    let file = bed::file(load.text.clone());
+    let mut kernel = fixture::empty()?;
+    let file = fixture::file(load.text.clone());
     let started = Instant::now();
     let parsed = source::parse(&file.text);
     let parse = started.elapsed();
     drop(parsed);
 
     let started = Instant::now();
-    let snapshot = bed::snapshot(file)?;
+    let snapshot = fixture::snapshot(file)?;
     let validated = started.elapsed();
-    let mut generation = bed::compile_for(&snapshot, bed::IFINDEX, &Slots::default())?;
+    let mut generation = fixture::compile_for(&snapshot, fixture::IFINDEX, &Slots::default())?;
     let compiled = started.elapsed();
     let applied = kernel.apply(&mut generation)?;
     let phases = [

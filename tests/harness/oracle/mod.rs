@@ -5,8 +5,8 @@
 //! forwarded ones that the same policy, in nftables' language, denies. There must be none.
 
 mod datagrams;
+mod fixture;
 mod frames;
-mod ground;
 mod judge;
 mod send;
 mod text;
@@ -18,9 +18,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use fixture::{Fixture, KINDS};
 pub use frames::Frame;
 use frames::Maker;
-use ground::{Ground, KINDS};
 use judge::{Count, INTERFACE};
 
 /// Frames that are sent before the judges are read.
@@ -96,7 +96,7 @@ pub fn run(
     mut missing: impl FnMut(&'static str),
     mut done: impl FnMut(&Outcome),
 ) -> Vec<Outcome> {
-    let mut grounds = Vec::new();
+    let mut fixtures = Vec::new();
     for kind in KINDS {
         if plan
             .only
@@ -105,18 +105,18 @@ pub fn run(
         {
             continue;
         }
-        match Ground::new(kind) {
-            Some(ground) => grounds.push((kind, ground)),
+        match Fixture::new(kind) {
+            Some(fixture) => fixtures.push((kind, fixture)),
             None => missing(kind.name),
         }
     }
     let mut outcomes = Vec::new();
-    let count = u32::try_from(grounds.len().max(1)).unwrap_or(1);
+    let count = u32::try_from(fixtures.len().max(1)).unwrap_or(1);
     let share = plan.frames.div_ceil(u64::from(count));
-    for (number, (kind, ground)) in grounds.into_iter().enumerate() {
+    for (number, (kind, fixture)) in fixtures.into_iter().enumerate() {
         let seed = plan.seed.wrapping_add(number as u64);
         let mut maker = Maker::new(seed, kind.ethernet);
-        let outcome = hunt(kind.name, &ground, &mut maker, share, plan.limit / count);
+        let outcome = hunt(kind.name, &fixture, &mut maker, share, plan.limit / count);
         done(&outcome);
         let is_over = outcome.past.is_some();
         outcomes.push(outcome);
@@ -130,7 +130,7 @@ pub fn run(
 /// Sends frames over one link until all are sent, the time is over or something gets past.
 fn hunt(
     link: &'static str,
-    ground: &Ground,
+    fixture: &Fixture,
     maker: &mut Maker,
     frames: u64,
     limit: Duration,
@@ -145,7 +145,7 @@ fn hunt(
         culprits: Vec::new(),
         past: None,
     };
-    take(ground);
+    take(fixture);
     let mut rounds: Vec<Vec<Frame>> = Vec::new();
     while outcome.sent < frames && start.elapsed() < limit {
         let mut round = if rounds.len() < KEPT {
@@ -154,32 +154,32 @@ fn hunt(
             rounds.remove(0)
         };
         round.iter_mut().for_each(|frame| maker.frame(frame));
-        ground.injector.send(&round);
+        fixture.injector.send(&round);
         outcome.sent += ROUND as u64;
         rounds.push(round);
-        let count = take(ground);
+        let count = take(fixture);
         outcome.seen += count.seen;
         if count.past > 0 {
-            outcome.past = Some(ends(ground));
-            outcome.culprits = culprits(ground, rounds.concat());
+            outcome.past = Some(ends(fixture));
+            outcome.culprits = culprits(fixture, rounds.concat());
             break;
         }
     }
     outcome.time = start.elapsed();
     thread::sleep(SETTLE);
-    let last = take(ground);
+    let last = take(fixture);
     outcome.seen += last.seen;
     if last.past > 0 && outcome.past.is_none() {
-        outcome.past = Some(ends(ground));
-        outcome.culprits = culprits(ground, rounds.concat());
+        outcome.past = Some(ends(fixture));
+        outcome.culprits = culprits(fixture, rounds.concat());
     }
-    outcome.judged = judged(ground);
+    outcome.judged = judged(fixture);
     outcome
 }
 
 /// Counts of all judges since the last call.
-fn take(ground: &Ground) -> Count {
-    let counts = ground.judges.iter().map(judge::Judge::take);
+fn take(fixture: &Fixture) -> Count {
+    let counts = fixture.judges.iter().map(judge::Judge::take);
     counts.fold(Count::default(), |sum, count| Count {
         seen: sum.seen + count.seen,
         past: sum.past + count.past,
@@ -187,8 +187,8 @@ fn take(ground: &Ground) -> Count {
 }
 
 /// hep's verdicts on all inbound packets, by reason.
-fn judged(ground: &Ground) -> BTreeMap<String, u64> {
-    let shown = ground.daemon.show("counters");
+fn judged(fixture: &Fixture) -> BTreeMap<String, u64> {
+    let shown = fixture.daemon.show("counters");
     let counts = shown.as_array().into_iter().flatten();
     counts
         .filter(|count| {
@@ -204,17 +204,17 @@ fn judged(ground: &Ground) -> BTreeMap<String, u64> {
 }
 
 /// The ends of packets that got past, on the host and behind it.
-fn ends(ground: &Ground) -> String {
-    let ends = ground.judges.iter().map(judge::Judge::ends);
+fn ends(fixture: &Fixture) -> String {
+    let ends = fixture.judges.iter().map(judge::Judge::ends);
     ends.collect::<Vec<_>>().join(" | ")
 }
 
 /// The fewest frames that still make one get past; none if it does not happen again.
-fn culprits(ground: &Ground, frames: Vec<Frame>) -> Vec<Frame> {
+fn culprits(fixture: &Fixture, frames: Vec<Frame>) -> Vec<Frame> {
     let gets_past = |frames: &[Frame]| {
-        ground.injector.send(frames);
+        fixture.injector.send(frames);
         thread::sleep(SETTLE);
-        take(ground).past > 0
+        take(fixture).past > 0
     };
     if !gets_past(&frames) {
         return Vec::new();

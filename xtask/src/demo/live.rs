@@ -18,7 +18,7 @@ use super::{
     happened, interruption,
     namespace::{self, CLIENT},
     probe::{self, Probe},
-    scene,
+    probes,
 };
 
 /// How often a new connection is tried, and how long one may take.
@@ -55,7 +55,7 @@ pub(crate) fn change(firewall: &Firewall) -> Result<usize> {
     if closed == text {
         bail!("{FILE} does not open the port `http`");
     }
-    let established = Established::open(&scene::WEB_V4)?;
+    let established = Established::open(&probes::WEB_V4)?;
     let mut surprises = 0;
 
     let changed = firewall.write_policy(FILE, &closed)?;
@@ -72,7 +72,7 @@ pub(crate) fn change(firewall: &Firewall) -> Result<usize> {
     println!("{FILE}: with a mistake in it");
     thread::sleep(Duration::from_secs(1));
     firewall.show(&["status"])?;
-    surprises += expect(&scene::WEB_V4, true)?;
+    surprises += expect(&probes::WEB_V4, true)?;
     firewall.write_policy(FILE, &text)?;
     Ok(surprises)
 }
@@ -88,9 +88,14 @@ pub(crate) fn deny_all(firewall: &Firewall) -> Result<usize> {
     println!("{FILE}: denies everything");
     let mut surprises = report_both("the web server is gone", false, changed)?;
     println!();
-    let probes = [scene::WEB_V4, scene::WEB_V6, scene::SSH_V4, scene::SSH_V6];
+    let probes = [
+        probes::WEB_V4,
+        probes::WEB_V6,
+        probes::SSH_V4,
+        probes::SSH_V6,
+    ];
     surprises += compare(firewall, &probes)?;
-    for probe in [scene::SSH_V4, scene::SSH_V6] {
+    for probe in [probes::SSH_V4, probes::SSH_V6] {
         surprises += usize::from(!firewall.explain(&probe)?.allows);
     }
     println!();
@@ -118,7 +123,7 @@ fn report(what: &str, taken: Option<Duration>) -> usize {
 
 /// [`report`] of what new connections to the web server notice, over both families at once.
 fn report_both(what: &str, answered: bool, changed: Instant) -> Result<usize> {
-    let families = [("IPv4", scene::WEB_V4), ("IPv6", scene::WEB_V6)];
+    let families = [("IPv4", probes::WEB_V4), ("IPv6", probes::WEB_V6)];
     let noticed = thread::scope(|scope| {
         families
             .map(|(_name, probe)| scope.spawn(move || noticed(&probe, answered, changed)))

@@ -7,7 +7,7 @@ mod firewall;
 mod live;
 mod namespace;
 mod probe;
-mod scene;
+mod probes;
 mod service;
 
 use std::{
@@ -110,12 +110,12 @@ fn show(binary: PathBuf) -> Result<()> {
     heading("A host with two networks, in namespaces");
     let network = Network;
     namespace::create()?;
-    let services = Services::start(scene::PROBES)?;
+    let services = Services::start(probes::PROBES)?;
     println!("client eth0 ── eth0 host eth1 ── eth0 router; the host routes between the two");
-    ask_all(scene::PROBES)?;
+    ask_all(probes::PROBES)?;
     println!(
         "without hep, each of the {} probes below is answered",
-        scene::PROBES.len()
+        probes::PROBES.len()
     );
 
     heading("hep, with the policies of hep-userspace/examples");
@@ -126,7 +126,7 @@ fn show(binary: PathBuf) -> Result<()> {
     firewall.show(&["status"])?;
 
     heading("What the policy says, and what happens");
-    let mut surprises = compare(&firewall, scene::PROBES)?;
+    let mut surprises = compare(&firewall, probes::PROBES)?;
 
     heading("A policy file changes while traffic runs");
     surprises += live::change(&firewall)?;
@@ -220,7 +220,7 @@ fn print_table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) {
 mod tests {
     use rustix::fs::FlockOperation;
 
-    use super::{Network, Services, ask_all, lock, namespace, scene};
+    use super::{Network, Services, ask_all, lock, namespace, probes};
 
     #[test]
     fn every_probe_is_answered_where_nothing_is_policed() {
@@ -228,8 +228,8 @@ mod tests {
         namespace::remove();
         let network = Network;
         namespace::create().expect("the demo's network");
-        let services = Services::start(scene::PROBES).expect("the demo's servers");
-        let asked = ask_all(scene::PROBES);
+        let services = Services::start(probes::PROBES).expect("the demo's servers");
+        let asked = ask_all(probes::PROBES);
         drop(services);
         drop(network);
         asked.expect("every probe is answered");

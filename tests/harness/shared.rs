@@ -5,85 +5,85 @@ use std::{
     sync::{Arc, Condvar, Mutex, PoisonError, Weak},
 };
 
-/// Where tests of one process meet that use the same thing, each for a while. It is made by the
+/// One thing that tests of a process share, each for a while. It is made by the
 /// first and ends with the last of those that overlap in time.
 #[derive(Debug)]
-pub struct Place<T>(Mutex<Weak<Turn<T>>>);
+pub struct Pool<T>(Mutex<Weak<Shared<T>>>);
 
 /// The thing while no test has it.
 #[derive(Debug)]
-struct Turn<T> {
+struct Shared<T> {
     idle: Mutex<Option<T>>,
     returned: Condvar,
 }
 
-/// A thing on loan; returned on drop.
+/// The thing while a test has it; returned on drop.
 #[derive(Debug)]
-pub struct Loan<T> {
+pub struct Lease<T> {
     thing: Option<T>,
-    turn: Arc<Turn<T>>,
+    shared: Arc<Shared<T>>,
 }
 
-impl<T> Place<T> {
-    /// An empty place.
+impl<T> Pool<T> {
+    /// An empty pool.
     #[must_use]
     pub const fn new() -> Self {
         Self(Mutex::new(Weak::new()))
     }
 
     /// Waits for the thing, or makes it.
-    pub fn borrow(&self, make: impl FnOnce() -> T) -> Loan<T> {
-        let turn = self.turn(make);
-        let mut idle = turn.idle.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn borrow(&self, make: impl FnOnce() -> T) -> Lease<T> {
+        let shared = self.shared(make);
+        let mut idle = shared.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let thing = loop {
             if let Some(thing) = idle.take() {
                 break thing;
             }
-            idle = turn
+            idle = shared
                 .returned
                 .wait(idle)
                 .unwrap_or_else(PoisonError::into_inner);
         };
         drop(idle);
-        Loan {
+        Lease {
             thing: Some(thing),
-            turn,
+            shared,
         }
     }
 
-    fn turn(&self, make: impl FnOnce() -> T) -> Arc<Turn<T>> {
-        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turn) = place.upgrade() {
-            return turn;
+    fn shared(&self, make: impl FnOnce() -> T) -> Arc<Shared<T>> {
+        let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = pool.upgrade() {
+            return shared;
         }
-        let turn = Arc::new(Turn {
+        let shared = Arc::new(Shared {
             idle: Mutex::new(Some(make())),
             returned: Condvar::new(),
         });
-        *place = Arc::downgrade(&turn);
-        turn
+        *pool = Arc::downgrade(&shared);
+        shared
     }
 }
 
-impl<T> Default for Place<T> {
+impl<T> Default for Pool<T> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T> Drop for Loan<T> {
+impl<T> Drop for Lease<T> {
     fn drop(&mut self) {
         let mut idle = self
-            .turn
+            .shared
             .idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *idle = self.thing.take();
-        self.turn.returned.notify_one();
+        self.shared.returned.notify_one();
     }
 }
 
-impl<T> Deref for Loan<T> {
+impl<T> Deref for Lease<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -91,7 +91,7 @@ impl<T> Deref for Loan<T> {
     }
 }
 
-impl<T> DerefMut for Loan<T> {
+impl<T> DerefMut for Lease<T> {
     fn deref_mut(&mut self) -> &mut T {
         self.thing.as_mut().expect("taken only on drop")
     }

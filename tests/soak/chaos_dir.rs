@@ -37,7 +37,7 @@ enum Content {
 }
 
 /// The directory, its files, and the states that it has been in.
-pub(crate) struct Folder {
+pub(crate) struct ChaosDir {
     path: PathBuf,
     rng: Rng,
     files: BTreeMap<u8, Content>,
@@ -47,39 +47,39 @@ pub(crate) struct Folder {
 }
 
 /// A way to change the directory.
-type Operation = fn(&mut Folder);
+type Operation = fn(&mut ChaosDir);
 
 const OPERATIONS: [(&str, Operation); 10] = [
-    ("written in pieces", Folder::write_in_pieces),
-    ("renamed into place", Folder::rename_into_place),
-    ("renamed as editors do", Folder::dance),
-    ("deleted", Folder::delete),
-    ("exchanged", Folder::exchange),
-    ("vanished", Folder::vanish),
-    ("emptied", Folder::empty),
-    ("broken", Folder::break_one),
-    ("linked to itself", Folder::link_to_itself),
-    ("changed in the past", Folder::change_in_the_past),
+    ("written in pieces", ChaosDir::write_in_pieces),
+    ("renamed into place", ChaosDir::rename_into_place),
+    ("renamed as editors do", ChaosDir::dance),
+    ("deleted", ChaosDir::delete),
+    ("exchanged", ChaosDir::exchange),
+    ("vanished", ChaosDir::vanish),
+    ("emptied", ChaosDir::empty),
+    ("broken", ChaosDir::break_one),
+    ("linked to itself", ChaosDir::link_to_itself),
+    ("changed in the past", ChaosDir::change_in_the_past),
 ];
 
-impl Folder {
+impl ChaosDir {
     /// Fills an empty directory.
     pub(crate) fn new(path: &Path, seed: u64) -> Self {
-        let mut folder = Self {
+        let mut chaos_dir = Self {
             path: path.to_owned(),
             rng: Rng::with_seed(seed),
             files: BTreeMap::new(),
             states: States::default(),
             done: BTreeMap::new(),
         };
-        folder.put("base.yaml", &base());
+        chaos_dir.put("base.yaml", &base());
         for number in 0..FILES {
-            let ports = folder.ports();
-            folder.put(&name(number), &policy(number, ports));
-            folder.files.insert(number, Content::Opens(ports));
+            let ports = chaos_dir.ports();
+            chaos_dir.put(&name(number), &policy(number, ports));
+            chaos_dir.files.insert(number, Content::Opens(ports));
         }
-        folder.settled(Instant::now());
-        folder
+        chaos_dir.settled(Instant::now());
+        chaos_dir
     }
 
     /// Does something to the directory.

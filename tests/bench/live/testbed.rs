@@ -1,4 +1,4 @@
-//! Where packets travel: namespaces of one contestant, fresh for every case.
+//! Where packets travel: namespaces of one contender, fresh for every case.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use hep_tests::{
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::generator::{Course, Generator};
-use crate::{bed::OWN_ADDRESSES, policy};
+use crate::{fixture::OWN_ADDRESSES, policy};
 
 /// The interface that packets are sent by, outside of the host.
 const OUTSIDE: &str = "gen0";
@@ -77,7 +77,7 @@ impl Flow {
 }
 
 /// outside ── host ── inside.
-pub(super) struct Road {
+pub(super) struct Testbed {
     way: Way,
     outside: Namespace,
     host: Namespace,
@@ -98,10 +98,10 @@ pub(super) struct Passage {
     pub(super) accepted: u64,
 }
 
-impl Road {
+impl Testbed {
     /// Makes the namespaces; `ports` are those that a socket waits at.
     pub(super) fn new(way: Way, ports: &[u16]) -> Result<Self> {
-        let road = Self {
+        let testbed = Self {
             way,
             outside: Namespace::new("outside"),
             host: Namespace::new("host"),
@@ -109,39 +109,40 @@ impl Road {
             sockets: Vec::new(),
         };
         let [outer_mac, host_mac, inner_mac, far_mac] = MACS.map(text);
-        let (outside, inside) = (road.outside.name(), road.inside.name());
+        let (outside, inside) = (testbed.outside.name(), testbed.inside.name());
         let bench = policy::INTERFACE;
-        road.host.ip(&format!(
+        testbed.host.ip(&format!(
             "link add {bench} address {host_mac} numtxqueues 1 numrxqueues 1 type veth \
              peer name {OUTSIDE} address {outer_mac} numtxqueues 1 numrxqueues 1 netns {outside}\n\
              link add {INSIDE} address {inner_mac} numtxqueues 1 numrxqueues 1 type veth \
              peer name {FAR} address {far_mac} numtxqueues 1 numrxqueues 1 netns {inside}"
         ));
         for key in ["all", "default", bench] {
-            road.host
+            testbed
+                .host
                 .sysctl(&format!("net/ipv4/conf/{key}/rp_filter"), "0");
         }
         for key in ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"] {
             let forwards = if way == Way::Through { "1" } else { "0" };
-            road.host.sysctl(key, forwards);
+            testbed.host.sysctl(key, forwards);
         }
         // The receiver takes redirected frames only with NAPI, which generic receive offload brings.
         for (namespace, interface) in [
-            (&road.outside, OUTSIDE),
-            (&road.host, bench),
-            (&road.host, INSIDE),
-            (&road.inside, FAR),
+            (&testbed.outside, OUTSIDE),
+            (&testbed.host, bench),
+            (&testbed.host, INSIDE),
+            (&testbed.inside, FAR),
         ] {
             namespace.command("ethtool", &["-K", interface, "gro", "on"]);
         }
         // Without addresses they say nothing of their own.
-        for (namespace, interface) in [(&road.outside, OUTSIDE), (&road.inside, FAR)] {
+        for (namespace, interface) in [(&testbed.outside, OUTSIDE), (&testbed.inside, FAR)] {
             namespace.ip(&format!(
                 "link set {interface} addrgenmode none\nlink set {interface} up"
             ));
         }
         let [v4, v6] = OWN_ADDRESSES;
-        road.host.ip(&format!(
+        testbed.host.ip(&format!(
             "address add {v4}/24 dev {bench}\naddress add {v6}/64 dev {bench} nodad\n\
              address add 198.51.100.10/24 dev {INSIDE}\naddress add 2001:db8:100::10/64 dev {INSIDE} nodad\n\
              link set {bench} up\nlink set {INSIDE} up\n\
@@ -154,7 +155,7 @@ impl Road {
             Way::Through.destination(true),
             nobody = text(NOBODY),
         ));
-        road.listen(ports)
+        testbed.listen(ports)
     }
 
     /// Opens sockets of both families that hold next to nothing.
@@ -179,7 +180,7 @@ impl Road {
         Ok(self)
     }
 
-    /// The host, where the contestant works.
+    /// The host, where the contender works.
     pub(super) fn host(&self) -> &Namespace {
         &self.host
     }

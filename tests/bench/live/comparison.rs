@@ -1,4 +1,4 @@
-//! Rivals in turns over the same packets.
+//! Contenders in turns over the same packets.
 
 use std::{path::Path, thread, time::Duration};
 
@@ -6,12 +6,12 @@ use anyhow::{Error, Result, bail};
 use hep_common::{conntrack::ASSURED_AFTER_NS, tick::TICK_NS};
 
 use super::{
+    contender::{self, Contender, Held},
     generator::{Course, Generator},
     policy::Policy,
-    rival::{self, Held, Rival},
-    road::{Flow, Passage, Road},
+    testbed::{Flow, Passage, Testbed},
 };
-use crate::{bed::Yardsticks, interrupt, turns::Effort};
+use crate::{fixture::Yardsticks, interleave::Effort, interrupt};
 
 /// Most packets of a turn.
 const MAX_PACKETS: u32 = 1_000_000;
@@ -38,22 +38,22 @@ pub(super) enum Expect {
 }
 
 /// A comparison.
-pub(super) struct Contest<'a> {
+pub(super) struct Comparison<'a> {
     pub(super) title: &'a str,
     pub(super) policy: Policy,
     pub(super) flows: Vec<Flow>,
     pub(super) expect: Expect,
-    pub(super) rivals: &'a [Rival],
-    /// Another build of hep, to take turns with [`Rival::Hep`].
+    pub(super) contenders: &'a [Contender],
+    /// Another build of hep, to take turns with [`Contender::Hep`].
     pub(super) other: Option<&'a Path>,
 }
 
-/// Costs of a rival.
+/// Costs of a contender.
 pub(crate) struct Score {
-    pub(crate) rival: Rival,
+    pub(crate) contender: Contender,
     /// Median time of a packet.
     pub(crate) cost_ns: f64,
-    /// Median of what a turn cost more than the turn of [`Rival::Nobody`] in the same round.
+    /// Median of what a turn cost more than the turn of [`Contender::Nobody`] in the same round.
     pub(crate) added_ns: f64,
     /// Packets sent, in all turns.
     pub(crate) packets: u64,
@@ -65,9 +65,9 @@ pub(crate) struct Score {
 
 impl Score {
     /// That of someone who could not take part.
-    fn of_absent(rival: Rival, error: &Error) -> Self {
+    fn of_absent(contender: Contender, error: &Error) -> Self {
         Self {
-            rival,
+            contender,
             cost_ns: f64::NAN,
             added_ns: f64::NAN,
             packets: 0,
@@ -81,21 +81,21 @@ impl Score {
 pub(crate) fn subject(scores: &[Score]) -> Option<&Score> {
     scores
         .iter()
-        .find(|score| matches!(score.rival, Rival::Hep | Rival::HepFriendly))
+        .find(|score| matches!(score.contender, Contender::Hep | Contender::HepFriendly))
 }
 
-/// A rival on a road of its own.
+/// A contender on a testbed of its own.
 struct Runner {
-    rival: Rival,
+    contender: Contender,
     // What runs in the namespace goes before it: fields are dropped in this order.
     _held: Held,
-    road: Road,
+    testbed: Testbed,
     packets: u32,
     turns: Vec<Passage>,
 }
 
-impl Contest<'_> {
-    /// Measures all rivals, in turns.
+impl Comparison<'_> {
+    /// Measures all contenders, in turns.
     pub(super) fn run(
         mut self,
         generator: &mut Generator,
@@ -121,18 +121,18 @@ impl Contest<'_> {
                 if self.expect == Expect::New {
                     generator.follow(&course)?;
                 }
-                let passage = runner.road.send(generator, &course, runner.packets)?;
+                let passage = runner.testbed.send(generator, &course, runner.packets)?;
                 runner.turns.push(passage);
             }
         }
         let turns: Vec<_> = runners
             .into_iter()
-            .map(|runner| (runner.rival, runner.turns))
+            .map(|runner| (runner.contender, runner.turns))
             .collect();
         self.scores(&turns, absent)
     }
 
-    /// Runs the comparison with every rival started anew in each round: no table has entries of an earlier
+    /// Runs the comparison with every contender started anew in each round: no table has entries of an earlier
     /// round, and no flow has had another packet.
     fn run_anew(
         &self,
@@ -141,21 +141,21 @@ impl Contest<'_> {
         effort: Effort,
     ) -> Result<Vec<Score>> {
         let course = self.course();
-        let mut turns: Vec<(Rival, Vec<Passage>)> = Vec::new();
+        let mut turns: Vec<(Contender, Vec<Passage>)> = Vec::new();
         let mut absent = Vec::new();
-        for rival in self.rivals() {
-            turns.push((rival, Vec::new()));
+        for contender in self.contenders() {
+            turns.push((contender, Vec::new()));
         }
         for _round in 0..effort.rounds {
             absent.clear();
-            for (rival, turns) in &mut turns {
+            for (contender, turns) in &mut turns {
                 interrupt::check()?;
-                match self.start(*rival, generator, yardsticks) {
+                match self.start(*contender, generator, yardsticks) {
                     Ok(runner) => {
                         generator.follow(&course)?;
-                        turns.push(runner.road.send(generator, &course, course.flows())?);
+                        turns.push(runner.testbed.send(generator, &course, course.flows())?);
                     }
-                    Err(error) => absent.push(Score::of_absent(*rival, &error)),
+                    Err(error) => absent.push(Score::of_absent(*contender, &error)),
                 }
             }
         }
@@ -163,32 +163,36 @@ impl Contest<'_> {
         self.scores(&turns, absent)
     }
 
-    /// Starts every rival, one after the other; also returns those that could not be started.
+    /// Starts every contender, one after the other; also returns those that could not be started.
     fn start_all(
         &self,
         generator: &mut Generator,
         yardsticks: &mut Yardsticks,
     ) -> Result<(Vec<Runner>, Vec<Score>)> {
         let (mut runners, mut absent) = (Vec::new(), Vec::new());
-        for rival in self.rivals() {
+        for contender in self.contenders() {
             interrupt::check()?;
-            match self.start(rival, generator, yardsticks) {
+            match self.start(contender, generator, yardsticks) {
                 Ok(runner) => runners.push(runner),
-                Err(error) => absent.push(Score::of_absent(rival, &error)),
+                Err(error) => absent.push(Score::of_absent(contender, &error)),
             }
         }
         Ok((runners, absent))
     }
 
-    /// Scores of all rivals from their turns.
-    fn scores(&self, turns: &[(Rival, Vec<Passage>)], absent: Vec<Score>) -> Result<Vec<Score>> {
+    /// Scores of all contenders from their turns.
+    fn scores(
+        &self,
+        turns: &[(Contender, Vec<Passage>)],
+        absent: Vec<Score>,
+    ) -> Result<Vec<Score>> {
         let baseline: Vec<f64> = turns
             .first()
             .map(|(_, turns)| turns.iter().map(|turn| turn.cost_ns).collect())
             .unwrap_or_default();
         let mut scores: Vec<Score> = turns
             .iter()
-            .map(|(rival, turns)| self.score(*rival, turns, &baseline))
+            .map(|(contender, turns)| self.score(*contender, turns, &baseline))
             .collect();
         scores.extend(absent);
         if let Some(score) = scores.iter().find(|score| score.lost > 0) {
@@ -197,40 +201,40 @@ impl Contest<'_> {
                 self.title,
                 score.lost,
                 score.packets,
-                score.rival.name()
+                score.contender.name()
             );
         }
         Ok(scores)
     }
 
     /// Who takes part, in the order of turns.
-    fn rivals(&self) -> Vec<Rival> {
-        let mut rivals = vec![Rival::Nobody];
-        for rival in self.rivals {
-            rivals.push(*rival);
-            if *rival == Rival::Hep && self.other.is_some() {
-                rivals.push(Rival::HepOther);
+    fn contenders(&self) -> Vec<Contender> {
+        let mut contenders = vec![Contender::Nobody];
+        for contender in self.contenders {
+            contenders.push(*contender);
+            if *contender == Contender::Hep && self.other.is_some() {
+                contenders.push(Contender::HepOther);
             }
         }
-        rivals
+        contenders
     }
 
-    /// Makes a road with a rival on it, and opens the flows that must exist before.
+    /// Makes a testbed with a contender on it, and opens the flows that must exist before.
     fn start(
         &self,
-        rival: Rival,
+        contender: Contender,
         generator: &mut Generator,
         yardsticks: &mut Yardsticks,
     ) -> Result<Runner> {
-        let road = Road::new(self.policy.way, &[self.policy.last_port()])?;
-        let held = rival::install(rival, self.policy, &road, self.other, yardsticks)?;
+        let testbed = Testbed::new(self.policy.way, &[self.policy.last_port()])?;
+        let held = contender::install(contender, self.policy, &testbed, self.other, yardsticks)?;
         if matches!(self.expect, Expect::Established | Expect::Exchanged) {
-            // A piece at a time: not every contestant keeps 100 000 flows that nobody answered.
+            // A piece at a time: not every contender keeps 100 000 flows that nobody answered.
             for flows in self.flows.chunks(UNANSWERED) {
                 let course = Course::new(flows.iter().map(|flow| flow.packet(self.policy.way)));
                 generator.follow(&course)?;
-                road.send(generator, &course, course.flows())?;
-                road.answer(generator, flows)?;
+                testbed.send(generator, &course, course.flows())?;
+                testbed.answer(generator, flows)?;
             }
         }
         if self.expect == Expect::Established {
@@ -238,12 +242,12 @@ impl Contest<'_> {
             thread::sleep(Duration::from_nanos(ASSURED_AFTER_NS + 2 * TICK_NS));
             let course = self.course();
             generator.follow(&course)?;
-            road.send(generator, &course, course.flows())?;
+            testbed.send(generator, &course, course.flows())?;
         }
         Ok(Runner {
-            rival,
+            contender,
             _held: held,
-            road,
+            testbed,
             packets: 0,
             turns: Vec::new(),
         })
@@ -269,10 +273,10 @@ impl Contest<'_> {
         turn: Duration,
     ) -> Result<u32> {
         if self.expect == Expect::New {
-            runner.road.send(generator, course, course.flows())?;
+            runner.testbed.send(generator, course, course.flows())?;
             return Ok(course.flows());
         }
-        let probe = runner.road.send(generator, course, MIN_PACKETS)?;
+        let probe = runner.testbed.send(generator, course, MIN_PACKETS)?;
         let wanted = turn.as_secs_f64() * 1e9 / probe.cost_ns.max(1.0);
         #[expect(
             clippy::cast_possible_truncation,
@@ -282,8 +286,8 @@ impl Contest<'_> {
         Ok(wanted.clamp(f64::from(MIN_PACKETS), f64::from(MAX_PACKETS)) as u32)
     }
 
-    fn score(&self, rival: Rival, turns: &[Passage], baseline: &[f64]) -> Score {
-        let is_denied = self.expect == Expect::Denied && rival != Rival::Nobody;
+    fn score(&self, contender: Contender, turns: &[Passage], baseline: &[f64]) -> Score {
+        let is_denied = self.expect == Expect::Denied && contender != Contender::Nobody;
         let lost = turns.iter().map(|turn| {
             let wrong = if is_denied {
                 turn.accepted
@@ -294,7 +298,7 @@ impl Contest<'_> {
         });
         let added = turns.iter().zip(baseline);
         Score {
-            rival,
+            contender,
             cost_ns: median(turns.iter().map(|turn| turn.cost_ns)),
             added_ns: median(added.map(|(turn, baseline)| turn.cost_ns - baseline)),
             packets: turns.iter().map(|turn| turn.sent).sum(),

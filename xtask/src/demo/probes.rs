@@ -49,7 +49,7 @@ const THROUGH: &[Hook] = &[
     },
 ];
 
-/// A row of the scene, which gives one probe per family.
+/// A row of the probes, which gives one probe per family.
 struct Row(&'static str, &'static [Hook], Pair, Pair, Traffic);
 
 const ROWS: [Row; 15] = [

@@ -8,13 +8,13 @@ use hep_tests::{daemon::Daemon, program::program};
 
 use super::{
     policy::{Form, Policy},
-    road::Road,
+    testbed::Testbed,
 };
-use crate::{bed::Yardsticks, policy::INTERFACE};
+use crate::{fixture::Yardsticks, policy::INTERFACE};
 
 /// The filter that packets pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rival {
+pub(crate) enum Contender {
     /// No one: what a packet costs anyway.
     Nobody,
     Hep,
@@ -38,7 +38,7 @@ pub(crate) enum Rival {
     TcDrop,
 }
 
-impl Rival {
+impl Contender {
     /// For tables and figures.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ impl Rival {
     }
 }
 
-/// Parts of a rival to keep while it filters; the rest goes with the namespace.
+/// Parts of a contender to keep while it filters; the rest goes with the namespace.
 #[derive(Default)]
 pub(super) struct Held {
     _daemon: Option<Daemon>,
@@ -66,13 +66,13 @@ pub(super) struct Held {
 
 impl Held {
     /// A daemon in the host, with its policy in force.
-    fn daemon(road: &Road, resources: &[String]) -> Self {
-        Self::installed(None, road, resources)
+    fn daemon(testbed: &Testbed, resources: &[String]) -> Self {
+        Self::installed(None, testbed, resources)
     }
 
     /// A daemon in the host, with its policy in force, from this binary if there is one.
-    fn installed(binary: Option<&Path>, road: &Road, resources: &[String]) -> Self {
-        let mut daemon = Daemon::prepare(road.host(), &[]);
+    fn installed(binary: Option<&Path>, testbed: &Testbed, resources: &[String]) -> Self {
+        let mut daemon = Daemon::prepare(testbed.host(), &[]);
         if let Some(binary) = binary {
             daemon.install(binary);
         }
@@ -86,42 +86,42 @@ impl Held {
     }
 }
 
-/// Installs a rival on a road, with this policy; `other` is the binary of [`Rival::HepOther`].
+/// Installs a contender on a testbed, with this policy; `other` is the binary of [`Contender::HepOther`].
 ///
 /// # Errors
 ///
 /// If the kernel or a tool refuses, with its message: a missing module, for example.
 pub(super) fn install(
-    rival: Rival,
+    contender: Contender,
     policy: Policy,
-    road: &Road,
+    testbed: &Testbed,
     other: Option<&Path>,
     yardsticks: &mut Yardsticks,
 ) -> Result<Held> {
-    match rival {
-        Rival::Nobody => {}
-        Rival::Hep => return Ok(Held::daemon(road, &policy.resources())),
-        Rival::HepOther => return Ok(Held::installed(other, road, &policy.resources())),
-        Rival::HepFriendly => return Ok(Held::daemon(road, &policy.friendly(10_000))),
-        Rival::HepFriendlyTen => return Ok(Held::daemon(road, &policy.friendly(10))),
-        Rival::NftLinear => feed_nft(road, &policy.nftables(Form::Rules))?,
-        Rival::NftSet => feed_nft(road, &policy.nftables(Form::Set))?,
-        Rival::NftMap => feed_nft(road, &policy.nftables(Form::Map))?,
-        Rival::Iptables | Rival::Ipset => {
-            let (rules, members) = policy.iptables(rival == Rival::Ipset);
+    match contender {
+        Contender::Nobody => {}
+        Contender::Hep => return Ok(Held::daemon(testbed, &policy.resources())),
+        Contender::HepOther => return Ok(Held::installed(other, testbed, &policy.resources())),
+        Contender::HepFriendly => return Ok(Held::daemon(testbed, &policy.friendly(10_000))),
+        Contender::HepFriendlyTen => return Ok(Held::daemon(testbed, &policy.friendly(10))),
+        Contender::NftLinear => feed_nft(testbed, &policy.nftables(Form::Rules))?,
+        Contender::NftSet => feed_nft(testbed, &policy.nftables(Form::Set))?,
+        Contender::NftMap => feed_nft(testbed, &policy.nftables(Form::Map))?,
+        Contender::Iptables | Contender::Ipset => {
+            let (rules, members) = policy.iptables(contender == Contender::Ipset);
             if let Some(members) = members {
-                feed(road, "ipset", &["restore"], &members)?;
+                feed(testbed, "ipset", &["restore"], &members)?;
             }
             let restore = if policy.v6 {
                 "ip6tables-legacy-restore"
             } else {
                 "iptables-legacy-restore"
             };
-            feed(road, restore, &[], &rules)?;
+            feed(testbed, restore, &[], &rules)?;
         }
-        Rival::TcDrop => {
+        Contender::TcDrop => {
             let program = yardsticks.program_mut("base_drop")?;
-            let _entered = road.host().enter();
+            let _entered = testbed.host().enter();
             let link = program.attach(INTERFACE, TcAttachType::Ingress)?;
             return Ok(Held {
                 _link: Some(program.take_link(link)?),
@@ -133,13 +133,13 @@ pub(super) fn install(
 }
 
 /// Loads a table of nftables.
-fn feed_nft(road: &Road, table: &str) -> Result<()> {
-    feed(road, "nft", &["-f", "-"], table)
+fn feed_nft(testbed: &Testbed, table: &str) -> Result<()> {
+    feed(testbed, "nft", &["-f", "-"], table)
 }
 
 /// Runs a tool in the host with this input.
-fn feed(road: &Road, tool: &str, arguments: &[&str], input: &str) -> Result<()> {
-    let output = road.host().run(|| {
+fn feed(testbed: &Testbed, tool: &str, arguments: &[&str], input: &str) -> Result<()> {
+    let output = testbed.host().run(|| {
         let mut child = program(tool)
             .args(arguments)
             .stdin(Stdio::piped())

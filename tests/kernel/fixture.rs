@@ -17,11 +17,11 @@ use hep_userspace::{
 use tempfile::TempDir;
 
 /// A pin directory, with everything in it taken down on drop.
-pub(crate) struct Ground {
+pub(crate) struct Fixture {
     directory: TempDir,
 }
 
-impl Ground {
+impl Fixture {
     pub(crate) fn new() -> Self {
         let directory = tempfile::Builder::new()
             .prefix("hep-kernel-")
@@ -46,7 +46,7 @@ impl Ground {
     }
 }
 
-impl Drop for Ground {
+impl Drop for Fixture {
     fn drop(&mut self) {
         if let Err(error) = datapath::remove(&self.pins()) {
             eprintln!("{}: {error}", self.directory.path().display());

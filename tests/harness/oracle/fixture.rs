@@ -114,7 +114,7 @@ pub(super) const KINDS: [Kind; 13] = [
 ];
 
 /// A host under policy, with judges behind it.
-pub(super) struct Ground {
+pub(super) struct Fixture {
     /// Where frames go in.
     pub(super) injector: Injector,
     /// Judges on the host and behind it.
@@ -124,7 +124,7 @@ pub(super) struct Ground {
     _far: Namespace,
 }
 
-impl Ground {
+impl Fixture {
     /// Makes a link of a kind; `None` if the kernel has none.
     ///
     /// # Panics
