@@ -3,89 +3,34 @@
 //! Resources are text and go the daemon's way: validated, compiled, loaded. Nothing is attached and
 //! nothing pinned.
 
-use std::{collections::BTreeMap, net::IpAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use hep_common::{Direction, counter::Reason, endpoint::QUICK_INTERFACES, settings};
+use hep_common::{Direction, counter::Reason, endpoint::QUICK_INTERFACES};
 use hep_userspace::{
     compile::{self, Generation, Options, Slots},
     datapath::{Flow, FlowRoom, Kernel, LoadOptions, OwnAddresses},
-    model::{Interface, LinkLayer, LogLevel, Snapshot, TimeoutSetting, Timeouts},
-    source::Unit,
-    validate::{self, Node, Scope},
+    model::{Interface, LinkLayer, LogLevel},
 };
 
 use crate::{
     address::Net,
-    age,
+    age, chain,
     namespace::Entered,
     packet::Packet,
-    policy::{NODE, documents},
+    policy::NODE,
     shared::{Lease, Pool},
     site::Site,
+    snapshot::resolve,
+};
+pub use crate::{
+    hook::{EGRESS, FORWARD_IN, FORWARD_OUT, Hook, INGRESS, INSIDE_INGRESS},
+    snapshot::load,
 };
 
 /// The interfaces of the host.
 const INTERFACES: [&str; 8] = [
     "lo", "eth0", "eth1", "cali1", "tun0", "vlan5", "ib0", "odd0",
 ];
-
-/// Where a packet is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hook {
-    direction: Direction,
-    interface: &'static str,
-    came_in_by: Option<&'static str>,
-}
-
-/// Packets that come in by `eth0`.
-pub const INGRESS: Hook = Hook::ingress("eth0");
-/// Packets of the host's own that leave by `eth0`.
-pub const EGRESS: Hook = Hook::egress("eth0");
-/// Packets that come in by `eth1`.
-pub const INSIDE_INGRESS: Hook = Hook::ingress("eth1");
-/// Packets that came in by `eth1` and leave by `eth0`.
-pub const FORWARD_OUT: Hook = Hook::forward("eth1", "eth0");
-/// Packets that came in by `eth0` and leave by `eth1`.
-pub const FORWARD_IN: Hook = Hook::forward("eth0", "eth1");
-
-impl Hook {
-    /// The ingress hook of `interface`.
-    #[must_use]
-    pub const fn ingress(interface: &'static str) -> Self {
-        Self {
-            direction: Direction::Ingress,
-            interface,
-            came_in_by: None,
-        }
-    }
-
-    /// The egress hook of `interface`, for the host's own packets.
-    #[must_use]
-    pub const fn egress(interface: &'static str) -> Self {
-        Self {
-            direction: Direction::Egress,
-            interface,
-            came_in_by: None,
-        }
-    }
-
-    /// The egress hook of `leaving`, for packets that came in by `entering`.
-    #[must_use]
-    pub const fn forward(entering: &'static str, leaving: &'static str) -> Self {
-        Self {
-            direction: Direction::Egress,
-            interface: leaving,
-            came_in_by: Some(entering),
-        }
-    }
-
-    fn label(self) -> String {
-        match self.came_in_by {
-            Some(entering) => format!("forwarded {entering} → {}", self.interface),
-            None => format!("{:?} {}", self.direction, self.interface),
-        }
-    }
-}
 
 /// A row of a table: its name, where, what, and the reason of its verdict.
 pub type Row<'a> = (&'a str, Hook, Packet, Reason);
@@ -445,58 +390,4 @@ fn compare(rows: &[(&Row<'_>, Reason)]) {
         })
         .collect();
     assert!(differences.is_empty(), "{differences:#?}");
-}
-
-/// The snapshot of these resources.
-///
-/// # Panics
-///
-/// If they are not valid.
-#[track_caller]
-#[must_use]
-pub fn load(resources: &[String]) -> Snapshot {
-    let file = Unit::file(Path::new("all.yaml"), documents(resources));
-    let node = Node {
-        name: NODE.into(),
-        labels: BTreeMap::new(),
-        cpus: 1,
-    };
-    let loaded = validate::load(&[file], &node, Scope::Directory);
-    loaded
-        .snapshot
-        .unwrap_or_else(|| panic!("not valid: {:#?}", loaded.problems))
-}
-
-/// Timeouts as compiled; an hour where they are the usual ones, since the machine may be too slow for
-/// those, and the kernel's.
-fn resolve(timeouts: &Timeouts) -> settings::Timeouts {
-    const LONG_NS: u64 = 3_600_000_000_000;
-    let usual = load(&[]).felix.timeouts;
-    let ns = |setting: TimeoutSetting, usual: TimeoutSetting| match setting {
-        TimeoutSetting::Fixed(time) if setting != usual => {
-            u64::try_from(time.as_nanos()).expect("timeouts fit")
-        }
-        TimeoutSetting::Fixed(_) | TimeoutSetting::Kernel => LONG_NS,
-    };
-    settings::Timeouts {
-        tcp_syn_sent_ns: ns(timeouts.tcp_syn_sent, usual.tcp_syn_sent),
-        tcp_established_ns: ns(timeouts.tcp_established, usual.tcp_established),
-        tcp_fins_seen_ns: ns(timeouts.tcp_fins_seen, usual.tcp_fins_seen),
-        tcp_reset_seen_ns: ns(timeouts.tcp_reset_seen, usual.tcp_reset_seen),
-        udp_ns: ns(timeouts.udp, usual.udp),
-        icmp_ns: ns(timeouts.icmp, usual.icmp),
-        generic_ns: ns(timeouts.generic, usual.generic),
-    }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -10,6 +10,7 @@ pub mod connection;
 pub mod daemon;
 pub mod differential;
 pub mod hep;
+mod hook;
 pub mod link;
 pub mod namespace;
 pub mod oracle;
@@ -20,6 +21,7 @@ pub mod program;
 pub mod receiver;
 pub mod shared;
 pub mod site;
+mod snapshot;
 pub mod tun;
 
 use std::time::{Duration, Instant};
@@ -36,4 +38,16 @@ pub fn eventually(limit: Duration, mut condition: impl FnMut() -> bool) -> bool 
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// An error with its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

@@ -45,11 +45,6 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("hep-userspace/src/validate/felix/values.rs", 505),
     ("hep-userspace/src/validate/tests/resources.rs", 536),
     ("hep-userspace/src/validate/tests/rules.rs", 476),
-    ("tests/harness/bench.rs", 505),
-    ("tests/harness/daemon.rs", 460),
-    ("tests/harness/probe.rs", 413),
-    ("tests/verdict/parse.rs", 430),
-    ("tests/verdict/stages.rs", 439),
 ];
 
 /// Checks everything.

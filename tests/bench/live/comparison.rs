@@ -132,8 +132,8 @@ impl Comparison<'_> {
         self.scores(&turns, absent)
     }
 
-    /// Runs the comparison with every contender started anew in each round: no table has entries of an earlier
-    /// round, and no flow has had another packet.
+    /// Runs the comparison with every contender started anew in each round: no table has entries of an
+    /// earlier round, and no flow has had another packet.
     fn run_anew(
         &self,
         generator: &mut Generator,
