@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod demo;
+mod deny;
 mod fuzz;
 mod house;
 mod kernels;
@@ -34,6 +35,8 @@ enum Task {
     Test(test::Arguments),
     /// Formatting, Clippy for the host and for the BPF target, rustdoc, and the rules of the house
     Lint(lint::Arguments),
+    /// Licences and sources of the dependencies, by cargo-deny (installed if missing, in minutes)
+    Deny(deny::Arguments),
     /// Measure packets, loads of policy and memory, also against other firewalls
     Bench(bench::Arguments),
     /// Random packets under random policies, judged by the kernel and by the reference evaluator or nftables
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Lint(arguments) => lint::main(&arguments),
+        Task::Deny(arguments) => deny::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),

@@ -294,6 +294,21 @@ fn build_linker() -> Result<()> {
     Ok(())
 }
 
+/// Installs cargo-deny where it is missing.
+///
+/// # Errors
+///
+/// If it cannot be built.
+pub(crate) fn cargo_deny() -> Result<()> {
+    if command::answer(command::program("cargo-deny").arg("--version")).is_some() {
+        return Ok(());
+    }
+    command::run_with_progress(
+        "set-up: build and install cargo-deny",
+        command::program("cargo").args(["install", "cargo-deny", "--locked"]),
+    )
+}
+
 /// The version of the linker on the `PATH`.
 fn linker_version() -> Option<[u32; 3]> {
     let text = command::answer(command::program(LINKER).arg("--version"))?;
