@@ -2,8 +2,7 @@
 
 use aya_ebpf::{bindings::__sk_buff, programs::TcContext};
 use hep_common::{
-    Direction, Family, counter::Reason, decision::Decision, endpoint::ListNumber,
-    settings::FLAG_NO_IPV6,
+    Direction, counter::Reason, decision::Decision, endpoint::ListNumber, settings::FLAG_NO_IPV6,
 };
 
 use crate::{
@@ -11,7 +10,7 @@ use crate::{
     conntrack::{self, FastPath, Searched},
     context::{PacketContext, Route, Scratch},
     maps::{self, Slot},
-    next_step,
+    next_step::Step,
     parse::{self, Direct, Fragment, Metadata as _, Network},
     route, stages,
     steps::{after_stages, conclude},
@@ -22,7 +21,7 @@ use crate::{
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(crate) extern "C" fn hep_fast_path_in(skb: *mut __sk_buff) -> u32 {
-    judge(&TcContext::new(skb), Direction::Ingress)
+    judge(&TcContext::new(skb), Direction::Ingress).number()
 }
 
 /// Fast path of the egress hook.
@@ -30,13 +29,13 @@ pub(crate) extern "C" fn hep_fast_path_in(skb: *mut __sk_buff) -> u32 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(crate) extern "C" fn hep_fast_path_out(skb: *mut __sk_buff) -> u32 {
-    judge(&TcContext::new(skb), Direction::Egress)
+    judge(&TcContext::new(skb), Direction::Egress).number()
 }
 
 /// Finds the packet's interface and network header, and judges it if that takes no more than finding its
 /// flow.
 #[inline(always)]
-fn judge(ctx: &TcContext, direction: Direction) -> u32 {
+fn judge(ctx: &TcContext, direction: Direction) -> Step {
     let control @ (generation, _) = maps::control();
     if maps::records_decisions() {
         maps::decide(Decision {
@@ -45,10 +44,10 @@ fn judge(ctx: &TcContext, direction: Direction) -> u32 {
         });
     }
     if generation == 0 {
-        return Reason::Unpoliced as u32;
+        return Step::done(Reason::Unpoliced);
     }
     let Some(interface) = maps::interface_quickly(Slot::of(generation), ctx.ifindex()) else {
-        return Reason::Unpoliced as u32;
+        return Step::done(Reason::Unpoliced);
     };
     let context = PacketContext::new(ctx, direction, control, 0, interface);
     match parse::network(ctx, context.interface.flags, direction) {
@@ -64,9 +63,9 @@ fn judge(ctx: &TcContext, direction: Direction) -> u32 {
 /// Judges an IP packet whose header is at `offset` if its flow is enough for that; else prepares the slow
 /// path.
 #[inline(always)]
-fn judge_ip<A: Address>(mut context: PacketContext<'_>, offset: u32) -> u32 {
+fn judge_ip<A: Address>(mut context: PacketContext<'_>, offset: u32) -> Step {
     if context.lists::<A>().untracked != 0 || stages::bears_mark(&context) {
-        return begin::<A>(&context, offset, Some(next_step::STAGES), Searched::Nowhere);
+        return begin::<A>(&context, offset, Some(Step::STAGES), Searched::Nowhere);
     }
     let mut missed = Searched::Nowhere;
     if let Some(plain) = A::plain(&Direct::new(context.ctx), offset, context.bytes())
@@ -82,20 +81,20 @@ fn judge_ip<A: Address>(mut context: PacketContext<'_>, offset: u32) -> u32 {
 }
 
 /// Prepares the slow path: stores the parsed packet, or where its IP header starts, and returns its first
-/// step. For a plain packet that is `stages`, if given, unless one list is all there is to evaluate.
+/// step. For a plain packet that is `first`, if given, unless one list is all there is to evaluate.
 ///
 /// It is parsed again here: that is cheaper than to save all of it before every look-up.
 #[inline(always)]
 fn begin<A: Address>(
     context: &PacketContext<'_>,
     offset: u32,
-    stages: Option<u32>,
+    first: Option<Step>,
     missed: Searched,
-) -> u32 {
+) -> Step {
     let Some(scratch) = A::scratch() else {
         return conclude(context, Reason::Internal);
     };
-    let mut next = next_step::LOAD;
+    let mut step = Step::LOAD;
     scratch.generation = context.generation;
     scratch.changes = context.changes;
     scratch.now_ns = context.now_ns;
@@ -108,14 +107,14 @@ fn begin<A: Address>(
         Some(plain) => {
             scratch.packet = plain.packet();
             let is_suspect = route::may_be_martian(context, &scratch.packet);
-            next = match stages {
+            step = match first {
                 Some(step) => step,
-                None if is_suspect => next_step::STAGES,
+                None if is_suspect => Step::STAGES,
                 None => after_stages(plain.protocol, plain.ports.tcp_flags),
             };
-            if !is_suspect && let Some(list) = only_list(context, scratch, next) {
+            if !is_suspect && let Some(list) = only_list(context, scratch, step) {
                 scratch.trace.list = list.into();
-                next = next_step::RULES;
+                step = Step::RULES;
             }
         }
         None => {
@@ -124,10 +123,7 @@ fn begin<A: Address>(
             scratch.packet.fragment = Fragment::Whole;
         }
     }
-    next | match A::FAMILY {
-        Family::V4 => next_step::FAMILY_V4,
-        Family::V6 => next_step::FAMILY_V6,
-    }
+    step.of_family(A::FAMILY)
 }
 
 /// The list that alone decides about a plain packet, if its route is known without a FIB look-up.
@@ -135,19 +131,19 @@ fn begin<A: Address>(
 fn only_list<A: Address>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
-    next: u32,
+    step: Step,
 ) -> Option<ListNumber> {
     let Scratch { packet, trace, .. } = scratch;
     let lists = context.lists::<A>();
-    match next {
-        next_step::OPEN if !route::checks_reverse_path(context) => {
+    match step {
+        Step::OPEN if !route::checks_reverse_path(context) => {
             match route::classify_quickly(context, packet, trace) {
                 Route::Local => Some(lists.local),
                 Route::Forwarded => Some(lists.forward),
                 Route::Unknown => None,
             }
         }
-        next_step::STAGES if lists.exempt == 0 && !stages::bears_mark(context) => {
+        Step::STAGES if lists.exempt == 0 && !stages::bears_mark(context) => {
             let route = route::classify_quickly(context, packet, trace);
             (route == Route::Local).then_some(lists.untracked)
         }

@@ -30,7 +30,6 @@ use crate::{
     maps::{self, Policy, Slot},
     parse::{Fragment, Packet},
     report::{self, Place},
-    steps::reason,
     verdict::Verdict,
 };
 use context::{Connection, Context, Phase, Tracked};
@@ -59,14 +58,17 @@ extern "C" fn hep_local_in6(context: *const context::Hook) -> i32 {
     judge::<[u8; 16]>(&Context::new(context)).netfilter_action()
 }
 
-/// Next step for a packet; shares a `u32` with the number of a reason to drop it.
-mod next_step {
+/// Next step for a packet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
     /// Nothing: TC has judged it.
-    pub(super) const PASS: u32 = 0x100;
+    Pass,
     /// Judge it as the first of its connection.
-    pub(super) const JUDGE: u32 = 0x101;
+    Judge,
     /// Judge it as one of a connection that rules have let in before: they do not count it.
-    pub(super) const JUDGE_AGAIN: u32 = 0x102;
+    JudgeAgain,
+    /// Drop it for this reason.
+    Drop(Reason),
 }
 
 /// Judges a packet, unless TC has judged it as this host's own.
@@ -94,19 +96,18 @@ fn judge<A: Address>(context: &Context) -> Verdict {
         Some((connection, phase)) => tracked::<A>(connection, phase, interface, generation),
         None => untracked::<A>(context, interface),
     };
-    if next == next_step::PASS {
-        return Verdict::Allow;
-    }
     let bytes = context.bytes();
     let counters = interface.counters.wrapping_add(Direction::Ingress as u32);
-    let reason = if next == next_step::JUDGE || next == next_step::JUDGE_AGAIN {
-        maps::note(counters, Note::Translated, u64::from(bytes));
-        let count_bytes = if next == next_step::JUDGE { bytes } else { 0 };
-        let reason = by_rules::<A>(slot, interface, count_bytes);
-        record::<A>(interface, generation, bytes, reason as u32);
-        reason
-    } else {
-        reason(next)
+    let reason = match next {
+        Next::Pass => return Verdict::Allow,
+        Next::Judge | Next::JudgeAgain => {
+            maps::note(counters, Note::Translated, u64::from(bytes));
+            let count_bytes = if next == Next::Judge { bytes } else { 0 };
+            let reason = by_rules::<A>(slot, interface, count_bytes);
+            record::<A>(interface, generation, bytes, reason);
+            reason
+        }
+        Next::Drop(reason) => reason,
     };
     if reason.allows() {
         return Verdict::Allow;
@@ -123,26 +124,26 @@ fn tracked<A: Address>(
     phase: Phase,
     interface: &Interface,
     generation: u32,
-) -> u32 {
+) -> Next {
     let mut place = MaybeUninit::uninit();
     let Some(tracked) = Tracked::read(connection, &mut place) else {
-        return Reason::Internal as u32;
+        return Next::Drop(Reason::Internal);
     };
     let Some(scratch) = A::scratch() else {
-        return Reason::Internal as u32;
+        return Next::Drop(Reason::Internal);
     };
     scratch.other = tracked.as_received();
     if scratch.other.src.is_unspecified() {
-        return next_step::PASS;
+        return Next::Pass;
     }
     if phase == Phase::Established && goes_on(interface, generation) {
-        return next_step::PASS;
+        return Next::Pass;
     }
     scratch.packet = tracked.as_translated();
     if phase == Phase::New {
-        next_step::JUDGE
+        Next::Judge
     } else {
-        next_step::JUDGE_AGAIN
+        Next::JudgeAgain
     }
 }
 
@@ -150,33 +151,33 @@ fn tracked<A: Address>(
 /// the next step. It may be a fragment: without connection tracking the kernel reassembles IPv6 packets only
 /// after this hook.
 #[inline(never)]
-fn untracked<A: Address>(context: &Context, interface: &Interface) -> u32 {
+fn untracked<A: Address>(context: &Context, interface: &Interface) -> Next {
     let Some(scratch) = A::scratch() else {
-        return Reason::Internal as u32;
+        return Next::Drop(Reason::Internal);
     };
     let mut place = MaybeUninit::uninit();
     let bytes = match context.open(&mut place) {
         Ok(bytes) => bytes,
-        Err(reason) => return reason as u32,
+        Err(reason) => return Next::Drop(reason),
     };
     match bytes.destination::<A>() {
-        Ok(destination) if is_own(&destination) => return next_step::PASS,
+        Ok(destination) if is_own(&destination) => return Next::Pass,
         Ok(_foreign) => {}
-        Err(reason) => return reason as u32,
+        Err(reason) => return Next::Drop(reason),
     }
     if let Err(reason) = A::parse(&bytes, 0, context.bytes(), &mut scratch.packet) {
-        return reason as u32;
+        return Next::Drop(reason);
     }
     if needs_no_rules(&scratch.packet, interface) {
-        return next_step::PASS;
+        return Next::Pass;
     }
     scratch.other = scratch.packet;
     if scratch.other.src.is_unspecified()
         || conntrack::is_settled_at_ingress(&scratch.other, interface.ifindex)
     {
-        return next_step::PASS;
+        return Next::Pass;
     }
-    next_step::JUDGE
+    Next::Judge
 }
 
 /// Whether a packet that TC let pass is exempt from the local rules.
@@ -195,11 +196,10 @@ fn needs_no_rules<A: Address>(packet: &Packet<A>, interface: &Interface) -> bool
 
 /// Puts a record of the packet on the event ring, if a `Log` rule matched or denials are reported.
 #[inline(never)]
-fn record<A: Address>(interface: &'static Interface, generation: u32, bytes: u32, number: u32) {
+fn record<A: Address>(interface: &'static Interface, generation: u32, bytes: u32, reason: Reason) {
     let Some(scratch) = A::scratch() else {
         return;
     };
-    let reason = reason(number);
     if scratch.trace.logged_count == 0
         && (reason.allows() || interface.behaviour & FLAG_DENY_EVENTS == 0)
     {

@@ -1,7 +1,7 @@
 //! The TC programs, and the order of the steps that judge a packet.
 
 use aya_ebpf::{bindings::__sk_buff, macros::classifier, programs::TcContext};
-use hep_common::{Direction, counter::Reason, endpoint::Interface};
+use hep_common::{Direction, Family, counter::Reason, endpoint::Interface};
 
 use crate::{
     address::Address,
@@ -9,11 +9,11 @@ use crate::{
     context::{PacketContext, Scratch},
     fast_path, helpers,
     maps::{self, Slot},
-    next_step,
+    next_step::{Flag, Step},
     parse::Metadata as _,
     steps::{
-        after, before_tracking, finish, keep, load, open, reason, reclassify, revalidate, rules,
-        store, track,
+        after, before_tracking, finish, keep, load, open, reclassify, revalidate, rules, store,
+        track,
     },
     verdict::Verdict,
 };
@@ -40,23 +40,21 @@ pub(crate) fn hep_egress(ctx: TcContext) -> i32 {
 ///
 /// The functions that do it are global, so that the kernel verifies each by itself, and are called one after
 /// the other, so that they need not share the stack. Their findings are in a [`Scratch`]. Each returns the
-/// number of a [`Reason`], or the next step.
+/// number of the next [`Step`].
 #[inline(always)]
 fn decide(ctx: &TcContext, direction: Direction) -> Verdict {
     let skb = ctx.skb.skb;
     let hook = direction as u32;
-    let next = match direction {
+    let first = Step::of(match direction {
         Direction::Ingress => fast_path::hep_fast_path_in(skb),
         Direction::Egress => fast_path::hep_fast_path_out(skb),
+    });
+    let last = match first.family() {
+        Some(Family::V4) => steps4(skb, hook, first.of_no_family()),
+        Some(Family::V6) => steps6(skb, hook, first.of_no_family()),
+        None => first,
     };
-    let number = if next & next_step::FAMILY_V4 != 0 {
-        steps4(skb, hook, next & !next_step::FAMILY_V4)
-    } else if next & next_step::FAMILY_V6 != 0 {
-        steps6(skb, hook, next & !next_step::FAMILY_V6)
-    } else {
-        next
-    };
-    Verdict::from(reason(number))
+    Verdict::from(last.reason())
 }
 
 /// A direction's number, back from a function's argument.
@@ -73,86 +71,86 @@ const fn direction(number: u32) -> Direction {
 macro_rules! steps {
     ($address:ty, $steps:ident: $load:ident, $stages:ident, $track:ident, $reclassify:ident,
      $revalidate:ident, $midstream:ident, $open:ident, $rules:ident, $keep:ident, $store:ident, $finish:ident) => {
-        /// Takes the steps that a packet needs, from `next` on.
+        /// Takes the steps that a packet needs, from `step` on.
         #[inline(always)]
-        fn $steps(skb: *mut __sk_buff, hook: u32, mut next: u32) -> u32 {
-            if next == next_step::RULES {
-                next = $rules(skb);
+        fn $steps(skb: *mut __sk_buff, hook: u32, mut step: Step) -> Step {
+            if step.is(Step::RULES) {
+                step = Step::of($rules(skb));
             }
-            if next == next_step::LOAD {
-                next = $load(skb);
+            if step.is(Step::LOAD) {
+                step = Step::of($load(skb));
             }
-            if next == next_step::STAGES {
-                next = $stages(skb, hook);
+            if step.is(Step::STAGES) {
+                step = Step::of($stages(skb, hook));
             }
-            if next == next_step::TRACK {
-                next = $track(skb, hook);
+            if step.is(Step::TRACK) {
+                step = Step::of($track(skb, hook));
             }
-            if next == next_step::REVALIDATE {
-                if $reclassify(skb, hook) == next_step::REVALIDATE {
+            if step.is(Step::REVALIDATE) {
+                if Step::of($reclassify(skb, hook)).is(Step::REVALIDATE) {
                     $revalidate(skb, hook);
                 }
-                next = $track(skb, hook);
+                step = Step::of($track(skb, hook));
             }
-            if next == next_step::MIDSTREAM || next == next_step::APPROVE {
-                next = $midstream(skb, hook, next);
+            if matches!(step, Step::MIDSTREAM | Step::APPROVE) {
+                step = Step::of($midstream(skb, hook, step.number()));
             }
-            if next == next_step::OPEN || next == next_step::REPLACE {
-                next = $open(skb, hook, next);
+            if matches!(step, Step::OPEN | Step::REPLACE) {
+                step = Step::of($open(skb, hook, step.number()));
             }
-            if next & next_step::KEEP != 0 {
-                next = $keep(skb, hook, next);
+            if step.has(Flag::KEEP) {
+                step = Step::of($keep(skb, hook, step.number()));
             }
-            if next & next_step::STORE != 0 {
-                next = $store(skb, hook, next);
+            if step.has(Flag::STORE) {
+                step = Step::of($store(skb, hook, step.number()));
             }
-            if next & next_step::FINISH != 0 {
-                next = $finish(skb, hook, next & !next_step::FINISH);
+            if step.has(Flag::FINISH) {
+                step = Step::of($finish(skb, hook, step.number()));
             }
-            next
+            step
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $load(skb: *mut __sk_buff) -> u32 {
-            load::<$address>(&TcContext::new(skb))
+            load::<$address>(&TcContext::new(skb)).number()
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $stages(skb: *mut __sk_buff, hook: u32) -> u32 {
-            step::<$address>(skb, hook, maps::interface, before_tracking)
+            run::<$address>(skb, hook, maps::interface, before_tracking)
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $track(skb: *mut __sk_buff, hook: u32) -> u32 {
-            step::<$address>(skb, hook, maps::interface, track)
+            run::<$address>(skb, hook, maps::interface, track)
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $reclassify(skb: *mut __sk_buff, hook: u32) -> u32 {
-            step::<$address>(skb, hook, maps::interface, reclassify)
+            run::<$address>(skb, hook, maps::interface, reclassify)
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $revalidate(skb: *mut __sk_buff, hook: u32) -> u32 {
-            step::<$address>(skb, hook, maps::interface, revalidate)
+            run::<$address>(skb, hook, maps::interface, revalidate)
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
         #[unsafe(no_mangle)]
         #[inline(never)]
-        extern "C" fn $midstream(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
-            step::<$address>(skb, hook, maps::interface, |context, scratch| {
-                let is_known = next == next_step::APPROVE;
+        extern "C" fn $midstream(skb: *mut __sk_buff, hook: u32, number: u32) -> u32 {
+            run::<$address>(skb, hook, maps::interface, |context, scratch| {
+                let is_known = Step::of(number).is(Step::APPROVE);
                 let opening = conntrack::midstream(context, scratch, is_known);
                 after(context, scratch, opening)
             })
@@ -161,9 +159,9 @@ macro_rules! steps {
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
         #[unsafe(no_mangle)]
         #[inline(never)]
-        extern "C" fn $open(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
-            step::<$address>(skb, hook, maps::interface, |context, scratch| {
-                open(context, scratch, next)
+        extern "C" fn $open(skb: *mut __sk_buff, hook: u32, number: u32) -> u32 {
+            run::<$address>(skb, hook, maps::interface, |context, scratch| {
+                open(context, scratch, Step::of(number))
             })
         }
 
@@ -171,24 +169,24 @@ macro_rules! steps {
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $rules(skb: *mut __sk_buff) -> u32 {
-            rules::<$address>(&TcContext::new(skb))
+            rules::<$address>(&TcContext::new(skb)).number()
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
         #[unsafe(no_mangle)]
         #[inline(never)]
-        extern "C" fn $keep(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
-            step::<$address>(skb, hook, maps::interface_quickly, |context, scratch| {
-                keep(context, scratch, next)
+        extern "C" fn $keep(skb: *mut __sk_buff, hook: u32, number: u32) -> u32 {
+            run::<$address>(skb, hook, maps::interface_quickly, |context, scratch| {
+                keep(context, scratch, Step::of(number))
             })
         }
 
         #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
         #[unsafe(no_mangle)]
         #[inline(never)]
-        extern "C" fn $store(skb: *mut __sk_buff, hook: u32, next: u32) -> u32 {
-            step::<$address>(skb, hook, maps::interface_quickly, |context, scratch| {
-                store(context, scratch, next)
+        extern "C" fn $store(skb: *mut __sk_buff, hook: u32, number: u32) -> u32 {
+            run::<$address>(skb, hook, maps::interface_quickly, |context, scratch| {
+                store(context, scratch, Step::of(number))
             })
         }
 
@@ -196,8 +194,8 @@ macro_rules! steps {
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $finish(skb: *mut __sk_buff, hook: u32, number: u32) -> u32 {
-            step::<$address>(skb, hook, maps::interface, |context, scratch| {
-                finish(context, scratch, reason(number))
+            run::<$address>(skb, hook, maps::interface, |context, scratch| {
+                finish(context, scratch, Step::of(number).reason())
             })
         }
     };
@@ -208,24 +206,24 @@ steps!([u8; 16], steps6: hep_load6, hep_stages6, hep_track6, hep_reclassify6, he
 
 /// Runs a step with the packet's context, at the interface that `find` finds.
 #[inline(always)]
-fn step<A: Address>(
+fn run<A: Address>(
     skb: *mut __sk_buff,
     hook: u32,
     find: impl FnOnce(Slot, u32) -> Option<&'static Interface>,
-    run: impl FnOnce(&PacketContext<'_>, &mut Scratch<A>) -> u32,
+    step: impl FnOnce(&PacketContext<'_>, &mut Scratch<A>) -> Step,
 ) -> u32 {
     let Some(scratch) = A::scratch() else {
-        return Reason::Internal as u32;
+        return Step::done(Reason::Internal).number();
     };
     if scratch.now_ns == 0 {
         scratch.now_ns = helpers::now_ns();
     }
     let ctx = TcContext::new(skb);
     let Some(interface) = find(Slot::of(scratch.generation), ctx.ifindex()) else {
-        return Reason::Internal as u32;
+        return Step::done(Reason::Internal).number();
     };
     let hook = direction(hook);
     let control = (scratch.generation, scratch.changes);
     let context = PacketContext::new(&ctx, hook, control, scratch.now_ns, interface);
-    run(&context, scratch)
+    step(&context, scratch).number()
 }

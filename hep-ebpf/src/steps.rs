@@ -1,4 +1,4 @@
-//! The steps that judge a packet; each returns the next one, or the number of a reason.
+//! The steps that judge a packet; each returns the next one, or the reason of the verdict.
 
 use aya_ebpf::programs::TcContext;
 use aya_log_ebpf::{
@@ -12,45 +12,33 @@ use crate::{
     classify::{Answer, classify_here},
     conntrack::{self, Keep, Opening, Taken, Todo},
     context::{PacketContext, Route, Scratch},
-    fragment, helpers,
+    fragment,
     maps::{self, Slot},
-    next_step,
+    next_step::{Flag, Step},
     parse::{Fragment, Loader},
     report, stages,
 };
 
-/// The reason with a number.
-#[inline(always)]
-pub(crate) fn reason(number: u32) -> Reason {
-    // The compiler may know what a function returns; the kernel does not.
-    let number = helpers::opaque(number as usize);
-    let reason = u8::try_from(number).ok().map(Reason::try_from);
-    match reason {
-        Some(Ok(reason)) => reason,
-        Some(Err(_)) | None => Reason::Internal,
-    }
-}
-
 /// Counts a verdict, and stores it if decisions are recorded.
 #[inline(always)]
-pub(crate) fn conclude(context: &PacketContext<'_>, reason: Reason) -> u32 {
+pub(crate) fn conclude(context: &PacketContext<'_>, reason: Reason) -> Step {
     if maps::records_decisions() {
         maps::decide_reason(reason);
     }
     maps::count(context.counters(), reason, u64::from(context.bytes()));
-    reason as u32
+    Step::done(reason)
 }
 
 /// Parses a packet that is not plain.
 #[inline(always)]
-pub(crate) fn load<A: Address>(ctx: &TcContext) -> u32 {
+pub(crate) fn load<A: Address>(ctx: &TcContext) -> Step {
     let Some(scratch) = A::scratch() else {
-        return Reason::Internal as u32;
+        return Step::done(Reason::Internal);
     };
     let offset = scratch.packet.transport;
     match A::parse(&Loader::new(ctx), offset, ctx.len(), &mut scratch.packet) {
-        Ok(()) => next_step::STAGES,
-        Err(reason) => next_step::FINISH | reason as u32,
+        Ok(()) => Step::STAGES,
+        Err(reason) => Step::finish(reason),
     }
 }
 
@@ -59,7 +47,7 @@ pub(crate) fn load<A: Address>(ctx: &TcContext) -> u32 {
 pub(crate) fn before_tracking<A: Address>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
-) -> u32 {
+) -> Step {
     match stages::before_tracking(context, scratch) {
         Some(reason) => settle(context, scratch, reason),
         None => after_stages(scratch.packet.protocol, scratch.packet.tcp_flags),
@@ -68,11 +56,11 @@ pub(crate) fn before_tracking<A: Address>(
 
 /// Next step for a packet that nothing before the connection table has decided about.
 #[inline(always)]
-pub(crate) fn after_stages(protocol: u8, tcp_flags: u8) -> u32 {
+pub(crate) fn after_stages(protocol: u8, tcp_flags: u8) -> Step {
     if conntrack::is_opening(protocol, tcp_flags) {
-        next_step::OPEN
+        Step::OPEN
     } else {
-        next_step::TRACK
+        Step::TRACK
     }
 }
 
@@ -81,12 +69,12 @@ pub(crate) fn after_stages(protocol: u8, tcp_flags: u8) -> u32 {
 pub(crate) fn open<A: Address>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
-    next: u32,
-) -> u32 {
+    step: Step,
+) -> Step {
     let opening = conntrack::open(context, scratch);
-    let replaces = next == next_step::REPLACE && matches!(opening, Opening::Accept(_));
-    let replaces = if replaces { next_step::REPLACES } else { 0 };
-    replaces | after(context, scratch, opening)
+    let replaces = step.is(Step::REPLACE) && matches!(opening, Opening::Accept(_));
+    let replaces = Flag::REPLACES.when(replaces);
+    after(context, scratch, opening).with(replaces)
 }
 
 /// Next step for a packet of no known flow that has been judged.
@@ -95,27 +83,25 @@ pub(crate) fn after<A: Address>(
     context: &PacketContext<'_>,
     scratch: &Scratch<A>,
     opening: Opening,
-) -> u32 {
+) -> Step {
     match opening {
         Opening::Verdict(reason) => settle(context, scratch, reason),
-        Opening::Accept(reason) => next_step::KEEP | reason as u32,
+        Opening::Accept(reason) => Step::keep(reason),
         Opening::Belongs {
             reason,
             replies,
             is_assured,
-        } => {
-            let replies = if replies { next_step::REPLIES } else { 0 };
-            let assured = if is_assured { next_step::ASSURED } else { 0 };
-            next_step::KEEP | replies | assured | reason as u32
-        }
+        } => Step::keep(reason)
+            .with(Flag::REPLIES.when(replies))
+            .with(Flag::ASSURED.when(is_assured)),
     }
 }
 
 /// Evaluates the list in the packet's trace, where nothing else comes before it.
 #[inline(always)]
-pub(crate) fn rules<A: Address>(ctx: &TcContext) -> u32 {
+pub(crate) fn rules<A: Address>(ctx: &TcContext) -> Step {
     let Some(scratch) = A::scratch() else {
-        return Reason::Internal as u32;
+        return Step::done(Reason::Internal);
     };
     let slot = Slot::of(scratch.generation);
     let Scratch { packet, trace, .. } = scratch;
@@ -126,14 +112,14 @@ pub(crate) fn rules<A: Address>(ctx: &TcContext) -> u32 {
     };
     let allows = reason.allows();
     if allows && reason != Reason::Untracked {
-        return next_step::KEEP | reason as u32;
+        return Step::keep(reason);
     }
     let reports_denials = scratch.flags & FLAG_DENY_EVENTS != 0;
     if trace.logged_count != 0 || (!allows && reports_denials) || leaves_more() {
-        return next_step::FINISH | reason as u32;
+        return Step::finish(reason);
     }
     maps::count(scratch.counters, reason, u64::from(ctx.len()));
-    reason as u32
+    Step::done(reason)
 }
 
 /// Updates the flow of an accepted packet, if there is one.
@@ -141,12 +127,13 @@ pub(crate) fn rules<A: Address>(ctx: &TcContext) -> u32 {
 pub(crate) fn keep<A: Address>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
-    next: u32,
-) -> u32 {
+    step: Step,
+) -> Step {
+    let to_store = step.without(Flag::KEEP).with(Flag::STORE);
     match conntrack::take(context, scratch) {
-        Taken::Yes => settle(context, scratch, reason(next & next_step::NUMBER)),
-        Taken::No => (next & !next_step::KEEP) | next_step::STORE,
-        Taken::Replace => (next & !next_step::KEEP) | next_step::STORE | next_step::REPLACES,
+        Taken::Yes => settle(context, scratch, step.reason()),
+        Taken::No => to_store,
+        Taken::Replace => to_store.with(Flag::REPLACES),
     }
 }
 
@@ -155,25 +142,25 @@ pub(crate) fn keep<A: Address>(
 pub(crate) fn store<A: Address>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
-    next: u32,
-) -> u32 {
+    step: Step,
+) -> Step {
     let keep = Keep {
-        replaces: next & next_step::REPLACES != 0,
-        replies: next & next_step::REPLIES != 0,
-        is_assured: next & next_step::ASSURED != 0,
+        replaces: step.has(Flag::REPLACES),
+        replies: step.has(Flag::REPLIES),
+        is_assured: step.has(Flag::ASSURED),
     };
     conntrack::store(context, scratch, &keep);
-    settle(context, scratch, reason(next & next_step::NUMBER))
+    settle(context, scratch, step.reason())
 }
 
 /// Counts a verdict, unless records must be written first: then that is the next step.
 #[inline(always)]
-fn settle<A: Address>(context: &PacketContext<'_>, scratch: &Scratch<A>, reason: Reason) -> u32 {
+fn settle<A: Address>(context: &PacketContext<'_>, scratch: &Scratch<A>, reason: Reason) -> Step {
     if scratch.packet.fragment == Fragment::First
         || report::is_due(context, &scratch.trace, reason)
         || leaves_more()
     {
-        next_step::FINISH | reason as u32
+        Step::finish(reason)
     } else {
         conclude(context, reason)
     }
@@ -188,7 +175,7 @@ fn leaves_more() -> bool {
 
 /// Judges a packet by the connection table and, if need be, by the rules.
 #[inline(always)]
-pub(crate) fn track<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> u32 {
+pub(crate) fn track<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Step {
     let verdict = if conntrack::is_error(&scratch.packet) {
         conntrack::related(context, scratch)
     } else {
@@ -196,39 +183,45 @@ pub(crate) fn track<A: Address>(context: &PacketContext<'_>, scratch: &mut Scrat
     };
     match verdict {
         Ok(reason) => settle(context, scratch, reason),
-        Err(Todo::Revalidate) => next_step::REVALIDATE,
-        Err(Todo::Open) => next_step::OPEN,
-        Err(Todo::Replace) => next_step::REPLACE,
-        Err(Todo::Midstream) => next_step::MIDSTREAM,
-        Err(Todo::Approve) => next_step::APPROVE,
+        Err(Todo::Revalidate) => Step::REVALIDATE,
+        Err(Todo::Open) => Step::OPEN,
+        Err(Todo::Replace) => Step::REPLACE,
+        Err(Todo::Midstream) => Step::MIDSTREAM,
+        Err(Todo::Approve) => Step::APPROVE,
     }
 }
 
 /// Determines whether the rules in force must judge the packet's flow before the packet is tracked.
 #[inline(always)]
-pub(crate) fn reclassify<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> u32 {
+pub(crate) fn reclassify<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+) -> Step {
     scratch.revalidated = 1;
     if conntrack::reclassify(context, scratch) {
-        next_step::REVALIDATE
+        Step::REVALIDATE
     } else {
-        next_step::TRACK
+        Step::TRACK
     }
 }
 
 /// Judges the packet's flow by the rules in force.
 #[inline(always)]
-pub(crate) fn revalidate<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> u32 {
+pub(crate) fn revalidate<A: Address>(
+    context: &PacketContext<'_>,
+    scratch: &mut Scratch<A>,
+) -> Step {
     conntrack::revalidate(context, scratch);
-    next_step::TRACK
+    Step::TRACK
 }
 
-/// Writes the packet's records; returns the number of the reason.
+/// Writes the packet's records; returns its reason.
 #[inline(always)]
 pub(crate) fn finish<A: Address>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     reason: Reason,
-) -> u32 {
+) -> Step {
     let Scratch { packet, trace, .. } = scratch;
     if packet.fragment == Fragment::First {
         fragment::remember(context, packet, reason);
