@@ -2,7 +2,7 @@
 
 use aya_ebpf::programs::TcContext;
 use hep_common::{
-    Direction,
+    Direction, Family,
     conntrack::{Conn, classification},
     counter::Note,
     endpoint::{Interface, Lists},
@@ -14,15 +14,17 @@ use hep_common::{
 
 use crate::{
     address::Address,
+    frame::Frame,
     helpers,
     maps::{self, Slot},
     parse::Packet,
 };
 
-/// Context of a packet: the same in every function that judges it.
-pub(crate) struct PacketContext<'a> {
+/// Context of a packet: the same in every function that judges it. The frame is that of a TC hook, unless a
+/// function is for any.
+pub(crate) struct PacketContext<'a, F = TcContext> {
     /// The frame.
-    pub(crate) ctx: &'a TcContext,
+    pub(crate) frame: &'a F,
     /// The hook's interface.
     pub(crate) interface: &'static Interface,
     /// Coarse monotonic clock, nanoseconds; 0 until it is needed.
@@ -37,18 +39,18 @@ pub(crate) struct PacketContext<'a> {
     pub(crate) direction: Direction,
 }
 
-impl<'a> PacketContext<'a> {
+impl<'a, F: Frame> PacketContext<'a, F> {
     /// The context of a packet.
     #[inline(always)]
     pub(crate) const fn new(
-        ctx: &'a TcContext,
+        frame: &'a F,
         direction: Direction,
         (generation, changes): (u32, u32),
         now_ns: u64,
         interface: &'static Interface,
     ) -> Self {
         Self {
-            ctx,
+            frame,
             interface,
             now_ns,
             generation,
@@ -67,7 +69,7 @@ impl<'a> PacketContext<'a> {
     /// Length of the frame.
     #[inline(always)]
     pub(crate) fn bytes(&self) -> u32 {
-        self.ctx.len()
+        self.frame.bytes()
     }
 
     /// Index of this interface's counters for this direction.
@@ -76,27 +78,10 @@ impl<'a> PacketContext<'a> {
         self.interface.counters.wrapping_add(self.direction as u32)
     }
 
-    /// The lists for packets at `interface` in `direction`.
-    #[inline(always)]
-    pub(crate) fn lists_at<A: Address>(
-        interface: &'static Interface,
-        direction: Direction,
-    ) -> &'static Lists {
-        let [ingress, egress] = &interface.lists;
-        let [v4, v6] = match direction {
-            Direction::Ingress => ingress,
-            Direction::Egress => egress,
-        };
-        match A::FAMILY {
-            hep_common::Family::V4 => v4,
-            hep_common::Family::V6 => v6,
-        }
-    }
-
     /// The lists for this packet.
     #[inline(always)]
     pub(crate) fn lists<A: Address>(&self) -> &'static Lists {
-        Self::lists_at::<A>(self.interface, self.direction)
+        lists_at::<A>(self.interface, self.direction)
     }
 
     /// Whether the generation has the behaviour `flag`.
@@ -116,6 +101,23 @@ impl<'a> PacketContext<'a> {
     #[inline(always)]
     pub(crate) fn note(&self, note: Note) {
         maps::note(self.counters(), note, u64::from(self.bytes()));
+    }
+}
+
+/// The lists for packets at `interface` in `direction`.
+#[inline(always)]
+pub(crate) fn lists_at<A: Address>(
+    interface: &'static Interface,
+    direction: Direction,
+) -> &'static Lists {
+    let [ingress, egress] = &interface.lists;
+    let [v4, v6] = match direction {
+        Direction::Ingress => ingress,
+        Direction::Egress => egress,
+    };
+    match A::FAMILY {
+        Family::V4 => v4,
+        Family::V6 => v6,
     }
 }
 

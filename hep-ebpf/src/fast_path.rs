@@ -9,9 +9,10 @@ use crate::{
     address::Address,
     conntrack::{self, FastPath, Searched},
     context::{PacketContext, Route, Scratch},
+    frame::Frame as _,
     maps::{self, Slot},
     next_step::Step,
-    parse::{self, Direct, Fragment, Metadata as _, Network},
+    parse::{self, Fragment, Network},
     route, stages,
     steps::{after_stages, conclude},
 };
@@ -35,7 +36,7 @@ pub(crate) extern "C" fn hep_fast_path_out(skb: *mut __sk_buff) -> u32 {
 /// Finds the packet's interface and network header, and judges it if that takes no more than finding its
 /// flow.
 #[inline(always)]
-fn judge(ctx: &TcContext, direction: Direction) -> Step {
+fn judge(frame: &TcContext, direction: Direction) -> Step {
     let control @ (generation, _) = maps::control();
     if maps::records_decisions() {
         maps::decide(Decision {
@@ -46,11 +47,11 @@ fn judge(ctx: &TcContext, direction: Direction) -> Step {
     if generation == 0 {
         return Step::done(Reason::Unpoliced);
     }
-    let Some(interface) = maps::interface_quickly(Slot::of(generation), ctx.ifindex()) else {
+    let Some(interface) = maps::interface_quickly(Slot::of(generation), frame.ifindex()) else {
         return Step::done(Reason::Unpoliced);
     };
-    let context = PacketContext::new(ctx, direction, control, 0, interface);
-    match parse::network(ctx, context.interface.flags, direction) {
+    let context = PacketContext::new(frame, direction, control, 0, interface);
+    match parse::network(frame, context.interface.flags, direction) {
         Network::V4(offset) => judge_ip::<[u8; 4]>(context, offset),
         Network::V6(_) if context.has(FLAG_NO_IPV6) => conclude(&context, Reason::Unpoliced),
         Network::V6(offset) => judge_ip::<[u8; 16]>(context, offset),
@@ -68,7 +69,7 @@ fn judge_ip<A: Address>(mut context: PacketContext<'_>, offset: u32) -> Step {
         return begin::<A>(&context, offset, Some(Step::STAGES), Searched::Nowhere);
     }
     let mut missed = Searched::Nowhere;
-    if let Some(plain) = A::plain(&Direct::new(context.ctx), offset, context.bytes())
+    if let Some(plain) = A::plain(context.frame, offset)
         && conntrack::may_continue(&plain)
     {
         match conntrack::fast_path(&mut context, &plain) {
@@ -103,7 +104,7 @@ fn begin<A: Address>(
     scratch.revalidated = 0;
     scratch.missed = missed as u32;
     scratch.trace.reset();
-    match A::plain(&Direct::new(context.ctx), offset, context.bytes()) {
+    match A::plain(context.frame, offset) {
         Some(plain) => {
             scratch.packet = plain.packet();
             let is_suspect = route::may_be_martian(context, &scratch.packet);

@@ -1,14 +1,6 @@
-//! Calls of kernel helpers that are no map's, behind safe functions.
+//! Calls of kernel helpers that need no map and no frame, and what the verifier wants to be told.
 
-use aya_ebpf::{
-    EbpfContext as _,
-    bindings::{
-        BPF_F_CURRENT_NETNS, bpf_fib_lookup, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1,
-        bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2,
-    },
-    helpers,
-    programs::TcContext,
-};
+use aya_ebpf::helpers;
 
 /// Coarse monotonic clock, nanoseconds: ticks every few milliseconds and costs next to nothing.
 #[inline(always)]
@@ -131,106 +123,5 @@ pub(crate) fn repeat<C>(limit: u32, step: extern "C" fn(u64, &mut C) -> i64, con
             core::ptr::from_mut(context).cast(),
             0,
         );
-    }
-}
-
-/// Argument and result of a routing look-up: a `bpf_fib_lookup` whose last fields, which are not used, are
-/// whole words.
-#[repr(C)]
-pub(crate) struct FibQuestion {
-    /// Address family of the socket interface.
-    pub(crate) family: u8,
-    /// Protocol.
-    pub(crate) protocol: u8,
-    /// Network byte order.
-    pub(crate) sport: u16,
-    /// Network byte order.
-    pub(crate) dport: u16,
-    /// 0: no check whether a packet fits.
-    pub(crate) length: u16,
-    /// The interface that has the packet; in the result, the one that it leaves by.
-    pub(crate) ifindex: u32,
-    /// IPv4: type of service, IPv6: flow information in network byte order.
-    pub(crate) flow: u32,
-    /// Source, network byte order.
-    pub(crate) src: [u32; 4],
-    /// Destination, network byte order.
-    pub(crate) dst: [u32; 4],
-    /// Zeros.
-    pub(crate) rest: [u32; 4],
-}
-
-const _: () = {
-    assert!(size_of::<FibQuestion>() == size_of::<bpf_fib_lookup>());
-    assert!(align_of::<FibQuestion>() == align_of::<bpf_fib_lookup>());
-};
-
-/// Looks a route up in the kernel's tables; fills in the outgoing interface. Returns a `BPF_FIB_LKUP_RET_…`
-/// number, or a negative error.
-#[inline(always)]
-#[expect(unsafe_code, reason = "a helper is called")]
-pub(crate) fn fib_lookup(ctx: &TcContext, question: &mut FibQuestion) -> i64 {
-    let question = core::ptr::from_mut(question).cast::<bpf_fib_lookup>();
-    // SAFETY: the context is the kernel's own, and `question` is as long as is said, in integers.
-    unsafe {
-        helpers::generated::bpf_fib_lookup(ctx.as_ptr(), question, bytes_of::<bpf_fib_lookup>(), 0)
-    }
-}
-
-/// Size of an argument, as helpers take it.
-#[inline(always)]
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
-    reason = "arguments are tens of bytes long"
-)]
-const fn bytes_of<T>() -> i32 {
-    size_of::<T>() as i32
-}
-
-/// Ports and addresses of a connection, network byte order: the remote end first.
-pub(crate) enum Tuple {
-    /// Of IPv4.
-    V4(bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1),
-    /// Of IPv6.
-    V6(bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2),
-}
-
-/// State, as the kernel's number, of the TCP socket that would receive a segment of `tuple`: a connection's
-/// own, or else one that listens. 0 if there is none.
-#[inline(always)]
-#[expect(
-    unsafe_code,
-    reason = "helpers are called, and a socket's field is read"
-)]
-pub(crate) fn tcp_socket_state(ctx: &TcContext, mut tuple: Tuple) -> u32 {
-    let (tuple, bytes) = match &mut tuple {
-        Tuple::V4(tuple) => (
-            core::ptr::from_mut(tuple).cast(),
-            bytes_of::<bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1>(),
-        ),
-        Tuple::V6(tuple) => (
-            core::ptr::from_mut(tuple).cast(),
-            bytes_of::<bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2>(),
-        ),
-    };
-    // SAFETY: the context is the kernel's own, and `tuple` is as long as is said.
-    let socket = unsafe {
-        helpers::generated::bpf_skc_lookup_tcp(
-            ctx.as_ptr(),
-            tuple,
-            bytes.unsigned_abs(),
-            BPF_F_CURRENT_NETNS as u64,
-            0,
-        )
-    };
-    if socket.is_null() {
-        return 0;
-    }
-    // SAFETY: the socket is not null and held until it is released below, once.
-    unsafe {
-        let state = (*socket).state;
-        helpers::generated::bpf_sk_release(socket.cast());
-        state
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     address::Address,
     classify::{Answer, classify, classify_from},
     conntrack,
-    context::{PacketContext, Route, Scratch},
+    context::{Route, Scratch, lists_at},
     essential,
     maps::{self, Policy, Slot},
     parse::{Fragment, Packet},
@@ -165,7 +165,7 @@ fn untracked<A: Address>(context: &Context, interface: &Interface) -> Next {
         Ok(_foreign) => {}
         Err(reason) => return Next::Drop(reason),
     }
-    if let Err(reason) = A::parse(&bytes, 0, context.bytes(), &mut scratch.packet) {
+    if let Err(reason) = A::parse(&bytes, 0, &mut scratch.packet) {
         return Next::Drop(reason);
     }
     if needs_no_rules(&scratch.packet, interface) {
@@ -263,7 +263,7 @@ fn by_rules<A: Address>(slot: Slot, interface: &'static Interface, count_bytes: 
     trace.reset();
     other_trace.reset();
     trace.route = Route::Local;
-    let lists = PacketContext::lists_at::<A>(interface, Direction::Ingress);
+    let lists = lists_at::<A>(interface, Direction::Ingress);
     if lists.untracked != 0
         && let Answer::Verdict(reason) = classify(slot, lists.untracked, other, other_trace, 0)
         && reason.allows()

@@ -22,6 +22,8 @@ mod fast_path;
 #[cfg(target_arch = "bpf")]
 mod fragment;
 #[cfg(target_arch = "bpf")]
+mod frame;
+#[cfg(target_arch = "bpf")]
 mod helpers;
 #[cfg(target_arch = "bpf")]
 mod local_in;

@@ -7,10 +7,11 @@ use crate::{
     address::Address,
     conntrack,
     context::{PacketContext, Scratch},
-    fast_path, helpers,
+    fast_path,
+    frame::Frame as _,
+    helpers,
     maps::{self, Slot},
     next_step::{Flag, Step},
-    parse::Metadata as _,
     steps::{
         after, before_tracking, finish, keep, load, open, reclassify, revalidate, rules, store,
         track,
@@ -218,12 +219,12 @@ fn run<A: Address>(
     if scratch.now_ns == 0 {
         scratch.now_ns = helpers::now_ns();
     }
-    let ctx = TcContext::new(skb);
-    let Some(interface) = find(Slot::of(scratch.generation), ctx.ifindex()) else {
+    let frame = TcContext::new(skb);
+    let Some(interface) = find(Slot::of(scratch.generation), frame.ifindex()) else {
         return Step::done(Reason::Internal).number();
     };
     let hook = direction(hook);
     let control = (scratch.generation, scratch.changes);
-    let context = PacketContext::new(&ctx, hook, control, scratch.now_ns, interface);
+    let context = PacketContext::new(&frame, hook, control, scratch.now_ns, interface);
     step(&context, scratch).number()
 }

@@ -19,10 +19,9 @@ use hep_common::{
 use crate::{
     address::Address,
     context::{PacketContext, Route, Trace},
-    helpers::{self, FibQuestion},
-    maps,
-    parse::{Metadata as _, Packet},
-    sender,
+    frame::{FibQuestion, Frame as _, Query},
+    helpers, maps,
+    parse::Packet,
 };
 
 /// IPv4 as an address family of the socket interface.
@@ -62,7 +61,7 @@ pub(crate) fn classify_quickly<A: Address>(
 ) -> Route {
     trace.route = match context.direction {
         Direction::Ingress if maps::is_quickly_own(&local(&packet.dst)) => Route::Local,
-        Direction::Egress if context.ctx.ingress_ifindex() != 0 => Route::Forwarded,
+        Direction::Egress if context.frame.ingress_ifindex() != 0 => Route::Forwarded,
         Direction::Egress if maps::is_quickly_own(&local(&packet.src)) => Route::Local,
         Direction::Ingress | Direction::Egress => Route::Unknown,
     };
@@ -90,7 +89,7 @@ fn local<A: Address>(address: &A) -> LocalAddress {
 /// (macvlan, macvtap, ipvlan) send through it too, from addresses and sockets of their own (spec EV-261).
 #[inline(never)]
 fn is_from_host<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> bool {
-    if context.ctx.ingress_ifindex() != 0 {
+    if context.frame.ingress_ifindex() != 0 {
         return false;
     }
     let source = local(&packet.src);
@@ -98,7 +97,7 @@ fn is_from_host<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> 
         || maps::is_own_source(&source)
         || packet.src.is_unspecified()
         || packet.src.is_loopback()
-        || sender::is_own_socket(context.ctx)
+        || context.frame.is_of_own_socket()
     {
         return true;
     }
@@ -168,7 +167,7 @@ pub(crate) fn is_routed<A: Address>(
     let interface = context.interface;
     matches!(context.direction, Direction::Ingress)
         && interface.flags & FLAG_MEMBER == 0
-        && context.ctx.pkt_type() != PACKET_OTHERHOST
+        && context.frame.pkt_type() != PACKET_OTHERHOST
         && is_forwarded(context, packet, trace)
         && match ask(context, packet, interface.ifindex, Leg::Onward) {
             Way::Through(way_out) => way_out != interface.ifindex,
@@ -195,7 +194,7 @@ pub(crate) fn is_martian<A: Address>(context: &PacketContext<'_>, packet: &Packe
     // Packets that layer 2 forwards do not reach the kernel's IP.
     if !may_be_martian(context, packet)
         || flags & FLAG_MEMBER != 0
-        || context.ctx.pkt_type() == PACKET_OTHERHOST
+        || context.frame.pkt_type() == PACKET_OTHERHOST
     {
         return false;
     }
@@ -271,7 +270,7 @@ enum Leg {
 #[inline(always)]
 fn ask<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>, at: u32, leg: Leg) -> Way {
     // The compiler may know what a function returns; the kernel does not.
-    let answer = helpers::opaque(A::fib(context.ctx, packet, at, leg as u32) as usize);
+    let answer = helpers::opaque(A::fib(context.frame, packet, at, leg as u32) as usize);
     match u32::try_from(answer) {
         Ok(NOWHERE) => Way::None,
         Ok(UNKNOWN) | Err(_) => Way::Unknown,
@@ -323,7 +322,7 @@ global!(fib6, hep_fib6, [u8; 16]);
 /// Looks up the route of a packet at interface `at`: the outgoing interface's index, [`NOWHERE`] or
 /// [`UNKNOWN`].
 #[inline(always)]
-fn fib<A: Address>(ctx: &TcContext, packet: &Packet<A>, at: u32, leg: Leg) -> u32 {
+fn fib<A: Address>(frame: &impl Query, packet: &Packet<A>, at: u32, leg: Leg) -> u32 {
     let ports = match packet.protocol {
         protocol::ICMP | protocol::ICMPV6 => (0, 0),
         _ => (packet.src_port, packet.dst_port),
@@ -360,7 +359,7 @@ fn fib<A: Address>(ctx: &TcContext, packet: &Packet<A>, at: u32, leg: Leg) -> u3
         // room on the stack.
         rest: [core::hint::black_box(0); 4],
     };
-    let result = helpers::fib_lookup(ctx, &mut question);
+    let result = frame.fib_lookup(&mut question);
     match u32::try_from(result) {
         Ok(
             BPF_FIB_LKUP_RET_SUCCESS

@@ -4,7 +4,7 @@
 //! (macvlan, macvtap, ipvlan), whose packets bear their sockets too: those of containers are in another
 //! network namespace, and that of a macvtap device has no address family.
 
-use aya_ebpf::{EbpfContext as _, Global, bindings::__sk_buff, helpers, programs::TcContext};
+use aya_ebpf::{Global, bindings::__sk_buff, helpers};
 use hep_common::sender::SOCKET_WORDS;
 
 /// Address family of a socket that has none.
@@ -26,8 +26,8 @@ static NAMESPACE_COOKIE: Global<u64> = Global::new(0);
 
 /// Whether a socket of this network namespace sent the packet.
 #[inline(always)]
-pub(crate) fn is_own_socket(ctx: &TcContext) -> bool {
-    hep_is_own_socket(ctx.as_ptr().cast()) != 0
+pub(crate) fn is_own_socket(skb: *mut __sk_buff) -> bool {
+    hep_is_own_socket(skb) != 0
 }
 
 #[expect(unsafe_code, reason = "an exported symbol makes a function global")]

@@ -11,7 +11,8 @@ use crate::{
     classify::{Answer, classify},
     context::{PacketContext, Route, Scratch, Trace},
     essential, fragment,
-    parse::{Fragment, Metadata as _, Packet},
+    frame::Frame,
+    parse::{Fragment, Packet},
     route,
 };
 
@@ -19,7 +20,7 @@ use crate::{
 #[inline(always)]
 pub(crate) fn bears_mark(context: &PacketContext<'_>) -> bool {
     let mark = context.interface.bypass_mark;
-    mark != 0 && context.ctx.mark() & mark != 0
+    mark != 0 && context.frame.mark() & mark != 0
 }
 
 /// Runs the stages in order; the first verdict ends them.
@@ -32,8 +33,8 @@ pub(crate) fn before_tracking<A: Address>(
     let marked = bears_mark(context);
     if marked && matches!(context.direction, Direction::Ingress) {
         // Only this hook decides which packets may skip the rules of the next one.
-        let mark = context.ctx.mark() & !context.interface.bypass_mark;
-        context.ctx.set_mark(mark);
+        let mark = context.frame.mark() & !context.interface.bypass_mark;
+        context.frame.set_mark(mark);
     }
     if route::is_martian(context, packet) {
         return Some(Reason::Martian);
@@ -74,8 +75,8 @@ pub(crate) fn before_tracking<A: Address>(
 fn let_pass(context: &PacketContext<'_>) {
     if matches!(context.direction, Direction::Ingress) && context.interface.bypass_mark != 0 {
         context
-            .ctx
-            .set_mark(context.ctx.mark() | context.interface.bypass_mark);
+            .frame
+            .set_mark(context.frame.mark() | context.interface.bypass_mark);
     }
 }
 

@@ -13,9 +13,10 @@ use crate::{
     conntrack::{self, Keep, Opening, Taken, Todo},
     context::{PacketContext, Route, Scratch},
     fragment,
+    frame::Load as _,
     maps::{self, Slot},
     next_step::{Flag, Step},
-    parse::{Fragment, Loader},
+    parse::Fragment,
     report, stages,
 };
 
@@ -31,12 +32,12 @@ pub(crate) fn conclude(context: &PacketContext<'_>, reason: Reason) -> Step {
 
 /// Parses a packet that is not plain.
 #[inline(always)]
-pub(crate) fn load<A: Address>(ctx: &TcContext) -> Step {
+pub(crate) fn load<A: Address>(frame: &TcContext) -> Step {
     let Some(scratch) = A::scratch() else {
         return Step::done(Reason::Internal);
     };
     let offset = scratch.packet.transport;
-    match A::parse(&Loader::new(ctx), offset, ctx.len(), &mut scratch.packet) {
+    match A::parse(frame, offset, &mut scratch.packet) {
         Ok(()) => Step::STAGES,
         Err(reason) => Step::finish(reason),
     }
@@ -99,13 +100,13 @@ pub(crate) fn after<A: Address>(
 
 /// Evaluates the list in the packet's trace, where nothing else comes before it.
 #[inline(always)]
-pub(crate) fn rules<A: Address>(ctx: &TcContext) -> Step {
+pub(crate) fn rules<A: Address>(frame: &TcContext) -> Step {
     let Some(scratch) = A::scratch() else {
         return Step::done(Reason::Internal);
     };
     let slot = Slot::of(scratch.generation);
     let Scratch { packet, trace, .. } = scratch;
-    let reason = match classify_here(slot, packet, trace, ctx.len()) {
+    let reason = match classify_here(slot, packet, trace, frame.bytes()) {
         Answer::Verdict(reason) => reason,
         // Only untracked rules return this.
         Answer::Continue => return after_stages(packet.protocol, packet.tcp_flags),
@@ -118,7 +119,7 @@ pub(crate) fn rules<A: Address>(ctx: &TcContext) -> Step {
     if trace.logged_count != 0 || (!allows && reports_denials) || leaves_more() {
         return Step::finish(reason);
     }
-    maps::count(scratch.counters, reason, u64::from(ctx.len()));
+    maps::count(scratch.counters, reason, u64::from(frame.bytes()));
     Step::done(reason)
 }
 
@@ -240,7 +241,7 @@ pub(crate) fn finish<A: Address>(
         report::report(context, packet, trace, reason);
     }
     debug!(
-        context.ctx,
+        context.frame,
         "ifindex {} direction {} protocol {} ports {} {} reason {} rule {}",
         context.interface.ifindex,
         context.direction as u8,

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     address::Address,
     classify::{Answer, classify},
-    context::{PacketContext, Scratch, opposite},
+    context::{PacketContext, Scratch, lists_at, opposite},
     maps,
     parse::{Packet, tcp},
     route,
@@ -248,7 +248,7 @@ fn answered<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -
         dst_port: packet.src_port,
         ..Packet::bare(packet.dst, packet.src, packet.protocol)
     };
-    let lists = PacketContext::lists_at::<A>(context.interface, opposite(context.direction));
+    let lists = lists_at::<A>(context.interface, opposite(context.direction));
     let list = if route::is_forwarded(context, packet, trace) {
         lists.forward
     } else {

@@ -74,7 +74,7 @@ fn flow_of<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) ->
         other: quoted,
         ..
     } = scratch;
-    if !parse::load_quoted(context.ctx, packet, quoted) || !packet.dst.is(&quoted.src) {
+    if !parse::load_quoted(context.frame, packet, quoted) || !packet.dst.is(&quoted.src) {
         return None;
     }
     let (key, sender) = key(&*quoted);

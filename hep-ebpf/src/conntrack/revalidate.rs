@@ -11,7 +11,7 @@ use super::{find, is_classified, is_current, is_error, key, pick};
 use crate::{
     address::Address,
     classify::{Answer, classify},
-    context::{PacketContext, Scratch},
+    context::{PacketContext, Scratch, lists_at},
     maps::{self, Flow},
     parse::Packet,
     route,
@@ -187,7 +187,7 @@ fn judge_at<A: Address>(
     forwarded: bool,
 ) -> Option<Reason> {
     let interface = maps::interface(context.slot, ifindex)?;
-    let lists = PacketContext::lists_at::<A>(interface, hook);
+    let lists = lists_at::<A>(interface, hook);
     let list = if forwarded {
         lists.forward
     } else {

@@ -9,7 +9,7 @@ use super::fresh::Opener;
 use crate::{
     address::Address,
     context::PacketContext,
-    helpers::{self, Tuple},
+    frame::{Query as _, Tuple},
     parse::Packet,
     route,
 };
@@ -95,7 +95,7 @@ fn is_in<A: Address>(
             dport,
         }),
     };
-    let state = helpers::tcp_socket_state(context.ctx, tuple);
+    let state = context.frame.tcp_socket_state(tuple);
     // The shift is masked, as the kernel's own are.
     states.wrapping_shr(state) & 1 != 0
 }

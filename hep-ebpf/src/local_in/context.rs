@@ -12,10 +12,7 @@ use aya_ebpf::{
 };
 use hep_common::{Family, counter::Reason, fact::Fact, protocol};
 
-use crate::{
-    address::Address,
-    parse::{Packet, Read, Wire},
-};
+use crate::{address::Address, frame::Load, parse::Packet};
 
 /// `struct bpf_nf_ctx`.
 #[repr(C)]
@@ -154,12 +151,21 @@ impl Context {
         if result != 0 {
             return Err(Reason::Internal);
         }
-        Ok(Bytes(place.as_ptr()))
+        Ok(Bytes {
+            skb: self.skb,
+            dynptr: place.as_ptr(),
+        })
     }
 }
 
 /// The bytes of a packet, wherever they are.
-pub(super) struct Bytes(*const bpf_dynptr);
+///
+/// No [`Frame`](crate::frame::Frame): the kernel gives netfilter programs no direct access to packets, and
+/// there is no link layer here.
+pub(super) struct Bytes {
+    skb: *const c_void,
+    dynptr: *const bpf_dynptr,
+}
 
 impl Bytes {
     /// The packet's destination address.
@@ -178,10 +184,10 @@ impl Bytes {
             Family::V6 => 24,
         };
         let mut address = MaybeUninit::<A>::uninit();
-        // SAFETY: the dynptr is of this packet, and `address` has room for the bytes, every pattern of
-        // which is an address; it is complete where the helper says so.
+        // SAFETY: `address` has room for the bytes, every pattern of which is an address; it is complete where
+        // they were loaded.
         unsafe {
-            if bpf_dynptr_read(address.as_mut_ptr().cast(), A::BYTES, self.0, offset, 0) != 0 {
+            if !self.load(offset, address.as_mut_ptr().cast(), A::BYTES) {
                 return Err(Reason::Truncated);
             }
             Ok(address.assume_init())
@@ -189,22 +195,18 @@ impl Bytes {
     }
 }
 
-impl Read for Bytes {
+impl Load for Bytes {
     #[inline(always)]
-    #[expect(
-        unsafe_code,
-        reason = "a helper fills memory that was not written before"
-    )]
-    fn read<T: Wire>(&self, offset: u32) -> Result<T, Reason> {
-        let mut header = MaybeUninit::<T>::uninit();
-        // SAFETY: the dynptr is of this packet, and `header` has room for the bytes; it is complete where
-        // the helper says so.
-        unsafe {
-            if bpf_dynptr_read(header.as_mut_ptr().cast(), T::BYTES, self.0, offset, 0) != 0 {
-                return Err(Reason::Truncated);
-            }
-            Ok(header.assume_init())
-        }
+    #[expect(unsafe_code, reason = "the kernel's structure is read")]
+    fn bytes(&self) -> u32 {
+        field!(self.skb, Fact::SkbLength, u32)
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "a helper writes through a raw pointer")]
+    unsafe fn load(&self, offset: u32, to: *mut u8, len: u32) -> bool {
+        // SAFETY: the dynptr is of this packet; the caller vouches for the memory.
+        unsafe { bpf_dynptr_read(to.cast(), len, self.dynptr, offset, 0) == 0 }
     }
 }
 

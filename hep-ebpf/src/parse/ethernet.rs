@@ -2,14 +2,13 @@
 
 use core::hint::cold_path;
 
-use aya_ebpf::programs::TcContext;
 use hep_common::{
     Direction,
     counter::Reason,
     endpoint::{FLAG_NO_ETHERNET, FLAG_UNKNOWN_LINK, link_header_bytes, own_vlan},
 };
 
-use super::cursor::{Direct, Loader, Metadata, Read as _, Wire as _, wire};
+use crate::frame::{Direct, Frame, Wire as _, wire};
 
 /// EtherType of IPv4.
 const IPV4: u16 = 0x0800;
@@ -65,32 +64,32 @@ pub(crate) enum Network {
 
 /// Finds the network header (spec EV-017, EV-163, EV-184, EV-258, EV-270).
 #[inline(always)]
-pub(crate) fn network(ctx: &TcContext, interface_flags: u32, direction: Direction) -> Network {
-    let id = ctx.vlan_control() & VLAN_ID;
+pub(crate) fn network(frame: &impl Frame, interface_flags: u32, direction: Direction) -> Network {
+    let id = frame.vlan_control() & VLAN_ID;
     if id != 0 && id != own_vlan(interface_flags) {
         cold_path();
         return Network::Vlan;
     }
     if interface_flags & FLAG_NO_ETHERNET != 0 {
         cold_path();
-        return bare(ctx, interface_flags);
+        return bare(frame, interface_flags);
     }
-    if let Some(header) = Direct::new(ctx).read::<Ethernet>(0) {
+    if let Some(header) = Direct::new(frame).read::<Ethernet>(0) {
         let network = of(u16::from_be_bytes(header.ether_type), Ethernet::BYTES);
         if !matches!(network, Network::Other) {
             return network;
         }
     }
     cold_path();
-    let Ok(header): Result<Ethernet, Reason> = Loader::new(ctx).read(0) else {
+    let Ok(header): Result<Ethernet, Reason> = frame.read(0) else {
         return Network::Unreadable;
     };
     // The kernel delivers a received frame as what it has found behind all link layer headers. For a frame
     // that is sent only the bytes count.
-    let is_sure = direction == Direction::Ingress && is_ip(ctx.ether_type());
+    let is_sure = direction == Direction::Ingress && is_ip(frame.ether_type());
     let ether_type = u16::from_be_bytes(header.ether_type);
     let packed = tagged(
-        ctx,
+        frame,
         Ethernet::BYTES << 16 | u32::from(ether_type),
         interface_flags,
         u32::from(is_sure),
@@ -108,13 +107,13 @@ pub(crate) fn network(ctx: &TcContext, interface_flags: u32, direction: Directio
 /// Finds the network header of a frame without an Ethernet header: an IP header identifies itself, but tags
 /// are found by the kernel's EtherType.
 #[inline(always)]
-fn bare(ctx: &TcContext, interface_flags: u32) -> Network {
-    let ether_type = ctx.ether_type();
+fn bare(frame: &impl Frame, interface_flags: u32) -> Network {
+    let ether_type = frame.ether_type();
     let offset = link_header_bytes(interface_flags);
     let is_ip_to_kernel = is_ip(ether_type);
     if VLAN.contains(&ether_type) {
         let start = offset << 16 | u32::from(ether_type);
-        return unpacked(tagged(ctx, start, interface_flags, 0));
+        return unpacked(tagged(frame, start, interface_flags, 0));
     }
     if MPLS.contains(&ether_type) {
         return Network::Other;
@@ -127,9 +126,8 @@ fn bare(ctx: &TcContext, interface_flags: u32) -> Network {
     if interface_flags & FLAG_UNKNOWN_LINK != 0 {
         return unknown;
     }
-    let direct = Direct::new(ctx).read(offset);
-    let Some(First { version_and_more }) = direct.or_else(|| Loader::new(ctx).read(offset).ok())
-    else {
+    let direct = Direct::new(frame).read(offset);
+    let Some(First { version_and_more }) = direct.or_else(|| frame.read(offset).ok()) else {
         return unknown;
     };
     match u32::from_be_bytes(version_and_more) >> 28 {
@@ -184,8 +182,7 @@ const fn unpacked(packed: u32) -> Network {
 /// Returns the offset of the IP header in the upper half and its EtherType in the lower one, or
 /// [`OTHER`], [`FOR_VLAN`] or [`UNREADABLE`].
 #[inline(never)]
-fn tagged(ctx: &TcContext, start: u32, interface_flags: u32, all_taken_off: u32) -> u32 {
-    let loader = Loader::new(ctx);
+fn tagged(frame: &impl Frame, start: u32, interface_flags: u32, all_taken_off: u32) -> u32 {
     let mut offset = start >> 16;
     let mut ether_type = (start & 0xffff) as u16;
     for _ in 0..=MAX_TAGS {
@@ -195,7 +192,7 @@ fn tagged(ctx: &TcContext, start: u32, interface_flags: u32, all_taken_off: u32)
         if !VLAN.contains(&ether_type) {
             return OTHER;
         }
-        let Ok(tag): Result<Tag, Reason> = loader.read(offset) else {
+        let Ok(tag): Result<Tag, Reason> = frame.read(offset) else {
             return UNREADABLE;
         };
         let id = u32::from(u16::from_be_bytes(tag.control)) & VLAN_ID;

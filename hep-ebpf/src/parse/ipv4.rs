@@ -2,11 +2,8 @@
 
 use hep_common::{counter::Reason, protocol};
 
-use super::{
-    Fragment, Packet, Parse, Plain,
-    cursor::{Direct, Read, Wire as _, wire},
-    transport,
-};
+use super::{Fragment, Packet, Parse, Plain, transport};
+use crate::frame::{Direct, Frame, Load, Wire as _, wire};
 
 wire! {
     /// The fixed part of an IPv4 header.
@@ -55,7 +52,8 @@ impl Ipv4 {
 
 impl Parse for [u8; 4] {
     #[inline(always)]
-    fn plain(direct: &Direct, offset: u32, frame_bytes: u32) -> Option<Plain<Self>> {
+    fn plain(frame: &impl Frame, offset: u32) -> Option<Plain<Self>> {
+        let (direct, frame_bytes) = (Direct::new(frame), frame.bytes());
         let header: Ipv4 = direct.read(offset)?;
         let [first] = header.version_length;
         let fragment = u16::from_be_bytes(header.fragment);
@@ -74,22 +72,17 @@ impl Parse for [u8; 4] {
             dst: header.dst,
             transport: body,
             tos,
-            ports: transport::plain(direct, protocol, body, total, Ipv4::BYTES)?,
+            ports: transport::plain(&direct, protocol, body, total, Ipv4::BYTES)?,
             protocol,
         })
     }
 
     #[inline(always)]
-    fn parse(
-        loader: &impl Read,
-        offset: u32,
-        frame_bytes: u32,
-        packet: &mut Packet<Self>,
-    ) -> Result<(), Reason> {
-        let header: Ipv4 = loader.read(offset)?;
+    fn parse(frame: &impl Load, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason> {
+        let header: Ipv4 = frame.read(offset)?;
         let bad = Reason::BadHeader;
         let header_bytes = header.header_bytes().ok_or(bad)?;
-        let available = frame_bytes.wrapping_sub(offset);
+        let available = frame.bytes().wrapping_sub(offset);
         let total = match u32::from(u16::from_be_bytes(header.total_length)) {
             // An aggregate of more than 64 KiB has no room for its length.
             0 if available > u32::from(u16::MAX) => available,
@@ -119,13 +112,13 @@ impl Parse for [u8; 4] {
             transport: offset.wrapping_add(header_bytes),
             ..Packet::bare(header.src, header.dst, protocol)
         };
-        transport::parse(loader, packet, total.wrapping_sub(header_bytes))
+        transport::parse(frame, packet, total.wrapping_sub(header_bytes))
     }
 
     #[inline(always)]
-    fn quoted(loader: &impl Read, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason> {
+    fn quoted(frame: &impl Load, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason> {
         let bad = Reason::InvalidIcmp;
-        let header: Ipv4 = loader.read(offset)?;
+        let header: Ipv4 = frame.read(offset)?;
         let header_bytes = header.header_bytes().ok_or(bad)?;
         if header.fragment_offset() != 0 {
             return Err(bad);
@@ -135,6 +128,6 @@ impl Parse for [u8; 4] {
             transport: offset.wrapping_add(header_bytes),
             ..Packet::bare(header.src, header.dst, protocol)
         };
-        transport::quoted(loader, packet)
+        transport::quoted(frame, packet)
     }
 }

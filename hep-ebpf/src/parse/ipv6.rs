@@ -2,11 +2,8 @@
 
 use hep_common::counter::Reason;
 
-use super::{
-    Fragment, Packet, Parse, Plain,
-    cursor::{Direct, Read, Wire as _, wire},
-    transport,
-};
+use super::{Fragment, Packet, Parse, Plain, transport};
+use crate::frame::{Direct, Frame, Load, Wire as _, wire};
 
 wire! {
     /// An IPv6 header.
@@ -96,7 +93,7 @@ pub(super) struct Upper {
 /// Walks the extension headers at `offset`, of which the packet has `available` bytes.
 #[inline(always)]
 pub(super) fn walk(
-    loader: &impl Read,
+    frame: &impl Load,
     first: u8,
     offset: u32,
     available: u32,
@@ -121,7 +118,7 @@ pub(super) fn walk(
         {
             return Err(truncated);
         }
-        let header: Extension = loader.read(offset.wrapping_add(upper.bytes))?;
+        let header: Extension = frame.read(offset.wrapping_add(upper.bytes))?;
         let [next_header] = header.next_header;
         let [length] = header.length;
         let length = u32::from(length);
@@ -162,7 +159,8 @@ pub(super) fn walk(
 
 impl Parse for [u8; 16] {
     #[inline(always)]
-    fn plain(direct: &Direct, offset: u32, frame_bytes: u32) -> Option<Plain<Self>> {
+    fn plain(frame: &impl Frame, offset: u32) -> Option<Plain<Self>> {
+        let (direct, frame_bytes) = (Direct::new(frame), frame.bytes());
         let header: Ipv6 = direct.read(offset)?;
         let body = offset.wrapping_add(Ipv6::BYTES);
         let payload = u32::from(u16::from_be_bytes(header.payload_length));
@@ -175,25 +173,20 @@ impl Parse for [u8; 16] {
             dst: header.dst,
             transport: body,
             tos: header.traffic_class(),
-            ports: transport::plain(direct, protocol, body, payload, 0)?,
+            ports: transport::plain(&direct, protocol, body, payload, 0)?,
             protocol,
         })
     }
 
     #[inline(always)]
-    fn parse(
-        loader: &impl Read,
-        offset: u32,
-        frame_bytes: u32,
-        packet: &mut Packet<Self>,
-    ) -> Result<(), Reason> {
-        let header: Ipv6 = loader.read(offset)?;
+    fn parse(frame: &impl Load, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason> {
+        let header: Ipv6 = frame.read(offset)?;
         let bad = Reason::BadHeader;
         if header.version() != 6 {
             return Err(bad);
         }
         let body = offset.wrapping_add(Ipv6::BYTES);
-        let available = frame_bytes.wrapping_sub(body);
+        let available = frame.bytes().wrapping_sub(body);
         let payload = match u32::from(u16::from_be_bytes(header.payload_length)) {
             // An aggregate of more than 64 KiB has no room for its length here.
             0 if available > u32::from(u16::MAX) => available,
@@ -203,7 +196,7 @@ impl Parse for [u8; 16] {
             return Err(bad);
         }
         let [next_header] = header.next_header;
-        let upper = walk(loader, next_header, body, payload)?;
+        let upper = walk(frame, next_header, body, payload)?;
         let [hop_limit] = header.hop_limit;
         *packet = Packet {
             hop_limit,
@@ -214,19 +207,19 @@ impl Parse for [u8; 16] {
             transport: body.wrapping_add(upper.bytes),
             ..Packet::bare(header.src, header.dst, upper.protocol)
         };
-        transport::parse(loader, packet, payload.wrapping_sub(upper.bytes))
+        transport::parse(frame, packet, payload.wrapping_sub(upper.bytes))
     }
 
     #[inline(always)]
-    fn quoted(loader: &impl Read, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason> {
+    fn quoted(frame: &impl Load, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason> {
         let bad = Reason::InvalidIcmp;
-        let header: Ipv6 = loader.read(offset)?;
+        let header: Ipv6 = frame.read(offset)?;
         if header.version() != 6 {
             return Err(bad);
         }
         let body = offset.wrapping_add(Ipv6::BYTES);
         let [next_header] = header.next_header;
-        let upper = walk(loader, next_header, body, MAX_EXTENSION_BYTES)?;
+        let upper = walk(frame, next_header, body, MAX_EXTENSION_BYTES)?;
         match upper.fragment {
             Fragment::Later => return Err(bad),
             Fragment::Whole | Fragment::First => {}
@@ -235,6 +228,6 @@ impl Parse for [u8; 16] {
             transport: body.wrapping_add(upper.bytes),
             ..Packet::bare(header.src, header.dst, upper.protocol)
         };
-        transport::quoted(loader, packet)
+        transport::quoted(frame, packet)
     }
 }

@@ -3,18 +3,17 @@
 //! Most frames are [`Plain`], which takes a few words of the linear area. The others are parsed in
 //! full, through a helper that reads them wherever their bytes are.
 
-pub(crate) mod cursor;
 mod ethernet;
 mod ipv4;
 mod ipv6;
 mod transport;
 
-use aya_ebpf::programs::TcContext;
 use hep_common::{conntrack::Segment, counter::Reason};
 
-pub(crate) use cursor::{Direct, Loader, Metadata, Read, Wire};
 pub(crate) use ethernet::{Network, network};
 pub(crate) use transport::{Ports, tcp};
+
+use crate::frame::{Frame, Load};
 
 /// Length of the header of an ICMP error; the packet that it is about follows.
 const ICMP_ERROR_BYTES: u32 = 8;
@@ -134,21 +133,16 @@ impl<A: Copy> Plain<A> {
 
 /// An IP header, by the type of its addresses.
 pub(crate) trait Parse: Sized {
-    /// Reads the packet whose IP header is at `offset` of a frame of `frame_bytes`, if it is
-    /// [`Plain`] and nothing is wrong with it.
-    fn plain(direct: &Direct, offset: u32, frame_bytes: u32) -> Option<Plain<Self>>;
+    /// Reads the packet whose IP header is at `offset` of a frame, if it is [`Plain`] and nothing is wrong
+    /// with it.
+    fn plain(frame: &impl Frame, offset: u32) -> Option<Plain<Self>>;
 
-    /// Reads the packet whose IP header is at `offset` of a frame of `frame_bytes`.
+    /// Reads the packet whose IP header is at `offset` of a frame.
     ///
     /// # Errors
     ///
     /// Why it is to be dropped.
-    fn parse(
-        loader: &impl Read,
-        offset: u32,
-        frame_bytes: u32,
-        packet: &mut Packet<Self>,
-    ) -> Result<(), Reason>;
+    fn parse(frame: &impl Load, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason>;
 
     /// Reads as much as an ICMP error quotes, at `offset`, of the packet it is about: addresses,
     /// protocol, ports or identifier.
@@ -156,17 +150,17 @@ pub(crate) trait Parse: Sized {
     /// # Errors
     ///
     /// Why the error is to be dropped.
-    fn quoted(loader: &impl Read, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason>;
+    fn quoted(frame: &impl Load, offset: u32, packet: &mut Packet<Self>) -> Result<(), Reason>;
 }
 
 /// Reads the packet that the ICMP error in `packet` is about into `quoted`; whether that could be
 /// done.
 #[inline(never)]
 pub(crate) fn load_quoted<A: Parse>(
-    ctx: &TcContext,
+    frame: &impl Load,
     packet: &Packet<A>,
     quoted: &mut Packet<A>,
 ) -> bool {
     let offset = packet.transport.wrapping_add(ICMP_ERROR_BYTES);
-    A::quoted(&Loader::new(ctx), offset, quoted).is_ok()
+    A::quoted(frame, offset, quoted).is_ok()
 }

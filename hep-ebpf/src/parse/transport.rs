@@ -2,10 +2,8 @@
 
 use hep_common::{conntrack::Segment, counter::Reason, protocol};
 
-use super::{
-    Fragment, Packet,
-    cursor::{Direct, Read, Wire as _, wire},
-};
+use super::{Fragment, Packet};
+use crate::frame::{Direct, Load, Wire as _, wire};
 
 /// Flags of a TCP header.
 pub(crate) mod tcp {
@@ -105,7 +103,7 @@ pub(super) const fn has_identifier(protocol: u8, kind: u8) -> bool {
 /// Reads the transport header of `packet`, whose payload is `available` bytes.
 #[inline(always)]
 pub(super) fn parse<A>(
-    loader: &impl Read,
+    frame: &impl Load,
     packet: &mut Packet<A>,
     available: u32,
 ) -> Result<(), Reason> {
@@ -121,7 +119,7 @@ pub(super) fn parse<A>(
     }
     match packet.protocol {
         protocol::TCP => {
-            let header: Tcp = loader.read(packet.transport)?;
+            let header: Tcp = frame.read(packet.transport)?;
             packet.src_port = u16::from_be_bytes(header.src_port);
             packet.dst_port = u16::from_be_bytes(header.dst_port);
             [packet.tcp_flags] = header.flags;
@@ -130,13 +128,13 @@ pub(super) fn parse<A>(
             }
         }
         protocol if protocol::is_keyed_by_ports(protocol) => {
-            read_ports(loader, packet)?;
+            read_ports(frame, packet)?;
             if protocol == protocol::SCTP {
-                packet.sctp_chunk = only_chunk(loader, packet.transport, available);
+                packet.sctp_chunk = only_chunk(frame, packet.transport, available);
             }
         }
         protocol::ICMP | protocol::ICMPV6 => {
-            let header: Icmp = loader.read(packet.transport)?;
+            let header: Icmp = frame.read(packet.transport)?;
             [packet.icmp_type] = header.kind;
             [packet.icmp_code] = header.code;
             if has_identifier(packet.protocol, packet.icmp_type) {
@@ -151,8 +149,8 @@ pub(super) fn parse<A>(
 
 /// Reads the ports of a protocol that has them first in its header.
 #[inline(always)]
-fn read_ports<A>(loader: &impl Read, packet: &mut Packet<A>) -> Result<(), Reason> {
-    let header: PortPair = loader.read(packet.transport)?;
+fn read_ports<A>(frame: &impl Load, packet: &mut Packet<A>) -> Result<(), Reason> {
+    let header: PortPair = frame.read(packet.transport)?;
     packet.src_port = u16::from_be_bytes(header.src);
     packet.dst_port = u16::from_be_bytes(header.dst);
     Ok(())
@@ -161,11 +159,11 @@ fn read_ports<A>(loader: &impl Read, packet: &mut Packet<A>) -> Result<(), Reaso
 /// The type of the only chunk of an SCTP packet whose header is at `offset` and which has `available`
 /// bytes; 0 if it has more than one, or none (spec EV-267).
 #[inline(always)]
-fn only_chunk(loader: &impl Read, offset: u32, available: u32) -> u8 {
+fn only_chunk(frame: &impl Load, offset: u32, available: u32) -> u8 {
     if available < SCTP_BYTES.wrapping_add(Chunk::BYTES) {
         return 0;
     }
-    let chunk: Result<Chunk, Reason> = loader.read(offset.wrapping_add(SCTP_BYTES));
+    let chunk: Result<Chunk, Reason> = frame.read(offset.wrapping_add(SCTP_BYTES));
     let Ok(chunk) = chunk else {
         return 0;
     };
@@ -225,11 +223,11 @@ pub(super) fn plain(
 
 /// Reads the part of a transport header that an ICMP error is sure to quote (spec EV-174).
 #[inline(always)]
-pub(super) fn quoted<A>(loader: &impl Read, packet: &mut Packet<A>) -> Result<(), Reason> {
+pub(super) fn quoted<A>(frame: &impl Load, packet: &mut Packet<A>) -> Result<(), Reason> {
     match packet.protocol {
-        protocol if protocol::is_keyed_by_ports(protocol) => read_ports(loader, packet)?,
+        protocol if protocol::is_keyed_by_ports(protocol) => read_ports(frame, packet)?,
         protocol::ICMP | protocol::ICMPV6 => {
-            let header: Icmp = loader.read(packet.transport)?;
+            let header: Icmp = frame.read(packet.transport)?;
             [packet.icmp_type] = header.kind;
             if has_identifier(packet.protocol, packet.icmp_type) {
                 packet.src_port = u16::from_be_bytes(header.identifier);
