@@ -1,25 +1,14 @@
-//! Differences between IPv4 and IPv6 beyond the headers: keys, tables, kinds of addresses.
+//! Differences between the addresses of IPv4 and IPv6, and between the keys of their flows.
 
-use aya_ebpf::programs::TcContext;
 use hep_common::{
     Family,
-    conntrack::{Conn, ConnKey4, ConnKey6},
-    protocol,
+    conntrack::{ConnKey4, ConnKey6},
 };
 
-use crate::{
-    classify,
-    context::{Scratch, Trace},
-    helpers,
-    maps::{
-        Flow, Slot, assured_tcp4, assured_tcp6, assured4, assured6, scratch4, scratch6, unassured,
-    },
-    parse::{Packet, Parse},
-    route,
-};
+use crate::helpers;
 
 /// An address of either family, network byte order.
-pub(crate) trait Address: Parse + Copy + 'static {
+pub(crate) trait Address: Copy + 'static {
     /// The family.
     const FAMILY: Family;
     /// Length of an address.
@@ -33,34 +22,6 @@ pub(crate) trait Address: Parse + Copy + 'static {
     fn place(key: &Self::Key) -> usize;
     /// Both ends of a flow, `a` first: address and port.
     fn ends(key: &Self::Key) -> [(Self, u16); 2];
-    /// The assured flow with this key.
-    fn assured(key: &Self::Key) -> Option<Flow>;
-    /// The flow with this key that is not assured.
-    fn unassured(key: &Self::Key) -> Option<Flow>;
-    /// Stores an assured flow.
-    fn insert_assured(key: &Self::Key, conn: &Conn) -> bool;
-    /// Stores a flow that is not assured.
-    fn insert_unassured(key: &Self::Key, conn: &Conn) -> bool;
-    /// Forgets an assured flow.
-    fn remove_assured(key: &Self::Key);
-    /// Forgets a flow that is not assured.
-    fn remove_unassured(key: &Self::Key);
-
-    /// This CPU's scratch state for the packet.
-    fn scratch() -> Option<&'static mut Scratch<Self>>;
-
-    /// The class of this address, or [`classify::FAULT`].
-    fn class(&self, slot: Slot) -> u32;
-    /// Evaluates the list in `trace` from rule `from` on, by the global function of this family.
-    fn ask(
-        slot: Slot,
-        packet: &Packet<Self>,
-        trace: &mut Trace,
-        count_bytes: u32,
-        from: u32,
-    ) -> u32;
-    /// Looks a route up, by the global function of this family.
-    fn fib(ctx: &TcContext, packet: &Packet<Self>, at: u32, leg: u32) -> u32;
     /// The address in IPv6 form; an IPv4 address is mapped.
     fn mapped(&self) -> [u8; 16];
     /// The address in the kernel's `union nf_inet_addr`, of which an IPv4 address fills the first bytes.
@@ -110,74 +71,6 @@ impl Address for [u8; 4] {
     #[inline(always)]
     fn place(key: &ConnKey4) -> usize {
         key.place()
-    }
-
-    #[inline(always)]
-    fn assured(key: &ConnKey4) -> Option<Flow> {
-        if key.protocol == u32::from(protocol::TCP) {
-            assured_tcp4::find(key)
-        } else {
-            assured4::find(key)
-        }
-    }
-
-    #[inline(always)]
-    fn unassured(key: &ConnKey4) -> Option<Flow> {
-        unassured::find(&key.widened())
-    }
-
-    #[inline(always)]
-    fn insert_assured(key: &ConnKey4, conn: &Conn) -> bool {
-        if key.protocol == u32::from(protocol::TCP) {
-            assured_tcp4::insert(key, conn)
-        } else {
-            assured4::insert(key, conn)
-        }
-    }
-
-    #[inline(always)]
-    fn insert_unassured(key: &ConnKey4, conn: &Conn) -> bool {
-        unassured::insert(&key.widened(), conn)
-    }
-
-    #[inline(always)]
-    fn remove_assured(key: &ConnKey4) {
-        if key.protocol == u32::from(protocol::TCP) {
-            assured_tcp4::remove(key);
-        } else {
-            assured4::remove(key);
-        }
-    }
-
-    #[inline(always)]
-    fn remove_unassured(key: &ConnKey4) {
-        unassured::remove(&key.widened());
-    }
-
-    #[inline(always)]
-    fn scratch() -> Option<&'static mut Scratch<Self>> {
-        scratch4()
-    }
-
-    #[inline(always)]
-    fn class(&self, slot: Slot) -> u32 {
-        classify::class4(slot, u32::from_be_bytes(*self))
-    }
-
-    #[inline(always)]
-    fn ask(
-        slot: Slot,
-        packet: &Packet<Self>,
-        trace: &mut Trace,
-        count_bytes: u32,
-        from: u32,
-    ) -> u32 {
-        classify::ask4(slot, packet, trace, count_bytes, from)
-    }
-
-    #[inline(always)]
-    fn fib(ctx: &TcContext, packet: &Packet<Self>, at: u32, leg: u32) -> u32 {
-        route::fib4(ctx, packet, at, leg)
     }
 
     #[inline(always)]
@@ -236,74 +129,6 @@ impl Address for [u8; 16] {
     #[inline(always)]
     fn place(key: &ConnKey6) -> usize {
         key.place()
-    }
-
-    #[inline(always)]
-    fn assured(key: &ConnKey6) -> Option<Flow> {
-        if key.protocol == u32::from(protocol::TCP) {
-            assured_tcp6::find(key)
-        } else {
-            assured6::find(key)
-        }
-    }
-
-    #[inline(always)]
-    fn unassured(key: &ConnKey6) -> Option<Flow> {
-        unassured::find(key)
-    }
-
-    #[inline(always)]
-    fn insert_assured(key: &ConnKey6, conn: &Conn) -> bool {
-        if key.protocol == u32::from(protocol::TCP) {
-            assured_tcp6::insert(key, conn)
-        } else {
-            assured6::insert(key, conn)
-        }
-    }
-
-    #[inline(always)]
-    fn insert_unassured(key: &ConnKey6, conn: &Conn) -> bool {
-        unassured::insert(key, conn)
-    }
-
-    #[inline(always)]
-    fn remove_assured(key: &ConnKey6) {
-        if key.protocol == u32::from(protocol::TCP) {
-            assured_tcp6::remove(key);
-        } else {
-            assured6::remove(key);
-        }
-    }
-
-    #[inline(always)]
-    fn remove_unassured(key: &ConnKey6) {
-        unassured::remove(key);
-    }
-
-    #[inline(always)]
-    fn scratch() -> Option<&'static mut Scratch<Self>> {
-        scratch6()
-    }
-
-    #[inline(always)]
-    fn class(&self, slot: Slot) -> u32 {
-        classify::class6(slot, self)
-    }
-
-    #[inline(always)]
-    fn ask(
-        slot: Slot,
-        packet: &Packet<Self>,
-        trace: &mut Trace,
-        count_bytes: u32,
-        from: u32,
-    ) -> u32 {
-        classify::ask6(slot, packet, trace, count_bytes, from)
-    }
-
-    #[inline(always)]
-    fn fib(ctx: &TcContext, packet: &Packet<Self>, at: u32, leg: u32) -> u32 {
-        route::fib6(ctx, packet, at, leg)
     }
 
     #[inline(always)]

@@ -1,13 +1,11 @@
-//! Per-packet context and per-CPU scratch state.
+//! Per-packet context.
 
 use aya_ebpf::programs::TcContext;
 use hep_common::{
     Direction, Family,
-    conntrack::{Conn, classification},
+    conntrack::classification,
     counter::Note,
     endpoint::{Interface, Lists},
-    event::MAX_LOGGED_RULES,
-    rule::DIMENSIONS,
     settings::Settings,
     tick::Tick,
 };
@@ -15,9 +13,7 @@ use hep_common::{
 use crate::{
     address::Address,
     frame::Frame,
-    helpers,
     maps::{self, Slot},
-    parse::Packet,
 };
 
 /// Context of a packet: the same in every function that judges it. The frame is that of a TC hook, unless a
@@ -119,83 +115,6 @@ pub(crate) fn lists_at<A: Address>(
         Family::V4 => v4,
         Family::V6 => v6,
     }
-}
-
-/// Route of a packet, once it is known.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Route {
-    /// Not looked up yet.
-    Unknown = 0,
-    /// To or from this host.
-    Local = 1,
-    /// Through it.
-    Forwarded = 2,
-}
-
-/// Trace of how a packet was judged, for its record.
-#[repr(C)]
-pub(crate) struct Trace {
-    /// The list whose rule decided; 0: none.
-    pub(crate) list: u32,
-    /// That rule's number in the list.
-    pub(crate) rule: u32,
-    /// That rule's counter slot.
-    pub(crate) slot: u32,
-    /// `Log` rules that matched.
-    pub(crate) logged_count: u32,
-    /// Slots of the first of them; further elements are meaningless.
-    pub(crate) logged: [u32; MAX_LOGGED_RULES],
-    /// To this host, or through it.
-    pub(crate) route: Route,
-    /// Positions of the packet's classes in the index of `list`, by number of the dimension; valid for those
-    /// that the list distinguishes.
-    pub(crate) rows: [u32; DIMENSIONS],
-}
-
-impl Trace {
-    /// Resets it for a packet that nothing has judged yet.
-    #[inline(always)]
-    pub(crate) fn reset(&mut self) {
-        let zero = helpers::zero();
-        self.list = zero;
-        self.rule = zero;
-        self.slot = zero;
-        self.logged_count = zero;
-        self.route = Route::Unknown;
-    }
-}
-
-/// Scratch state of the packet being judged: too large for the stack, which the functions of a program share.
-#[repr(C)]
-pub(crate) struct Scratch<A: Address> {
-    /// Coarse monotonic clock when the packet came, nanoseconds; 0 until it is needed.
-    pub(crate) now_ns: u64,
-    /// The generation that was in force then.
-    pub(crate) generation: u32,
-    /// 1 once the packet's flow has been judged by the rules in force.
-    pub(crate) revalidated: u32,
-    /// Number of the [`Searched`](crate::conntrack::Searched) that is known of its flow.
-    pub(crate) missed: u32,
-    /// Index of the interface's counters for this direction.
-    pub(crate) counters: u32,
-    /// Copy of [`Interface::behaviour`].
-    pub(crate) flags: u32,
-    /// Copy of [`PacketContext::changes`].
-    pub(crate) changes: u32,
-    /// The packet.
-    pub(crate) packet: Packet<A>,
-    /// Another one that is judged in its place: the one an ICMP error quotes, the one it answers, the
-    /// one that opened its flow.
-    pub(crate) other: Packet<A>,
-    /// The key of its flow.
-    pub(crate) key: A::Key,
-    /// The flow, on its way into a table.
-    pub(crate) conn: Conn,
-    /// Trace of judging the packet.
-    pub(crate) trace: Trace,
-    /// Trace of judging another one in its place.
-    pub(crate) other_trace: Trace,
 }
 
 /// The other direction.

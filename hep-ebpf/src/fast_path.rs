@@ -6,15 +6,17 @@ use hep_common::{
 };
 
 use crate::{
-    address::Address,
-    conntrack::{self, FastPath, Searched},
-    context::{PacketContext, Route, Scratch},
+    conntrack::{self, FastPath},
+    context::PacketContext,
     frame::Frame as _,
+    ip::Ip,
     maps::{self, Slot},
     next_step::Step,
     parse::{self, Fragment, Network},
-    route, stages,
-    steps::{after_stages, conclude},
+    route,
+    scratch::{Route, Scratch, Searched},
+    stages,
+    transition::{after_stages, conclude},
 };
 
 /// Fast path of the ingress hook.
@@ -64,7 +66,7 @@ fn judge(frame: &TcContext, direction: Direction) -> Step {
 /// Judges an IP packet whose header is at `offset` if its flow is enough for that; else prepares the slow
 /// path.
 #[inline(always)]
-fn judge_ip<A: Address>(mut context: PacketContext<'_>, offset: u32) -> Step {
+fn judge_ip<A: Ip>(mut context: PacketContext<'_>, offset: u32) -> Step {
     if context.lists::<A>().untracked != 0 || stages::bears_mark(&context) {
         return begin::<A>(&context, offset, Some(Step::STAGES), Searched::Nowhere);
     }
@@ -86,7 +88,7 @@ fn judge_ip<A: Address>(mut context: PacketContext<'_>, offset: u32) -> Step {
 ///
 /// It is parsed again here: that is cheaper than to save all of it before every look-up.
 #[inline(always)]
-fn begin<A: Address>(
+fn begin<A: Ip>(
     context: &PacketContext<'_>,
     offset: u32,
     first: Option<Step>,
@@ -102,7 +104,7 @@ fn begin<A: Address>(
     scratch.counters = context.counters();
     scratch.flags = context.interface.behaviour;
     scratch.revalidated = 0;
-    scratch.missed = missed as u32;
+    scratch.missed = missed;
     scratch.trace.reset();
     match A::plain(context.frame, offset) {
         Some(plain) => {
@@ -129,7 +131,7 @@ fn begin<A: Address>(
 
 /// The list that alone decides about a plain packet, if its route is known without a FIB look-up.
 #[inline(always)]
-fn only_list<A: Address>(
+fn only_list<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     step: Step,

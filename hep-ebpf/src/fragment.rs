@@ -5,11 +5,11 @@ use hep_common::{
     fragment::{FragmentKey, FragmentVerdict},
 };
 
-use crate::{address::Address, context::PacketContext, maps, parse::Packet};
+use crate::{address::Address, context::PacketContext, frame::Frame, maps, parse::Packet};
 
 /// The key of the fragmented packet that `packet` is a part of.
 #[inline(always)]
-fn key<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> FragmentKey {
+fn key<A: Address>(context: &PacketContext<'_, impl Frame>, packet: &Packet<A>) -> FragmentKey {
     FragmentKey {
         src: packet.src.mapped(),
         dst: packet.dst.mapped(),
@@ -24,7 +24,7 @@ fn key<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> FragmentK
 /// The verdict's reason of the first fragment, or [`Reason::FragmentNoFirst`] if none is stored that has not
 /// expired.
 #[inline(never)]
-fn recall<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> Reason {
+fn recall<A: Address>(context: &PacketContext<'_, impl Frame>, packet: &Packet<A>) -> Reason {
     let Some(settings) = context.settings() else {
         return Reason::Internal;
     };
@@ -38,7 +38,10 @@ fn recall<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> Reason
 
 /// The verdict of a later fragment, and whether its first one was accepted untracked.
 #[inline(always)]
-pub(crate) fn later<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> (Reason, bool) {
+pub(crate) fn later<A: Address>(
+    context: &PacketContext<'_, impl Frame>,
+    packet: &Packet<A>,
+) -> (Reason, bool) {
     let first = recall(context, packet);
     let reason = if first == Reason::FragmentNoFirst {
         first
@@ -53,7 +56,7 @@ pub(crate) fn later<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>)
 /// Remembers the verdict of a first fragment.
 #[inline(never)]
 pub(crate) fn remember<A: Address>(
-    context: &PacketContext<'_>,
+    context: &PacketContext<'_, impl Frame>,
     packet: &Packet<A>,
     reason: Reason,
 ) {

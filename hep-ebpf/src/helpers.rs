@@ -125,3 +125,8 @@ pub(crate) fn repeat<C>(limit: u32, step: extern "C" fn(u64, &mut C) -> i64, con
         );
     }
 }
+
+/// A key on the stack, where the kernel allows aligned access only, while the compiler copies
+/// addresses in large words.
+#[repr(C, align(8))]
+pub(crate) struct Aligned<T>(pub(crate) T);

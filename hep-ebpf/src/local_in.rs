@@ -25,11 +25,13 @@ use crate::{
     address::Address,
     classify::{Answer, classify, classify_from},
     conntrack,
-    context::{Route, Scratch, lists_at},
+    context::lists_at,
     essential,
+    ip::Ip,
     maps::{self, Policy, Slot},
     parse::{Fragment, Packet},
     report::{self, Place},
+    scratch::{Route, Scratch},
     verdict::Verdict,
 };
 use context::{Connection, Context, Phase, Tracked};
@@ -73,7 +75,7 @@ enum Next {
 
 /// Judges a packet, unless TC has judged it as this host's own.
 #[inline(always)]
-fn judge<A: Address>(context: &Context) -> Verdict {
+fn judge<A: Ip>(context: &Context) -> Verdict {
     let connection = context.connection();
     // Most packets: they need no look at the interface.
     if let Some((connection, phase)) = connection
@@ -119,7 +121,7 @@ fn judge<A: Address>(context: &Context) -> Verdict {
 /// Stores a packet of a connection that the kernel tracks in the scratch state, as received and as
 /// translated. Returns the next step.
 #[inline(never)]
-fn tracked<A: Address>(
+fn tracked<A: Ip>(
     connection: Connection,
     phase: Phase,
     interface: &Interface,
@@ -151,7 +153,7 @@ fn tracked<A: Address>(
 /// the next step. It may be a fragment: without connection tracking the kernel reassembles IPv6 packets only
 /// after this hook.
 #[inline(never)]
-fn untracked<A: Address>(context: &Context, interface: &Interface) -> Next {
+fn untracked<A: Ip>(context: &Context, interface: &Interface) -> Next {
     let Some(scratch) = A::scratch() else {
         return Next::Drop(Reason::Internal);
     };
@@ -196,7 +198,7 @@ fn needs_no_rules<A: Address>(packet: &Packet<A>, interface: &Interface) -> bool
 
 /// Puts a record of the packet on the event ring, if a `Log` rule matched or denials are reported.
 #[inline(never)]
-fn record<A: Address>(interface: &'static Interface, generation: u32, bytes: u32, reason: Reason) {
+fn record<A: Ip>(interface: &'static Interface, generation: u32, bytes: u32, reason: Reason) {
     let Some(scratch) = A::scratch() else {
         return;
     };
@@ -249,7 +251,7 @@ fn goes_on(interface: &Interface, generation: u32) -> bool {
 
 /// Judges the packet as translated; `other` is the packet as received.
 #[inline(always)]
-fn by_rules<A: Address>(slot: Slot, interface: &'static Interface, count_bytes: u32) -> Reason {
+fn by_rules<A: Ip>(slot: Slot, interface: &'static Interface, count_bytes: u32) -> Reason {
     let Some(scratch) = A::scratch() else {
         return Reason::Internal;
     };

@@ -26,6 +26,8 @@ mod frame;
 #[cfg(target_arch = "bpf")]
 mod helpers;
 #[cfg(target_arch = "bpf")]
+mod ip;
+#[cfg(target_arch = "bpf")]
 mod local_in;
 #[cfg(target_arch = "bpf")]
 mod maps;
@@ -40,10 +42,15 @@ mod report;
 #[cfg(target_arch = "bpf")]
 mod route;
 #[cfg(target_arch = "bpf")]
+mod scratch;
+#[cfg(target_arch = "bpf")]
 mod sender;
 #[cfg(target_arch = "bpf")]
 mod stages;
+#[cfg(target_arch = "bpf")]
 mod steps;
+#[cfg(target_arch = "bpf")]
+mod transition;
 #[cfg(target_arch = "bpf")]
 mod verdict;
 

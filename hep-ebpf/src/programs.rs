@@ -4,14 +4,15 @@ use aya_ebpf::{bindings::__sk_buff, macros::classifier, programs::TcContext};
 use hep_common::{Direction, Family, counter::Reason, endpoint::Interface};
 
 use crate::{
-    address::Address,
     conntrack,
-    context::{PacketContext, Scratch},
+    context::PacketContext,
     fast_path,
     frame::Frame as _,
     helpers,
+    ip::Ip,
     maps::{self, Slot},
     next_step::{Flag, Step},
+    scratch::Scratch,
     steps::{
         after, before_tracking, finish, keep, load, open, reclassify, revalidate, rules, store,
         track,
@@ -207,7 +208,7 @@ steps!([u8; 16], steps6: hep_load6, hep_stages6, hep_track6, hep_reclassify6, he
 
 /// Runs a step with the packet's context, at the interface that `find` finds.
 #[inline(always)]
-fn run<A: Address>(
+fn run<A: Ip>(
     skb: *mut __sk_buff,
     hook: u32,
     find: impl FnOnce(Slot, u32) -> Option<&'static Interface>,

@@ -11,9 +11,11 @@ use hep_common::{
 
 use crate::{
     address::Address,
-    context::{PacketContext, Route, Trace},
+    context::PacketContext,
+    frame::Frame,
     maps::{self, Slot},
     parse::Packet,
+    scratch::{Route, Trace},
 };
 
 /// Where and when a packet was judged.
@@ -31,7 +33,7 @@ pub(crate) struct Place {
 impl Place {
     /// At a TC hook.
     #[inline(always)]
-    fn of(context: &PacketContext<'_>) -> Self {
+    fn of(context: &PacketContext<'_, impl Frame>) -> Self {
         Self {
             interface: context.interface,
             generation: context.generation,
@@ -53,14 +55,18 @@ const REASON_BUDGET: u32 = 1 << 31;
 
 /// Whether a record of the packet is due: a `Log` rule matched, or it is denied and denials are reported.
 #[inline(always)]
-pub(crate) fn is_due(context: &PacketContext<'_>, trace: &Trace, reason: Reason) -> bool {
+pub(crate) fn is_due(
+    context: &PacketContext<'_, impl Frame>,
+    trace: &Trace,
+    reason: Reason,
+) -> bool {
     trace.logged_count != 0 || (!reason.allows() && context.has(FLAG_DENY_EVENTS))
 }
 
 /// Puts a record on the event ring, if the budgets allow.
 #[inline(always)]
 pub(crate) fn report<A: Address>(
-    context: &PacketContext<'_>,
+    context: &PacketContext<'_, impl Frame>,
     packet: &Packet<A>,
     trace: &mut Trace,
     reason: Reason,

@@ -7,26 +7,26 @@ use hep_common::{
 };
 
 use crate::{
-    address::Address,
-    classify::{Answer, classify},
-    context::{PacketContext, Route, Scratch, Trace},
+    classify::{Answer, Judged, classify},
+    context::PacketContext,
     essential, fragment,
-    frame::Frame,
+    frame::{Frame, Query},
     parse::{Fragment, Packet},
-    route,
+    route::{self, Routed},
+    scratch::{Route, Scratch, Trace},
 };
 
 /// Whether the packet bears the mark of forwarded packets that were accepted untracked.
 #[inline(always)]
-pub(crate) fn bears_mark(context: &PacketContext<'_>) -> bool {
+pub(crate) fn bears_mark(context: &PacketContext<'_, impl Frame>) -> bool {
     let mark = context.interface.bypass_mark;
     mark != 0 && context.frame.mark() & mark != 0
 }
 
 /// Runs the stages in order; the first verdict ends them.
 #[inline(always)]
-pub(crate) fn before_tracking<A: Address>(
-    context: &PacketContext<'_>,
+pub(crate) fn before_tracking<A: Judged + Routed<F>, F: Query>(
+    context: &PacketContext<'_, F>,
     scratch: &mut Scratch<A>,
 ) -> Option<Reason> {
     let Scratch { packet, trace, .. } = scratch;
@@ -72,7 +72,7 @@ pub(crate) fn before_tracking<A: Address>(
 /// Marks a packet accepted untracked where it came in, so that it passes where it goes out (spec
 /// EV-080).
 #[inline(always)]
-fn let_pass(context: &PacketContext<'_>) {
+fn let_pass(context: &PacketContext<'_, impl Frame>) {
     if matches!(context.direction, Direction::Ingress) && context.interface.bypass_mark != 0 {
         context
             .frame
@@ -82,8 +82,8 @@ fn let_pass(context: &PacketContext<'_>) {
 
 /// Evaluates the untracked rules, unless a failsafe is involved (spec EV-068, EV-069, EV-079).
 #[inline(always)]
-fn untracked<A: Address>(
-    context: &PacketContext<'_>,
+fn untracked<A: Judged + Routed<F>, F: Query>(
+    context: &PacketContext<'_, F>,
     packet: &Packet<A>,
     trace: &mut Trace,
 ) -> Answer {

@@ -1,38 +1,28 @@
 //! The steps that judge a packet; each returns the next one, or the reason of the verdict.
 
 use aya_ebpf::programs::TcContext;
-use aya_log_ebpf::{
-    debug,
-    macro_support::{Level, level_enabled},
-};
+use aya_log_ebpf::debug;
 use hep_common::{counter::Reason, decision::Decision, settings::FLAG_DENY_EVENTS};
 
 use crate::{
-    address::Address,
     classify::{Answer, classify_here},
     conntrack::{self, Keep, Opening, Taken, Todo},
-    context::{PacketContext, Route, Scratch},
+    context::PacketContext,
     fragment,
     frame::Load as _,
+    ip::Ip,
     maps::{self, Slot},
     next_step::{Flag, Step},
     parse::Fragment,
-    report, stages,
+    report,
+    scratch::{Route, Scratch},
+    stages,
+    transition::{after_stages, conclude, leaves_more, settle},
 };
-
-/// Counts a verdict, and stores it if decisions are recorded.
-#[inline(always)]
-pub(crate) fn conclude(context: &PacketContext<'_>, reason: Reason) -> Step {
-    if maps::records_decisions() {
-        maps::decide_reason(reason);
-    }
-    maps::count(context.counters(), reason, u64::from(context.bytes()));
-    Step::done(reason)
-}
 
 /// Parses a packet that is not plain.
 #[inline(always)]
-pub(crate) fn load<A: Address>(frame: &TcContext) -> Step {
+pub(crate) fn load<A: Ip>(frame: &TcContext) -> Step {
     let Some(scratch) = A::scratch() else {
         return Step::done(Reason::Internal);
     };
@@ -45,7 +35,7 @@ pub(crate) fn load<A: Address>(frame: &TcContext) -> Step {
 
 /// Runs the stages before the connection table (spec EV-001 and EV-002).
 #[inline(always)]
-pub(crate) fn before_tracking<A: Address>(
+pub(crate) fn before_tracking<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
 ) -> Step {
@@ -55,19 +45,9 @@ pub(crate) fn before_tracking<A: Address>(
     }
 }
 
-/// Next step for a packet that nothing before the connection table has decided about.
-#[inline(always)]
-pub(crate) fn after_stages(protocol: u8, tcp_flags: u8) -> Step {
-    if conntrack::is_opening(protocol, tcp_flags) {
-        Step::OPEN
-    } else {
-        Step::TRACK
-    }
-}
-
 /// Judges a packet as the first of a flow.
 #[inline(always)]
-pub(crate) fn open<A: Address>(
+pub(crate) fn open<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     step: Step,
@@ -80,7 +60,7 @@ pub(crate) fn open<A: Address>(
 
 /// Next step for a packet of no known flow that has been judged.
 #[inline(always)]
-pub(crate) fn after<A: Address>(
+pub(crate) fn after<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &Scratch<A>,
     opening: Opening,
@@ -100,7 +80,7 @@ pub(crate) fn after<A: Address>(
 
 /// Evaluates the list in the packet's trace, where nothing else comes before it.
 #[inline(always)]
-pub(crate) fn rules<A: Address>(frame: &TcContext) -> Step {
+pub(crate) fn rules<A: Ip>(frame: &TcContext) -> Step {
     let Some(scratch) = A::scratch() else {
         return Step::done(Reason::Internal);
     };
@@ -125,7 +105,7 @@ pub(crate) fn rules<A: Address>(frame: &TcContext) -> Step {
 
 /// Updates the flow of an accepted packet, if there is one.
 #[inline(always)]
-pub(crate) fn keep<A: Address>(
+pub(crate) fn keep<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     step: Step,
@@ -140,7 +120,7 @@ pub(crate) fn keep<A: Address>(
 
 /// Stores the flow that an accepted packet opens.
 #[inline(always)]
-pub(crate) fn store<A: Address>(
+pub(crate) fn store<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     step: Step,
@@ -154,29 +134,9 @@ pub(crate) fn store<A: Address>(
     settle(context, scratch, step.reason())
 }
 
-/// Counts a verdict, unless records must be written first: then that is the next step.
-#[inline(always)]
-fn settle<A: Address>(context: &PacketContext<'_>, scratch: &Scratch<A>, reason: Reason) -> Step {
-    if scratch.packet.fragment == Fragment::First
-        || report::is_due(context, &scratch.trace, reason)
-        || leaves_more()
-    {
-        Step::finish(reason)
-    } else {
-        conclude(context, reason)
-    }
-}
-
-/// Whether the programs were loaded to write more than the records that policy asks for: a constant to the
-/// verifier.
-#[inline(always)]
-fn leaves_more() -> bool {
-    maps::records_decisions() || level_enabled(Level::Debug)
-}
-
 /// Judges a packet by the connection table and, if need be, by the rules.
 #[inline(always)]
-pub(crate) fn track<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Step {
+pub(crate) fn track<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Step {
     let verdict = if conntrack::is_error(&scratch.packet) {
         conntrack::related(context, scratch)
     } else {
@@ -194,10 +154,7 @@ pub(crate) fn track<A: Address>(context: &PacketContext<'_>, scratch: &mut Scrat
 
 /// Determines whether the rules in force must judge the packet's flow before the packet is tracked.
 #[inline(always)]
-pub(crate) fn reclassify<A: Address>(
-    context: &PacketContext<'_>,
-    scratch: &mut Scratch<A>,
-) -> Step {
+pub(crate) fn reclassify<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Step {
     scratch.revalidated = 1;
     if conntrack::reclassify(context, scratch) {
         Step::REVALIDATE
@@ -208,17 +165,14 @@ pub(crate) fn reclassify<A: Address>(
 
 /// Judges the packet's flow by the rules in force.
 #[inline(always)]
-pub(crate) fn revalidate<A: Address>(
-    context: &PacketContext<'_>,
-    scratch: &mut Scratch<A>,
-) -> Step {
+pub(crate) fn revalidate<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Step {
     conntrack::revalidate(context, scratch);
     Step::TRACK
 }
 
 /// Writes the packet's records; returns its reason.
 #[inline(always)]
-pub(crate) fn finish<A: Address>(
+pub(crate) fn finish<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     reason: Reason,

@@ -5,8 +5,8 @@ use hep_common::{
     rule::{Action, Rule},
 };
 
-use super::CONTINUE;
-use crate::{context::Trace, maps};
+use super::answer::CONTINUE;
+use crate::{maps, scratch::Trace};
 
 /// Progress of a walk over a list.
 #[repr(C)]

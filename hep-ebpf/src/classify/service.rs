@@ -10,6 +10,7 @@ use hep_common::{
     protocol,
 };
 
+use super::answer::FAULT;
 use crate::{
     address::Address,
     maps::{self, Slot},
@@ -84,5 +85,5 @@ pub(super) fn named_port<A: Address>(slot: Slot, address: &A, port: u16, protoco
         protocol,
         reserved: 0,
     };
-    maps::named_port(slot, key).unwrap_or(super::FAULT)
+    maps::named_port(slot, key).unwrap_or(FAULT)
 }

@@ -7,9 +7,9 @@ use hep_common::{
 
 use super::executor::Executor;
 use crate::{
-    context::Trace,
     helpers,
     maps::{Near, Policy, Slot},
+    scratch::Trace,
 };
 
 /// State of a walk over a short list.
@@ -23,7 +23,7 @@ struct Short<'a> {
 }
 
 /// Walks over a short list, of which the rules in `row` match; returns the number of a [`Reason`], or
-/// [`CONTINUE`](super::CONTINUE).
+/// [`CONTINUE`](super::answer::CONTINUE).
 #[inline(always)]
 pub(super) fn walk(
     executor: Executor<'_>,

@@ -7,9 +7,9 @@ use hep_common::{
 
 use super::executor::Executor;
 use crate::{
-    context::Trace,
     helpers,
     maps::{self, Policy, Slot, Table},
+    scratch::Trace,
 };
 
 /// Most steps of a walk: each passes a rule or a chunk.
@@ -30,7 +30,7 @@ struct Walk<'a> {
 }
 
 /// Walks over the list in `trace`, from rule `from` on; returns the number of a [`Reason`], or
-/// [`CONTINUE`](super::CONTINUE).
+/// [`CONTINUE`](super::answer::CONTINUE).
 #[inline(always)]
 pub(super) fn walk(slot: Slot, trace: &mut Trace, count_bytes: u32, from: u32) -> u32 {
     hep_walk(slot.number(), trace, count_bytes, from)

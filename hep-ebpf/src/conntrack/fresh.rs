@@ -12,38 +12,24 @@ use hep_common::{
 };
 
 use super::{
-    by_rules, find, icmp, is_error, is_opening,
-    known::{self, said},
-    midstream::is_midstream,
+    icmp, known,
+    lookup::{self, find},
+    outcome::{Keep, Opening, Taken},
+    rules::by_rules,
     sctp,
+    tcp::{is_midstream, is_opening, said},
 };
 use crate::{
-    address::Address,
-    context::{PacketContext, Route, Scratch, opposite},
+    context::{PacketContext, opposite},
+    ip::Ip,
     parse::{Packet, tcp},
     route,
+    scratch::{Route, Scratch},
 };
-
-/// Decision about a packet of no known flow, or one that opens a connection.
-pub(crate) enum Opening {
-    /// A verdict, and no flow.
-    Verdict(Reason),
-    /// It is accepted, and opens a flow for [`take`] and [`store`].
-    Accept(Reason),
-    /// It is accepted, and belongs to a connection that was opened before.
-    Belongs {
-        /// Why.
-        reason: Reason,
-        /// The other end has opened the connection.
-        replies: bool,
-        /// This host has the connection open, too.
-        is_assured: bool,
-    },
-}
 
 /// Judges a packet that opens a connection, or one of no known flow that is not TCP.
 #[inline(always)]
-pub(crate) fn judge<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Opening {
+pub(crate) fn judge<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Opening {
     let packet = &scratch.packet;
     if let Some(reason) = invalid(context, packet) {
         return Opening::Verdict(reason);
@@ -57,7 +43,10 @@ pub(crate) fn judge<A: Address>(context: &PacketContext<'_>, scratch: &mut Scrat
     }
     let reason = by_rules(context, scratch);
     let packet = &scratch.packet;
-    if reason.allows() && !icmp::is_reply(packet.protocol, packet.icmp_type) && !is_error(packet) {
+    if reason.allows()
+        && !icmp::is_reply(packet.protocol, packet.icmp_type)
+        && !icmp::is_error(packet)
+    {
         Opening::Accept(reason)
     } else {
         Opening::Verdict(reason)
@@ -66,7 +55,7 @@ pub(crate) fn judge<A: Address>(context: &PacketContext<'_>, scratch: &mut Scrat
 
 /// The reason to drop a packet without a flow, other than TCP, before any policy (spec EV-171, EV-267).
 #[inline(always)]
-fn invalid<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> Option<Reason> {
+fn invalid<A: Ip>(context: &PacketContext<'_>, packet: &Packet<A>) -> Option<Reason> {
     if packet.protocol == protocol::SCTP {
         let is_valid = sctp::may_come_first(packet.sctp_chunk) || context.has(FLAG_ALLOW_INVALID);
         return (!is_valid).then_some(Reason::InvalidSctp);
@@ -75,30 +64,9 @@ fn invalid<A: Address>(context: &PacketContext<'_>, packet: &Packet<A>) -> Optio
     (!is_valid).then_some(Reason::InvalidIcmp)
 }
 
-/// How to store the flow of an accepted packet.
-pub(crate) struct Keep {
-    /// It replaces an assured one.
-    pub(crate) replaces: bool,
-    /// The packet's receiver has opened it.
-    pub(crate) replies: bool,
-    /// It is assured.
-    pub(crate) is_assured: bool,
-}
-
-/// Whether an accepted packet has updated a known flow.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Taken {
-    /// It did.
-    Yes,
-    /// There is none.
-    No,
-    /// The only one is assured, and has ended or is blocked: the new flow replaces it.
-    Replace,
-}
-
 /// Updates the flow of an accepted packet, if there is one; stores its key in the scratch state.
 #[inline(always)]
-pub(crate) fn take<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Taken {
+pub(crate) fn take<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Taken {
     let sender = set_key(scratch);
     let packet = &scratch.packet;
     if is_opening(packet.protocol, packet.tcp_flags) {
@@ -112,11 +80,7 @@ pub(crate) fn take<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratc
 
 /// Stores the flow that an accepted packet opens, or belongs to, under the key in the scratch state.
 #[inline(always)]
-pub(crate) fn store<A: Address>(
-    context: &PacketContext<'_>,
-    scratch: &mut Scratch<A>,
-    keep: &Keep,
-) {
+pub(crate) fn store<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>, keep: &Keep) {
     remember(context, scratch, keep);
     if keep.replaces {
         A::remove_assured(&scratch.key);
@@ -128,31 +92,22 @@ pub(crate) fn store<A: Address>(
 
 /// Stores the packet's key in the scratch state; returns which end sent it.
 #[inline(never)]
-fn set_key<A: Address>(scratch: &mut Scratch<A>) -> usize {
-    let (key, sender) = super::key(&scratch.packet);
+fn set_key<A: Ip>(scratch: &mut Scratch<A>) -> usize {
+    let (key, sender) = lookup::key(&scratch.packet);
     scratch.key = key;
     sender
 }
 
 /// Whether the packet at hand belongs to a flow.
 #[inline(never)]
-fn is_known<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> bool {
+fn is_known<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> bool {
     set_key(scratch);
     find(context, scratch).is_some()
 }
 
-/// Which end of a flow opened it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Opener {
-    /// The one that sent the packet at hand.
-    Sender,
-    /// The other one: the packet is a reply.
-    Receiver,
-}
-
 /// Stores the flow that the packet opens, or from which it is picked up.
 #[inline(never)]
-fn remember<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>, keep: &Keep) {
+fn remember<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>, keep: &Keep) {
     let Scratch {
         packet,
         key,
@@ -160,7 +115,7 @@ fn remember<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>, k
         trace,
         ..
     } = scratch;
-    let (_, sender) = super::key(&*packet);
+    let (_, sender) = lookup::key(&*packet);
     let (opened_by, hook) = if keep.replies {
         (1_usize.wrapping_sub(sender), opposite(context.direction))
     } else {

@@ -1,4 +1,4 @@
-//! ICMP queries and their replies (spec EV-150, EV-151, EV-171).
+//! ICMP queries, their replies, and errors (spec EV-150, EV-151, EV-171).
 
 use hep_common::{Family, protocol};
 
@@ -43,11 +43,34 @@ pub(super) fn fits(protocol: u8, opened_by: u8, kind: u8, from_opener: bool) -> 
 pub(super) const fn may_come_first<A: Address>(packet: &Packet<A>) -> bool {
     match (A::FAMILY, packet.protocol) {
         (Family::V4, protocol::ICMP) => {
-            matches!(packet.icmp_type, 8 | 13 | 15 | 17) || super::is_error(packet)
+            matches!(packet.icmp_type, 8 | 13 | 15 | 17) || is_error(packet)
         }
         (Family::V6, protocol::ICMPV6) => {
             matches!(packet.icmp_type, 128 | 130..=136 | 139 | 143 | 151..=153)
         }
         (Family::V4 | Family::V6, _) => true,
     }
+}
+
+/// IPv4: the receiver is to send less.
+const SOURCE_QUENCH: u8 = 4;
+/// IPv4: the receiver is to use another router.
+const REDIRECT: u8 = 5;
+
+/// Whether `packet` is an ICMP error, or an IPv4 source quench or redirect.
+#[inline(always)]
+pub(crate) const fn is_error<A: Address>(packet: &Packet<A>) -> bool {
+    match (A::FAMILY, packet.protocol) {
+        (Family::V4, protocol::ICMP) => {
+            matches!(packet.icmp_type, 3 | SOURCE_QUENCH | REDIRECT | 11 | 12)
+        }
+        (Family::V6, protocol::ICMPV6) => matches!(packet.icmp_type, 1..=4),
+        (Family::V4 | Family::V6, _) => false,
+    }
+}
+
+/// Whether rules judge an error though its flow is known.
+#[inline(always)]
+pub(crate) const fn is_for_rules<A: Address>(error: &Packet<A>) -> bool {
+    matches!(A::FAMILY, Family::V4) && matches!(error.icmp_type, SOURCE_QUENCH | REDIRECT)
 }

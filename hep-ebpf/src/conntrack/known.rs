@@ -1,22 +1,25 @@
 //! Packets of known flows.
 
 use hep_common::{
-    conntrack::{ANY_INTERFACE, Approval, Conn, FLAG_BLOCKED, JUDGED_FORWARD, leg},
+    conntrack::{ANY_INTERFACE, Approval, Conn, FLAG_BLOCKED, JUDGED_FORWARD},
     counter::{Note, Reason},
     protocol,
     tick::Tick,
 };
 
 use super::{
-    Home, Known, Taken, Todo, approving_hook, by_rules, find, icmp, is_classified, is_current,
-    midstream::is_midstream, pick,
+    icmp,
+    lookup::{Home, Known, approving_hook, find, is_classified, is_current, pick},
+    outcome::{Taken, Todo},
+    rules::by_rules,
+    tcp::{is_midstream, said},
 };
 use crate::{
-    address::Address,
-    context::{PacketContext, Route, Scratch, Trace},
+    context::PacketContext,
+    ip::Ip,
     maps::Flow,
-    parse::{Packet, tcp},
     route,
+    scratch::{Route, Scratch, Trace},
 };
 
 /// Judges a packet of a known flow that does not open a connection; `None` if it opens a new flow.
@@ -26,7 +29,7 @@ use crate::{
 /// [`Todo`] if another step must come first: the rules in force have not judged the flow yet, it may have
 /// changed between local and forwarded, or it is not approved here.
 #[inline(always)]
-pub(super) fn judge<A: Address>(
+pub(super) fn judge<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     known: &Known,
@@ -75,7 +78,7 @@ pub(super) fn judge<A: Address>(
 
 /// Updates the flow of a SYN that the rules accepted, if there is one (spec EV-153, EV-160).
 #[inline(never)]
-pub(super) fn take_syn<A: Address>(
+pub(super) fn take_syn<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     sender: usize,
@@ -101,7 +104,7 @@ pub(super) fn take_syn<A: Address>(
 /// Updates the flow of a segment that was accepted though its flow was not known or not approved here;
 /// returns whether there is one.
 #[inline(never)]
-pub(super) fn take_segment<A: Address>(
+pub(super) fn take_segment<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     sender: usize,
@@ -127,7 +130,7 @@ fn approval_here(context: &PacketContext<'_>, conn: &Conn, sender: usize) -> (us
 /// A copy of a flow's entry, for a packet of `sender`. If the approval that the packet needs was given for
 /// [`ANY_INTERFACE`], it is first bound to this interface, as local or forwarded like the packet.
 #[inline(always)]
-fn settled<A: Address>(
+fn settled<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     flow: Flow,
@@ -144,7 +147,7 @@ fn settled<A: Address>(
 
 /// Binds an approval to this interface.
 #[inline(never)]
-fn settle<A: Address>(
+fn settle<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     flow: Flow,
@@ -201,7 +204,7 @@ fn set_approval(
 /// Updates the flow with an accepted packet, and moves it to another table if it is now assured, or has
 /// ended.
 #[inline(never)]
-fn advance<A: Address>(
+fn advance<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     flow: Flow,
@@ -233,7 +236,7 @@ fn advance<A: Address>(
 
 /// Moves a flow to the table of assured ones, unless that is full.
 #[inline(always)]
-fn promote<A: Address>(context: &PacketContext<'_>, key: &A::Key, conn: &mut Conn) {
+fn promote<A: Ip>(context: &PacketContext<'_>, key: &A::Key, conn: &mut Conn) {
     if conn.protocol != protocol::TCP {
         conn.event = Tick::NONE;
     }
@@ -246,32 +249,10 @@ fn promote<A: Address>(context: &PacketContext<'_>, key: &A::Key, conn: &mut Con
 
 /// Moves a flow to the table of those that are not assured.
 #[inline(always)]
-fn demote<A: Address>(context: &PacketContext<'_>, key: &A::Key, conn: &Conn) {
+fn demote<A: Ip>(context: &PacketContext<'_>, key: &A::Key, conn: &Conn) {
     if A::insert_unassured(key, conn) {
         A::remove_assured(key);
     } else {
         context.note(Note::FlowNotStored);
     }
-}
-
-/// The [`leg`] bits that a packet sets for the end that sent it.
-#[inline(always)]
-pub(super) fn said<A>(packet: &Packet<A>) -> u8 {
-    let mut said = leg::SEEN;
-    if packet.protocol == protocol::TCP {
-        let flags = packet.tcp_flags;
-        if flags & tcp::SYN != 0 {
-            said |= leg::SYN;
-        }
-        if flags & tcp::ACK != 0 {
-            said |= leg::ACK;
-        }
-        if flags & tcp::FIN != 0 {
-            said |= leg::FIN;
-        }
-        if flags & tcp::RST != 0 {
-            said |= leg::RST;
-        }
-    }
-    said
 }

@@ -1,27 +1,21 @@
 //! A TCP segment of a connection whose start was not seen (spec EV-070, EV-157, EV-158, EV-264).
 
-use hep_common::{conntrack::TAKEN_OVER, counter::Reason, protocol, settings::FLAG_ALLOW_INVALID};
+use hep_common::{conntrack::TAKEN_OVER, counter::Reason, settings::FLAG_ALLOW_INVALID};
 
 use super::{
-    by_rules,
-    fresh::{Opener, Opening},
-    is_opening, list,
+    outcome::{Opener, Opening},
+    rules::{by_rules, list},
     socket::{self, CONNECTED, CONNECTING},
 };
 use crate::{
-    address::Address,
     classify::{Answer, classify},
-    context::{PacketContext, Scratch, lists_at, opposite},
+    context::{PacketContext, lists_at, opposite},
+    ip::Ip,
     maps,
     parse::{Packet, tcp},
     route,
+    scratch::Scratch,
 };
-
-/// Whether a packet belongs to a TCP connection that was opened before.
-#[inline(always)]
-pub(super) fn is_midstream<A>(packet: &Packet<A>) -> bool {
-    packet.protocol == protocol::TCP && !is_opening(packet.protocol, packet.tcp_flags)
-}
 
 /// Whether this interface is in its grace period.
 #[inline(always)]
@@ -32,7 +26,7 @@ fn is_in_grace(context: &PacketContext<'_>) -> bool {
 /// Judges a segment that belongs to no known flow, or to one that `is_known` but not approved at this
 /// kind of hook, and opens none.
 #[inline(always)]
-pub(crate) fn judge<A: Address>(
+pub(crate) fn judge<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     is_known: bool,
@@ -71,11 +65,7 @@ struct Segment {
 impl Segment {
     /// Whether the segment is subject to the reverse-path check and fails it.
     #[inline(always)]
-    fn fails_reverse_path<A: Address>(
-        &self,
-        context: &PacketContext<'_>,
-        packet: &Packet<A>,
-    ) -> bool {
+    fn fails_reverse_path<A: Ip>(&self, context: &PacketContext<'_>, packet: &Packet<A>) -> bool {
         route::checks_reverse_path(context)
             && !self.is_known
             && route::fails_reverse_path(context, packet)
@@ -97,7 +87,7 @@ impl Segment {
 
     /// Decision by the rules of its own direction, or that it is invalid.
     #[inline(always)]
-    fn by_own_rules<A: Address>(
+    fn by_own_rules<A: Ip>(
         &self,
         context: &PacketContext<'_>,
         scratch: &mut Scratch<A>,
@@ -117,7 +107,7 @@ impl Segment {
 /// Judges a segment from or to this host. Its sockets are looked up for segments that would be dropped, and
 /// in the grace period for all.
 #[inline(always)]
-fn local<A: Address>(
+fn local<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     segment: &Segment,
@@ -147,7 +137,7 @@ fn local<A: Address>(
 
 /// Lets a connection of this host from before the interface came under policy continue.
 #[inline(always)]
-fn taken_over<A: Address>(
+fn taken_over<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     segment: &Segment,
@@ -163,7 +153,7 @@ fn taken_over<A: Address>(
 /// Lets a connection that this host has open continue if the rules in force accept its opener's packet, or a
 /// failsafe of the other direction covers it.
 #[inline(always)]
-fn goes_on<A: Address>(
+fn goes_on<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     segment: &Segment,
@@ -188,7 +178,7 @@ fn goes_on<A: Address>(
 
 /// Judges a forwarded segment: in the grace period by the rules of either direction.
 #[inline(always)]
-fn forwarded<A: Address>(
+fn forwarded<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     segment: &Segment,
@@ -218,7 +208,7 @@ fn forwarded<A: Address>(
 
 /// Whether the rules of the packet's own direction accept it; they leave their trace in `other_trace`.
 #[inline(never)]
-fn own_rules_allow<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> bool {
+fn own_rules_allow<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> bool {
     let Scratch {
         packet,
         trace,
@@ -235,7 +225,7 @@ fn own_rules_allow<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratc
 /// Verdict of the other direction's rules about the packet that this one answers; they leave their trace in
 /// `other_trace`.
 #[inline(never)]
-fn answered<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Reason {
+fn answered<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Reason {
     let Scratch {
         packet,
         trace,
@@ -262,7 +252,7 @@ fn answered<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -
 
 /// Records the rule in `other_trace` as the one that decided.
 #[inline(always)]
-fn note_rule<A: Address>(scratch: &mut Scratch<A>) {
+fn note_rule<A: Ip>(scratch: &mut Scratch<A>) {
     let Scratch {
         trace, other_trace, ..
     } = scratch;

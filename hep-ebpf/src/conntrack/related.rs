@@ -1,39 +1,19 @@
 //! ICMP errors and redirects, which belong to the flow of the packet that they are about (spec EV-171,
 //! EV-173, EV-174).
 
-use hep_common::{
-    Family, conntrack::FLAG_BLOCKED, counter::Reason, protocol, settings::FLAG_ALLOW_INVALID,
-};
+use hep_common::{conntrack::FLAG_BLOCKED, counter::Reason, settings::FLAG_ALLOW_INVALID};
 
-use super::{Searched, Todo, find, icmp, is_current, key};
+use super::{
+    icmp::{self, is_for_rules},
+    lookup::{find, is_current, key},
+    outcome::Todo,
+};
 use crate::{
-    address::Address,
-    context::{PacketContext, Scratch},
-    parse::{self, Packet},
+    context::PacketContext,
+    ip::Ip,
+    parse,
+    scratch::{Scratch, Searched},
 };
-
-/// IPv4: the receiver is to send less.
-const SOURCE_QUENCH: u8 = 4;
-/// IPv4: the receiver is to use another router.
-const REDIRECT: u8 = 5;
-
-/// Whether `packet` is an ICMP error, or an IPv4 source quench or redirect.
-#[inline(always)]
-pub(crate) const fn is_error<A: Address>(packet: &Packet<A>) -> bool {
-    match (A::FAMILY, packet.protocol) {
-        (Family::V4, protocol::ICMP) => {
-            matches!(packet.icmp_type, 3 | SOURCE_QUENCH | REDIRECT | 11 | 12)
-        }
-        (Family::V6, protocol::ICMPV6) => matches!(packet.icmp_type, 1..=4),
-        (Family::V4 | Family::V6, _) => false,
-    }
-}
-
-/// Whether rules judge an error though its flow is known.
-#[inline(always)]
-pub(crate) const fn is_for_rules<A: Address>(error: &Packet<A>) -> bool {
-    matches!(A::FAMILY, Family::V4) && matches!(error.icmp_type, SOURCE_QUENCH | REDIRECT)
-}
 
 /// Judges an ICMP error.
 ///
@@ -42,7 +22,7 @@ pub(crate) const fn is_for_rules<A: Address>(error: &Packet<A>) -> bool {
 /// [`Todo::Revalidate`] if the rules in force have not judged its flow yet, [`Todo::Open`] if they are to
 /// judge the message.
 #[inline(always)]
-pub(crate) fn related<A: Address>(
+pub(crate) fn related<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
 ) -> Result<Reason, Todo> {
@@ -68,7 +48,7 @@ pub(crate) fn related<A: Address>(
 
 /// Generation and flags of the flow that an error is about, if it is known.
 #[inline(always)]
-fn flow_of<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Option<(u32, u8)> {
+fn flow_of<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Option<(u32, u8)> {
     let Scratch {
         packet,
         other: quoted,
@@ -80,7 +60,7 @@ fn flow_of<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) ->
     let (key, sender) = key(&*quoted);
     let (protocol, kind) = (quoted.protocol, quoted.icmp_type);
     scratch.key = key;
-    scratch.missed = Searched::Nowhere as u32;
+    scratch.missed = Searched::Nowhere;
     let (flow, _) = find(context, scratch)?;
     let conn = flow.copied();
     let from_opener = sender == conn.opener();

@@ -7,23 +7,24 @@ use hep_common::{
     counter::{Note, Reason},
 };
 
-use super::{find, is_classified, is_current, is_error, key, pick};
+use super::{
+    icmp::is_error,
+    lookup::{find, is_classified, is_current, key, pick},
+};
 use crate::{
-    address::Address,
     classify::{Answer, classify},
-    context::{PacketContext, Scratch, lists_at},
+    context::{PacketContext, lists_at},
+    ip::Ip,
     maps::{self, Flow},
     parse::Packet,
     route,
+    scratch::Scratch,
 };
 
 /// Classifies the flow with the current key again as local or forwarded; returns whether [`revalidate`] must
 /// judge it again, because that changed or because other rules are in force since.
 #[inline(always)]
-pub(crate) fn reclassify<A: Address>(
-    context: &PacketContext<'_>,
-    scratch: &mut Scratch<A>,
-) -> bool {
+pub(crate) fn reclassify<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> bool {
     let found = find(context, scratch);
     let Some((flow, _)) = found else {
         return false;
@@ -35,7 +36,7 @@ pub(crate) fn reclassify<A: Address>(
 /// Judges the opener's tuple, which [`reclassify`] has stored, again wherever the flow was approved. The flow
 /// then counts as judged by the generation in force: it continues, or it is blocked.
 #[inline(always)]
-pub(crate) fn revalidate<A: Address>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) {
+pub(crate) fn revalidate<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) {
     let found = find(context, scratch);
     let Some((flow, _)) = found else {
         return;
@@ -84,7 +85,7 @@ const fn forward_bit(hook: Direction) -> u8 {
 /// Stores whether the flow is local or forwarded now, for each approval (spec EV-259); returns whether the
 /// rules must judge it again.
 #[inline(always)]
-fn classify_again<A: Address>(
+fn classify_again<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     flow: Flow,
@@ -125,7 +126,7 @@ fn classify_again<A: Address>(
 /// Whether the opener's packets that arrive at an interface are forwarded; `None` if that is not
 /// policed any more.
 #[inline(always)]
-fn is_forwarded_in<A: Address>(
+fn is_forwarded_in<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &Scratch<A>,
     ifindex: u32,
@@ -137,7 +138,7 @@ fn is_forwarded_in<A: Address>(
 /// Whether the opener's packets that leave are forwarded; `None` if the packet at hand does not show
 /// it.
 #[inline(always)]
-fn is_forwarded_out<A: Address>(
+fn is_forwarded_out<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     conn: &Conn,
@@ -163,7 +164,7 @@ fn is_forwarded_out<A: Address>(
 
 /// Stores the packet that opened the flow in the scratch state.
 #[inline(never)]
-fn set_tuple<A: Address>(scratch: &mut Scratch<A>, flow: Flow) {
+fn set_tuple<A: Ip>(scratch: &mut Scratch<A>, flow: Flow) {
     let conn = flow.copied();
     let ends = A::ends(&scratch.key);
     let opened_by = conn.opener();
@@ -179,7 +180,7 @@ fn set_tuple<A: Address>(scratch: &mut Scratch<A>, flow: Flow) {
 
 /// Verdict of the rules in force about the flow's opener at an interface; `None` if that is not policed.
 #[inline(always)]
-fn judge_at<A: Address>(
+fn judge_at<A: Ip>(
     context: &PacketContext<'_>,
     scratch: &mut Scratch<A>,
     ifindex: u32,

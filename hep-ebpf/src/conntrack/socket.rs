@@ -5,7 +5,7 @@ use aya_ebpf::bindings::{
 };
 use hep_common::{Direction, Family};
 
-use super::fresh::Opener;
+use super::outcome::Opener;
 use crate::{
     address::Address,
     context::PacketContext,

@@ -15,6 +15,8 @@ pub(crate) trait Frame: Load {
     fn ether_type(&self) -> u16;
     /// The mark.
     fn mark(&self) -> u32;
+    /// Changes the mark.
+    fn set_mark(&self, mark: u32);
     /// The interface of the hook.
     fn ifindex(&self) -> u32;
     /// The interface the frame was received on; 0: this host made it.

@@ -73,6 +73,11 @@ impl Frame for TcContext {
     }
 
     #[inline(always)]
+    fn set_mark(&self, mark: u32) {
+        Self::set_mark(self, mark);
+    }
+
+    #[inline(always)]
     fn ifindex(&self) -> u32 {
         // SAFETY: as in `vlan_control`.
         unsafe { (*self.skb.skb).ifindex }

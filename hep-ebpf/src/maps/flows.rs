@@ -1,4 +1,4 @@
-//! Memory of the programs: flows and fragmented packets.
+//! The tables of flows.
 
 use core::ptr::NonNull;
 
@@ -11,12 +11,11 @@ use hep_common::{
     conntrack::{
         Approval, Conn, ConnKey4, ConnKey6, DEFAULT_FLOWS, PLACES, UNASSURED_FLOWS, is_ahead,
     },
-    fragment::{FragmentKey, FragmentVerdict, MAX_FRAGMENTED},
+    protocol,
     tick::Tick,
 };
 
-use super::Aligned;
-use crate::helpers::opaque;
+use crate::{address::Address, helpers::opaque};
 
 /// A flow in its table.
 ///
@@ -191,7 +190,7 @@ macro_rules! flow_maps {
             static $name: $table = <$table>::new();
 
             $(#[doc = $doc])+
-            pub(crate) mod $module {
+            mod $module {
                 use super::*;
 
                 /// The flow with this key.
@@ -261,22 +260,106 @@ pub(crate) fn set_assured(place: usize, assured: bool) {
     }
 }
 
-#[btf_map]
-static FRAGMENTS: LruHashMap<FragmentKey, FragmentVerdict, { MAX_FRAGMENTED as usize }> =
-    LruHashMap::new();
-
-/// The verdict of the first fragment of a packet.
-#[inline(always)]
-#[expect(unsafe_code, reason = "map values are reached through raw pointers")]
-pub(crate) fn fragment(key: FragmentKey) -> Option<FragmentVerdict> {
-    let key = Aligned(key);
-    // SAFETY: copied out at once; every bit pattern is a value.
-    unsafe { FRAGMENTS.get(key.0) }.copied()
+/// Addresses whose family has tables of flows.
+pub(crate) trait Flows: Address {
+    /// The assured flow with this key.
+    fn assured(key: &Self::Key) -> Option<Flow>;
+    /// The flow with this key that is not assured.
+    fn unassured(key: &Self::Key) -> Option<Flow>;
+    /// Stores an assured flow.
+    fn insert_assured(key: &Self::Key, conn: &Conn) -> bool;
+    /// Stores a flow that is not assured.
+    fn insert_unassured(key: &Self::Key, conn: &Conn) -> bool;
+    /// Forgets an assured flow.
+    fn remove_assured(key: &Self::Key);
+    /// Forgets a flow that is not assured.
+    fn remove_unassured(key: &Self::Key);
 }
 
-/// Stores the verdict of the first fragment of a packet; returns whether that succeeded.
-#[inline(always)]
-pub(crate) fn remember_fragment(key: FragmentKey, verdict: &FragmentVerdict) -> bool {
-    let key = Aligned(key);
-    FRAGMENTS.insert(key.0, verdict, u64::from(BPF_ANY)).is_ok()
+impl Flows for [u8; 4] {
+    #[inline(always)]
+    fn assured(key: &ConnKey4) -> Option<Flow> {
+        if key.protocol == u32::from(protocol::TCP) {
+            assured_tcp4::find(key)
+        } else {
+            assured4::find(key)
+        }
+    }
+
+    #[inline(always)]
+    fn unassured(key: &ConnKey4) -> Option<Flow> {
+        unassured::find(&key.widened())
+    }
+
+    #[inline(always)]
+    fn insert_assured(key: &ConnKey4, conn: &Conn) -> bool {
+        if key.protocol == u32::from(protocol::TCP) {
+            assured_tcp4::insert(key, conn)
+        } else {
+            assured4::insert(key, conn)
+        }
+    }
+
+    #[inline(always)]
+    fn insert_unassured(key: &ConnKey4, conn: &Conn) -> bool {
+        unassured::insert(&key.widened(), conn)
+    }
+
+    #[inline(always)]
+    fn remove_assured(key: &ConnKey4) {
+        if key.protocol == u32::from(protocol::TCP) {
+            assured_tcp4::remove(key);
+        } else {
+            assured4::remove(key);
+        }
+    }
+
+    #[inline(always)]
+    fn remove_unassured(key: &ConnKey4) {
+        unassured::remove(&key.widened());
+    }
+}
+
+impl Flows for [u8; 16] {
+    #[inline(always)]
+    fn assured(key: &ConnKey6) -> Option<Flow> {
+        if key.protocol == u32::from(protocol::TCP) {
+            assured_tcp6::find(key)
+        } else {
+            assured6::find(key)
+        }
+    }
+
+    #[inline(always)]
+    fn unassured(key: &ConnKey6) -> Option<Flow> {
+        unassured::find(key)
+    }
+
+    #[inline(always)]
+    fn insert_assured(key: &ConnKey6, conn: &Conn) -> bool {
+        if key.protocol == u32::from(protocol::TCP) {
+            assured_tcp6::insert(key, conn)
+        } else {
+            assured6::insert(key, conn)
+        }
+    }
+
+    #[inline(always)]
+    fn insert_unassured(key: &ConnKey6, conn: &Conn) -> bool {
+        unassured::insert(key, conn)
+    }
+
+    #[inline(always)]
+    fn remove_assured(key: &ConnKey6) {
+        if key.protocol == u32::from(protocol::TCP) {
+            assured_tcp6::remove(key);
+        } else {
+            assured6::remove(key);
+        }
+    }
+
+    #[inline(always)]
+    fn remove_unassured(key: &ConnKey6) {
+        unassured::remove(key);
+    }
 }

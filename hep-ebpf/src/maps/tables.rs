@@ -22,8 +22,7 @@ use hep_common::{
     settings::{Control, Settings},
 };
 
-use super::Aligned;
-use crate::helpers::opaque;
+use crate::helpers::{Aligned, opaque};
 
 /// Number of slots of each outer map.
 const SLOTS: usize = 2;

@@ -2,7 +2,11 @@
 
 use hep_common::counter::Reason;
 
-use super::{Fragment, Packet, Parse, Plain, transport};
+use super::{
+    packet::{Fragment, Packet, Plain},
+    parser::Parse,
+    transport,
+};
 use crate::frame::{Direct, Frame, Load, Wire as _, wire};
 
 wire! {

@@ -2,7 +2,7 @@
 
 use hep_common::{conntrack::Segment, counter::Reason, protocol};
 
-use super::{Fragment, Packet};
+use super::packet::{Fragment, Packet, Ports};
 use crate::frame::{Direct, Load, Wire as _, wire};
 
 /// Flags of a TCP header.
@@ -176,20 +176,7 @@ fn only_chunk(frame: &impl Load, offset: u32, available: u32) -> u8 {
     kind
 }
 
-/// Transport header of a plain packet.
-#[derive(Clone, Copy)]
-pub(crate) struct Ports {
-    /// Host byte order.
-    pub(crate) src: u16,
-    /// Host byte order.
-    pub(crate) dst: u16,
-    /// Flags of a TCP header, as in [`tcp`]; of UDP 0.
-    pub(crate) tcp_flags: u8,
-    /// Numbers of a TCP segment; of UDP zeros.
-    pub(crate) segment: Segment,
-}
-
-/// Reads the transport header, at `offset`, of a packet that may be [`super::Plain`]; the packet is `bytes`
+/// Reads the transport header, at `offset`, of a packet that may be [`Plain`](super::Plain); the packet is `bytes`
 /// long, including the bytes `before` this header.
 #[inline(always)]
 pub(super) fn plain(

@@ -48,7 +48,7 @@ const EXPAND: &str = "hep-userspace/src/compile/lists/expand.rs";
 const EXECUTOR: &str = "hep-ebpf/src/classify/executor.rs";
 const WALK: &str = "hep-ebpf/src/classify/walk.rs";
 const SERVICE: &str = "hep-ebpf/src/classify/service.rs";
-const ADDRESS: &str = "hep-ebpf/src/classify/address.rs";
+const ADDRESS: &str = "hep-ebpf/src/classify/class.rs";
 const STAGES: &str = "hep-ebpf/src/stages.rs";
 const ETHERNET: &str = "hep-ebpf/src/parse/ethernet.rs";
 const PROGRESS: &str = "hep-common/src/conntrack/progress.rs";
@@ -58,7 +58,7 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     // The programs.
     mistake(
         "unspecified source taken for forwarded",
-        "hep-ebpf/src/route.rs",
+        "hep-ebpf/src/route/local.rs",
         "packet.dst.is_unspecified() || packet.src.is_unspecified() {",
         "packet.dst.is_unspecified() {",
         Both,
@@ -72,7 +72,7 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     ),
     mistake(
         "DHCP answers that are routed taken for local",
-        "hep-ebpf/src/route.rs",
+        "hep-ebpf/src/route/local.rs",
         "way_out == interface.ifindex && is_for_dhcp_client(packet)",
         "is_for_dhcp_client(packet)",
         Both,
@@ -93,7 +93,7 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     ),
     mistake(
         "destination address taken for the source",
-        "hep-ebpf/src/classify/mod.rs",
+        "hep-ebpf/src/classify/list.rs",
         "known(packet.src.class(slot))",
         "known(packet.dst.class(slot))",
         Both,
@@ -149,7 +149,7 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     ),
     mistake(
         "forwarded packets meet the local list",
-        "hep-ebpf/src/conntrack/mod.rs",
+        "hep-ebpf/src/conntrack/rules.rs",
         "        lists.forward\n    } else {",
         "        lists.local\n    } else {",
         Both,
@@ -170,7 +170,7 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     ),
     mistake(
         "fragments take the verdict of an earlier packet",
-        "hep-ebpf/src/maps/flows.rs",
+        "hep-ebpf/src/maps/fragments.rs",
         "FRAGMENTS.insert(key.0, verdict, u64::from(BPF_ANY)).is_ok()",
         "FRAGMENTS.insert(key.0, verdict, 1).is_ok()",
         Both,

@@ -6,8 +6,9 @@ use hep_common::address::{
     TARGET_IS_RUN,
 };
 
-use super::FAULT;
+use super::answer::FAULT;
 use crate::{
+    address::Address,
     helpers,
     maps::{self, Slot, Table},
 };
@@ -171,13 +172,28 @@ const fn place(number: u32, per_block: u32) -> (u32, usize) {
     )
 }
 
-/// The class of an IPv4 address (host byte order), or [`FAULT`].
-#[inline(always)]
-pub(crate) fn class4(slot: Slot, address: u32) -> u32 {
-    hep_class4(slot.number(), address)
+/// Addresses of which the tables have classes.
+pub(crate) trait Classed: Address {
+    /// The class of this address, or [`FAULT`].
+    fn class(&self, slot: Slot) -> u32;
 }
 
-/// The class of an IPv4 address, or [`FAULT`]; global, so that the kernel verifies it once.
+impl Classed for [u8; 4] {
+    #[inline(always)]
+    fn class(&self, slot: Slot) -> u32 {
+        hep_class4(slot.number(), u32::from_be_bytes(*self))
+    }
+}
+
+impl Classed for [u8; 16] {
+    #[inline(always)]
+    fn class(&self, slot: Slot) -> u32 {
+        let [high, low] = halves(*self);
+        hep_class6(slot.number(), high, low)
+    }
+}
+
+/// The class of an IPv4 address (host byte order), or [`FAULT`]; global, so that the kernel verifies it once.
 #[expect(unsafe_code, reason = "an exported symbol makes a function global")]
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -196,13 +212,6 @@ fn look_up4(slot: Slot, address: u32) -> Option<u32> {
     let low = address & 0xffff;
     let (range, _) = find!(ranges, RANGES4_PER_BLOCK, first, len, low);
     Some(range.class.into())
-}
-
-/// The class of an IPv6 address, or [`FAULT`].
-#[inline(always)]
-pub(crate) fn class6(slot: Slot, address: &[u8; 16]) -> u32 {
-    let [high, low] = halves(*address);
-    hep_class6(slot.number(), high, low)
 }
 
 /// The class of an IPv6 address, or [`FAULT`]; global, so that the kernel verifies it once.
