@@ -105,6 +105,29 @@ fn is_known<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> boo
     find(context, scratch).is_some()
 }
 
+/// Bits of [`Conn::judged`] for a flow with this route whose opener was judged at one hook.
+#[inline(always)]
+const fn judged_for(route: Route, hook: Direction) -> u8 {
+    match (route, hook) {
+        (Route::Forwarded, Direction::Ingress) => JUDGED_FORWARD,
+        (Route::Forwarded, Direction::Egress) => JUDGED_FORWARD << 1,
+        (Route::Local | Route::Unknown, _) => 0,
+    }
+}
+
+/// The [`leg`] bits that both ends of a new flow start with, and [`FLAG_HANDSHAKE`] or nothing: a connection
+/// that is picked up counts as past its handshake, unless this packet is part of it.
+#[inline(always)]
+fn start<A>(packet: &Packet<A>) -> (u8, u8) {
+    if !is_midstream(packet) {
+        (0, FLAG_HANDSHAKE)
+    } else if packet.tcp_flags & tcp::SYN != 0 {
+        (leg::SYN, 0)
+    } else {
+        (leg::SYN | leg::ACK, 0)
+    }
+}
+
 /// Stores the flow that the packet opens, or from which it is picked up.
 #[inline(never)]
 fn remember<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>, keep: &Keep) {
@@ -126,19 +149,8 @@ fn remember<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>, keep: 
         Direction::Ingress => ([here, 0], [trace.slot, 0]),
         Direction::Egress => ([0, here], [0, trace.slot]),
     };
-    let judged = match (trace.route, hook) {
-        (Route::Forwarded, Direction::Ingress) => JUDGED_FORWARD,
-        (Route::Forwarded, Direction::Egress) => JUDGED_FORWARD << 1,
-        (Route::Local | Route::Unknown, _) => 0,
-    };
-    // A connection that is picked up counts as past its handshake, unless this packet is part of it.
-    let (heard, handshake) = if !is_midstream(&*packet) {
-        (0, FLAG_HANDSHAKE)
-    } else if packet.tcp_flags & tcp::SYN != 0 {
-        (leg::SYN, 0)
-    } else {
-        (leg::SYN | leg::ACK, 0)
-    };
+    let judged = judged_for(trace.route, hook);
+    let (heard, handshake) = start(&*packet);
     let mut flags = handshake;
     if opened_by == 0 {
         flags |= FLAG_OPENED_BY_A;

@@ -94,6 +94,26 @@ pub(super) struct Upper {
     pub(super) fragment_protocol: u8,
 }
 
+impl Upper {
+    /// Notes a fragment header; returns whether the packet is a later fragment.
+    #[inline(always)]
+    fn is_later_fragment(&mut self, header: &Extension) -> bool {
+        let control = u16::from_be_bytes(header.own);
+        let is_first = control & 0xfff8 == 0;
+        if is_first && control & 1 == 0 {
+            return false;
+        }
+        self.fragment_id = u32::from_be_bytes(header.identification);
+        [self.fragment_protocol] = header.next_header;
+        self.fragment = if is_first {
+            Fragment::First
+        } else {
+            Fragment::Later
+        };
+        !is_first
+    }
+}
+
 /// Walks the extension headers at `offset`, of which the packet has `available` bytes.
 #[inline(always)]
 pub(super) fn walk(
@@ -129,17 +149,9 @@ pub(super) fn walk(
         let [own, _] = header.own;
         let bytes = match upper.protocol {
             extension::FRAGMENT => {
-                let control = u16::from_be_bytes(header.own);
-                let is_first = control & 0xfff8 == 0;
-                if !is_first || control & 1 != 0 {
-                    upper.fragment_id = u32::from_be_bytes(header.identification);
-                    upper.fragment_protocol = next_header;
-                    if !is_first {
-                        upper.protocol = next_header;
-                        upper.fragment = Fragment::Later;
-                        return Ok(upper);
-                    }
-                    upper.fragment = Fragment::First;
+                if upper.is_later_fragment(&header) {
+                    upper.protocol = next_header;
+                    return Ok(upper);
                 }
                 8
             }

@@ -2,8 +2,6 @@
 
 /// Functions of more than 60 lines, until they are divided.
 pub(super) const LONG_FUNCTIONS: &[&str] = &[
-    "hep-ebpf/src/conntrack/fresh.rs: remember",
-    "hep-ebpf/src/parse/ipv6.rs: walk",
     "hep-userspace/src/cases/packet.rs: packet",
     "hep-userspace/src/cli/explain/mod.rs: run",
     "hep-userspace/src/cli/show/rules.rs: policies",
