@@ -1,4 +1,4 @@
-//! Calls of kernel helpers that need no map and no frame, and what the verifier wants to be told.
+//! Calls of kernel helpers that need neither a map nor a frame, and hints to the compiler and the verifier.
 
 use aya_ebpf::helpers;
 

@@ -126,7 +126,7 @@ macro_rules! global {
 global!(hep_ask4, [u8; 4]);
 global!(hep_ask6, [u8; 16]);
 
-/// Evaluates the list in `trace` from rule `from` on; returns the number of a [`Reason`], [`CONTINUE`](super::answer::CONTINUE), or
+/// Evaluates the list in `trace` from rule `from` on; returns the number of a [`Reason`], `CONTINUE`, or
 /// [`LONG`].
 #[inline(always)]
 fn ask<A: Classed>(

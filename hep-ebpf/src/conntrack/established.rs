@@ -26,7 +26,7 @@ pub(crate) enum FastPath {
     Continues,
     /// Its flow is not in these tables.
     Missing(Searched),
-    /// Undecided: anything out of the ordinary is for [`track`](super::track).
+    /// Undecided: anything out of the ordinary is for `track`.
     Unclear,
 }
 
@@ -60,7 +60,7 @@ fn search<A: Ip>(key: &A::Key, protocol: u8) -> Result<(Flow, Home), Searched> {
     Err(Searched::Everywhere)
 }
 
-/// Looks up the flow of a packet that [`may_continue`](super::may_continue) one, among the assured flows and, for a datagram,
+/// Looks up the flow of a packet that `may_continue` one, among the assured flows and, for a datagram,
 /// among the others; updates it if nothing is out of the ordinary.
 #[inline(always)]
 pub(crate) fn fast_path<A: Ip>(context: &mut PacketContext<'_>, packet: &Plain<A>) -> FastPath {

@@ -4,15 +4,15 @@ use hep_common::counter::Reason;
 
 /// The step that a packet needs before there is a verdict.
 pub(crate) enum Todo {
-    /// Its flow must be judged by the rules in force first, by [`revalidate`](super::revalidate).
+    /// Its flow must be judged by the rules in force first, by `revalidate`.
     Revalidate,
-    /// It is the first of a flow, for [`open`](super::open).
+    /// It is the first of a flow, for `open`.
     Open,
-    /// It is the first of a flow that replaces an assured one, for [`open`](super::open).
+    /// It is the first of a flow that replaces an assured one, for `open`.
     Replace,
-    /// It is a TCP segment that belongs to no known flow and opens none, for [`midstream`](super::midstream).
+    /// It is a TCP segment that belongs to no known flow and opens none, for `midstream`.
     Midstream,
-    /// It is a TCP segment of a known flow that is not approved at this kind of hook, for [`midstream`](super::midstream).
+    /// It is a TCP segment of a known flow that is not approved at this kind of hook, for `midstream`.
     Approve,
 }
 
@@ -20,7 +20,7 @@ pub(crate) enum Todo {
 pub(crate) enum Opening {
     /// A verdict, and no flow.
     Verdict(Reason),
-    /// It is accepted, and opens a flow for [`take`](super::take) and [`store`](super::store).
+    /// It is accepted, and opens a flow for `take` and `store`.
     Accept(Reason),
     /// It is accepted, and belongs to a connection that was opened before.
     Belongs {

@@ -1,4 +1,7 @@
-//! Frames and packets as hooks hand them out: beneath the parser, and the only readers of their bytes.
+//! Frames as hooks hand them out: bytes, metadata, and questions that the kernel answers about them.
+//!
+//! A hook has a type that implements [`Load`] and, for what it offers, [`Frame`] and [`Query`]. The
+//! parser and the checks above it take any of them.
 
 mod direct;
 mod hook;

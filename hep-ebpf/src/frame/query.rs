@@ -9,8 +9,8 @@ use super::hook::Frame;
 
 /// A frame at a hook whose helpers look up routes and sockets.
 pub(crate) trait Query: Frame {
-    /// Looks a route up; fills in the outgoing interface. Returns a `BPF_FIB_LKUP_RET_…` number, or a negative
-    /// error.
+    /// Looks a route up; fills in the outgoing interface. Returns a `BPF_FIB_LKUP_RET_…` number, or a
+    /// negative error.
     fn fib_lookup(&self, question: &mut FibQuestion) -> i64;
 
     /// State, as the kernel's number, of the TCP socket that would receive a segment of `tuple`: a

@@ -184,7 +184,7 @@ impl Bytes {
             Family::V6 => 24,
         };
         let mut address = MaybeUninit::<A>::uninit();
-        // SAFETY: `address` has room for the bytes, every pattern of which is an address; it is complete where
+        // SAFETY: `address` has room for the bytes, every pattern of which is an address; it is complete if
         // they were loaded.
         unsafe {
             if !self.load(offset, address.as_mut_ptr().cast(), A::BYTES) {

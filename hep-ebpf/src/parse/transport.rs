@@ -176,8 +176,8 @@ fn only_chunk(frame: &impl Load, offset: u32, available: u32) -> u8 {
     kind
 }
 
-/// Reads the transport header, at `offset`, of a packet that may be [`Plain`](super::Plain); the packet is `bytes`
-/// long, including the bytes `before` this header.
+/// Reads the transport header, at `offset`, of a packet that may be a [plain](super::Plain) one; the packet
+/// is `bytes` long, including the bytes `before` this header.
 #[inline(always)]
 pub(super) fn plain(
     direct: &Direct,
