@@ -3,36 +3,31 @@
 //! `cargo xtask soak` runs them at full length; as tests they run shortened.
 
 mod big_set;
-mod chaos_dir;
 mod cold_start;
-mod config_map;
-mod connections;
 mod continuity;
 mod directory;
 #[cfg(target_arch = "x86_64")]
 mod faults;
-mod figure;
 mod flood;
-mod frames;
 mod idle;
 mod newcomers;
-mod policies;
-mod queues;
 #[cfg(test)]
 mod quick;
-mod reader;
-mod states;
-mod streams;
-#[cfg(target_arch = "x86_64")]
-mod tracer;
-mod traffic;
+mod support;
 mod trial;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::figure::Figures;
+// The soaks name their helpers without `support`.
+#[cfg(target_arch = "x86_64")]
+use self::support::tracer;
+use self::support::{
+    chaos_dir, config_map, connections,
+    figure::{self, Figures},
+    frames, policies, queues, reader, states, streams, traffic,
+};
 
 /// Soak tests of the firewall, in namespaces of their own; `HEP_BIN` names the build to test.
 #[derive(Parser)]

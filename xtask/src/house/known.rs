@@ -24,7 +24,7 @@ pub(super) const LONG_FUNCTIONS: &[&str] = &[
     "tests/harness/oracle/datagrams.rs: ipv6",
     "tests/harness/oracle/text.rs: describe",
     "tests/harness/packet/transport.rs: bytes",
-    "tests/soak/policies.rs: variant",
+    "tests/soak/support/policies.rs: variant",
     "tests/soak/trial.rs: round",
 ];
 
