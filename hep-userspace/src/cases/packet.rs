@@ -1,24 +1,13 @@
 //! A packet of a case.
 
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
-use hep_common::{Direction, protocol};
+use hep_common::Direction;
 use serde::{Deserialize, Serialize};
 
 use super::case::{Case, Expect};
-use crate::{
-    model::Protocol,
-    reference::{Extension, Framing, IcmpHeader, Packet, Ports, Tag, sctp_chunk, tcp_flags},
-};
+use crate::reference::{Extension, Framing, Packet, PacketError, PacketSpec, Tag, protocol_number};
 
-/// Source port of a packet whose case gives none.
-const DEFAULT_SOURCE_PORT: u16 = 40_000;
-/// Hop limit of a packet whose case gives none.
-const DEFAULT_HOP_LIMIT: u8 = 64;
-/// ICMP echo request, the type of an ICMP packet whose case gives none.
-const ICMP_ECHO_REQUEST: u8 = 8;
-/// ICMPv6 echo request, the type of an ICMPv6 packet whose case gives none.
-const ICMPV6_ECHO_REQUEST: u8 = 128;
 /// EtherType of a tag whose case gives none.
 const CUSTOMER_TAG: u16 = 0x8100;
 /// EtherType of 802.1ad tags.
@@ -39,15 +28,10 @@ pub enum ProtocolText {
 }
 
 impl ProtocolText {
-    fn number(&self) -> Result<u8, CaseError> {
+    fn number(&self) -> Result<u8, PacketError> {
         match self {
             Self::Number(number) => Ok(*number),
-            Self::Name(text) => Protocol::NAMES
-                .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case(text))
-                .map(|(_, number)| *number)
-                .or_else(|| text.parse().ok())
-                .ok_or_else(|| CaseError::Protocol(text.clone())),
+            Self::Name(text) => protocol_number(text),
         }
     }
 }
@@ -182,21 +166,15 @@ impl From<Direction> for DirectionText {
 /// Why a case is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CaseError {
-    /// Unknown protocol name.
-    #[error("unknown protocol `{0}`; write tcp, udp, sctp, icmp, icmpv6, udplite or a number")]
-    Protocol(String),
-    /// Unknown TCP flag.
-    #[error("unknown TCP flag `{0}`; write SYN, ACK, FIN or RST")]
-    TcpFlag(String),
+    /// The packet's own fields make none.
+    #[error(transparent)]
+    Packet(#[from] PacketError),
     /// No interface is named.
     #[error("neither the packet nor the case names an interface")]
     NoInterface,
     /// The named interface is not among the case's interfaces.
     #[error("interface `{0}` is not one of the case's `interfaces`")]
     UnknownInterface(String),
-    /// The addresses are of two families.
-    #[error("`src` and `dst` are of different IP versions")]
-    Families,
     /// A tag that is none, or where no tags can be.
     #[error(
         "a tag has `ethertype` 0x8100 or 0x88a8 and `id` 0 to 4095, on an interface that is not `headerless`"
@@ -205,9 +183,6 @@ pub enum CaseError {
     /// An extension header that is none, or in an IPv4 packet.
     #[error("IPv6 packets have extension headers 0, 43, 51, 60, 135, 139 and 140, others none")]
     Extension,
-    /// The protocol has ports, the packet none.
-    #[error("a packet of protocol {0} needs `dport`")]
-    NoPort(u8),
 }
 
 impl PacketCase {
@@ -217,7 +192,6 @@ impl PacketCase {
     ///
     /// [`CaseError`] if the packet's fields do not go together.
     pub fn packet(&self, case: &Case) -> Result<Packet, CaseError> {
-        let number = self.proto.number()?;
         let interface = self
             .interface
             .as_ref()
@@ -226,63 +200,33 @@ impl PacketCase {
         if !case.interfaces.contains_key(interface) {
             return Err(CaseError::UnknownInterface(interface.clone()));
         }
-        let before_dnat = self.direction == DirectionText::Ingress;
-        let destination = self
-            .pre_dnat_dst
-            .filter(|_| before_dnat)
-            .unwrap_or(self.dst);
-        if self.src.is_ipv4() != destination.is_ipv4() {
-            return Err(CaseError::Families);
-        }
-        let has_ports = Protocol {
-            number,
-            by_name: false,
-        }
-        .has_ports();
-        let destination_port = self.pre_dnat_dport.filter(|_| before_dnat).or(self.dport);
-        if has_ports && destination_port.is_none() {
-            return Err(CaseError::NoPort(number));
-        }
-        let ports = destination_port
-            .filter(|_| protocol::is_keyed_by_ports(number))
-            .map(|destination| Ports {
-                source: self.sport.unwrap_or(DEFAULT_SOURCE_PORT),
-                destination,
-            });
-        let (icmp_protocol, echo_request) = match self.src {
-            IpAddr::V4(_) => (protocol::ICMP, ICMP_ECHO_REQUEST),
-            IpAddr::V6(_) => (protocol::ICMPV6, ICMPV6_ECHO_REQUEST),
-        };
-        let icmp = (number == icmp_protocol).then(|| IcmpHeader {
-            icmp_type: self.icmp_type.unwrap_or(echo_request),
-            code: self.icmp_code.unwrap_or(0),
-        });
-        Ok(Packet {
-            direction: self.direction.into(),
-            interface: Arc::from(interface.as_str()),
+        let is_before_dnat = self.direction == DirectionText::Ingress;
+        let destination = self.pre_dnat_dst.filter(|_| is_before_dnat);
+        let destination_port = self.pre_dnat_dport.filter(|_| is_before_dnat);
+        let spec = PacketSpec {
             forwarded: self.forwarded,
-            source: self.src,
-            destination,
-            protocol: number,
-            ports,
-            icmp,
-            tcp_flags: match number {
-                protocol::TCP => flags(self.tcp_flags.as_deref())?,
-                _ => 0,
-            },
-            sctp_chunk: self.sctp_chunk.unwrap_or(sctp_chunk::INIT),
-            hop_limit: self.hop_limit.unwrap_or(DEFAULT_HOP_LIMIT),
-            mark: 0,
+            source_port: self.sport,
+            destination_port: destination_port.or(self.dport),
+            icmp_type: self.icmp_type,
+            icmp_code: self.icmp_code,
+            tcp_flags: self.tcp_flags.clone(),
+            sctp_chunk: self.sctp_chunk,
+            hop_limit: self.hop_limit,
             framing: Framing {
                 tags: self.frame_tags(case, interface)?,
                 extensions: self.extension_headers()?,
             },
             fragmented: self.fragmented,
-        })
+            ..PacketSpec::new(
+                (self.direction.into(), interface),
+                self.proto.number()?,
+                self.src,
+                destination.unwrap_or(self.dst),
+            )
+        };
+        Ok(spec.packet()?)
     }
-}
 
-impl PacketCase {
     fn frame_tags(&self, case: &Case, interface: &String) -> Result<Vec<Tag>, CaseError> {
         if !self.tags.is_empty() && case.headerless.contains(interface) {
             return Err(CaseError::Tag);
@@ -312,27 +256,12 @@ impl PacketCase {
     }
 }
 
-fn flags(text: Option<&str>) -> Result<u8, CaseError> {
-    let Some(text) = text else {
-        return Ok(tcp_flags::SYN);
-    };
-    text.split_whitespace().try_fold(0, |flags, word| {
-        let bit = match word.to_ascii_uppercase().as_str() {
-            "SYN" => tcp_flags::SYN,
-            "ACK" => tcp_flags::ACK,
-            "FIN" => tcp_flags::FIN,
-            "RST" => tcp_flags::RST,
-            _ => return Err(CaseError::TcpFlag(word.to_owned())),
-        };
-        Ok(flags | bit)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::reference::tcp_flags;
 
     /// The packet of a case that sets only these fields.
     fn packet(fields: Value) -> Result<Packet, CaseError> {
@@ -382,12 +311,15 @@ mod tests {
     #[test]
     fn contradictions_are_told() {
         let error = |fields| packet(fields).expect_err("makes no sense");
-        assert_eq!(error(json!({ "dst": "::1" })), CaseError::Families);
+        assert_eq!(error(json!({ "dst": "::1" })), PacketError::Families.into());
         assert_eq!(
             error(json!({ "proto": "gre" })),
-            CaseError::Protocol("gre".to_owned())
+            PacketError::Protocol("gre".to_owned()).into()
         );
-        assert_eq!(error(json!({ "dport": null })), CaseError::NoPort(6));
+        assert_eq!(
+            error(json!({ "dport": null })),
+            PacketError::NoPort(6).into()
+        );
         for tag in [
             json!({ "id": 4096 }),
             json!({ "id": 0, "ethertype": 0x9100 }),
@@ -400,7 +332,7 @@ mod tests {
         assert_eq!(error(udp), CaseError::Extension);
         assert_eq!(
             error(json!({ "tcp_flags": "SYN URG" })),
-            CaseError::TcpFlag("URG".to_owned())
+            PacketError::TcpFlag("URG".to_owned()).into()
         );
         assert_eq!(
             error(json!({ "interface": "eth2" })),

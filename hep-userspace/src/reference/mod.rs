@@ -17,6 +17,7 @@ mod pipeline;
 mod plan;
 mod render;
 mod rule;
+mod spec;
 mod walk;
 
 pub use binding::Role;
@@ -26,3 +27,4 @@ pub use mismatch::{Field, Mismatch, Side};
 pub use packet::{IcmpHeader, Packet, Ports, sctp_chunk, tcp_flags};
 pub use pipeline::{Options, Reference};
 pub use render::Place;
+pub use spec::{PacketError, PacketSpec, protocol_number};

@@ -23,12 +23,11 @@ use super::{
     output::{complain, print_json, print_text},
 };
 use crate::{
-    cases::{Case, CaseOptions, DirectionText, Expect, PacketCase, ProtocolText},
     daemon::{control, identity, local_in::LocalInStatus},
     datapath::links_directory,
     model::{Interface, LinkLayer, NodeName, Snapshot},
     printable::Printable,
-    reference::{Options, Packet, Reference},
+    reference::{Options, Packet, PacketSpec, Reference, protocol_number},
     source::{self, Unit},
     validate::{self, Scope, Severity},
 };
@@ -110,6 +109,15 @@ enum DirectionArgument {
     Ingress,
     /// Away from the host
     Egress,
+}
+
+impl From<DirectionArgument> for Direction {
+    fn from(argument: DirectionArgument) -> Self {
+        match argument {
+            DirectionArgument::Ingress => Self::Ingress,
+            DirectionArgument::Egress => Self::Egress,
+        }
+    }
 }
 
 /// An address with or without a port.
@@ -270,46 +278,26 @@ fn interfaces(arguments: &Arguments) -> Result<Vec<Interface>> {
 }
 
 fn packet(arguments: &Arguments) -> Result<Packet> {
-    let case = Case {
-        id: String::new(),
-        why: String::new(),
-        src: String::new(),
-        node: String::new(),
-        resources: Vec::new(),
-        interfaces: [(arguments.interface.clone(), Vec::new())].into(),
-        headerless: Vec::new(),
-        interface: Some(arguments.interface.clone()),
-        options: CaseOptions::default(),
-        packets: Vec::new(),
+    let make = || {
+        let spec = PacketSpec {
+            forwarded: arguments.forwarded,
+            source_port: arguments.src.port,
+            destination_port: arguments.dst.port,
+            icmp_type: arguments.icmp_type,
+            icmp_code: arguments.icmp_code,
+            tcp_flags: arguments.tcp_flags.clone(),
+            sctp_chunk: arguments.sctp_chunk,
+            hop_limit: arguments.hop_limit,
+            ..PacketSpec::new(
+                (arguments.direction.into(), &arguments.interface),
+                protocol_number(&arguments.protocol)?,
+                arguments.src.address,
+                arguments.dst.address,
+            )
+        };
+        spec.packet()
     };
-    let packet = PacketCase {
-        direction: match arguments.direction {
-            DirectionArgument::Ingress => DirectionText::Ingress,
-            DirectionArgument::Egress => DirectionText::Egress,
-        },
-        interface: None,
-        forwarded: arguments.forwarded,
-        src: arguments.src.address,
-        dst: arguments.dst.address,
-        proto: ProtocolText::Name(arguments.protocol.clone()),
-        sport: arguments.src.port,
-        dport: arguments.dst.port,
-        icmp_type: arguments.icmp_type,
-        icmp_code: arguments.icmp_code,
-        pre_dnat_dst: None,
-        pre_dnat_dport: None,
-        hop_limit: arguments.hop_limit,
-        tcp_flags: arguments.tcp_flags.clone(),
-        sctp_chunk: arguments.sctp_chunk,
-        tags: Vec::new(),
-        extensions: Vec::new(),
-        fragmented: false,
-        expect: Expect::Allow,
-        reason: None,
-        rule: None,
-        why: String::new(),
-    };
-    packet.packet(&case).context("--src, --dst and --protocol")
+    make().context("--src, --dst and --protocol")
 }
 
 #[cfg(test)]
