@@ -5,7 +5,7 @@
 //! rules that span resources, `compile` turns a snapshot into tables, `datapath` loads them into the
 //! kernel, `reference` judges packets without the kernel, `preview` computes what a load would change,
 //! `cases` runs policy tests on both engines, `daemon` keeps the kernel in step with files and
-//! interfaces, and `cli` is the command line.
+//! interfaces, `view` makes models of what commands show, and `cli` is the command line.
 
 #![deny(unsafe_code)]
 
@@ -21,3 +21,4 @@ pub mod reference;
 pub mod selector;
 pub mod source;
 pub mod validate;
+pub mod view;

@@ -112,7 +112,7 @@ fn members_of_sets_and_owners_of_interfaces_are_told() {
     }
     from.write("c.yaml", &set(&["192.0.2.0/24"]));
     to.write("c.yaml", &set(&["2001:db8::/32", "192.0.2.0/24"]));
-    let json = diff(&from, &to, &["-o", "json"]).exits(1).json();
+    let json = diff(&from, &to, &["-o", "json"]).exits(1).document("diff");
     assert_eq!(json["rules"], serde_json::json!([]));
     assert_eq!(
         json["sets"],

@@ -56,7 +56,7 @@ fn explain_names_the_rule_that_decides() {
                 ],
             )
         };
-        let allowed = ask(80, "ingress").exits(0).json();
+        let allowed = ask(80, "ingress").exits(0).document("explain");
         assert_eq!(allowed["verdict"], "allow");
         assert_eq!(allowed["reason"], "policy_allow");
         assert_eq!(allowed["tier"], "default");
@@ -79,14 +79,14 @@ fn explain_names_the_rule_that_decides() {
             "{allowed:#}"
         );
         assert_eq!(allowed["line"], 2);
-        let denied = ask(81, "ingress").json();
+        let denied = ask(81, "ingress").document("explain");
         assert_eq!(
             (&denied["verdict"], &denied["reason"]),
             (&"deny".into(), &"tier_default".into())
         );
-        let failsafe = ask(22, "ingress").json();
+        let failsafe = ask(22, "ingress").document("explain");
         assert_eq!(failsafe["reason"], "failsafe");
-        let profile = ask(81, "egress").json();
+        let profile = ask(81, "egress").document("explain");
         assert_eq!(profile["reason"], "profile_allow");
     }
 }

@@ -4,6 +4,7 @@ mod diff;
 mod judge;
 mod offline;
 mod operator;
+mod schemas;
 mod validate;
 mod warnings;
 

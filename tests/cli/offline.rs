@@ -27,7 +27,7 @@ fn status_without_a_daemon_is_an_answer() {
     arguments.extend(options.iter().map(String::as_str));
     drop(run(&arguments).exits(1).says("not running"));
     arguments.extend(["-o", "json"]);
-    let status = run(&arguments).exits(1).json();
+    let status = run(&arguments).exits(1).document("status");
     assert_eq!(status["generation"], 0);
     assert!(status["daemon"].is_null());
 }

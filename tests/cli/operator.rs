@@ -65,6 +65,7 @@ fn without_an_instance_commands_say_that_no_daemon_runs() {
     let _said = run(&directory, &["history"])
         .exits(1)
         .says("no policy was in force");
-    let said = run(&directory, &["history", "-o", "json"]).exits(1);
-    assert_eq!(said.stdout, "[]\n");
+    let history = run(&directory, &["history", "-o", "json"]).exits(1);
+    let history = history.document("history");
+    assert_eq!(history["items"], serde_json::json!([]));
 }

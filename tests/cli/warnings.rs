@@ -158,7 +158,7 @@ fn what_is_probably_not_meant_is_told_with_its_place() {
         }
         directory.write("b.yaml", &format!("# first line\n{text}"));
         let command = ["validate", "--node", "h1", "-o", "json"];
-        let problems = on(&directory, &command).exits(0).json();
+        let problems = on(&directory, &command).exits(0).document("validate")["problems"].take();
         let problems = problems.as_array().expect("a list").clone();
         let told = problems.iter().find(|problem| problem["code"] == code);
         let told = told.unwrap_or_else(|| panic!("{statement}: {problems:#?}"));
@@ -245,7 +245,8 @@ fn what_needs_no_change_is_a_notice() {
         assert!(said.stdout.contains(" 0 warnings, "), "{text}{said:#?}");
         let problems = on(&directory, &["validate", "--node", "h1", "-o", "json"])
             .exits(0)
-            .json();
+            .document("validate")["problems"]
+            .take();
         let problems = problems.as_array().expect("a list");
         let told = problems.iter().find(|problem| problem["code"] == code);
         let told = told.unwrap_or_else(|| panic!("{text}: {problems:#?}"));

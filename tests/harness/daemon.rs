@@ -267,10 +267,10 @@ impl Daemon {
     #[track_caller]
     #[must_use]
     pub fn status(&self) -> Value {
-        self.hep(&["status", "-o", "json"]).json()
+        self.hep(&["status", "-o", "json"]).document("status")
     }
 
-    /// `hep show WHAT -o json`.
+    /// The items of `hep show WHAT -o json`.
     ///
     /// # Panics
     ///
@@ -278,7 +278,7 @@ impl Daemon {
     #[track_caller]
     #[must_use]
     pub fn show(&self, what: &str) -> Value {
-        self.hep(&["show", what, "-o", "json"]).exits(0).json()
+        self.hep(&["show", what, "-o", "json"]).items(what)
     }
 
     /// Number of the generation in force; 0 if there is none.

@@ -8,6 +8,8 @@ use std::{
 
 use serde_json::Value;
 
+use crate::schema;
+
 /// Names a ready-made binary; without it, the workspace's own is built.
 const HEP_BIN: &str = "HEP_BIN";
 /// Names a ready-made binary with another `ABI_VERSION`; without it, one is built.
@@ -138,6 +140,30 @@ impl Said {
             "should say {text:?}: {self:#?}"
         );
         self
+    }
+
+    /// Standard output as a document that matches the schema of this name.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    #[track_caller]
+    #[must_use]
+    pub fn document(&self, schema: &str) -> Value {
+        let document = self.json();
+        schema::check(schema, &document);
+        document
+    }
+
+    /// The items that `hep show WHAT` printed.
+    ///
+    /// # Panics
+    ///
+    /// If it failed, or they do not match their schema.
+    #[track_caller]
+    #[must_use]
+    pub fn items(self, what: &str) -> Value {
+        self.exits(0).document(&format!("show-{what}"))["items"].take()
     }
 
     /// Standard output as JSON.

@@ -19,6 +19,7 @@ pub mod policy;
 pub mod probe;
 pub mod program;
 pub mod receiver;
+pub mod schema;
 pub mod shared;
 pub mod site;
 mod snapshot;

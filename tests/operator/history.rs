@@ -82,8 +82,9 @@ fn the_last_policies_are_kept() {
     for port in 81..=83 {
         daemon.replace(&only(port));
     }
-    let kept = daemon.hep(&["history", "-o", "json"]).exits(0).json();
-    let generations: Vec<_> = kept.as_array().expect("a list").iter().collect();
+    let kept = daemon.hep(&["history", "-o", "json"]).exits(0);
+    let kept = kept.document("history");
+    let generations: Vec<_> = kept["items"].as_array().expect("a list").iter().collect();
     assert_eq!(generations.len(), 2, "{kept}");
     let _said = daemon.hep(&["rollback"]).exits(0);
     expect_only(&site, "the one before", 82);

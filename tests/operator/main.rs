@@ -68,8 +68,8 @@ fn wait_for_end(daemon: &Daemon) {
 
 /// `hep history`, newest first, as (cause, outcome, in force).
 fn history(daemon: &Daemon) -> Vec<(String, String, bool)> {
-    let rows = daemon.hep(&["history", "-o", "json"]).json();
-    let rows = rows.as_array().expect("a list").iter();
+    let history = daemon.hep(&["history", "-o", "json"]).document("history");
+    let rows = history["items"].as_array().expect("a list").iter();
     rows.map(|row| {
         let text = |key: &str| row[key].as_str().expect("a text").to_owned();
         (text("cause"), text("outcome"), row["inForce"] == true)
@@ -83,6 +83,6 @@ fn row(cause: &str, outcome: &str, in_force: bool) -> (String, String, bool) {
 
 /// Generation of the entry of the history with this index, newest first.
 fn generation_of(daemon: &Daemon, index: usize) -> String {
-    let rows = daemon.hep(&["history", "-o", "json"]).json();
-    rows[index]["generation"].to_string()
+    let history = daemon.hep(&["history", "-o", "json"]).document("history");
+    history["items"][index]["generation"].to_string()
 }

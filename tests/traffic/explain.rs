@@ -21,7 +21,7 @@ fn explain(daemon: &Daemon, from: IpAddr, to: IpAddr, port: u16) -> Value {
     let mut arguments = vec!["explain", "--live", "-o", "json", "--interface"];
     arguments.extend(["eth0", "--direction", "ingress"]);
     arguments.extend(packet);
-    daemon.hep(&arguments).exits(0).json()
+    daemon.hep(&arguments).exits(0).document("explain")
 }
 
 /// EV-049: verdict, reason, rule and place, or the default that applied, from the policy in force: not from

@@ -18,6 +18,7 @@ use hep_tests::{
         Heard::{Answer, Nothing},
         tcp,
     },
+    schema,
     site::Site,
 };
 use serde_json::Value;
@@ -99,7 +100,10 @@ impl Drop for Monitor {
 }
 
 fn parse(line: &str) -> Value {
-    serde_json::from_str(line).expect("one object in each line")
+    let event: Value = serde_json::from_str(line).expect("one object in each line");
+    let is_event = event.get("lost").is_none();
+    schema::check(if is_event { "monitor" } else { "monitor-lost" }, &event);
+    event
 }
 
 /// EV-135: matches of Log rules and, if configured, denials are printed with verdict, tier, policy, rule,

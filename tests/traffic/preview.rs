@@ -32,7 +32,7 @@ fn diff(daemon: &Daemon, directory: &Directory, code: i32) -> Value {
     daemon
         .hep(&["diff", "--live", "-o", "json", &path])
         .exits(code)
-        .json()
+        .document("diff")
 }
 
 fn cut(difference: &Value) -> Vec<(String, String)> {

@@ -19,7 +19,7 @@ pub(super) struct AutoHostEndpoint {
     #[arg(
         long = "node-label",
         value_name = "KEY=VALUE",
-        value_parser = super::parse_label,
+        value_parser = parse_label,
         value_delimiter = ',',
         env = "HEP_NODE_LABEL"
     )]
@@ -39,5 +39,25 @@ impl AutoHostEndpoint {
         }
         let labels = self.node_labels.iter().cloned().collect();
         host_endpoint::complete(snapshot, node, &labels, interfaces)
+    }
+}
+
+/// Parses `KEY=VALUE`.
+pub(super) fn parse_label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE, such as role=web".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_key_value() {
+        assert!(parse_label("role").is_err());
+        assert!(parse_label("=x").is_err());
+        assert_eq!(parse_label("k="), Ok(("k".to_owned(), String::new())));
     }
 }

@@ -1,9 +1,9 @@
 //! `hep boot`.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 
-use super::{Exit, Instance, order, output::complain, runtime};
+use super::{exit::Exit, instance::Instance, order, runtime};
 use crate::daemon;
 
 /// Enforce the last policy in force until the daemon takes over
@@ -19,11 +19,10 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let Some(mut options) = order::last_options(&arguments.instance)? else {
-        complain(format_args!(
+        bail!(
             "{} holds no policy; `hep run` keeps it there",
             arguments.instance.state_dir.display()
-        ));
-        return Ok(Exit::Negative);
+        );
     };
     options.policy_dir = None;
     daemon::start_logging();

@@ -4,11 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use serde_json::json;
 
 use super::{
-    Exit, Format, Instance,
-    output::{complain, print, print_json},
+    exit::Exit,
+    instance::Instance,
+    output::{Format, Text, complain, emit},
     runtime,
 };
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         attach::{Attachments, wait_until_unloaded},
         local_in::{self, LocalIn},
     },
+    view::{Failure, FailureKind, Removal},
 };
 
 /// Time for the kernel to unload the programs.
@@ -39,19 +40,17 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let instance = &arguments.instance;
     if let Ok(report) = control::ask(&instance.socket) {
-        complain(format_args!(
+        return Err(refused(format!(
             "the daemon is running (pid {}); stop it first",
             report.pid
-        ));
-        return Ok(Exit::Refused);
+        )));
     }
     let runtime = runtime::of_command()?;
     let detached = runtime.block_on(detach(instance))?;
     match datapath::remove(&instance.bpffs) {
         Ok(()) => {}
         Err(error @ KernelError::Busy(_)) => {
-            complain(format_args!("{error}; stop it first"));
-            return Ok(Exit::Refused);
+            return Err(refused(format!("{error}; stop it first")));
         }
         Err(error) => return Err(error.into()),
     }
@@ -67,13 +66,22 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
             _ => {}
         }
     }
-    match format {
-        Format::Json => print_json(&json!({ "interfaces": detached }))?,
-        Format::Text if detached == 0 => print("nothing was attached")?,
-        Format::Text if detached == 1 => print("1 interface is no longer policed")?,
-        Format::Text => print(format!("{detached} interfaces are no longer policed"))?,
-    }
+    emit(&Removal::new(detached), format)?;
     Ok(Exit::Ok)
+}
+
+fn refused(message: String) -> anyhow::Error {
+    Failure::new(FailureKind::Refused, message).into()
+}
+
+impl Text for Removal {
+    fn text(&self) -> String {
+        match self.interfaces {
+            0 => "nothing was attached".to_owned(),
+            1 => "1 interface is no longer policed".to_owned(),
+            detached => format!("{detached} interfaces are no longer policed"),
+        }
+    }
 }
 
 /// Detaches the programs from all interfaces and waits until they are unloaded; returns how many

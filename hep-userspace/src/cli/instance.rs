@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::view;
+
 /// The directories and the socket of one daemon. The defaults are one instance per host.
 #[derive(Args, Clone, Debug)]
 pub struct Instance {
@@ -31,4 +33,16 @@ pub struct Instance {
         default_value = "/var/lib/hep"
     )]
     pub state_dir: PathBuf,
+}
+
+impl Instance {
+    /// The places from which views are read.
+    #[must_use]
+    pub fn places(&self) -> view::Instance<'_> {
+        view::Instance {
+            bpffs: &self.bpffs,
+            socket: &self.socket,
+            state_dir: &self.state_dir,
+        }
+    }
 }

@@ -4,13 +4,17 @@ use anyhow::Result;
 use clap::Args;
 
 use super::{
-    Exit, Format, Instance,
-    output::{complain, print, print_json_line},
+    exit::Exit,
+    instance::Instance,
+    output::{Format, Text, complain, emit_line},
 };
-use crate::daemon::{
-    control::AskError,
-    events::Record,
-    feed::{Item, Listener},
+use crate::{
+    daemon::{
+        control::AskError,
+        feed::{Item, Listener},
+    },
+    printable::Printable,
+    view::{Event, Failure, FailureKind, Lost},
 };
 
 /// Stream logged and denied packets, with the rule that decided
@@ -18,8 +22,8 @@ use crate::daemon::{
 /// Prints one event for each packet that matched a Log rule and, if the daemon runs with
 /// --deny-events, for each denied packet: time, verdict, reason, the deciding rule with its tier,
 /// policy, file and line, and the packet. The kernel limits the rate per rule (logActionRateLimit).
-/// With -o json each event is one object on one line; an object with the single key `lost` counts
-/// the events that were dropped because the output was not read fast enough.
+/// With -o json each event is one object on one line; an object with the key `lost` counts the events
+/// that were dropped because the output was not read fast enough.
 ///
 /// Runs until interrupted; exits with 4 if no daemon runs, or when it stops.
 #[derive(Args, Debug)]
@@ -34,10 +38,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let listener = match Listener::open(&arguments.instance.socket) {
         Ok(listener) => listener,
-        Err(error @ AskError::NotRunning(_)) => {
-            complain(error);
-            return Ok(Exit::Unreachable);
-        }
+        Err(error @ AskError::NotRunning(_)) => return Err(unreachable(error.to_string())),
         Err(error) => return Err(error.into()),
     };
     if !listener.monitoring.deny_events {
@@ -45,34 +46,41 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     }
     let mut left = arguments.count.unwrap_or(u64::MAX);
     for item in listener {
-        match (item?, format) {
-            (Item::Event(record), format) => {
-                match format {
-                    Format::Json => print_json_line(&record)?,
-                    Format::Text => print(text(&record))?,
-                }
+        match item? {
+            Item::Event(record) => {
+                emit_line(&Event::from(&*record), format)?;
                 left -= 1;
             }
-            (lost @ Item::Lost(_), Format::Json) => print_json_line(&lost)?,
-            (Item::Lost(lost), Format::Text) => {
-                complain(format_args!("{lost} events were left out"))
-            }
+            Item::Lost(lost) => emit_line(&Lost::new(lost), format)?,
         }
         if left == 0 {
             return Ok(Exit::Ok);
         }
     }
-    complain("the daemon has stopped");
-    Ok(Exit::Unreachable)
+    Err(unreachable("the daemon has stopped".to_owned()))
 }
 
-/// The time of day in UTC, as in the JSON output, and the event.
-fn text(record: &Record) -> String {
-    let milliseconds = record.unix_ms % 86_400_000;
-    let (seconds, fraction) = (milliseconds / 1000, milliseconds % 1000);
-    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-    format!(
-        "{hours:02}:{minutes:02}:{:02}.{fraction:03}Z {record}",
-        seconds % 60
-    )
+fn unreachable(message: String) -> anyhow::Error {
+    Failure::new(FailureKind::Unreachable, message).into()
+}
+
+impl Text for Event {
+    /// The time of day in UTC, as in the JSON output, and the event.
+    fn text(&self) -> String {
+        let milliseconds = self.unix_ms % 86_400_000;
+        let (seconds, fraction) = (milliseconds / 1000, milliseconds % 1000);
+        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+        let time = format!("{hours:02}:{minutes:02}:{:02}.{fraction:03}Z", seconds % 60);
+        Printable(format!("{time} {}", self.text)).to_string()
+    }
+}
+
+impl Text for Lost {
+    fn text(&self) -> String {
+        String::new()
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        vec![format!("{} events were left out", self.lost)]
+    }
 }

@@ -4,17 +4,21 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use serde_json::json;
 
 use super::{
-    Exit, Format, Instance,
-    output::{complain, print, print_json},
+    exit::Exit,
+    instance::Instance,
+    output::{Format, Text, emit},
     runtime,
 };
-use crate::daemon::{
-    self, Options,
-    control::{self, Answer, AskError, Caller, Request},
-    identity, state,
+use crate::{
+    daemon::{
+        self, Options,
+        control::{self, Answer, AskError, Caller, Done, Request},
+        identity, state,
+    },
+    printable::Printable,
+    view::{Failure, FailureKind, Outcome},
 };
 
 /// The option that overrides the preflight.
@@ -60,20 +64,22 @@ pub(super) fn give(instance: &Instance, request: &Request, format: Format) -> Re
         Ok(answer) => answer,
         Err(AskError::NotRunning(_)) => match without_daemon(instance, request.clone())? {
             Some(answer) => answer,
-            None => return unreachable(instance),
+            None => return Err(unreachable(instance)),
         },
         Err(error) => return Err(error.into()),
     };
-    tell(&answer, format)
+    let outcome = Outcome::from(done(answer)?);
+    emit(&outcome, format)?;
+    Ok(Exit::Ok)
 }
 
-/// Reports that no daemon runs.
-pub(super) fn unreachable(instance: &Instance) -> Result<Exit> {
-    complain(format_args!(
+/// The error if no daemon runs.
+pub(super) fn unreachable(instance: &Instance) -> anyhow::Error {
+    let message = format!(
         "no daemon listens at {}; start it, or name --socket",
         instance.socket.display()
-    ));
-    Ok(Exit::Unreachable)
+    );
+    Failure::new(FailureKind::Unreachable, message).into()
 }
 
 /// Handles the request as a daemon would, with the options of the last one; `None` if none ever ran
@@ -135,60 +141,36 @@ pub(super) fn last_options(instance: &Instance) -> Result<Option<Options>> {
     }))
 }
 
-/// Prints an answer and returns its exit code.
-pub(super) fn tell(answer: &Answer, format: Format) -> Result<Exit> {
-    match answer {
-        Answer::Done(done) => {
-            match format {
-                Format::Json => print_json(done)?,
-                Format::Text => print(&done.text)?,
-            }
-            warn(&done.warnings);
-            Ok(Exit::Ok)
-        }
-        Answer::Invalid(problems) => {
-            match format {
-                Format::Json => {
-                    let problems: Vec<_> = problems.iter().map(|it| &it.problem).collect();
-                    print_json(&problems)?;
-                }
-                Format::Text => {
-                    for problem in problems {
-                        print(&problem.text)?;
-                    }
-                    let errors = problems.iter().filter(|it| it.severity == "error").count();
-                    print(format!(
-                        "invalid: {errors} errors; the policy in force stays"
-                    ))?;
-                }
-            }
-            Ok(Exit::Invalid)
-        }
-        Answer::Refused(reasons) => {
-            if format == Format::Json {
-                print_json(&json!({ "refused": reasons }))?;
-            }
-            for reason in reasons {
-                complain(format_args!("refused: {reason}"));
-            }
-            Ok(Exit::Refused)
-        }
-        Answer::Failed(reason) => {
-            if format == Format::Json {
-                print_json(&json!({ "failed": reason }))?;
-            }
-            complain(reason);
-            Ok(Exit::Negative)
-        }
-        Answer::Status(_) | Answer::Monitoring(_) => Err(AskError::Unexpected.into()),
+/// The result of a request that succeeded.
+///
+/// # Errors
+///
+/// [`Failure`] if the policy is invalid, or the daemon refused or failed.
+pub(super) fn done(answer: Answer) -> Result<Done> {
+    let failure = match answer {
+        Answer::Done(done) => return Ok(done),
+        Answer::Invalid(problems) => Failure::submitted(&problems),
+        Answer::Refused(reasons) => Failure::refused(reasons),
+        Answer::Failed(reason) => Failure::failed(&reason),
+        Answer::Status(_) | Answer::Monitoring(_) => return Err(AskError::Unexpected.into()),
+    };
+    Err(failure.into())
+}
+
+impl Text for Outcome {
+    fn text(&self) -> String {
+        Printable(&self.text).to_string()
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        warnings(&self.warnings)
     }
 }
 
-/// Prints warnings to standard error.
-pub(super) fn warn(warnings: &[String]) {
-    for warning in warnings {
-        complain(format_args!("warning: {warning}"));
-    }
+/// Warnings as lines for standard error.
+pub(super) fn warnings(warnings: &[String]) -> Vec<String> {
+    let lines = warnings.iter().map(|warning| format!("warning: {warning}"));
+    lines.collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use super::{Exit, Format, Instance, order};
+use super::{exit::Exit, instance::Instance, order, output::Format};
 use crate::daemon::control::Request;
 
 /// Let only failsafes and established flows pass, on every interface, until `hep resume`

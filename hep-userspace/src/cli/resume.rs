@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use super::{Exit, Format, Instance, order};
+use super::{exit::Exit, instance::Instance, order, output::Format};
 use crate::daemon::control::Request;
 
 /// End the panic, or follow the policy directory again after a rollback

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use super::{Exit, Format, Instance, order};
+use super::{exit::Exit, instance::Instance, order, output::Format};
 use crate::daemon::control::Request;
 
 /// Bring an earlier policy back at once, or end the trial

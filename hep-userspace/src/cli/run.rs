@@ -5,15 +5,11 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
-use super::{
-    Exit, Format, Instance,
-    auto::AutoHostEndpoint,
-    output::{complain, print_json},
-    runtime,
-};
+use super::{auto::AutoHostEndpoint, exit::Exit, instance::Instance, runtime};
 use crate::{
     daemon::{self, DaemonError, EnforceError, Options, identity, metrics::Address},
     model::NodeName,
+    view::{Failure, FailureKind},
 };
 
 /// Enforce a policy directory until stopped
@@ -128,7 +124,7 @@ fn parse_mark(text: &str) -> Result<u32, String> {
     }
 }
 
-pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
+pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let absolute = |path: &PathBuf| {
         std::path::absolute(path).with_context(|| format!("path {}", path.display()))
     };
@@ -160,22 +156,21 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     match runtime.block_on(daemon::run(options)) {
         Ok(()) => Ok(Exit::Ok),
         Err(DaemonError::Invalid(problems)) => {
-            if format == Format::Json {
-                print_json(&problems)?;
+            let message = "the policy is invalid; nothing was attached";
+            Err(Failure {
+                is_logged: true,
+                ..Failure::invalid(message, &problems)
             }
-            complain("the policy is invalid; nothing was attached");
-            Ok(Exit::Invalid)
+            .into())
         }
         Err(
             error @ (DaemonError::Directory(_)
             | DaemonError::Held(_)
             | DaemonError::Enforce(EnforceError::Compile(_))),
         ) => {
-            complain(format_args!(
-                "{:#}; nothing was attached",
-                anyhow::Error::new(error)
-            ));
-            Ok(Exit::Invalid)
+            let error = anyhow::Error::new(error);
+            let message = format!("{error:#}; nothing was attached");
+            Err(Failure::new(FailureKind::Invalid, message).into())
         }
         Err(error) => Err(error.into()),
     }

@@ -8,7 +8,6 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines, Stdin},
     signal::unix::{SignalKind, signal},
@@ -16,8 +15,10 @@ use tokio::{
 };
 
 use super::{
-    Exit, Format, Instance, order,
-    output::{complain, print, print_json},
+    exit::Exit,
+    instance::Instance,
+    order,
+    output::{Format, Text, complain, emit},
     runtime, validate,
 };
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
     },
     model::NodeName,
     printable::Printable,
+    view::TrialOutcome,
 };
 
 /// Interval at which the daemon's status is polled.
@@ -87,13 +89,11 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let instance = &arguments.instance;
     let node = match control::ask(&instance.socket) {
         Ok(report) => NodeName::from(report.node),
-        Err(AskError::NotRunning(_)) => return order::unreachable(instance),
+        Err(AskError::NotRunning(_)) => return Err(order::unreachable(instance)),
         Err(error) => return Err(error.into()),
     };
     let policy_dir = std::path::absolute(&arguments.policy_dir).context("--policy-dir")?;
-    if !validate::is_valid(&policy_dir, &node, format)? {
-        return Ok(Exit::Invalid);
-    }
+    validate::check(&policy_dir, &node)?;
     let runtime = runtime::of_command()?;
     let outcome = runtime.block_on(attend(arguments, policy_dir, format));
     // Do not wait for a thread that still reads the terminal.
@@ -119,29 +119,23 @@ async fn attend(arguments: &Arguments, policy_dir: PathBuf, format: Format) -> R
         caller: arguments.force.caller(),
     };
     let done = match control::command(&instance.socket, &request) {
-        Ok(Answer::Done(done)) => done,
-        Ok(answer @ Answer::Refused(_)) => {
-            let exit = order::tell(&answer, format)?;
-            complain("nothing was changed");
-            return Ok(exit);
+        Ok(answer) => {
+            if matches!(answer, Answer::Refused(_)) {
+                complain("nothing was changed");
+            }
+            order::done(answer)?
         }
-        Ok(answer) => return order::tell(&answer, format),
         Err(AskError::NotRunning(_)) => match order::trial(instance)? {
             Some(trial) => return watch_over(arguments, trial.generation, format).await,
-            None => return order::unreachable(instance),
+            None => return Err(order::unreachable(instance)),
         },
         Err(error) => return Err(error.into()),
     };
-    order::warn(&done.warnings);
     if arguments.detach {
-        return order::tell(
-            &Answer::Done(Done {
-                warnings: Vec::new(),
-                ..done
-            }),
-            format,
-        );
+        emit(&TrialOutcome::begun(done), format)?;
+        return Ok(Exit::Ok);
     }
+    order::warnings(&done.warnings).iter().for_each(complain);
     let mut watch = Watch::new(arguments, Some(done.generation));
     watch.greet(&done);
     let mut lines = watch
@@ -328,29 +322,22 @@ impl<'a> Watch<'a> {
 
     fn end(&self, confirmed: bool, format: Format) -> Result<Exit> {
         self.clear();
-        let generation = self.generation;
-        match format {
-            Format::Json => {
-                print_json(&json!({ "generation": generation, "confirmed": confirmed }))?;
-            }
-            Format::Text if confirmed => {
-                print(format!(
-                    "generation {} is confirmed",
-                    generation.unwrap_or(0)
-                ))?;
-            }
-            Format::Text => match generation {
-                Some(generation) => print(format!(
-                    "generation {generation} is rolled back; the policy before is in force"
-                ))?,
-                None => print("the daemon died over it; the policy before is in force")?,
-            },
-        }
+        emit(&TrialOutcome::ended(self.generation, confirmed), format)?;
         Ok(if confirmed {
             Exit::Ok
         } else {
             Exit::RolledBack
         })
+    }
+}
+
+impl Text for TrialOutcome {
+    fn text(&self) -> String {
+        Printable(&self.text).to_string()
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        order::warnings(&self.warnings)
     }
 }
 

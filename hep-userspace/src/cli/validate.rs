@@ -6,17 +6,19 @@ use anyhow::Result;
 use clap::Args;
 
 use super::{
-    Exit, Format,
     auto::AutoHostEndpoint,
+    exit::Exit,
     host,
-    output::{complain, print, print_json},
+    output::{Format, Text, complain, emit},
 };
 use crate::{
     compile::{self, Slots},
     daemon::{self, identity, sysctl},
     model::{Interface, NodeName, Origin, Position, Snapshot},
+    printable,
     source::{self, SourceError, Unit},
     validate::{self, Loaded, Problem, Scope, Severity},
+    view::{Failure, Validation},
 };
 
 /// Check policy files without loading them
@@ -48,23 +50,27 @@ struct Judged {
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let name = arguments.node.clone().unwrap_or_else(identity::host_name);
     let judged = Judged::of(&arguments.paths, name, Some(&arguments.auto));
-    let is_valid = judged.is_valid(arguments.strict);
-    judged.print(is_valid, format)?;
-    Ok(if is_valid { Exit::Ok } else { Exit::Invalid })
+    let validation = Validation::new(&judged.problems, judged.resources, arguments.strict);
+    emit(&validation, format)?;
+    Ok(if validation.valid {
+        Exit::Ok
+    } else {
+        Exit::Invalid
+    })
 }
 
-/// Validates a directory as this command does, and prints its problems if it is not valid.
+/// Validates a directory as this command does.
 ///
 /// # Errors
 ///
-/// If printing fails.
-pub(super) fn is_valid(directory: &Path, node: &NodeName, format: Format) -> Result<bool> {
+/// [`Failure`] with the problems of a directory that is not valid.
+pub(super) fn check(directory: &Path, node: &NodeName) -> Result<(), Failure> {
     let judged = Judged::of(&[directory.to_path_buf()], node.clone(), None);
-    let is_valid = judged.is_valid(false);
-    if !is_valid {
-        judged.print(is_valid, format)?;
+    if Validation::new(&judged.problems, judged.resources, false).valid {
+        return Ok(());
     }
-    Ok(is_valid)
+    let message = format!("{} is not a valid policy", directory.display());
+    Err(Failure::invalid(message, &judged.problems))
 }
 
 impl Judged {
@@ -104,26 +110,6 @@ impl Judged {
         Self {
             problems,
             resources,
-        }
-    }
-
-    fn is_valid(&self, strict: bool) -> bool {
-        match self.problems.iter().map(|problem| problem.severity).min() {
-            Some(Severity::Error) => false,
-            Some(Severity::Warning) => !strict,
-            Some(Severity::Notice) | None => true,
-        }
-    }
-
-    fn print(&self, is_valid: bool, format: Format) -> Result<()> {
-        match format {
-            Format::Json => print_json(&self.problems),
-            Format::Text => {
-                for problem in &self.problems {
-                    print(problem)?;
-                }
-                print(summary(&self.problems, is_valid, self.resources))
-            }
         }
     }
 }
@@ -178,25 +164,28 @@ fn too_large(snapshot: &Snapshot, node: &str, interfaces: &[Interface]) -> Optio
     })
 }
 
-fn summary(problems: &[Problem], is_valid: bool, resources: usize) -> String {
-    let count = |severity, word: &str| {
-        let count = problems
-            .iter()
-            .filter(|problem| problem.severity == severity)
-            .count();
-        format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+impl Text for Validation {
+    fn text(&self) -> String {
+        let problems = self.problems.iter().map(|problem| problem.text.clone());
+        printable::lines(problems.chain([summary(self)]))
+    }
+}
+
+fn summary(validation: &Validation) -> String {
+    let counted = |count: usize, word: &str| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {word}{plural}")
     };
-    let errors = count(Severity::Error, "error");
-    let warnings = count(Severity::Warning, "warning");
-    let is_notice = |problem: &Problem| problem.severity == Severity::Notice;
-    let notices = if problems.iter().any(is_notice) {
-        format!(", {}", count(Severity::Notice, "notice"))
-    } else {
-        String::new()
+    let warnings = counted(validation.warnings, "warning");
+    let notices = match validation.notices {
+        0 => String::new(),
+        count => format!(", {}", counted(count, "notice")),
     };
-    if is_valid {
+    if validation.valid {
+        let resources = validation.resources;
         format!("valid: {resources} resources, {warnings}{notices}")
     } else {
+        let errors = counted(validation.errors, "error");
         format!("invalid: {errors}, {warnings}{notices}")
     }
 }

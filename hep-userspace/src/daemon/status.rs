@@ -183,6 +183,15 @@ pub struct ReportedProblem {
     pub name: String,
     /// Path of the field.
     pub field: String,
+    /// The mistake, with the offending value and the advice.
+    #[serde(default)]
+    pub message: String,
+    /// The offending value.
+    #[serde(default)]
+    pub got: Option<String>,
+    /// The text to write instead.
+    #[serde(default)]
+    pub advice: String,
     /// The whole problem as one line.
     pub text: String,
 }
@@ -198,6 +207,9 @@ impl From<&Problem> for ReportedProblem {
             kind: problem.kind.clone(),
             name: problem.name.clone(),
             field: problem.field.clone(),
+            message: problem.text(),
+            got: problem.got.clone(),
+            advice: problem.advice.clone(),
             text: problem.to_string(),
         }
     }

@@ -15,7 +15,7 @@ const DOCUMENTS: [&str; 4] = [
     "SECURITY.md",
 ];
 /// The command line, whose subcommands are variants of this enum.
-const COMMANDS: (&str, &str) = ("hep-userspace/src/cli/mod.rs", "enum Command {");
+const COMMANDS: (&str, &str) = ("hep-userspace/src/cli/command.rs", "enum Command {");
 
 /// Facts of all documents that are none.
 ///

@@ -7,22 +7,21 @@ use std::{net::IpAddr, path::PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use serde::Serialize;
-use serde_json::json;
-use side::{Problems, Side};
+use side::Side;
 
 use super::{
-    Exit, Format, Instance,
     auto::AutoHostEndpoint,
-    host,
-    live::Live,
-    output::{complain, print_json, print_text},
+    exit::Exit,
+    explain, host,
+    instance::Instance,
+    output::{Format, emit},
 };
 use crate::{
     daemon::identity,
     model::{Interface, LinkLayer, NodeName},
-    preview::{self, Cut, FlowJudge, InterfaceChange, ListChange, ResourceChange, SetChange},
+    preview::{self, FlowJudge},
     reference, source,
+    view::{Cut, Difference, Failure, FailureKind, Flows, Live, Version},
 };
 
 /// Show what a policy directory would change before it is applied
@@ -74,77 +73,25 @@ fn parse_interface(text: &str) -> Result<(String, Vec<IpAddr>), String> {
     Ok((name.to_owned(), addresses))
 }
 
-/// All differences between the two policies.
-#[derive(Debug, Serialize)]
-struct Difference {
-    from: String,
-    to: String,
-    resources: Vec<ResourceChange>,
-    interfaces: Vec<InterfaceChange>,
-    rules: Vec<ListChange>,
-    sets: Vec<SetChange>,
-    /// Only with `--live`.
-    flows: Option<Flows>,
-}
-
-/// The effect on known flows.
-#[derive(Debug, Serialize)]
-struct Flows {
-    /// Number of flows that pass now.
-    known: usize,
-    cut: Vec<Cut>,
-}
-
-impl Difference {
-    fn is_empty(&self) -> bool {
-        self.resources.is_empty()
-            && self.interfaces.is_empty()
-            && self.rules.is_empty()
-            && self.sets.is_empty()
-    }
-}
-
-/// Reason why no difference could be computed.
-enum Failure {
-    /// A directory is invalid.
-    Invalid(Problems),
-    /// The policy in force cannot be read.
-    Unreachable(anyhow::Error),
-}
-
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
-    match difference(arguments) {
-        Ok(difference) => {
-            match format {
-                Format::Json => print_json(&difference)?,
-                Format::Text if difference.is_empty() => {}
-                Format::Text => print_text(text::Text(&difference))?,
-            }
-            let exit = if difference.is_empty() {
-                Exit::Ok
-            } else {
-                Exit::Negative
-            };
-            Ok(exit)
-        }
-        Err(Failure::Invalid(problems)) => {
-            if format == Format::Json {
-                print_json(&json!({ "errors": problems.found }))?;
-            }
-            eprintln!("hep: {problems}");
-            Ok(Exit::Invalid)
-        }
-        Err(Failure::Unreachable(error)) => {
-            complain(format_args!("{error:#}"));
-            Ok(Exit::Unreachable)
-        }
-    }
+    let difference = difference(arguments)?;
+    emit(&difference, format)?;
+    Ok(if difference.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Negative
+    })
+}
+
+/// The error if the host or the policy in force cannot be read.
+fn unreachable(error: anyhow::Error) -> Failure {
+    Failure::new(FailureKind::Unreachable, format!("{error:#}"))
 }
 
 fn difference(arguments: &Arguments) -> Result<Difference, Failure> {
     let live = match &arguments.from {
         Some(_) => None,
-        None => Some(Live::read(&arguments.instance).map_err(Failure::Unreachable)?),
+        None => Some(explain::live(&arguments.instance)?),
     };
     let node = match (&arguments.node, &live) {
         (Some(node), _) => node.clone(),
@@ -152,17 +99,16 @@ fn difference(arguments: &Arguments) -> Result<Difference, Failure> {
         (None, None) => identity::host_name(),
     };
     let interfaces = if arguments.interfaces.is_empty() {
-        host::interfaces().map_err(Failure::Unreachable)?
+        host::interfaces().map_err(unreachable)?
     } else {
         made_up(&arguments.interfaces)
     };
     let read = |directory: &PathBuf| {
-        source::read_directory(directory)
-            .map_err(|error| Failure::Invalid(Problems::of_reading(error.into())))
+        source::read_directory(directory).map_err(|error| side::unusable(error.into()))
     };
     let load = |files, name: &PathBuf| {
         let host = (&*node, interfaces.as_slice());
-        Side::load(files, host, live.as_ref(), &arguments.auto, name).map_err(Failure::Invalid)
+        Side::load(files, host, live.as_ref(), &arguments.auto, name)
     };
     let after = load(read(&arguments.to)?, &arguments.to)?;
     let (from, before) = match (&live, &arguments.from) {
@@ -182,22 +128,29 @@ fn difference(arguments: &Arguments) -> Result<Difference, Failure> {
     };
     let flows = match &live {
         Some(live) if arguments.live => {
-            Some(flows(live, &node, &after, &interfaces).map_err(Failure::Unreachable)?)
+            Some(flows(live, &node, &after, &interfaces).map_err(unreachable)?)
         }
         Some(_) | None => None,
     };
+    let (old, new) = (before.description(), after.description());
     Ok(Difference {
+        version: Version,
         from,
         to: arguments.to.display().to_string(),
-        resources: preview::resources(&before.files, &after.files),
-        interfaces: preview::interfaces(before.description(), after.description()),
-        rules: preview::lists(before.description(), after.description()),
-        sets: preview::sets(
-            (before.description(), &before.snapshot),
-            (after.description(), &after.snapshot),
-        ),
+        resources: all(preview::resources(&before.files, &after.files)),
+        interfaces: all(preview::interfaces(old, new)),
+        rules: all(preview::lists(old, new)),
+        sets: all(preview::sets(
+            (old, &before.snapshot),
+            (new, &after.snapshot),
+        )),
         flows,
     })
+}
+
+/// Converts every item.
+fn all<T, U: From<T>>(items: Vec<T>) -> Vec<U> {
+    items.into_iter().map(U::from).collect()
 }
 
 fn flows(live: &Live, node: &str, after: &Side, interfaces: &[Interface]) -> Result<Flows> {
@@ -213,7 +166,10 @@ fn flows(live: &Live, node: &str, after: &Side, interfaces: &[Interface]) -> Res
     let passing = known.iter().filter(|flow| !flow.is_blocked);
     Ok(Flows {
         known: passing.clone().count(),
-        cut: passing.filter_map(|flow| judge.cut(flow)).collect(),
+        cut: passing
+            .filter_map(|flow| judge.cut(flow))
+            .map(Cut::from)
+            .collect(),
     })
 }
 

@@ -1,15 +1,15 @@
 //! One of the two policies to compare.
 
-use std::{fmt, path::Path};
+use std::path::Path;
 
 use crate::{
-    cli::{auto::AutoHostEndpoint, host, live::Live},
+    cli::{auto::AutoHostEndpoint, host},
     compile::{self, Description, Generation, Slots, compile},
     daemon::sysctl,
     model::{Interface, Snapshot},
-    printable::Printable,
     source::Unit,
-    validate::{self, Problem, Scope, Severity},
+    validate::{self, Scope},
+    view::{Failure, FailureKind, Former, Live},
 };
 
 /// A valid policy, and the generation compiled from it for this host.
@@ -19,30 +19,15 @@ pub(super) struct Side {
     pub(super) generation: Generation,
 }
 
-/// The problems that make a policy invalid.
-#[derive(Debug)]
-pub(super) struct Problems {
-    /// All problems of its files.
-    pub(super) found: Vec<Problem>,
-    text: String,
-}
-
-impl Problems {
-    /// A directory that cannot be read, or a policy that cannot be compiled.
-    pub(super) fn of_reading(error: anyhow::Error) -> Self {
-        Self {
-            found: Vec::new(),
-            text: format!("{error:#}"),
-        }
-    }
-}
-
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Printable(&self.text))?;
-        self.found
-            .iter()
-            .try_for_each(|problem| write!(f, "\n{problem}"))
+/// The error for a directory that cannot be read, or a policy that cannot be compiled.
+pub(super) fn unusable(error: anyhow::Error) -> Failure {
+    Failure {
+        // The name from before there was one shape of errors.
+        former: Box::new(Former {
+            errors: Some(Vec::new()),
+            ..Former::default()
+        }),
+        ..Failure::new(FailureKind::Invalid, format!("{error:#}"))
     }
 }
 
@@ -59,13 +44,11 @@ impl Side {
         live: Option<&Live>,
         auto: &AutoHostEndpoint,
         directory: &Path,
-    ) -> Result<Self, Problems> {
+    ) -> Result<Self, Failure> {
         let loaded = validate::load(&files, &host::node(node.into()), Scope::Directory);
         let Some(snapshot) = loaded.snapshot else {
-            let mut found = loaded.problems;
-            found.retain(|problem| problem.severity == Severity::Error);
-            let text = format!("{} is not a valid policy:", directory.display());
-            return Err(Problems { found, text });
+            let message = format!("{} is not a valid policy:", directory.display());
+            return Err(Failure::invalid(message, &loaded.problems));
         };
         let snapshot = match live {
             Some(live) => live.complete(snapshot),
@@ -74,7 +57,7 @@ impl Side {
         let slots = live.map_or_else(Slots::default, |live| live.description.slots.clone());
         let options = options(&snapshot, live);
         let generation = compile(&snapshot, node, interfaces, &options, &slots)
-            .map_err(|error| Problems::of_reading(error.into()))?;
+            .map_err(|error| unusable(error.into()))?;
         Ok(Self {
             files,
             snapshot,

@@ -2,23 +2,34 @@
 
 use std::fmt;
 
-use super::{Difference, Flows};
 use crate::{
-    cli::show::place,
-    compile::{ListKind, RuleDescription},
-    preview::{Change, Cut, FieldChange, Hunk, LineChange, ListChange, ResourceChange, SetChange},
+    cli::{output::Text, show::place},
     printable::Printable,
+    view::{
+        Change, Cut, Difference, FieldChange, Flows, Hunk, ListChange, ResourceChange, Rule,
+        SetChange,
+    },
 };
 
 /// Most values of one field that are printed; JSON has them all.
 const SHOWN: usize = 10;
 
-/// A difference to print as text.
-pub(super) struct Text<'a>(pub(super) &'a Difference);
+impl Text for Difference {
+    fn text(&self) -> String {
+        if self.is_empty() {
+            return String::new();
+        }
+        Unified(self).to_string()
+    }
+}
 
-impl fmt::Display for Text<'_> {
+/// A difference in the form of a unified diff.
+struct Unified<'a>(&'a Difference);
+
+impl fmt::Display for Unified<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Difference {
+            version: _,
             from,
             to,
             resources,
@@ -63,7 +74,7 @@ fn resource(f: &mut fmt::Formatter<'_>, change: &ResourceChange) -> fmt::Result 
     let word = match change.change {
         Change::Added => "added",
         Change::Removed => "removed",
-        Change::Changed => "changed",
+        Change::Changed | Change::Same => "changed",
     };
     let place = place(&change.file, change.line);
     let text = format!("{word} {}/{} ({place})", change.kind, change.name);
@@ -95,22 +106,17 @@ fn values(f: &mut fmt::Formatter<'_>, sign: char, name: &str, values: &[String])
 }
 
 fn list(f: &mut fmt::Formatter<'_>, change: &ListChange) -> fmt::Result {
-    let traffic = match change.kind {
-        ListKind::Untracked => "all traffic, before connections",
-        ListKind::Exempt => "exempt from untracked rules",
-        ListKind::Local => "of this host",
-        ListKind::Forward => "forwarded",
-    };
     let families: Vec<String> = change
         .families
         .iter()
         .map(|family| format!("IPv{family}"))
         .collect();
     let text = format!(
-        "{} {}, {}, {traffic}",
+        "{} {}, {}, {}",
         change.interfaces.join(","),
         change.direction,
-        families.join(" and ")
+        families.join(" and "),
+        change.kind.text()
     );
     line(f, "\n", text)?;
     for Hunk {
@@ -126,9 +132,9 @@ fn list(f: &mut fmt::Formatter<'_>, change: &ListChange) -> fmt::Result {
         )?;
         for listed in lines {
             let sign = match listed.change {
-                LineChange::Same => ' ',
-                LineChange::Removed => '-',
-                LineChange::Added => '+',
+                Change::Same | Change::Changed => ' ',
+                Change::Removed => '-',
+                Change::Added => '+',
             };
             line(f, &format!("{sign} "), rule_line(&listed.rule))?;
         }
@@ -137,20 +143,11 @@ fn list(f: &mut fmt::Formatter<'_>, change: &ListChange) -> fmt::Result {
 }
 
 /// Formats a rule: `Allow normal default/GlobalNetworkPolicy/web ingress[0]: TCP, to ports 80 (web.yaml:12)`.
-fn rule_line(rule: &RuleDescription) -> String {
-    let action = if rule.staged {
-        format!("{} (staged)", rule.action)
-    } else {
-        rule.action.clone()
-    };
-    let owner: Vec<&str> = [rule.tier.as_str(), rule.policy.as_str()]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect();
+fn rule_line(rule: &Rule) -> String {
     let mut words = vec![
-        action,
+        rule.shown_action(),
         rule.stage.clone(),
-        owner.join("/"),
+        rule.owner(),
         rule.rule.clone(),
     ];
     words.retain(|word| !word.is_empty());

@@ -9,27 +9,25 @@ use std::{
     sync::Arc,
 };
 
-use answer::Answer;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use hep_common::Direction;
-use serde_json::json;
 
 use super::{
-    Exit, Format, Instance,
     auto::AutoHostEndpoint,
+    exit::Exit,
     host,
-    live::Live,
-    output::{complain, print_json, print_text},
+    instance::Instance,
+    output::{Format, complain, emit},
 };
 use crate::{
     daemon::{control, identity, local_in::LocalInStatus},
     datapath::links_directory,
     model::{Interface, LinkLayer, NodeName, Snapshot},
-    printable::Printable,
     reference::{Options, Packet, PacketSpec, Reference, protocol_number},
-    source::{self, Unit},
-    validate::{self, Scope, Severity},
+    source,
+    validate::{self, Scope},
+    view::{Explanation, Failure, FailureKind, Live, Question},
 };
 
 /// Explain what happens to one packet, and which rule decides
@@ -154,31 +152,14 @@ fn parse_end(text: &str) -> Result<End, String> {
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let live = match &arguments.policy_dir {
         Some(_) => None,
-        None => match Live::read(&arguments.instance) {
-            Ok(live) => Some(live),
-            Err(error) => {
-                complain(format_args!("{error:#}"));
-                return Ok(Exit::Unreachable);
-            }
-        },
+        None => Some(live(&arguments.instance)?),
     };
     let node = match (&arguments.node, &live) {
         (Some(node), _) => node.clone(),
         (None, Some(live)) => live.description.node.as_str().into(),
         (None, None) => identity::host_name(),
     };
-    let read;
-    let files = match (&live, &arguments.policy_dir) {
-        (Some(live), _) => &live.files,
-        (None, directory) => {
-            let directory = directory.as_deref().context("--policy-dir or --live")?;
-            read = source::read_directory(directory)?;
-            &read
-        }
-    };
-    let Some(snapshot) = load(files, &node, format)? else {
-        return Ok(Exit::Invalid);
-    };
+    let snapshot = load(arguments, live.as_ref(), &node)?;
     let interfaces = interfaces(arguments)?;
     let mut packet = packet(arguments)?;
     if let Some(live) = &live
@@ -207,7 +188,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         && packet.forwarded
         && packet.direction == Direction::Ingress
         && judgement.allows();
-    let answer = Answer {
+    let explanation = Explanation::from(Question {
         packet: &packet,
         node: &node,
         role: reference.role(&packet.interface),
@@ -217,12 +198,25 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         } else {
             String::new()
         },
-    };
-    match format {
-        Format::Json => print_json(&answer.json())?,
-        Format::Text => print_text(answer.text())?,
-    }
+    });
+    emit(&explanation, format)?;
     Ok(Exit::Ok)
+}
+
+/// The policy in force.
+///
+/// # Errors
+///
+/// [`Failure`] if it cannot be read.
+pub(super) fn live(instance: &Instance) -> Result<Live, Failure> {
+    let live = Live::read(instance.places()).map_err(|error| {
+        let message = format!("{:#}", anyhow::Error::new(error));
+        Failure::new(FailureKind::Unreachable, message)
+    })?;
+    if live.is_panic() {
+        complain("panic: only failsafes and established flows pass until `hep resume`");
+    }
+    Ok(live)
 }
 
 /// Whether packets that the kernel translates into this host are judged again.
@@ -233,20 +227,22 @@ fn local_in(instance: &Instance) -> LocalInStatus {
     }
 }
 
-/// The snapshot, or `None` after printing why the resources are not valid.
-fn load(files: &[Unit], node: &NodeName, format: Format) -> Result<Option<Snapshot>> {
-    let loaded = validate::load(files, &host::node(node.clone()), Scope::Directory);
-    if loaded.snapshot.is_none() {
-        let is_error = |problem: &&validate::Problem| problem.severity == Severity::Error;
-        let errors: Vec<_> = loaded.problems.iter().filter(is_error).collect();
-        match format {
-            Format::Json => print_json(&json!({ "errors": errors }))?,
-            Format::Text => errors
-                .iter()
-                .for_each(|error| eprintln!("{}", Printable(error))),
+/// Reads and validates the policy to judge by.
+fn load(arguments: &Arguments, live: Option<&Live>, node: &NodeName) -> Result<Snapshot> {
+    let (files, name) = match live {
+        Some(live) => (live.files.clone(), &arguments.instance.state_dir),
+        None => {
+            let directory = arguments.policy_dir.as_ref();
+            let directory = directory.context("--policy-dir or --live")?;
+            (source::read_directory(directory)?, directory)
         }
-    }
-    Ok(loaded.snapshot)
+    };
+    let loaded = validate::load(&files, &host::node(node.clone()), Scope::Directory);
+    let snapshot = loaded.snapshot.ok_or_else(|| {
+        let message = format!("{} is not a valid policy:", name.display());
+        Failure::invalid(message, &loaded.problems)
+    })?;
+    Ok(snapshot)
 }
 
 /// The host's interfaces, and the packet's own if the host has none of that name.

@@ -1,21 +1,24 @@
 //! `hep show`: what is in force, from the pinned maps alone.
 
-mod described;
+mod endpoints;
 mod flows;
 mod rules;
-
-pub(super) use described::place;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::{
-    Exit, Format, Instance,
-    output::{complain, print, print_json, print_text},
+    exit::Exit,
+    host,
+    instance::Instance,
+    output::{Format, Text, complain, emit},
     table::Table,
 };
-use crate::datapath::{KernelError, Maps, links_directory};
+use crate::{
+    datapath::links_directory,
+    view::{Count, Endpoint, FailsafePort, Flow, Found, Interface, Policy, Set, Shown, Traffic},
+};
 
 /// Show one aspect of what is in force
 ///
@@ -49,56 +52,72 @@ enum What {
     Interfaces,
 }
 
-/// One answer, as JSON and as text.
-struct Shown {
-    json: serde_json::Value,
-    text: String,
-}
-
-impl Shown {
-    /// Creates a list; the text is `nothing` if it is empty.
-    fn list(items: &[impl Serialize], table: &Table, nothing: &str) -> Result<Self> {
-        Ok(Self {
-            json: serde_json::to_value(items)?,
-            text: if table.is_empty() {
-                nothing.to_owned()
-            } else {
-                table.to_string()
-            },
-        })
-    }
-}
-
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let pins = &arguments.instance.bpffs;
-    let maps = match Maps::open(pins).and_then(|maps| {
-        let description = maps.description()?;
-        Ok((maps, description))
-    }) {
-        Ok(found) => Some(found),
-        Err(KernelError::NotPinned(_) | KernelError::NoGeneration) => None,
-        Err(error) => return Err(error.into()),
-    };
-    let Some((maps, description)) = maps else {
-        if format == Format::Json {
-            print("[]")?;
-        }
+    let found = Found::read(pins)?;
+    match arguments.what {
+        What::Endpoints => list(found, format, |it| Ok(Endpoint::all(&it.description))),
+        What::Sets => list(found, format, |it| Ok(Set::all(&it.description))),
+        What::Failsafe => list(found, format, |it| Ok(FailsafePort::all(&it.description))),
+        What::Interfaces => list(found, format, |it| {
+            let hooks = host::hooks(&it.description, &links_directory(pins))?;
+            Ok(Interface::all(&it.description, &hooks))
+        }),
+        What::Policies => list(found, format, |it| Ok(Policy::all(&Traffic::read(it)?))),
+        What::Rules => list(found, format, |it| Ok(Traffic::read(it)?.lists())),
+        What::Counters => list(found, format, |it| Ok(Count::all(it)?)),
+        What::Conntrack => list(found, format, |it| {
+            let flows = it.maps.flows()?;
+            let named = flows.iter().map(|flow| Flow::new(flow, &it.description));
+            Ok(named.collect())
+        }),
+    }
+}
+
+/// Prints the items that are read from what is in force; without any, an empty list.
+fn list<T: Serialize>(
+    found: Option<Found>,
+    format: Format,
+    read: impl FnOnce(&Found) -> Result<Vec<T>>,
+) -> Result<Exit>
+where
+    Shown<T>: Text,
+{
+    let Some(found) = found else {
         complain("no policy is in force");
+        emit(&Nothing(Shown::<T>::new(0, Vec::new())), format)?;
         return Ok(Exit::Negative);
     };
-    let shown = match arguments.what {
-        What::Endpoints => described::endpoints(&description),
-        What::Sets => described::sets(&description),
-        What::Failsafe => described::failsafe(&description),
-        What::Interfaces => described::interfaces(&description, &links_directory(pins)),
-        What::Policies => rules::policies(&description, &maps),
-        What::Rules => rules::rules(&description, &maps),
-        What::Counters => rules::counters(&description, &maps),
-        What::Conntrack => flows::conntrack(&description, &maps),
-    }?;
-    match format {
-        Format::Json => print_json(&shown.json)?,
-        Format::Text => print_text(&shown.text)?,
-    }
+    let items = read(&found)?;
+    emit(&Shown::new(found.description.generation, items), format)?;
     Ok(Exit::Ok)
+}
+
+/// An empty list because nothing is in force: text says so on standard error alone.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Nothing<T>(Shown<T>);
+
+impl<T> Text for Nothing<T> {
+    fn text(&self) -> String {
+        String::new()
+    }
+}
+
+/// The table as text, or `nothing` if it has no rows.
+fn table_or(table: &Table, nothing: &str) -> String {
+    if table.is_empty() {
+        nothing.to_owned()
+    } else {
+        table.to_string()
+    }
+}
+
+/// Formats `file:line`; empty for objects that no file holds.
+pub(super) fn place(file: &str, line: u32) -> String {
+    match (file, line) {
+        ("", _) => String::new(),
+        (file, 0) => file.to_owned(),
+        (file, line) => format!("{file}:{line}"),
+    }
 }

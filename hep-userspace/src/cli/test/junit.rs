@@ -1,16 +1,16 @@
 //! Results as JUnit XML, which CI systems read.
 
-use super::{FileReport, failure_text};
-use crate::cases::CaseReport;
+use super::text::failure_text;
+use crate::view::{CaseResult, FileResult};
 
 /// One test suite per file, one test per case.
-pub(super) fn document(files: &[FileReport]) -> String {
+pub(super) fn document(files: &[FileResult]) -> String {
     let suites: String = files.iter().map(suite).collect();
     format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n{suites}</testsuites>\n")
 }
 
-fn suite(file: &FileReport) -> String {
-    let name = escape(&file.file.to_string_lossy());
+fn suite(file: &FileResult) -> String {
+    let name = escape(&file.file);
     let failures = file.cases.iter().filter(|case| !case.passed()).count();
     let tests = file.cases.len();
     let seconds: f64 = file.cases.iter().map(|case| case.seconds).sum();
@@ -25,7 +25,7 @@ fn suite(file: &FileReport) -> String {
     )
 }
 
-fn test_case(case: &CaseReport, suite: &str) -> String {
+fn test_case(case: &CaseResult, suite: &str) -> String {
     let id = escape(&case.id);
     let head = format!(
         "    <testcase classname=\"{suite}\" name=\"{id}\" time=\"{:.3}\"",
@@ -63,21 +63,21 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cases::{Expect, Failure};
+    use crate::view::PacketFailure;
 
-    fn case(id: &str, problem: Option<&str>) -> CaseReport {
-        CaseReport {
+    fn case(id: &str, problem: Option<&str>) -> CaseResult {
+        CaseResult {
             id: id.to_owned(),
             why: String::new(),
             packets: 1,
             seconds: 0.5,
             error: None,
             failures: problem
-                .map(|problem| Failure {
+                .map(|problem| PacketFailure {
                     index: 0,
                     packet: "a packet".to_owned(),
                     why: String::new(),
-                    expect: Expect::Allow,
+                    expect: "allow".to_owned(),
                     problem: problem.to_owned(),
                     got: Vec::new(),
                 })
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn failures_are_counted_and_escaped() {
-        let report = FileReport {
+        let report = FileResult {
             file: "a&b.yaml".into(),
             cases: vec![case("good", None), case("bad", Some("a < \"b\"\u{7}"))],
         };

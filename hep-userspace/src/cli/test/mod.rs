@@ -1,6 +1,7 @@
 //! `hep test`.
 
 mod junit;
+mod text;
 
 use std::{
     fs,
@@ -11,16 +12,14 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::{Args, ValueEnum};
-use serde::Serialize;
-use serde_json::json;
 
 use super::{
-    Exit, Format,
-    output::{complain, print, print_json, print_text},
+    exit::Exit,
+    output::{Format, emit},
 };
 use crate::{
-    cases::{self, Case, CaseReport, EngineReport, Engines, KernelEngine},
-    printable,
+    cases::{self, Case, Engines, KernelEngine},
+    view::{CaseResult, Failure, FailureKind, FileResult, TestReport},
 };
 
 /// Cases per engine: loading the programs takes as long as some dozens of cases.
@@ -50,8 +49,7 @@ pub(super) struct Arguments {
     junit: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Engine {
     /// The programs in the kernel; needs root
     Kernel,
@@ -62,6 +60,14 @@ enum Engine {
 }
 
 impl Engine {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Reference => "reference",
+            Self::Both => "both",
+        }
+    }
+
     fn default_for_user() -> Self {
         if rustix::process::geteuid().is_root() {
             Self::Both
@@ -71,13 +77,6 @@ impl Engine {
     }
 }
 
-/// The cases of one file with their outcomes.
-#[derive(Serialize)]
-struct FileReport {
-    file: PathBuf,
-    cases: Vec<CaseReport>,
-}
-
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let engine = arguments.engine.unwrap_or_else(Engine::default_for_user);
     let mut files = Vec::new();
@@ -85,21 +84,26 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         match cases::read(path) {
             Ok(cases) => files.push((path.clone(), cases)),
             Err(error) => {
-                complain(format_args!("{:#}", anyhow!(error)));
-                return Ok(Exit::Invalid);
+                let message = format!("{:#}", anyhow!(error));
+                return Err(Failure::new(FailureKind::Invalid, message).into());
             }
         }
     }
-    let reports = judge(&files, engine)?;
+    let report = TestReport::new(engine.name(), judge(&files, engine)?);
     if let Some(path) = &arguments.junit {
-        fs::write(path, junit::document(&reports))
+        fs::write(path, junit::document(&report.files))
             .with_context(|| format!("write {}", path.display()))?;
     }
-    report(&reports, engine, format)
+    emit(&report, format)?;
+    Ok(if report.failed == 0 {
+        Exit::Ok
+    } else {
+        Exit::Negative
+    })
 }
 
 /// Judges all cases with as many engines in parallel as their number justifies.
-fn judge(files: &[(PathBuf, Vec<Case>)], engine: Engine) -> Result<Vec<FileReport>> {
+fn judge(files: &[(PathBuf, Vec<Case>)], engine: Engine) -> Result<Vec<FileResult>> {
     let cases: Vec<(&Path, &Case)> = files
         .iter()
         .flat_map(|(path, cases)| {
@@ -131,8 +135,8 @@ fn judge(files: &[(PathBuf, Vec<Case>)], engine: Engine) -> Result<Vec<FileRepor
     let mut reports = judged.into_iter().map(|(_, report)| report);
     Ok(files
         .iter()
-        .map(|(path, cases)| FileReport {
-            file: path.clone(),
+        .map(|(path, cases)| FileResult {
+            file: path.display().to_string(),
             cases: reports.by_ref().take(cases.len()).collect(),
         })
         .collect())
@@ -144,7 +148,7 @@ fn work(
     cases: &[(&Path, &Case)],
     next: &AtomicUsize,
     engine: Engine,
-) -> Result<Vec<(usize, CaseReport)>> {
+) -> Result<Vec<(usize, CaseResult)>> {
     let mut kernel;
     let mut engines = match engine {
         Engine::Reference => Engines::Reference,
@@ -163,62 +167,7 @@ fn work(
         let Some((directory, case)) = cases.get(number) else {
             return Ok(reports);
         };
-        reports.push((number, cases::run_case(case, directory, &mut engines)));
+        let report = cases::run_case(case, directory, &mut engines);
+        reports.push((number, CaseResult::from(report)));
     }
-}
-
-fn report(files: &[FileReport], engine: Engine, format: Format) -> Result<Exit> {
-    let cases = || files.iter().flat_map(|file| &file.cases);
-    let passed = cases().filter(|case| case.passed()).count();
-    let failed = cases().count() - passed;
-    match format {
-        Format::Json => print_json(&json!({
-            "engine": engine,
-            "passed": passed,
-            "failed": failed,
-            "packets": cases().map(|case| case.packets).sum::<usize>(),
-            "files": files,
-        }))?,
-        Format::Text => {
-            for case in cases().filter(|case| !case.passed()) {
-                print_text(failure_text(case))?;
-            }
-            print(format!("{passed} passed, {failed} failed"))?;
-        }
-    }
-    Ok(if failed == 0 {
-        Exit::Ok
-    } else {
-        Exit::Negative
-    })
-}
-
-/// Formats a failed case: its name and remark, then each packet with the expected and the actual result.
-fn failure_text(case: &CaseReport) -> String {
-    let mut lines = vec![match case.why.as_str() {
-        "" => case.id.clone(),
-        why => format!("{}: {why}", case.id),
-    }];
-    lines.extend(case.error.iter().map(|error| format!("  {error}")));
-    for failure in &case.failures {
-        let index = failure.index;
-        lines.push(format!("  packet {index}: {}", failure.packet));
-        if !failure.why.is_empty() {
-            lines.push(format!("    {}", failure.why));
-        }
-        lines.push(format!("    {}", failure.problem));
-        lines.extend(failure.got.iter().flat_map(engine_lines));
-    }
-    lines.push(String::new());
-    printable::lines(lines)
-}
-
-fn engine_lines(report: &EngineReport) -> impl Iterator<Item = String> {
-    let (engine, verdict) = (report.engine, report.verdict.name());
-    let summary = format!(
-        "    {engine}: {verdict}, {}, {}",
-        report.reason, report.place
-    );
-    let trace = report.trace.iter().map(|line| format!("      {line}"));
-    [summary].into_iter().chain(trace)
 }

@@ -29,7 +29,6 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
 use super::trusted::{self, DirectoryError};
-use crate::source;
 
 pub use clock::Moment;
 pub use coming::Coming;
@@ -211,18 +210,6 @@ pub fn read_journal(directory: &Path) -> Result<Journal, StateError> {
             (head == expected.as_bytes()).then(|| serde_json::from_slice(json).ok())?
         })
         .ok_or(StateError::Damaged(path))
-}
-
-/// The files of the policy in force by a state directory's journal, if any.
-///
-/// # Errors
-///
-/// [`StateError::Damaged`] or [`StateError::Io`] if the journal or the snapshot cannot be used.
-pub fn in_force(directory: &Path) -> Result<Option<Vec<source::Unit>>, StateError> {
-    let journal = read_journal(directory)?;
-    let head = journal.head();
-    head.map(|head| Ok(policy(directory, head)?.files))
-        .transpose()
 }
 
 /// Reads the policy of an entry of a state directory's journal.

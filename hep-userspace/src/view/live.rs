@@ -1,30 +1,47 @@
 //! The policy in force, reassembled from the pinned maps and the state directory.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
-use anyhow::{Context as _, Result};
 use hep_common::settings::{
     FLAG_DENY_EVENTS, FLAG_ND_EXEMPT, FLAG_RA_EXEMPT, FLAG_REVALIDATE, Settings,
 };
 
-use super::{Instance, output::complain};
+use super::Instance;
 use crate::{
     compile::{Description, EndpointDescription},
-    daemon::{panic_mode, state},
-    datapath::Maps,
+    daemon::{
+        panic_mode,
+        state::{self, StateError},
+    },
+    datapath::{KernelError, Maps},
     model::{HostEndpoint, InterfaceMatch, Metadata, Position, Snapshot},
     reference,
     source::Unit,
 };
 
+/// Reason why the policy in force cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// The pinned maps cannot be read, or nothing is in force.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// The state directory cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The state directory is that of another instance, or empty.
+    #[error("{} holds no policy; name --state-dir", .0.display())]
+    NoPolicy(PathBuf),
+}
+
 /// The policy in force: the files that were loaded last, and the options of `hep run` in effect.
-pub(super) struct Live {
+#[derive(Debug)]
+pub struct Live {
     /// The instance's pinned maps.
-    pub(super) maps: Maps,
+    pub maps: Maps,
     /// The policy files as the state directory keeps them.
-    pub(super) files: Vec<Unit>,
+    pub files: Vec<Unit>,
     /// The description of the generation compiled from them.
-    pub(super) description: Description,
+    pub description: Description,
     settings: Settings,
     /// Whether a panic is on: only failsafes and established flows pass, whatever the files say.
     is_panic: bool,
@@ -35,27 +52,34 @@ impl Live {
     ///
     /// # Errors
     ///
-    /// If nothing is in force, or the state directory holds no policy.
-    pub(super) fn read(instance: &Instance) -> Result<Self> {
-        let maps = Maps::open(&instance.bpffs)?;
+    /// [`LiveError`] if nothing is in force, or the state directory holds no policy.
+    pub fn read(instance: Instance<'_>) -> Result<Self, LiveError> {
+        let maps = Maps::open(instance.bpffs)?;
         let description = maps.description()?;
         let settings = maps.settings()?;
-        let state_dir = &instance.state_dir;
-        let files = state::in_force(state_dir)?.with_context(|| {
-            format!("{} holds no policy; name --state-dir", state_dir.display())
-        })?;
-        let is_panic = state::read_journal(state_dir)?.panic.is_some();
+        let state_dir = instance.state_dir;
+        // One reading, so that the files and the panic are of one moment.
+        let journal = state::read_journal(state_dir)?;
+        let head = journal.head();
+        let head = head.ok_or_else(|| LiveError::NoPolicy(state_dir.to_path_buf()))?;
         Ok(Self {
-            is_panic,
+            is_panic: journal.panic.is_some(),
+            files: state::policy(state_dir, head)?.files,
             maps,
-            files,
             description,
             settings,
         })
     }
 
+    /// Whether a panic is on: only failsafes and established flows pass, whatever the files say.
+    #[must_use]
+    pub const fn is_panic(&self) -> bool {
+        self.is_panic
+    }
+
     /// The options of `hep run` that the reference evaluator needs.
-    pub(super) fn options(&self) -> reference::Options {
+    #[must_use]
+    pub fn options(&self) -> reference::Options {
         reference::Options {
             nd_exempt: self.has(FLAG_ND_EXEMPT),
             ra_exempt: self.has(FLAG_RA_EXEMPT),
@@ -65,12 +89,14 @@ impl Live {
     }
 
     /// Whether established flows are judged again when the policy changes.
-    pub(super) fn revalidates(&self) -> bool {
+    #[must_use]
+    pub fn revalidates(&self) -> bool {
         self.has(FLAG_REVALIDATE)
     }
 
     /// Whether denied packets are reported.
-    pub(super) fn reports_denials(&self) -> bool {
+    #[must_use]
+    pub fn reports_denials(&self) -> bool {
         self.has(FLAG_DENY_EVENTS)
     }
 
@@ -80,10 +106,10 @@ impl Live {
 
     /// The snapshot as the daemon would enforce it now: with the generated endpoints, unless a written one
     /// of the same name replaces them; during a panic with failsafes only.
-    pub(super) fn complete(&self, mut snapshot: Snapshot) -> Snapshot {
+    #[must_use]
+    pub fn complete(&self, mut snapshot: Snapshot) -> Snapshot {
         let node = &self.description.node;
         if self.is_panic {
-            complain("panic: only failsafes and established flows pass until `hep resume`");
             return panic_mode::restrict(snapshot, node);
         }
         for endpoint in (self.description.endpoints.iter()).filter(|endpoint| endpoint.generated) {
