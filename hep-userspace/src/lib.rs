@@ -1,7 +1,7 @@
 //! The userspace half of hep: YAML in, maps out.
 //!
 //! Modules in order of dependency; each imports only from earlier ones: `printable` escapes foreign
-//! text, `source` reads files into documents, `model` and `selector` give them types, `validate` checks
+//! text, `source` reads texts into documents, `store` reads and follows the places where they are kept, `model` and `selector` give them types, `validate` checks
 //! rules that span resources, `compile` turns a snapshot into tables, `datapath` loads them into the
 //! kernel, `reference` judges packets without the kernel, `preview` computes what a load would change,
 //! `cases` runs policy tests on both engines, `daemon` keeps the kernel in step with files and
@@ -20,5 +20,6 @@ pub mod printable;
 pub mod reference;
 pub mod selector;
 pub mod source;
+pub mod store;
 pub mod validate;
 pub mod view;

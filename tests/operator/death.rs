@@ -9,7 +9,10 @@ use hep_tests::{
     probe::{PATIENCE, time_until},
     site::Site,
 };
-use hep_userspace::daemon::state::StateDirectory;
+use hep_userspace::daemon::{
+    mode::{Basis, Mode},
+    state::StateDirectory,
+};
 
 use crate::{
     client::{Client, left},
@@ -176,7 +179,9 @@ fn a_restart_of_the_host_ends_the_trial() {
     // What a restart leaves: no pins, no programs, and another name for the kernel's run.
     let state = StateDirectory::open(&scene.daemon.state_dir(), 10);
     let another = state.expect("no daemon runs").update(|journal| {
-        let trial = journal.trial.as_mut().expect("it runs");
+        let Mode::Calm(Basis::Trial(trial)) = &mut journal.mode else {
+            panic!("it runs: {:?}", journal.mode);
+        };
         trial.began.boot_id = "another".to_owned();
     });
     another.expect("can be written");

@@ -20,15 +20,18 @@ fn a_rollback_holds_the_directory_until_it_changes() {
     let _said = daemon.hep(&["rollback"]).exits(0);
     expect_only(&site, "two back", 80);
     let _said = daemon.hep(&["rollback"]).exits(1).says("no earlier policy");
-    let _said = daemon.hep(&["status"]).exits(0).says("held: generation 1");
+    let _said = daemon
+        .hep(&["status"])
+        .exits(0)
+        .says("frozen: generation 1");
     daemon.stop();
     daemon.spawn();
     daemon.wait_for(6);
     expect_only(&site, "after a restart", 80);
-    assert_eq!(daemon.status()["held"]["generation"], 1);
+    assert_eq!(daemon.status()["frozen"]["generation"], 1);
     daemon.apply("all.yaml", &documents(&only(83)));
     expect_only(&site, "the directory changed", 83);
-    assert_eq!(daemon.status()["held"], Value::Null);
+    assert_eq!(daemon.status()["frozen"], Value::Null);
     assert_eq!(
         history(&daemon),
         [
@@ -68,7 +71,10 @@ fn a_rollback_needs_no_daemon() {
     daemon.stop();
     let _said = daemon.hep(&["rollback"]).exits(0).says("is back");
     expect_only(&site, "without a daemon", 80);
-    let _said = daemon.hep(&["status"]).exits(0).says("held: generation 1");
+    let _said = daemon
+        .hep(&["status"])
+        .exits(0)
+        .says("frozen: generation 1");
     daemon.spawn();
     daemon.wait_for(4);
     expect_only(&site, "with one", 80);

@@ -238,7 +238,7 @@ fn a_policy_directory_that_turns_empty_is_held() {
         .into();
     daemon.directory().remove("all.yaml");
     let is_held = eventually(PATIENCE, || {
-        let held = &daemon.status()["holding"];
+        let held = &daemon.status()["untrusted"];
         held.as_str()
             .is_some_and(|text| text.contains("turned empty"))
     });

@@ -146,6 +146,7 @@ fn metrics_tell_of_trials_holds_panics_and_what_a_load_wrote() {
     };
     let states = |trial, hold, panic| {
         becomes("hep_trial ", trial);
+        becomes("hep_frozen ", hold);
         becomes("hep_rollback_hold ", hold);
         becomes("hep_panic ", panic);
     };

@@ -6,7 +6,8 @@ use super::{Case, CaseError, Resource};
 use crate::{
     model::{Interface, LinkLayer, NodeName, Snapshot},
     reference::{Options, Packet},
-    source::{self, SourceError, Unit},
+    source::Unit,
+    store::directory::{self, ReadError},
     validate::{self, Node, Problem, Scope, Severity},
 };
 
@@ -15,7 +16,7 @@ use crate::{
 pub enum LoadError {
     /// A file of resources cannot be read.
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Source(#[from] ReadError),
     /// The resources are not valid.
     #[error("the resources are not valid: {}", join(.0))]
     Invalid(Vec<Problem>),
@@ -97,16 +98,16 @@ impl LoadedCase {
 }
 
 /// The case's resources as files: one for each that is written out, named by its place.
-fn files(case: &Case, directory: &Path) -> Result<Vec<Unit>, SourceError> {
+fn files(case: &Case, directory: &Path) -> Result<Vec<Unit>, ReadError> {
     let mut files = Vec::new();
     for (index, resource) in case.resources.iter().enumerate() {
         match resource {
             Resource::Path(path) => {
                 let path = directory.join(path);
                 if path.is_dir() {
-                    files.extend(source::read_directory(&path)?);
+                    files.extend(directory::read(&path)?);
                 } else {
-                    files.push(source::read_file(&path)?);
+                    files.push(directory::read_file(&path)?);
                 }
             }
             Resource::Inline(value) => files.push(Unit::file(

@@ -1,11 +1,11 @@
 //! Options of the HostEndpoint that the daemon generates for its node, shared by several commands.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use clap::Args;
 
 use crate::{
-    daemon::host_endpoint,
+    daemon::effective::{self, Host},
     model::{Interface, Snapshot},
 };
 
@@ -34,11 +34,21 @@ impl AutoHostEndpoint {
         node: &str,
         interfaces: &[Interface],
     ) -> Cow<'s, Snapshot> {
-        if !self.auto_host_endpoint {
-            return Cow::Borrowed(snapshot);
-        }
-        let labels = self.node_labels.iter().cloned().collect();
-        host_endpoint::complete(snapshot, node, &labels, interfaces)
+        let labels = self.labels();
+        effective::completed(
+            snapshot,
+            &Host {
+                node,
+                interfaces,
+                generated: labels.as_ref(),
+            },
+        )
+    }
+
+    /// Labels of the generated HostEndpoint; `None`: none is generated.
+    pub(super) fn labels(&self) -> Option<BTreeMap<String, String>> {
+        let labels = self.node_labels.iter().cloned();
+        self.auto_host_endpoint.then(|| labels.collect())
     }
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use super::{exit::Exit, instance::Instance, order, runtime};
-use crate::daemon;
+use crate::daemon::{self, Role};
 
 /// Enforce the last policy in force until the daemon takes over
 ///
@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
             arguments.instance.state_dir.display()
         );
     };
-    options.policy_dir = None;
+    options.role = Role::Boot;
     daemon::start_logging();
     let runtime = runtime::of_daemon()?;
     runtime.block_on(daemon::run(options))?;

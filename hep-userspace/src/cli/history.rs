@@ -10,7 +10,7 @@ use super::{
     table::{Table, duration},
 };
 use crate::{
-    daemon::status::unix_ms,
+    daemon::clock::unix_ms,
     view::{Entry, History},
 };
 

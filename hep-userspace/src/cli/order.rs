@@ -13,11 +13,15 @@ use super::{
 };
 use crate::{
     daemon::{
-        self, Options,
+        self, Options, Role,
         control::{self, Answer, AskError, Caller, Done, Request},
-        identity, state,
+        identity,
+        mode::Trial,
+        state,
     },
+    model::Behaviour,
     printable::Printable,
+    store::Location,
     view::{Failure, FailureKind, Outcome},
 };
 
@@ -93,7 +97,9 @@ pub(super) fn without_daemon(instance: &Instance, request: Request) -> Result<Op
         return Ok(None);
     };
     let runtime = runtime::of_command()?;
-    Ok(Some(runtime.block_on(daemon::obey_once(options, request))?))
+    Ok(Some(
+        runtime.block_on(daemon::handle_once(options, request))?,
+    ))
 }
 
 /// The trial that the journal of this instance records, if any.
@@ -101,8 +107,9 @@ pub(super) fn without_daemon(instance: &Instance, request: Request) -> Result<Op
 /// # Errors
 ///
 /// If the state directory cannot be read.
-pub(super) fn trial(instance: &Instance) -> Result<Option<state::Trial>> {
-    Ok(state::read_journal(&instance.state_dir)?.trial)
+pub(super) fn trial(instance: &Instance) -> Result<Option<Trial>> {
+    let journal = state::read_journal(&instance.state_dir)?;
+    Ok(journal.mode.trial().cloned())
 }
 
 /// Options of the last daemon of this instance, if there was one.
@@ -117,7 +124,10 @@ pub(super) fn last_options(instance: &Instance) -> Result<Option<Options>> {
         return Ok(None);
     };
     Ok(Some(Options {
-        policy_dir: Some(settings.policy_dir),
+        role: Role::Follow(Location::directory(
+            settings.policy_dir,
+            settings.allow_shared_policy_dir,
+        )),
         node: if settings.follows_host {
             identity::node_name(&state_dir)
         } else {
@@ -128,14 +138,12 @@ pub(super) fn last_options(instance: &Instance) -> Result<Option<Options>> {
         bpffs: absolute(&instance.bpffs)?,
         socket: instance.socket.clone(),
         state_dir,
-        allow_shared_policy_dir: settings.allow_shared_policy_dir,
         keep_generations: settings.keep_generations,
         auto_host_endpoint: settings.auto_host_endpoint,
-        revalidate: settings.revalidate,
-        nd_exempt: settings.nd_exempt,
-        ra_exempt: settings.ra_exempt,
-        bypass_mark: settings.bypass_mark,
-        deny_events: false,
+        behaviour: Behaviour {
+            deny_events: false,
+            ..settings.behaviour
+        },
         memory_bytes: None,
         metrics: None,
     }))

@@ -7,8 +7,9 @@ use clap::{Args, ValueEnum};
 
 use super::{auto::AutoHostEndpoint, exit::Exit, instance::Instance, runtime};
 use crate::{
-    daemon::{self, DaemonError, EnforceError, Options, identity, metrics::Address},
-    model::NodeName,
+    daemon::{self, DaemonError, EnforceError, Options, Role, identity, metrics::Address},
+    model::{Behaviour, NodeName},
+    store::Location,
     view::{Failure, FailureKind},
 };
 
@@ -130,7 +131,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     };
     let state_dir = absolute(&arguments.instance.state_dir)?;
     let options = Options {
-        policy_dir: Some(absolute(&arguments.policy_dir)?),
+        role: Role::Follow(Location::directory(
+            absolute(&arguments.policy_dir)?,
+            arguments.allow_shared_policy_dir,
+        )),
         node: match &arguments.node {
             Some(node) => node.clone(),
             None => identity::node_name(&state_dir),
@@ -140,14 +144,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
         bpffs: absolute(&arguments.instance.bpffs)?,
         socket: arguments.instance.socket.clone(),
         state_dir,
-        allow_shared_policy_dir: arguments.allow_shared_policy_dir,
         keep_generations: arguments.keep_generations,
         auto_host_endpoint: arguments.auto.auto_host_endpoint,
-        revalidate: arguments.on_policy_change == OnPolicyChange::Revalidate,
-        nd_exempt: arguments.ipv6_nd_exempt,
-        ra_exempt: arguments.ipv6_ra_exempt,
-        bypass_mark: arguments.bypass_mark,
-        deny_events: arguments.deny_events,
+        behaviour: Behaviour {
+            revalidate: arguments.on_policy_change == OnPolicyChange::Revalidate,
+            nd_exempt: arguments.ipv6_nd_exempt,
+            ra_exempt: arguments.ipv6_ra_exempt,
+            bypass_mark: arguments.bypass_mark,
+            deny_events: arguments.deny_events,
+        },
         memory_bytes: arguments.memory_total,
         metrics: arguments.metrics_listen.clone(),
     };
@@ -164,8 +169,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
             .into())
         }
         Err(
-            error @ (DaemonError::Directory(_)
-            | DaemonError::Held(_)
+            error @ (DaemonError::Store(_)
+            | DaemonError::Untrusted(_)
             | DaemonError::Enforce(EnforceError::Compile(_))),
         ) => {
             let error = anyhow::Error::new(error);

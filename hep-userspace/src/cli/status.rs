@@ -11,7 +11,7 @@ use super::{
     table::{Table, duration},
 };
 use crate::{
-    daemon::status::unix_ms,
+    daemon::clock::unix_ms,
     datapath::links_directory,
     printable,
     view::{Hooks, Sources, Status},
@@ -90,8 +90,8 @@ fn lines(status: &Status) -> Vec<String> {
     if let Some(reason) = &status.degraded {
         lines.push(format!("degraded: {reason}"));
     }
-    if let Some(reason) = &status.holding {
-        lines.push(format!("holding: {reason}"));
+    if let Some(reason) = &status.untrusted {
+        lines.push(format!("untrusted: {reason}"));
     }
     lines.extend(decisions(status));
     lines.extend(status.local_in.note.clone());
@@ -165,12 +165,12 @@ fn decisions(status: &Status) -> Vec<String> {
             trial.back_to
         ));
     }
-    if let Some(held) = &status.held {
+    if let Some(frozen) = &status.frozen {
         lines.push(format!(
-            "held: generation {} was brought back {} ago; the policy directory is not followed \
+            "frozen: generation {} was brought back {} ago; the policy directory is not followed \
              until its content changes, or until `hep resume`",
-            held.generation,
-            ago(held.since_unix_ms)
+            frozen.generation,
+            ago(frozen.since_unix_ms)
         ));
     }
     if status.directory_changed {

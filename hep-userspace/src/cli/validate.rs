@@ -13,10 +13,14 @@ use super::{
 };
 use crate::{
     compile::{self, Slots},
-    daemon::{self, identity, sysctl},
+    daemon::{
+        effective::{self, Host},
+        identity, sysctl, warnings,
+    },
     model::{Interface, NodeName, Origin, Position, Snapshot},
     printable,
-    source::{self, SourceError, Unit},
+    source::Unit,
+    store::directory::{self, ReadError},
     validate::{self, Loaded, Problem, Scope, Severity},
     view::{Failure, Validation},
 };
@@ -37,6 +41,14 @@ pub(super) struct Arguments {
     /// Node name to validate for, as in spec.node [default: the kernel's host name in lower case]
     #[arg(long, value_name = "NAME", env = "HEP_NODE")]
     node: Option<NodeName>,
+    /// State directory of this host's daemon, which tells its node's name
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/var/lib/hep",
+        env = "HEP_STATE_DIR"
+    )]
+    state_dir: PathBuf,
     #[command(flatten)]
     auto: AutoHostEndpoint,
 }
@@ -49,7 +61,7 @@ struct Judged {
 
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     let name = arguments.node.clone().unwrap_or_else(identity::host_name);
-    let judged = Judged::of(&arguments.paths, name, Some(&arguments.auto));
+    let judged = Judged::of(&arguments.paths, name, Some(arguments));
     let validation = Validation::new(&judged.problems, judged.resources, arguments.strict);
     emit(&validation, format)?;
     Ok(if validation.valid {
@@ -74,8 +86,8 @@ pub(super) fn check(directory: &Path, node: &NodeName) -> Result<(), Failure> {
 }
 
 impl Judged {
-    /// Validates the paths; with `auto`, directories also as the daemon would load them.
-    fn of(paths: &[PathBuf], node: NodeName, auto: Option<&AutoHostEndpoint>) -> Self {
+    /// Validates the paths; with `arguments`, directories also as the daemon would load them.
+    fn of(paths: &[PathBuf], node: NodeName, arguments: Option<&Arguments>) -> Self {
         let node = host::node(node);
         let mut problems = Vec::new();
         let (mut files, mut resources) = (Vec::new(), 0);
@@ -87,18 +99,18 @@ impl Judged {
             problems.extend(found);
             let Some(snapshot) = snapshot else { return };
             resources += snapshot.written();
-            if let (Some(auto), Scope::Directory) = (auto, scope) {
-                problems.extend(as_loaded(auto, &snapshot, &node.name));
+            if let (Some(arguments), Scope::Directory) = (arguments, scope) {
+                problems.extend(as_loaded(arguments, &snapshot, &node.name));
             }
         };
         let mut unreadable = Vec::new();
         for path in paths {
             let errors = if path.is_dir() {
-                let (files, errors) = source::read_what_can_be(path);
+                let (files, errors) = directory::read_what_can_be(path);
                 judge(&files, Scope::Directory);
                 errors
             } else {
-                let read = source::read_file(path).map(|file| files.push(file));
+                let read = directory::read_file(path).map(|file| files.push(file));
                 read.err().into_iter().collect()
             };
             unreadable.extend(errors.iter().map(unreadable_problem));
@@ -115,24 +127,25 @@ impl Judged {
 }
 
 /// Warnings that the daemon would print about a valid directory. The interfaces are consulted only if
-/// `node` is this host.
-fn as_loaded(auto: &AutoHostEndpoint, snapshot: &Snapshot, node: &str) -> Vec<Problem> {
-    let interfaces = if *node == *identity::host_name() {
+/// `node` is this host, by its name or as the node of the daemon that ran here last.
+fn as_loaded(arguments: &Arguments, snapshot: &Snapshot, node: &str) -> Vec<Problem> {
+    let interfaces = if identity::is_this_host(node, &arguments.state_dir) {
         host::interfaces()
             .inspect_err(|error| complain(format_args!("judged without interfaces: {error:#}")))
-            .ok()
+            .unwrap_or_default()
     } else {
-        None
+        Vec::new()
     };
-    let known = interfaces.as_deref().unwrap_or_default();
-    let snapshot = auto.complete(snapshot, node, known);
-    let mut problems = validate::advice(&snapshot, node);
-    if let Some(interfaces) = &interfaces {
-        problems.extend(compile::warnings(&snapshot, node, interfaces));
-        problems.extend(too_large(&snapshot, node, interfaces));
-        if !compile::bind(&snapshot, node, interfaces).bound.is_empty() {
-            problems.extend(daemon::failsafe_warnings(&snapshot.felix));
-        }
+    let labels = arguments.auto.labels();
+    let host = Host {
+        node,
+        interfaces: &interfaces,
+        generated: labels.as_ref(),
+    };
+    let mut problems = warnings::all(snapshot, &host);
+    if !interfaces.is_empty() {
+        let snapshot = effective::completed(snapshot, &host);
+        problems.extend(too_large(&snapshot, node, &interfaces));
     }
     validate::bounded(problems)
 }
@@ -190,13 +203,13 @@ fn summary(validation: &Validation) -> String {
     }
 }
 
-fn unreadable_problem(error: &SourceError) -> Problem {
+fn unreadable_problem(error: &ReadError) -> Problem {
     let place = format!("{}: ", error.path().display());
     let mut message = error.to_string();
     if let Some(reason) = message.strip_prefix(&place) {
         message = reason.to_owned();
     }
-    if let SourceError::Io { source, .. } = error {
+    if let ReadError::Io { source, .. } = error {
         message = format!("{message}: {source}");
     }
     Problem {

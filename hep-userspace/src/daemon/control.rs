@@ -146,7 +146,7 @@ struct Envelope {
 
 /// A request for the loop, and the channel for its answer.
 #[derive(Debug)]
-pub struct Order {
+pub struct Command {
     /// The request.
     pub request: Request,
     /// Receives the answer.

@@ -16,16 +16,12 @@ use crate::model::{
 /// Label that marks a generated HostEndpoint, with the value Calico's controller gives it.
 const GENERATED_LABEL: (&str, &str) = ("projectcalico.org/created-by", "calico-kube-controllers");
 
-/// Adds the generated endpoint of `node` to the snapshot, unless a written endpoint has its name and
-/// so replaces it.
+/// Adds a generated endpoint to the snapshot, unless a written endpoint has its name and so replaces it.
 #[must_use]
-pub fn complete<'s>(
-    snapshot: &'s Snapshot,
-    node: &str,
-    labels: &BTreeMap<String, String>,
-    interfaces: &[Interface],
-) -> Cow<'s, Snapshot> {
-    let generated = generate(node, labels, interfaces, &snapshot.felix);
+pub fn add(snapshot: &Snapshot, generated: Option<HostEndpoint>) -> Cow<'_, Snapshot> {
+    let Some(generated) = generated else {
+        return Cow::Borrowed(snapshot);
+    };
     let name = &generated.metadata.name;
     let written = &snapshot.endpoints;
     match written.binary_search_by(|written| written.metadata.name.cmp(name)) {

@@ -27,6 +27,15 @@ pub fn node_name(state_dir: &Path) -> NodeName {
         .unwrap_or_else(host_name)
 }
 
+/// Whether a node's name is this host's: its host name, or the name under which the daemon ran here last.
+#[must_use]
+pub fn is_this_host(node: &str, state_dir: &Path) -> bool {
+    let kept = state::read_journal(state_dir).ok();
+    let kept = kept.and_then(|journal| journal.settings);
+    let is_kept = |kept: Settings| *kept.node == *node && kept.machine_id == machine_id();
+    *node == *host_name() || kept.is_some_and(is_kept)
+}
+
 /// The stored name, if it is this host's and was not chosen by its operator.
 fn kept_name(settings: &Settings, machine_id: Option<&str>) -> Option<NodeName> {
     let is_own = machine_id.is_some() && settings.machine_id.as_deref() == machine_id;

@@ -29,7 +29,7 @@ use tokio::{
 };
 
 use super::{
-    control::{Answer, Order, PATIENCE, Request, read_socket, refusal, send},
+    control::{Answer, Command, PATIENCE, Request, read_socket, refusal, send},
     feed::Feed,
     status::SharedReport,
 };
@@ -42,7 +42,7 @@ const BACKLOG: i32 = 128;
 /// The two listening sockets.
 #[derive(Debug)]
 pub(super) struct Sockets {
-    orders: UnixListener,
+    commands: UnixListener,
     questions: UnixListener,
 }
 
@@ -69,22 +69,27 @@ impl Sockets {
                 .create(parent)?;
         }
         Ok(Self {
-            orders: bind(path)?,
+            commands: bind(path)?,
             questions: bind(&read_socket(path))?,
         })
     }
 
     /// Answers requests until the runtime ends; the daemon's loop handles those that change anything.
-    pub(super) async fn serve(self, report: SharedReport, feed: Feed, orders: mpsc::Sender<Order>) {
+    pub(super) async fn serve(
+        self,
+        report: SharedReport,
+        feed: Feed,
+        commands: mpsc::Sender<Command>,
+    ) {
         let questions = accept(self.questions, |stream, _| {
             let (report, feed) = (report.clone(), feed.clone());
             async move { answer_question(stream, &report, &feed).await }
         });
-        let orders = accept(self.orders, |stream, process| {
-            let (report, feed, orders) = (report.clone(), feed.clone(), orders.clone());
-            async move { obey(stream, process, &report, &feed, &orders).await }
+        let commands = accept(self.commands, |stream, process| {
+            let (report, feed, commands) = (report.clone(), feed.clone(), commands.clone());
+            async move { handle(stream, process, &report, &feed, &commands).await }
         });
-        tokio::join!(questions, orders);
+        tokio::join!(questions, commands);
     }
 }
 
@@ -165,12 +170,12 @@ async fn tell_status(writer: &mut OwnedWriteHalf, report: &SharedReport) -> io::
     send(writer, Answer::Status(Box::new(report))).await
 }
 
-async fn obey(
+async fn handle(
     stream: UnixStream,
     process: Option<u32>,
     report: &SharedReport,
     feed: &Feed,
-    orders: &mpsc::Sender<Order>,
+    commands: &mpsc::Sender<Command>,
 ) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let (line, mut reader) = request(reader).await?;
@@ -184,17 +189,17 @@ async fn obey(
             {
                 caller.process = process;
             }
-            order(request, orders).await
+            command(request, commands).await
         }
         Err(error) => Answer::Failed(format!("the request is not understood: {error}")),
     };
     send(&mut writer, answer).await
 }
 
-async fn order(request: Request, orders: &mpsc::Sender<Order>) -> Answer {
+async fn command(request: Request, commands: &mpsc::Sender<Command>) -> Answer {
     let (reply, answer) = oneshot::channel();
     let stopping = || Answer::Failed("the daemon is stopping".to_owned());
-    if orders.send(Order { request, reply }).await.is_err() {
+    if commands.send(Command { request, reply }).await.is_err() {
         return stopping();
     }
     answer.await.unwrap_or_else(|_gone| stopping())

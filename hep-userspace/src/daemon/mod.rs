@@ -6,18 +6,20 @@
 //! status ◀── result of the load ──────────────────────────────────────────────┘
 //! ```
 
+pub mod clock;
 mod conf;
 pub mod control;
+pub mod effective;
 pub mod events;
 pub mod feed;
 pub mod host_endpoint;
 pub mod identity;
 mod inputs;
-mod install;
 mod listen;
 pub mod local_in;
 pub mod logging;
 pub mod metrics;
+pub mod mode;
 pub mod netlink;
 pub mod newcomers;
 mod notifications;
@@ -36,23 +38,22 @@ mod summary;
 pub mod sysctl;
 mod takeover;
 pub mod translation;
-mod trusted;
-pub mod watch;
+pub mod warnings;
 
 use std::{io, path::PathBuf};
 
 pub use events::protocol_name;
 pub use logging::start as start_logging;
 pub use netlink::{HostNetwork, NetworkError, NetworkWatch};
-pub use options::Options;
+pub use options::{Options, Role};
 pub use reconcile::EnforceError;
-pub use service::{obey_once, run};
-pub use ssh::failsafe_warnings;
+pub use service::{handle_once, run};
 pub use state::{StateError, remove as remove_state};
-pub use trusted::DirectoryError;
-pub use watch::Hold;
 
-use crate::{source::SourceError, validate::Problem};
+use crate::{
+    store::{Distrust, StoreError},
+    validate::Problem,
+};
 
 /// Why the daemon could not start, or a load was refused.
 #[derive(Debug, thiserror::Error)]
@@ -63,12 +64,12 @@ pub enum DaemonError {
     /// Interfaces and addresses cannot be read.
     #[error("network")]
     Network(#[from] NetworkError),
-    /// The policy directory cannot be read.
+    /// The policy cannot be read.
     #[error("policy directory")]
-    Directory(#[source] SourceError),
+    Store(#[source] StoreError),
     /// The policy directory is missing or empty, so it is not followed.
     #[error("{}", .0.advice())]
-    Held(Hold),
+    Untrusted(Distrust),
     /// No policy was ever in force on this host, so there is none to continue with.
     #[error("no policy was in force on this host before; `hep run` brings one into force")]
     NoPolicy,

@@ -1,16 +1,51 @@
 //! The options of `hep run`.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use super::metrics::Address;
-use crate::model::NodeName;
+use crate::{
+    model::{Behaviour, NodeName},
+    store::Location,
+};
+
+/// The part that a process plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The daemon, which follows a store.
+    Follow(Location),
+    /// `hep boot`, and commands without a daemon: the last policy in force is enforced until a daemon takes
+    /// over.
+    Boot,
+}
+
+impl Role {
+    /// Whether confirmed policies may be written where users other than root can write.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        match self {
+            Self::Follow(location) => location.is_shared(),
+            Self::Boot => false,
+        }
+    }
+
+    /// The path of the store; empty without one.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Follow(location) => location.path(),
+            Self::Boot => Path::new(""),
+        }
+    }
+}
 
 /// Options of the daemon.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The policy directory, absolute; `None`: the last policy in force is enforced until a daemon with a
-    /// directory takes over.
-    pub policy_dir: Option<PathBuf>,
+    /// Whether the process is the daemon, or its stand-in during boot.
+    pub role: Role,
     /// This node's name; HostEndpoints with this `node` are enforced.
     pub node: NodeName,
     /// Whether the node's name is the host's, and follows it.
@@ -23,22 +58,12 @@ pub struct Options {
     pub socket: PathBuf,
     /// Directory in which the last good policies are kept.
     pub state_dir: PathBuf,
-    /// Write confirmed policies also into a policy directory that users other than root can change.
-    pub allow_shared_policy_dir: bool,
     /// Number of good policies to keep.
     pub keep_generations: usize,
     /// Generate a HostEndpoint for this node.
     pub auto_host_endpoint: bool,
-    /// Judge established flows again when the policy changes, instead of keeping them.
-    pub revalidate: bool,
-    /// Accept neighbour discovery and multicast listener traffic before policy.
-    pub nd_exempt: bool,
-    /// Accept router advertisements among these.
-    pub ra_exempt: bool,
-    /// The skb mark bit of forwarded packets that an untracked policy accepted; 0: none.
-    pub bypass_mark: u32,
-    /// Report denied packets on the event ring.
-    pub deny_events: bool,
+    /// How packets and flows are treated beyond the policy.
+    pub behaviour: Behaviour,
     /// The host's memory, bytes, in place of the kernel's own figure.
     pub memory_bytes: Option<u64>,
     /// Address for metrics and health checks, in addition to those of the FelixConfiguration.

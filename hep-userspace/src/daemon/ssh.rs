@@ -19,7 +19,7 @@ use crate::{
 
 /// Warns of SSH servers that no failsafe covers, for the network namespace of the calling thread.
 #[must_use]
-pub fn failsafe_warnings(felix: &FelixConfiguration) -> Vec<Problem> {
+pub(super) fn failsafe_warnings(felix: &FelixConfiguration) -> Vec<Problem> {
     warnings(felix, &Ssh::now().ports)
 }
 

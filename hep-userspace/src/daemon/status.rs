@@ -3,14 +3,14 @@
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::{
+    clock::Moment,
     local_in::LocalInStatus,
-    state::{Cause, Journal, Moment, Outcome},
+    state::{Cause, Journal, Outcome},
 };
 use crate::validate::Problem;
 
@@ -37,8 +37,9 @@ pub struct Report {
     pub generation: u32,
     /// Reason why the policy in force is not the directory's, if so.
     pub degraded: Option<String>,
-    /// Reason why the directory's present state is not followed (missing or empty), if so.
-    pub holding: Option<String>,
+    /// Reason why the store's present content is not trusted (missing or empty), if so.
+    #[serde(alias = "holding")]
+    pub untrusted: Option<String>,
     /// Unix time of the last load attempt, milliseconds.
     pub last_load_unix_ms: u64,
     /// Amount that the last load in force wrote.
@@ -73,8 +74,9 @@ pub struct Decided {
     pub trial: Option<TrialStatus>,
     /// The trial that ended last.
     pub last_trial: Option<EndedTrial>,
-    /// The hold after a rollback, if any: the policy directory is not followed.
-    pub held: Option<HeldStatus>,
+    /// The policy that a rollback brought back, if it stays until the store changes.
+    #[serde(alias = "held")]
+    pub frozen: Option<FrozenStatus>,
     /// The panic, if on: only failsafes and established flows pass.
     pub panic: Option<PanicStatus>,
 }
@@ -107,10 +109,10 @@ pub struct EndedTrial {
     pub confirmed: bool,
 }
 
-/// The hold after a rollback: the policy directory is not followed.
+/// A policy that a rollback brought back; the store is not followed until it changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct HeldStatus {
+pub struct FrozenStatus {
     /// Generation of the policy that was brought back.
     pub generation: u32,
     /// Unix time of its beginning, milliseconds.
@@ -131,7 +133,7 @@ impl Decided {
     pub fn of(journal: &Journal, now: &Moment) -> Self {
         let ended = |outcome: Outcome| matches!(outcome, Outcome::Confirmed | Outcome::RolledBack);
         Self {
-            trial: journal.trial.as_ref().map(|trial| {
+            trial: journal.mode.trial().map(|trial| {
                 let generation = trial.generation.unwrap_or(0);
                 let entry = journal.entry(generation);
                 TrialStatus {
@@ -152,11 +154,11 @@ impl Decided {
                     generation: entry.generation,
                     confirmed: entry.outcome == Outcome::Confirmed,
                 }),
-            held: journal.held.as_ref().map(|held| HeldStatus {
-                generation: held.generation,
-                since_unix_ms: held.since_unix_ms,
+            frozen: journal.mode.frozen().map(|frozen| FrozenStatus {
+                generation: frozen.generation,
+                since_unix_ms: frozen.since_unix_ms,
             }),
-            panic: journal.panic.as_ref().map(|panic| PanicStatus {
+            panic: journal.mode.panic().map(|panic| PanicStatus {
                 since_unix_ms: panic.since_unix_ms,
             }),
         }
@@ -231,14 +233,4 @@ impl SharedReport {
         // Fields are set one by one, so a writer that panicked left no inconsistent state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The wall clock, milliseconds since 1970.
-#[must_use]
-pub fn unix_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| {
-            u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-        })
 }

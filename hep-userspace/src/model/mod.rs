@@ -3,6 +3,7 @@
 //! Everything here has been checked field by field; what spans fields or resources is `validate`'s.
 
 mod address_bits;
+mod behaviour;
 mod endpoint;
 mod felix;
 mod host;
@@ -19,6 +20,7 @@ mod snapshot;
 mod tier;
 
 pub use address_bits::AddressBits;
+pub use behaviour::Behaviour;
 pub use endpoint::{EndpointPort, HostEndpoint, InterfaceMatch};
 pub use felix::{
     AttachType, EndpointToHostAction, FailsafePort, FelixConfiguration, LogLevel, LogRate,

@@ -1,6 +1,5 @@
-//! Policy files: directories, limits, YAML and JSON text as trees that know their lines.
+//! Policy texts: YAML and JSON as trees that know their lines.
 
-mod directory;
 mod input;
 mod lines;
 mod merge;
@@ -18,22 +17,11 @@ use bytes::Bytes;
 
 use crate::model::Origin;
 
-pub use directory::{
-    DirectoryReader, SourceError, is_policy_name, read_directory, read_file, read_what_can_be,
-};
 pub use lines::{Edit, Lines, Outline, in_common};
 pub use node::{Entry, Piece, Scalar, Sequence, Value, YamlNode};
 pub use scalar::{Number, whole};
 pub use yaml::{Parsed, SyntaxError, parse, parse_again};
 
-/// Largest file that is read. A GlobalNetworkSet of a million members has about 25 MB.
-pub const MAX_FILE_BYTES: u64 = 64 << 20;
-/// Most bytes in all files of a directory together.
-pub const MAX_DIRECTORY_BYTES: u64 = 256 << 20;
-/// Most files in a directory and those below it.
-pub const MAX_FILES: usize = 10_000;
-/// Most directories inside each other.
-pub const MAX_DIRECTORY_DEPTH: usize = 16;
 /// Most sequences and mappings inside each other.
 pub const MAX_NESTING: usize = 64;
 /// Most bytes that the aliases of a file may add to it; an aliased value counts [`ALIAS_NODE_COST`]

@@ -10,7 +10,7 @@ use super::Instance;
 use crate::{
     compile::{Description, EndpointDescription},
     daemon::{
-        panic_mode,
+        effective,
         state::{self, StateError},
     },
     datapath::{KernelError, Maps},
@@ -63,7 +63,7 @@ impl Live {
         let head = journal.head();
         let head = head.ok_or_else(|| LiveError::NoPolicy(state_dir.to_path_buf()))?;
         Ok(Self {
-            is_panic: journal.panic.is_some(),
+            is_panic: journal.mode.panic().is_some(),
             files: state::policy(state_dir, head)?.files,
             maps,
             description,
@@ -104,24 +104,15 @@ impl Live {
         self.settings.flags & flag != 0
     }
 
-    /// The snapshot as the daemon would enforce it now: with the generated endpoints, unless a written one
-    /// of the same name replaces them; during a panic with failsafes only.
+    /// The snapshot as the daemon would enforce it now: with the generated endpoint, unless a written one of
+    /// the same name replaces it; during a panic with failsafes only.
     #[must_use]
-    pub fn complete(&self, mut snapshot: Snapshot) -> Snapshot {
+    pub fn complete(&self, snapshot: &Snapshot) -> Snapshot {
+        let mut endpoints = self.description.endpoints.iter();
+        let generated = endpoints.find(|endpoint| endpoint.generated && !self.is_panic);
+        let generated = generated.map(|endpoint| self.host_endpoint(endpoint));
         let node = &self.description.node;
-        if self.is_panic {
-            return panic_mode::restrict(snapshot, node);
-        }
-        for endpoint in (self.description.endpoints.iter()).filter(|endpoint| endpoint.generated) {
-            let written = &snapshot.endpoints;
-            let place =
-                written.binary_search_by(|written| (*written.metadata.name).cmp(&*endpoint.name));
-            if let Err(place) = place {
-                let endpoint = self.host_endpoint(endpoint);
-                snapshot.endpoints.insert(place, endpoint);
-            }
-        }
-        snapshot
+        effective::snapshot_with(snapshot, node, generated, self.is_panic).into_owned()
     }
 
     fn host_endpoint(&self, endpoint: &EndpointDescription) -> HostEndpoint {

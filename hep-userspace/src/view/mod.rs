@@ -54,7 +54,7 @@ pub use selector::SelectorAnswer;
 pub use sets::Set;
 pub use shown::{Found, Shown};
 pub use status::{
-    Daemon, EndedTrial, Held, Instance, LastLoad, LocalIn, LocalInState, Panic, Sources, Status,
+    Daemon, EndedTrial, Frozen, Instance, LastLoad, LocalIn, LocalInState, Panic, Sources, Status,
     StatusError, Table, Trial,
 };
 pub use test_report::{CaseResult, EngineVerdict, FileResult, PacketFailure, TestReport};

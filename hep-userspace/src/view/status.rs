@@ -11,15 +11,16 @@ use super::{Endpoint, Found, Interface, Problem, Version};
 use crate::{
     compile::Description,
     daemon::{
+        clock::Moment,
         control::{self, AskError},
         local_in::{self, LocalInStatus},
-        state::{self, Journal, Moment, StateError},
+        state::{self, Journal, StateError},
         status::{Decided, Report},
     },
     datapath::{KernelError, Occupancy, attach, links_directory},
 };
 
-pub use decided::{EndedTrial, Held, Panic, Trial};
+pub use decided::{EndedTrial, Frozen, Panic, Trial};
 
 /// Policy in force, and the state of the daemon.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -39,14 +40,18 @@ pub struct Status {
     pub ready: bool,
     /// Reason why the policy in force is not the directory's, if so.
     pub degraded: Option<String>,
-    /// Reason why the directory's present state is not followed (missing or empty), if so.
+    /// Reason why the directory is not trusted (missing or empty), if so.
+    pub untrusted: Option<String>,
+    /// Former name of `untrusted`.
     pub holding: Option<String>,
     /// The policy on trial, if any.
     pub trial: Option<Trial>,
     /// The trial that ended last.
     pub last_trial: Option<EndedTrial>,
-    /// The hold after a rollback, if any: the policy directory is not followed.
-    pub held: Option<Held>,
+    /// The policy that a rollback brought back, if it stays until the directory's content changes.
+    pub frozen: Option<Frozen>,
+    /// Former name of `frozen`.
+    pub held: Option<Frozen>,
     /// The panic, if on: only failsafes and established flows pass.
     pub panic: Option<Panic>,
     /// Whether the policy directory changed since it stopped being followed.
@@ -283,6 +288,7 @@ impl Status {
         let daemon = report.as_ref().map(Daemon::from);
         let report = report.unwrap_or_default();
         let is_described = !description.node.is_empty();
+        let frozen = decided.frozen.as_ref().map(Frozen::from);
         Self {
             version: Version,
             endpoints: Endpoint::all(&description),
@@ -298,10 +304,12 @@ impl Status {
             // A generation is in force before all of its interfaces have their programs.
             ready: report.ready && report.generation == description.generation,
             degraded: report.degraded,
-            holding: report.holding,
+            untrusted: report.untrusted.clone(),
+            holding: report.untrusted,
             trial: decided.trial.as_ref().map(Trial::from),
             last_trial: decided.last_trial.as_ref().map(EndedTrial::from),
-            held: decided.held.as_ref().map(Held::from),
+            held: frozen.clone(),
+            frozen,
             panic: decided.panic.as_ref().map(Panic::from),
             directory_changed: report.directory_changed,
             daemon,

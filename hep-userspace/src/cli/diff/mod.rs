@@ -20,7 +20,7 @@ use crate::{
     daemon::identity,
     model::{Interface, LinkLayer, NodeName},
     preview::{self, FlowJudge},
-    reference, source,
+    reference, store,
     view::{Cut, Difference, Failure, FailureKind, Flows, Live, Version},
 };
 
@@ -104,7 +104,7 @@ fn difference(arguments: &Arguments) -> Result<Difference, Failure> {
         made_up(&arguments.interfaces)
     };
     let read = |directory: &PathBuf| {
-        source::read_directory(directory).map_err(|error| side::unusable(error.into()))
+        store::directory::read(directory).map_err(|error| side::unusable(error.into()))
     };
     let load = |files, name: &PathBuf| {
         let host = (&*node, interfaces.as_slice());

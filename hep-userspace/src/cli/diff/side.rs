@@ -51,7 +51,7 @@ impl Side {
             return Err(Failure::invalid(message, &loaded.problems));
         };
         let snapshot = match live {
-            Some(live) => live.complete(snapshot),
+            Some(live) => live.complete(&snapshot),
             None => auto.complete(&snapshot, node, interfaces).into_owned(),
         };
         let slots = live.map_or_else(Slots::default, |live| live.description.slots.clone());

@@ -25,7 +25,7 @@ use crate::{
     datapath::links_directory,
     model::{Interface, LinkLayer, NodeName, Snapshot},
     reference::{Options, Packet, PacketSpec, Reference, protocol_number},
-    source,
+    store,
     validate::{self, Scope},
     view::{Explanation, Failure, FailureKind, Live, Question},
 };
@@ -171,7 +171,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         }
     }
     let (snapshot, options) = match &live {
-        Some(live) => (live.complete(snapshot), live.options()),
+        Some(live) => (live.complete(&snapshot), live.options()),
         None => {
             let options = Options {
                 nd_exempt: arguments.ipv6_nd_exempt,
@@ -234,7 +234,7 @@ fn load(arguments: &Arguments, live: Option<&Live>, node: &NodeName) -> Result<S
         None => {
             let directory = arguments.policy_dir.as_ref();
             let directory = directory.context("--policy-dir or --live")?;
-            (source::read_directory(directory)?, directory)
+            (store::directory::read(directory)?, directory)
         }
     };
     let loaded = validate::load(&files, &host::node(node.clone()), Scope::Directory);

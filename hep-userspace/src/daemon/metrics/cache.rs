@@ -8,7 +8,7 @@ use std::{
 use hyper::body::Bytes;
 use tokio::sync::Mutex;
 
-use super::{super::summary::chain, Figures};
+use super::{super::summary::chain, Metrics};
 
 /// Shortest time for which metrics are served before they are read again.
 const FRESH: Duration = Duration::from_secs(1);
@@ -18,7 +18,7 @@ const SHARE: u32 = 10;
 /// Cached metrics, shared between all clients.
 #[derive(Clone, Debug)]
 pub(super) struct Cache {
-    figures: Figures,
+    metrics: Metrics,
     kept: Arc<Mutex<Option<Kept>>>,
 }
 
@@ -30,16 +30,16 @@ struct Kept {
 }
 
 impl Cache {
-    pub(super) fn new(figures: Figures) -> Self {
+    pub(super) fn new(metrics: Metrics) -> Self {
         Self {
-            figures,
+            metrics,
             kept: Arc::default(),
         }
     }
 
     /// The metrics' source, for checks that read no tables.
-    pub(super) const fn figures(&self) -> &Figures {
-        &self.figures
+    pub(super) const fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// The page of metrics; `None` if they cannot be read.
@@ -51,11 +51,11 @@ impl Cache {
         {
             return kept.text.clone();
         }
-        let figures = self.figures.clone();
+        let metrics = self.metrics.clone();
         // The thread holds the lock, so that no second read begins if the client is dropped.
         let read = tokio::task::spawn_blocking(move || {
             let started = Instant::now();
-            let text = figures.text().inspect_err(|error| {
+            let text = metrics.text().inspect_err(|error| {
                 log::error!("metrics: {}", chain(error));
             });
             let text = text.ok().map(Bytes::from);

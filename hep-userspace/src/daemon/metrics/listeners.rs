@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt, io, str::FromStr};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{
-    Figures,
+    Metrics,
     cache::Cache,
     server::{Pages, serve},
 };
@@ -67,9 +67,9 @@ impl Listeners {
     /// # Errors
     ///
     /// The system's error if that address cannot be bound.
-    pub async fn start(figures: Figures, option: Option<Address>) -> io::Result<Self> {
+    pub async fn start(metrics: Metrics, option: Option<Address>) -> io::Result<Self> {
         let mut listeners = Self {
-            cache: Cache::new(figures),
+            cache: Cache::new(metrics),
             option,
             running: BTreeMap::new(),
             failed: BTreeMap::new(),

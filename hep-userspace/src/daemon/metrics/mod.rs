@@ -1,9 +1,9 @@
 //! Metrics and health checks over HTTP.
 
 mod cache;
-mod figures;
 mod listeners;
+mod registry;
 mod server;
 
-pub use figures::Figures;
 pub use listeners::{Address, Listeners};
+pub use registry::Metrics;

@@ -84,11 +84,11 @@ async fn answer(request: &Request<Incoming>, cache: &Cache, pages: Pages) -> Res
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return page(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
     }
-    let figures = cache.figures();
+    let source = cache.metrics();
     match request.uri().path() {
-        "/liveness" if figures.is_alive() => page(StatusCode::OK, "alive\n"),
+        "/liveness" if source.is_alive() => page(StatusCode::OK, "alive\n"),
         "/liveness" => page(StatusCode::SERVICE_UNAVAILABLE, "the daemon hangs\n"),
-        "/readiness" if figures.is_ready() => page(StatusCode::OK, "ready\n"),
+        "/readiness" if source.is_ready() => page(StatusCode::OK, "ready\n"),
         "/readiness" => page(
             StatusCode::SERVICE_UNAVAILABLE,
             "not ready; `hep status` on the host says why\n",
@@ -111,7 +111,7 @@ async fn metrics(cache: &Cache) -> Response<Full<Bytes>> {
         }
         None => page(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "the figures cannot be read; the daemon's log says why\n",
+            "the metrics cannot be read; the daemon's log says why\n",
         ),
     }
 }

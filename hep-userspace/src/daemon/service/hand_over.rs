@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::super::{
-    DaemonError, Options,
+    DaemonError, Options, Role,
     control::{self, Answer, AskError, Request},
     state::{StateDirectory, StateError},
 };
@@ -21,7 +21,7 @@ pub(super) async fn open(options: &Options) -> Result<StateDirectory, DaemonErro
     let state_dir = &options.state_dir;
     let attempt = || StateDirectory::open(state_dir, options.keep_generations);
     let busy = match attempt() {
-        Err(busy @ StateError::Busy(_)) if options.policy_dir.is_some() => busy,
+        Err(busy @ StateError::Busy(_)) if matches!(options.role, Role::Follow(_)) => busy,
         other => return Ok(other?),
     };
     let socket = options.socket.clone();

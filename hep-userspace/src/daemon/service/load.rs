@@ -1,42 +1,33 @@
-//! Loads the policy directory, as a whole or not at all.
-
-use std::collections::HashSet;
+//! Loads the store's content, as a whole or not at all.
 
 use tokio::time::Instant;
 
 use super::{
     super::{
-        DaemonError, install, ssh,
-        state::{Cause, Entry, Held, Policy},
-        status::ReportedProblem,
+        DaemonError,
+        clock::unix_ms,
+        mode::{Basis, Event, Frozen, Mode},
+        state::{Cause, Entry},
         summary::chain,
-        watch::{Found, Hold},
     },
     Daemon,
-    enforce::Aim,
+    commit::CommitTarget,
 };
-use crate::{
-    model::Snapshot,
-    source::Unit,
-    validate::{Problem, Severity, bounded},
-};
-
-/// Most problems of one load that are logged.
-const MAX_LOGGED: usize = 50;
+use crate::store::PolicySet;
 
 impl Daemon {
-    /// The first load: enforces what the journal decides (panic, trial), else the directory, else the last
-    /// good policy, else leaves what is pinned; with none of them nothing is attached (spec RS-006).
+    /// The first load: enforces what the journal decides (panic, trial), else the store's content, else the
+    /// last good policy, else leaves what is pinned; with none of them nothing is attached (spec RS-006).
     pub(super) async fn first_load(&mut self) -> Result<(), DaemonError> {
-        let is_panic = self.state.journal().panic.is_some();
+        let is_panic = self.state.journal().mode.panic().is_some();
         if is_panic {
             log::warn!("panic: only failsafes and established flows pass until `hep resume`");
         }
-        self.reconciler.set_panic(is_panic);
+        self.enforcer.reconciler.set_panic(is_panic);
         self.resume_trial();
         self.finish_install();
-        let is_decided = is_panic || self.state.journal().trial.is_some();
-        let refusal = if is_decided || self.watch.is_none() {
+        let is_decided = is_panic || self.state.journal().mode.trial().is_some();
+        let refusal = if is_decided || self.follower.source.is_none() {
             None
         } else {
             match self.follow_at_start().await {
@@ -45,92 +36,74 @@ impl Daemon {
                 Err(refusal) => Some(refusal),
             }
         };
-        self.go_on_with_the_last(refusal).await?;
+        self.continue_with_the_last(refusal).await?;
         // The trial may have ended during the load.
         self.end_trial_if_over().await;
         if is_decided {
-            self.look_at_directory().await;
+            self.refresh_store().await;
         }
         Ok(())
     }
 
-    /// Follows the directory unless a hold is on; returns whether its policy is in force.
+    /// Follows the store unless an earlier policy is frozen; returns whether its policy is in force.
     async fn follow_at_start(&mut self) -> Result<bool, DaemonError> {
         let started = Instant::now();
         // The last complete text is used for files that are being written now.
-        let held = self.state.journal().held.clone();
-        let last = match held {
-            None => self.state.head().map(|(_, last)| last),
-            Some(_) => None,
-        };
-        let Some(watch) = &mut self.watch else {
+        let frozen = self.state.journal().mode.frozen().cloned();
+        if frozen.is_none()
+            && let Some((_, last)) = self.state.head()
+            && let Some(source) = &mut self.follower.source
+        {
+            source.assume(last);
+        }
+        let changed = self.follower.read().await?;
+        let Some(source) = &self.follower.source else {
             return Ok(false);
         };
-        if let Some(last) = &last {
-            watch.assume(last.files.clone());
-        }
-        let found = watch.read().await;
-        let files = match (found, last) {
-            (Found::Changed(files), _) => files,
-            (Found::Unchanged, Some(last)) => last.files,
-            (Found::Unchanged, None) => Vec::new(),
-            (Found::Held(hold), _) => return Err(self.hold(hold)),
-            (Found::Unreadable(error), _) => {
-                self.unreadable = Some(chain(&error));
-                return Err(DaemonError::Directory(error));
-            }
-        };
-        let policy = self.below_policy_dir(files);
-        if let Some(held) = held
-            && !self.ends_hold(&held, &policy)
+        let policy = changed.unwrap_or_else(|| source.content().clone());
+        if let Some(frozen) = frozen
+            && !self.ends_frozen(&frozen, &policy)
         {
             log::warn!(
                 "the policy directory is not followed: generation {} was brought back; it is \
                  followed when its content changes, or after `hep resume`",
-                held.generation
+                frozen.generation
             );
             return Ok(false);
         }
-        self.load(policy, Cause::Directory, started).await?;
+        self.load(policy, Cause::Store, started).await?;
         Ok(true)
     }
 
-    /// Whether the directory's content ends the hold: it differs from the content that is held or, if none
-    /// was recorded, is the policy in force.
-    fn ends_hold(&mut self, held: &Held, policy: &Policy) -> bool {
+    /// Whether the store's content ends what is frozen; notes it if it was not known.
+    fn ends_frozen(&mut self, frozen: &Frozen, policy: &PolicySet) -> bool {
         let found = policy.checksum();
-        match &held.directory {
-            Some(directory) => *directory != found,
-            None => {
-                let head = self.state.journal().head();
-                let is_meant = head.is_some_and(|head| head.checksum == found);
-                self.note("the hold", |journal| {
-                    if let Some(held) = &mut journal.held {
-                        held.directory = Some(found);
-                    }
-                });
-                is_meant
-            }
+        let head = self.state.journal().head();
+        let in_force = head.map(|head| head.checksum.as_str());
+        let ends = frozen.ends_with(&found, in_force);
+        if frozen.overrides.is_none() {
+            self.note("the content that is overridden", |journal| {
+                journal.change(Event::Override(found));
+            });
         }
+        ends
     }
 
     /// Continues with the last policy in force, or an earlier one if that is damaged; `refusal` is the
-    /// reason why the directory is not followed.
-    async fn go_on_with_the_last(
+    /// reason why the store is not followed.
+    async fn continue_with_the_last(
         &mut self,
         refusal: Option<DaemonError>,
     ) -> Result<(), DaemonError> {
-        let refused = self.refused.take();
-        let trial = self.state.journal().trial.as_ref();
-        let tried = trial.and_then(|trial| self.state.journal().entry(trial.generation?));
-        let candidates: Vec<Entry> = tried
-            .into_iter()
-            .chain(self.state.journal().good())
-            .cloned()
-            .collect();
+        let refused = self.follower.refused.take();
+        let journal = self.state.journal();
+        let trial = journal.mode.trial();
+        let tried = trial.and_then(|trial| journal.entry(trial.generation?));
+        let candidates: Vec<Entry> = tried.into_iter().chain(journal.good()).cloned().collect();
         // A generation in force that was never recorded is later than every recorded one.
-        let newest = self.state.journal().entries.last();
-        let is_known = newest.is_some_and(|newest| self.former <= Some(newest.generation));
+        let left = self.enforcer.reconciler.left_in_force();
+        let newest = journal.entries.last();
+        let is_known = newest.is_some_and(|newest| left <= Some(newest.generation));
         let is_left = refusal.is_some() && !is_known;
         for entry in candidates.into_iter().filter(|_| !is_left) {
             if self.bring_back(&entry).await {
@@ -140,16 +113,16 @@ impl Daemon {
                         entry.generation
                     );
                 }
-                self.refused = refused;
-                // Until the directory is fixed, its problems are the ones to report.
+                self.follower.refused = refused;
+                // Until the store is fixed, its problems are the ones to report.
                 if let Some(DaemonError::Invalid(problems)) = &refusal {
-                    self.report_problems(problems);
+                    self.reporter.replace_problems(problems);
                 }
                 return Ok(());
             }
         }
-        self.refused = refused;
-        if self.former.is_some() {
+        self.follower.refused = refused;
+        if left.is_some() {
             log::warn!("the policy that a former daemon left stays in force");
             return Ok(());
         }
@@ -166,8 +139,11 @@ impl Daemon {
                 return false;
             }
         };
-        let judged = self.judge(&policy, Instant::now());
-        if let Err(error) = self.enforce(judged, &mut Aim::Known(generation)).await {
+        let mut target = CommitTarget::Known(generation);
+        if let Err(error) = self
+            .judge_and_enforce(&policy, &mut target, Instant::now())
+            .await
+        {
             log::error!("generation {generation}: {}", chain(&error));
             return false;
         }
@@ -177,119 +153,110 @@ impl Daemon {
         true
     }
 
-    pub(super) async fn look_at_directory(&mut self) {
+    /// Reads the store, and follows what changed.
+    pub(super) async fn refresh_store(&mut self) {
         let started = Instant::now();
-        let Some(watch) = &mut self.watch else {
-            return;
-        };
-        let found = watch.read().await;
-        if matches!(found, Found::Unchanged | Found::Changed(_)) {
-            self.report.lock().holding = None;
-            self.unreadable = None;
-        }
-        match found {
-            Found::Unchanged => {}
-            Found::Changed(files) => {
-                let policy = self.below_policy_dir(files);
-                self.follow(policy, started).await;
-            }
-            Found::Held(hold) => drop(self.hold(hold)),
-            Found::Unreadable(error) => {
-                let text = chain(&error);
-                if self.unreadable.as_ref() != Some(&text) {
-                    log::error!("{text}; the policy in force stays");
-                }
-                self.unreadable = Some(text);
-            }
+        // Errors are logged and reported; the policy in force stays.
+        if let Ok(Some(policy)) = self.follower.read().await {
+            self.follow(policy, started).await;
         }
     }
 
-    /// Follows a change of the directory, or stores it as pending.
-    async fn follow(&mut self, policy: Policy, started: Instant) {
-        let journal = self.state.journal();
-        let what = match (&journal.panic, &journal.trial) {
-            (Some(_), _) => Some("panic"),
-            (None, Some(_)) => Some("trial"),
-            (None, None) => None,
+    /// Follows a change of the store, or keeps it as pending.
+    async fn follow(&mut self, policy: PolicySet, started: Instant) {
+        let frozen = match &self.state.journal().mode {
+            Mode::Panic(_) => return self.wait_with(policy, "panic"),
+            Mode::Calm(Basis::Trial(_)) => return self.wait_with(policy, "trial"),
+            Mode::Calm(Basis::Frozen(frozen)) => Some(frozen.clone()),
+            Mode::Calm(Basis::Following) => None,
         };
-        if let Some(what) = what {
-            if self.obeyed_directory() == Some(policy.checksum()) {
-                self.pending = None;
-            } else {
-                log::warn!("the policy directory changed; it is followed when the {what} is over");
-                self.pending = Some(policy);
-            }
-            return;
-        }
-        if let Some(held) = journal.held.clone() {
-            if !self.ends_hold(&held, &policy) {
+        if let Some(frozen) = frozen {
+            if !self.ends_frozen(&frozen, &policy) {
                 return;
             }
             log::info!("the policy directory changed and is followed again");
         }
-        if let Err(error) = self.load(policy, Cause::Directory, started).await {
+        if let Err(error) = self.load(policy, Cause::Store, started).await {
             log::error!("{}; the policy in force stays", chain(&error));
         }
     }
 
-    /// Checksum of the directory's content when it was last followed or held.
-    fn obeyed_directory(&self) -> Option<String> {
+    /// Keeps a change of the store until `what` is over, unless it is as it was before.
+    fn wait_with(&mut self, policy: PolicySet, what: &str) {
+        if self.followed_checksum() == Some(policy.checksum()) {
+            self.follower.pending = None;
+        } else {
+            log::warn!("the policy directory changed; it is followed when the {what} is over");
+            self.follower.pending = Some(policy);
+        }
+    }
+
+    /// Checksum of the store's content when it was last followed, or overridden.
+    fn followed_checksum(&self) -> Option<String> {
         let journal = self.state.journal();
-        match (&journal.trial, &journal.held) {
-            (Some(trial), _) => Some(trial.directory.clone()),
-            (None, Some(held)) => held.directory.clone(),
-            (None, None) => journal.head().map(|head| head.checksum.clone()),
+        match journal.mode.basis() {
+            Basis::Trial(trial) => Some(trial.store.clone()),
+            Basis::Frozen(frozen) => frozen.overrides.clone(),
+            Basis::Following => journal.head().map(|head| head.checksum.clone()),
         }
     }
 
     /// Follows the pending change, if any.
     pub(super) async fn follow_pending(&mut self) {
-        if let Some(policy) = self.pending.take() {
+        if let Some(policy) = self.follower.pending.take() {
             self.follow(policy, Instant::now()).await;
         }
     }
 
-    /// Files of the policy directory as a policy.
-    pub(super) fn below_policy_dir(&self, files: Vec<Unit>) -> Policy {
-        Policy {
-            base: self.options.policy_dir.clone().unwrap_or_default(),
-            files,
-        }
-    }
-
-    fn hold(&mut self, hold: Hold) -> DaemonError {
-        let mut report = self.report.lock();
-        if report.holding.as_deref() != Some(hold.advice()) {
-            log::warn!("{}", hold.advice());
-        }
-        report.holding = Some(hold.advice().to_owned());
-        DaemonError::Held(hold)
-    }
-
-    /// Validates a policy, brings it into force as a whole or not at all, and records it, and that the
-    /// directory is followed.
+    /// Validates a policy, brings it into force as a whole or not at all, and records it, and that the store
+    /// is followed.
     pub(super) async fn load(
         &mut self,
-        policy: Policy,
+        policy: PolicySet,
         cause: Cause,
         started: Instant,
     ) -> Result<(), DaemonError> {
         let comparison = self.compare(policy.clone(), cause);
-        let judged = self.judge(&policy, started);
-        let mut aim = comparison.await.expect("comparing does not panic");
-        self.enforce(judged, &mut aim).await?;
-        self.keep(aim, &policy.base);
+        let judged = self.follower.judge(&policy, started);
+        let mut target = comparison.await.expect("comparing does not panic");
+        self.enforce_judged(judged, &mut target).await?;
+        self.keep(target, &policy.base);
         Ok(())
+    }
+
+    async fn judge_and_enforce(
+        &mut self,
+        policy: &PolicySet,
+        target: &mut CommitTarget,
+        started: Instant,
+    ) -> Result<(), DaemonError> {
+        let judged = self.follower.judge(policy, started);
+        self.enforce_judged(judged, target).await
+    }
+
+    /// Brings a validated policy into force, and notes the reason if that fails.
+    async fn enforce_judged(
+        &mut self,
+        judged: super::commit::Judged,
+        target: &mut CommitTarget,
+    ) -> Result<(), DaemonError> {
+        self.reporter
+            .update(|report| report.last_load_unix_ms = unix_ms());
+        if judged.loaded.snapshot.is_none() {
+            self.reporter.problems(&judged.loaded.problems);
+        }
+        let outcome = self.enforce(judged, target).await;
+        self.follower.note_refusal(&outcome);
+        outcome
     }
 
     /// Finishes the install of a confirmed policy that a previous daemon began.
     fn finish_install(&mut self) {
         let journal = self.state.journal();
         let entry = journal.installing.and_then(|it| journal.entry(it)).cloned();
-        let (Some(entry), Some(directory)) = (entry, self.options.policy_dir.clone()) else {
+        let (Some(entry), Some(source)) = (entry, &mut self.follower.source) else {
             return;
         };
-        let present = crate::source::read_directory(&directory).unwrap_or_default();
         let policy = match self.state.policy(&entry) {
             Ok(policy) => policy,
             Err(error) => {
@@ -297,74 +264,19 @@ impl Daemon {
                 return;
             }
         };
-        match install::install(&policy, &directory, &present, self.trust()) {
+        match source.write(&policy) {
             Ok(()) => self.note("the policy's place", |journal| journal.installing = None),
             Err(error) => log::error!("put the confirmed policy in place: {}", chain(&error)),
         }
     }
 
-    /// Changes the journal; a failure is logged, and the change is lost.
-    pub(super) fn note(
-        &mut self,
-        what: &str,
-        change: impl FnOnce(&mut super::super::state::Journal),
-    ) {
-        if let Err(error) = self.state.update(change) {
-            log::error!("note {what}: {}", chain(&error));
+    /// Reports the problems of the policy in force, with warnings that depend on this host's present state;
+    /// those of a refused policy stay.
+    pub(super) fn report_problems(&self) {
+        if self.follower.refused.is_none()
+            && let Some(problems) = self.enforcer.problems()
+        {
+            self.reporter.problems(&problems);
         }
-    }
-
-    /// Reports the problems of the policy in force, with warnings that depend on this host's present state.
-    pub(super) fn tell_warnings(&mut self, snapshot: &Snapshot) {
-        let mut problems = self.problems.clone();
-        problems.extend(self.reconciler.warnings(snapshot));
-        if self.is_policing() {
-            problems.extend(ssh::failsafe_warnings(&snapshot.felix));
-        }
-        self.tell_problems(&bounded(problems));
-    }
-
-    /// Renews the warnings about SSH servers that no failsafe covers: servers start and stop.
-    pub(super) fn look_at_ssh(&mut self) {
-        if let Some(snapshot) = self.snapshot.take() {
-            if self.refused.is_none() {
-                self.tell_warnings(&snapshot);
-            }
-            self.snapshot = Some(snapshot);
-        }
-    }
-
-    fn is_policing(&self) -> bool {
-        let generation = self.reconciler.in_force();
-        generation.is_some_and(|generation| !generation.description.interfaces.is_empty())
-    }
-
-    /// Reports problems, and logs those that were not reported before, errors first.
-    pub(super) fn tell_problems(&self, problems: &[Problem]) {
-        let before = self.report_problems(problems);
-        let known: HashSet<&str> = before.iter().map(|former| former.text.as_str()).collect();
-        let mut fresh: Vec<(Severity, String)> = problems
-            .iter()
-            .map(|problem| (problem.severity, problem.to_string()))
-            .filter(|(_, text)| !known.contains(text.as_str()))
-            .collect();
-        fresh.sort_by_key(|(severity, _)| *severity);
-        for (severity, text) in fresh.iter().take(MAX_LOGGED) {
-            match severity {
-                Severity::Error => log::error!("{text}"),
-                Severity::Warning => log::warn!("{text}"),
-                Severity::Notice => log::info!("{text}"),
-            }
-        }
-        if fresh.len() > MAX_LOGGED {
-            let more = fresh.len() - MAX_LOGGED;
-            log::warn!("{more} more problems; see `hep status`");
-        }
-    }
-
-    /// Replaces the reported problems by these, and returns the previous ones.
-    fn report_problems(&self, problems: &[Problem]) -> Vec<ReportedProblem> {
-        let found = problems.iter().map(ReportedProblem::from).collect();
-        std::mem::replace(&mut self.report.lock().problems, found)
     }
 }

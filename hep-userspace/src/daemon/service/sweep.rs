@@ -1,12 +1,12 @@
-//! Sweeps expired flows, and reports flow tables that are nearly full.
+//! Sweeps expired flows.
 
 use super::{super::summary::chain, Daemon};
-use crate::datapath::{Occupancy, SweepCursor};
+use crate::datapath::SweepCursor;
 
 impl Daemon {
     /// Removes expired flows slice by slice, and yields to other tasks between slices.
     pub(super) async fn sweep_flows(&mut self) {
-        let Some(kernel) = self.reconciler.kernel() else {
+        let Some(kernel) = self.enforcer.reconciler.kernel() else {
             return;
         };
         let mut cursor = SweepCursor::default();
@@ -20,18 +20,6 @@ impl Daemon {
                 }
             }
         }
-        self.tell_pressure(&cursor.occupancy);
-    }
-
-    /// Warns once when a table becomes nearly full, and again only after it had room.
-    fn tell_pressure(&mut self, tables: &[Occupancy]) {
-        for table in tables {
-            let name = table.name();
-            if !table.is_pressing() {
-                self.pressing.remove(&name);
-            } else if self.pressing.insert(name) {
-                log::warn!("{}", table.warning());
-            }
-        }
+        self.reporter.occupancy(&cursor.occupancy);
     }
 }

@@ -6,19 +6,19 @@ use tokio::time::Instant;
 
 use super::{
     super::{
-        control::{Answer, Caller, Done, InvalidProblem},
-        install,
-        state::{Cause, Coming, Entry, Held, Moment, Outcome, Policy, Trial},
-        status::unix_ms,
+        Role,
+        clock::{Moment, unix_ms},
+        control::{Answer, Caller, InvalidProblem},
+        mode::{Basis, Event, Frozen, Mode, Trial},
+        state::{Cause, Entry, Outcome, PendingPolicy},
         summary::chain,
-        trusted::{DirectoryError, Trust},
     },
     Daemon,
-    enforce::Aim,
+    commit::CommitTarget,
 };
 use crate::{
-    source,
-    validate::{Problem, Scope, Severity},
+    store::{PolicySet, directory},
+    validate::{Loaded, Problem, Severity},
 };
 
 /// Shortest and longest trial.
@@ -26,25 +26,34 @@ const LIMITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(24 * 
 /// Wait before a failed rollback is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// A policy that may be tried.
+struct Candidate {
+    policy: PolicySet,
+    loaded: Loaded,
+    /// Warnings for the caller.
+    warnings: Vec<String>,
+}
+
 impl Daemon {
     /// Time left of the trial, if there is one; while a rollback is being retried, at least the pause.
     pub(super) fn trial_left(&self) -> Option<Duration> {
-        let trial = self.state.journal().trial.as_ref()?;
-        let left = trial.left(&Moment::now());
+        let left = self.state.journal().mode.trial()?.left(&Moment::now());
         // A failed rollback is tried again only after a pause.
-        let pause = self.way_back_again.map(|again| again - Instant::now());
+        let pause = self.wakeups.rollback_retry_at;
+        let pause = pause.map(|again| again - Instant::now());
         Some(left.max(pause.unwrap_or_default()))
     }
 
-    /// Resumes a trial that a previous daemon began, or, if its time is over, records that the policy before
-    /// it is to be in force.
+    /// Resumes a trial that a previous daemon began, or, if its time is over or a panic has ended it, records
+    /// that the policy before it is to be in force.
     pub(super) fn resume_trial(&mut self) {
-        let Some(trial) = self.state.journal().trial.clone() else {
+        let mode = &self.state.journal().mode;
+        let Some(trial) = mode.trial().cloned() else {
             return;
         };
         let left = trial.left(&Moment::now());
-        match trial.generation {
-            Some(generation) if !left.is_zero() => {
+        match (trial.generation, mode.panic()) {
+            (Some(generation), None) if !left.is_zero() => {
                 log::warn!(
                     "generation {generation} is on trial for {} s more",
                     left.as_secs()
@@ -55,24 +64,25 @@ impl Daemon {
                     "a trial was not confirmed in time: generation {} comes back",
                     trial.back_to
                 );
-                self.note_end(&trial);
+                self.note_end(&trial, trial.back_to);
             }
         }
     }
 
-    fn note_end(&mut self, trial: &Trial) {
+    fn note_end(&mut self, trial: &Trial, back_to: u32) {
+        let generation = trial.generation;
         self.note("the end of the trial", |journal| {
-            if let Some(generation) = trial.generation {
+            if let Some(generation) = generation {
                 journal.set_outcome(generation, Outcome::RolledBack);
             }
-            journal.in_force = Some(trial.back_to);
-            journal.trial = None;
+            journal.in_force = Some(back_to);
+            journal.change(Event::EndTrial);
         });
     }
 
     pub(super) async fn end_trial_if_over(&mut self) {
-        let trial = self.state.journal().trial.as_ref();
-        if trial.is_some_and(|trial| trial.left(&Moment::now()).is_zero()) {
+        let trial = self.state.journal().mode.trial();
+        if trial.is_some_and(|trial| trial.is_over(&Moment::now())) {
             log::warn!("the trial was not confirmed in time");
             match self.end_trial().await {
                 Ok(generation) => log::warn!("generation {generation} is back"),
@@ -84,7 +94,7 @@ impl Daemon {
     /// Rolls back the trial before an orderly stop: it is not certain that another daemon starts in time to
     /// do so.
     pub(super) async fn end_trial_before_stop(&mut self) {
-        if self.state.journal().trial.is_some() {
+        if self.state.journal().mode.trial().is_some() {
             match self.end_trial().await {
                 Ok(generation) => {
                     log::warn!("stopped during a trial: generation {generation} is back")
@@ -96,10 +106,10 @@ impl Daemon {
 
     /// Rolls back to the policy before the trial; returns its generation.
     pub(super) async fn end_trial(&mut self) -> Result<u32, String> {
-        let Some(trial) = self.state.journal().trial.clone() else {
+        let journal = self.state.journal();
+        let Some(trial) = journal.mode.trial().cloned() else {
             return Err("no policy is on trial".to_owned());
         };
-        let journal = self.state.journal();
         let first = journal.entry(trial.back_to);
         let others = journal
             .good()
@@ -107,14 +117,13 @@ impl Daemon {
         let candidates: Vec<Entry> = first.into_iter().chain(others).cloned().collect();
         for entry in candidates {
             if self.bring_back(&entry).await {
-                self.way_back_again = None;
-                let back_to = entry.generation;
-                self.note_end(&Trial { back_to, ..trial });
+                self.wakeups.rollback_retry_at = None;
+                self.note_end(&trial, entry.generation);
                 self.follow_pending().await;
-                return Ok(back_to);
+                return Ok(entry.generation);
             }
         }
-        self.way_back_again = Some(Instant::now() + AGAIN);
+        self.wakeups.rollback_retry_at = Some(Instant::now() + AGAIN);
         Err("no earlier policy can be brought back; that is tried again".to_owned())
     }
 
@@ -124,174 +133,174 @@ impl Daemon {
         timeout: Duration,
         caller: &Caller,
     ) -> Answer {
-        self.look_at_directory().await;
+        self.refresh_store().await;
         let back_to = match self.may_try(directory, timeout) {
             Ok(back_to) => back_to,
             Err(reason) => return Answer::Refused(vec![reason]),
         };
-        let policy = match source::read_directory(directory) {
-            Ok(files) if files.is_empty() => {
-                return Answer::Refused(vec![format!(
-                    "{} holds no policy file; one that holds a comment means no policy",
-                    directory.display()
-                )]);
-            }
-            Ok(files) => Policy {
-                base: directory.to_path_buf(),
-                files,
-            },
-            Err(error) => return Answer::Failed(chain(&error)),
+        let candidate = match self.candidate(directory, caller).await {
+            Ok(candidate) => candidate,
+            Err(answer) => return answer,
         };
-        let loaded = self
-            .loader
-            .load(&policy.files, &self.node, Scope::Directory);
-        let Some(snapshot) = &loaded.snapshot else {
-            return Answer::Invalid(loaded.problems.iter().map(invalid).collect());
-        };
-        let mut warnings = match self.preflight(snapshot, caller).await {
-            Ok(warnings) => warnings,
-            Err(reasons) => return Answer::Refused(reasons),
-        };
-        if let Some(refused) = &self.refused {
-            warnings.push(format!("{refused}; `hep confirm` replaces its files"));
-        }
-        let is_warning = |problem: &&Problem| problem.severity == Severity::Warning;
-        let found = loaded.problems.iter().filter(is_warning);
-        warnings.extend(found.map(ToString::to_string));
-
         let trial = Trial {
             generation: None,
             back_to,
             began: Moment::now(),
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
-            directory: self.directory_checksum().unwrap_or_default(),
+            store: self.follower.checksum().unwrap_or_default(),
+            frozen: None,
         };
+        match self
+            .apply_trial(trial, candidate.policy, candidate.loaded)
+            .await
+        {
+            Ok(generation) => self.trial_runs(generation, back_to, timeout, candidate.warnings),
+            Err(answer) => answer,
+        }
+    }
+
+    /// Reads and checks the policy of a directory that is to be tried.
+    async fn candidate(&mut self, directory: &Path, caller: &Caller) -> Result<Candidate, Answer> {
+        let policy = match directory::read(directory) {
+            Ok(files) if files.is_empty() => {
+                return Err(Answer::Refused(vec![format!(
+                    "{} holds no policy file; one that holds a comment means no policy",
+                    directory.display()
+                )]));
+            }
+            Ok(files) => PolicySet {
+                base: directory.to_path_buf(),
+                files,
+            },
+            Err(error) => return Err(Answer::Failed(chain(&error))),
+        };
+        let loaded = self.follower.load(&policy);
+        let Some(snapshot) = &loaded.snapshot else {
+            return Err(Answer::Invalid(
+                loaded.problems.iter().map(invalid).collect(),
+            ));
+        };
+        let checked = self.preflight(snapshot, caller).await;
+        let mut warnings = checked.map_err(Answer::Refused)?;
+        if let Some(refused) = &self.follower.refused {
+            warnings.push(format!("{refused}; `hep confirm` replaces its files"));
+        }
+        let is_warning = |problem: &&Problem| problem.severity == Severity::Warning;
+        let found = loaded.problems.iter().filter(is_warning);
+        warnings.extend(found.map(ToString::to_string));
+        Ok(Candidate {
+            policy,
+            loaded,
+            warnings,
+        })
+    }
+
+    /// Brings a policy into force on trial; returns its generation.
+    async fn apply_trial(
+        &mut self,
+        trial: Trial,
+        policy: PolicySet,
+        loaded: Loaded,
+    ) -> Result<u32, Answer> {
         // On disk before anything changes: whatever dies from here on, the policy to roll back to is known.
-        if let Err(error) = self.state.update(|journal| journal.trial = Some(trial)) {
-            return Answer::Failed(format!("nothing was changed: {}", chain(&error)));
+        let began = self
+            .state
+            .update(|journal| journal.change(Event::BeginTrial(trial)));
+        if let Err(error) = began {
+            let text = format!("nothing was changed: {}", chain(&error));
+            return Err(Answer::Failed(text));
         }
         let head = self.state.head();
-        let mut aim = Aim::New(Coming::after(head.as_ref(), policy, Cause::Try));
-        let enforced = self.enforce_judged(loaded.into(), &mut aim).await;
-        if let Err(error) = enforced {
-            self.note("the end of the trial", |journal| journal.trial = None);
-            return Answer::Failed(format!("the policy in force stays: {}", chain(&error)));
+        let pending = PendingPolicy::after(head.as_ref(), policy, Cause::Try);
+        let mut target = CommitTarget::New(pending);
+        if let Err(error) = self.enforce(loaded.into(), &mut target).await {
+            self.note("the end of the trial", |journal| {
+                journal.change(Event::EndTrial);
+            });
+            let text = format!("the policy in force stays: {}", chain(&error));
+            return Err(Answer::Failed(text));
         }
-        let generation = self.generation();
-        let kept = aim.arrive(&mut self.state, generation, |journal| {
-            if let Some(trial) = &mut journal.trial {
-                trial.began = Moment::now();
-            }
+        let generation = self.enforcer.generation();
+        let kept = target.commit(&mut self.state, generation, |journal| {
+            journal.change(Event::TrialInForce(generation, Moment::now()));
         });
         if let Err(error) = kept {
             let outcome = self.end_trial().await;
-            return Answer::Failed(match outcome {
+            return Err(Answer::Failed(match outcome {
                 Ok(back_to) => format!("{}; generation {back_to} is back", chain(&error)),
                 Err(also) => format!("{}; {also}", chain(&error)),
-            });
+            }));
         }
-        log::warn!(
-            "generation {generation} is on trial for {} s; `hep confirm` keeps it",
-            timeout.as_secs()
+        Ok(generation)
+    }
+
+    fn trial_runs(
+        &self,
+        generation: u32,
+        back_to: u32,
+        timeout: Duration,
+        warnings: Vec<String>,
+    ) -> Answer {
+        let seconds = timeout.as_secs();
+        log::warn!("generation {generation} is on trial for {seconds} s; `hep confirm` keeps it");
+        let text = format!(
+            "generation {generation} is in force for {seconds} s; `hep confirm` keeps it, else \
+             generation {back_to} comes back"
         );
-        Answer::Done(Done {
-            generation,
-            text: format!(
-                "generation {generation} is in force for {} s; `hep confirm` keeps it, else \
-                 generation {back_to} comes back",
-                timeout.as_secs()
-            ),
-            warnings,
-        })
+        self.done(text, warnings)
     }
 
     /// The generation that a trial would roll back to, or the reason why no trial can begin now.
     fn may_try(&self, directory: &Path, timeout: Duration) -> Result<u32, String> {
         let journal = self.state.journal();
-        let (Some(watch), Some(policy_dir)) = (&self.watch, &self.options.policy_dir) else {
+        let Role::Follow(location) = &self.options.role else {
             return Err("only `hep boot` runs; start the daemon first".to_owned());
         };
-        if journal.panic.is_some() {
-            return Err(
-                "panic: only failsafes and established flows pass; `hep resume` first".to_owned(),
-            );
-        }
-        if let Some(trial) = &journal.trial {
-            return Err(format!(
-                "generation {} is on trial; `hep confirm` or `hep rollback` first",
-                trial.generation.unwrap_or(0)
-            ));
+        match &journal.mode {
+            Mode::Panic(_) => return Err(super::requests::IS_PANIC.to_owned()),
+            Mode::Calm(Basis::Trial(trial)) => {
+                return Err(format!(
+                    "generation {} is on trial; `hep confirm` or `hep rollback` first",
+                    trial.generation.unwrap_or(0)
+                ));
+            }
+            Mode::Calm(Basis::Following | Basis::Frozen(_)) => {}
         }
         if !(LIMITS[0]..=LIMITS[1]).contains(&timeout) {
             return Err("a trial takes 1 s to 24 h".to_owned());
         }
         let real = |path: &Path| std::fs::canonicalize(path).ok();
-        if real(directory).is_some_and(|path| real(policy_dir) == Some(path)) {
+        if real(directory).is_some_and(|path| real(location.path()) == Some(path)) {
             return Err(format!(
                 "{} is the policy directory itself; try a changed copy of it",
                 directory.display()
             ));
         }
-        let holding = self.report.lock().holding.clone();
-        if let Some(reason) = holding.or_else(|| self.unreadable.clone()) {
+        if let Some(reason) = self.follower.obstacle() {
             return Err(reason);
         }
-        self.may_install(policy_dir, watch.files())?;
+        self.follower.may_write(&PolicySet::default())?;
         journal
             .head()
             .map(|head| head.generation)
             .ok_or_else(|| "there is no policy in force to go back to".to_owned())
     }
 
-    /// Checks that a confirmed policy could be written into the policy directory; else returns the reason.
-    fn may_install(&self, policy_dir: &Path, files: &[source::Unit]) -> Result<(), String> {
-        let Err(error) = install::check(policy_dir, files, self.trust()) else {
-            return Ok(());
-        };
-        let advice = match error {
-            DirectoryError::Shared { .. } => {
-                "make it root's alone (chown root, chmod go-w), or start the daemon with \
-                 --allow-shared-policy-dir"
-            }
-            DirectoryError::Io { .. } => "make it writable",
-            DirectoryError::Link(_) => "change the policy where it comes from",
-        };
-        Err(format!(
-            "`hep confirm` could not put the policy into {}: {}; {advice}",
-            policy_dir.display(),
-            chain(&error)
-        ))
-    }
-
-    /// Which policy directories confirmed policies may be written to.
-    pub(super) const fn trust(&self) -> Trust {
-        if self.options.allow_shared_policy_dir {
-            Trust::Anybody
-        } else {
-            Trust::Root
-        }
-    }
-
-    /// The checksum of the policy directory as it was read last.
-    pub(super) fn directory_checksum(&self) -> Option<String> {
-        let files = self.watch.as_ref()?.files().to_vec();
-        Some(self.below_policy_dir(files).checksum())
-    }
-
     pub(super) async fn confirm(&mut self, wanted: Option<u32>, force: bool) -> Answer {
-        self.look_at_directory().await;
+        self.refresh_store().await;
         self.end_trial_if_over().await;
         let journal = self.state.journal();
-        let trial = journal.trial.as_ref().and_then(|trial| trial.generation);
+        let trial = journal.mode.trial().and_then(|trial| trial.generation);
         let trial = trial.filter(|generation| wanted.is_none_or(|wanted| wanted == *generation));
-        let (Some(generation), Some(policy_dir)) = (trial, self.options.policy_dir.clone()) else {
+        let (Some(generation), Role::Follow(location)) = (trial, &self.options.role) else {
             return Answer::Failed("no policy is on trial, or not any more".to_owned());
         };
-        if self.pending.is_some() && !force {
+        let place = location.path().to_path_buf();
+        if self.follower.pending.is_some() && !force {
             return Answer::Refused(vec![format!(
                 "{} changed since the trial began, and the policy on trial would replace that; \
                  `hep confirm --force` does so, `hep rollback` ends the trial",
-                policy_dir.display()
+                place.display()
             )]);
         }
         let Some(entry) = journal.entry(generation).cloned() else {
@@ -301,72 +310,61 @@ impl Daemon {
             Ok(policy) => policy,
             Err(error) => return Answer::Failed(chain(&error)),
         };
-        // The directory may have changed since the trial began.
-        let present = self.watch.iter().flat_map(|watch| watch.files().to_vec());
-        let files: Vec<_> = present.chain(policy.rebased(&policy_dir).files).collect();
-        if let Err(reason) = self.may_install(&policy_dir, &files) {
+        // The store may have changed since the trial began.
+        if let Err(reason) = self.follower.may_write(&policy) {
             return Answer::Refused(vec![format!("the trial goes on: {reason}")]);
         }
         // From here on the policy is confirmed, whatever dies.
         let noted = self.state.update(|journal| {
             journal.set_outcome(generation, Outcome::Confirmed);
-            journal.trial = None;
-            journal.held = None;
+            journal.change(Event::Confirm);
             journal.installing = Some(generation);
             for entry in &mut journal.entries {
                 if entry.generation == generation {
-                    entry.base.clone_from(&policy_dir);
+                    entry.base.clone_from(&place);
                 }
             }
         });
         if let Err(error) = noted {
             return Answer::Failed(format!("the trial goes on: {}", chain(&error)));
         }
-        self.pending = None;
+        self.follower.pending = None;
         log::info!("generation {generation} is confirmed");
-        self.put_in_place(&policy, &policy_dir, generation).await
+        self.put_in_place(&policy, &place, generation).await
     }
 
-    /// Writes the policy in force into the policy directory.
-    async fn put_in_place(
-        &mut self,
-        policy: &Policy,
-        policy_dir: &Path,
-        generation: u32,
-    ) -> Answer {
-        let present = match &self.watch {
-            Some(watch) => watch.files().to_vec(),
-            None => Vec::new(),
+    /// Writes the policy in force to the store.
+    async fn put_in_place(&mut self, policy: &PolicySet, place: &Path, generation: u32) -> Answer {
+        let Some(source) = &mut self.follower.source else {
+            return Answer::Failed("only `hep boot` runs; start the daemon first".to_owned());
         };
-        if let Err(error) = install::install(policy, policy_dir, &present, self.trust()) {
-            let directory = source::read_directory(policy_dir)
-                .ok()
-                .map(|files| self.below_policy_dir(files).checksum());
-            self.note("the hold", |journal| {
-                journal.held = Some(Held {
+        if let Err(error) = source.write(policy) {
+            let overrides = directory::read(place).ok().map(|files| {
+                let base = place.to_path_buf();
+                PolicySet { base, files }.checksum()
+            });
+            self.note("the frozen policy", |journal| {
+                journal.change(Event::Freeze(Frozen {
                     since_unix_ms: unix_ms(),
                     generation,
-                    directory,
-                });
+                    overrides,
+                }));
             });
             return Answer::Failed(format!(
                 "generation {generation} is confirmed and in force, but {} does not hold it: {}; \
                  put the files there yourself, until then the directory is not followed",
-                policy_dir.display(),
+                place.display(),
                 chain(&error)
             ));
         }
         self.note("the policy's place", |journal| journal.installing = None);
         // The load changes nothing but the files' names.
-        self.look_at_directory().await;
-        Answer::Done(Done {
-            generation: self.generation(),
-            text: format!(
-                "generation {generation} is confirmed; {} holds it now",
-                policy_dir.display()
-            ),
-            warnings: Vec::new(),
-        })
+        self.refresh_store().await;
+        let text = format!(
+            "generation {generation} is confirmed; {} holds it now",
+            place.display()
+        );
+        self.done(text, Vec::new())
     }
 }
 

@@ -1,14 +1,17 @@
 //! The journal: what is meant to be in force, and why.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::clock::Moment;
-use crate::model::NodeName;
+use super::super::{
+    mode::{Event, Mode},
+    options::Options,
+};
+use crate::model::{Behaviour, NodeName};
 
 /// Version of the journal's format.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// All decisions that a daemon must know when it starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,12 +23,8 @@ pub struct Journal {
     pub entries: Vec<Entry>,
     /// Generation of the entry in force, unless a panic overrides it.
     pub in_force: Option<u32>,
-    /// The policy on trial, if any.
-    pub trial: Option<Trial>,
-    /// The hold, if on: the policy directory is not followed for now.
-    pub held: Option<Held>,
-    /// Only failsafes and established flows pass.
-    pub panic: Option<Panic>,
+    /// What decides which policy is in force.
+    pub mode: Mode,
     /// A confirmed policy whose files may not all be in the policy directory yet.
     pub installing: Option<u32>,
     /// Options of the last daemon.
@@ -64,8 +63,9 @@ impl Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Cause {
-    /// The policy directory held it.
-    Directory,
+    /// The store held it.
+    #[serde(rename = "directory")]
+    Store,
     /// `hep try`.
     Try,
     /// `hep rollback`.
@@ -82,7 +82,7 @@ impl Cause {
     #[must_use]
     pub fn text(self) -> String {
         match self {
-            Self::Directory => "directory change".to_owned(),
+            Self::Store => "directory change".to_owned(),
             Self::Try => "try".to_owned(),
             Self::Rollback { to } => format!("rollback to {to}"),
             Self::Resume => "resume".to_owned(),
@@ -117,67 +117,6 @@ impl Outcome {
     }
 }
 
-/// A policy that rolls back unless confirmed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Trial {
-    /// Its generation; `None` while it is being applied.
-    pub generation: Option<u32>,
-    /// Generation of the policy to roll back to.
-    pub back_to: u32,
-    /// Beginning of the trial.
-    pub began: Moment,
-    /// Length of the trial, milliseconds.
-    pub timeout_ms: u64,
-    /// Checksum of the policy directory when it began.
-    pub directory: String,
-}
-
-impl Trial {
-    /// Time left of the trial at `now`; zero after a restart of the host.
-    ///
-    /// Only the time since boot counts: setting the time of day neither lengthens nor shortens a trial.
-    /// After a restart that clock begins anew, and the time of day may be wrong until the network is up. A
-    /// host restarted in the middle of a trial was most likely restarted because nobody could reach it, and
-    /// whoever was to confirm has lost the session to confirm from. So the trial is over.
-    ///
-    #[must_use]
-    pub fn left(&self, now: &Moment) -> Duration {
-        if self.began.boot_id != now.boot_id {
-            return Duration::ZERO;
-        }
-        let end = self.began.boottime_ms.saturating_add(self.timeout_ms);
-        Duration::from_millis(end.saturating_sub(now.boottime_ms))
-    }
-
-    /// Unix time of its end by the present time of day, milliseconds.
-    #[must_use]
-    pub fn ends_unix_ms(&self, now: &Moment) -> u64 {
-        let left = u64::try_from(self.left(now).as_millis()).unwrap_or(u64::MAX);
-        now.unix_ms.saturating_add(left)
-    }
-}
-
-/// A hold: the policy directory is not followed until its content changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Held {
-    /// Unix time since when, milliseconds.
-    pub since_unix_ms: u64,
-    /// Generation of the policy that was brought back.
-    pub generation: u32,
-    /// Checksum of the directory's content that is not followed; `None` until it is known.
-    pub directory: Option<String>,
-}
-
-/// Only failsafes and established flows pass.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Panic {
-    /// Unix time since when, milliseconds.
-    pub since_unix_ms: u64,
-}
-
 /// Options of `hep run`, for commands that run without a daemon.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -196,15 +135,9 @@ pub struct Settings {
     pub policy_dir: PathBuf,
     /// Generate a HostEndpoint for this node.
     pub auto_host_endpoint: bool,
-    /// Judge established flows again when the policy changes.
-    pub revalidate: bool,
-    /// Accept neighbour discovery before policy.
-    pub nd_exempt: bool,
-    /// Accept router advertisements among these.
-    #[serde(default = "usual")]
-    pub ra_exempt: bool,
-    /// The skb mark bit of forwarded packets that an untracked policy accepted.
-    pub bypass_mark: u32,
+    /// How packets and flows are treated beyond the policy.
+    #[serde(flatten)]
+    pub behaviour: Behaviour,
     /// Number of good policies to keep.
     pub keep_generations: usize,
     /// Write confirmed policies also where users other than root can write.
@@ -212,12 +145,33 @@ pub struct Settings {
     pub allow_shared_policy_dir: bool,
 }
 
-/// The default of `ra_exempt`.
-const fn usual() -> bool {
-    true
+impl Settings {
+    /// The settings of a daemon's options, on the host with this machine-id.
+    #[must_use]
+    pub fn of(options: &Options, machine_id: Option<String>) -> Self {
+        Self {
+            node: options.node.clone(),
+            follows_host: options.follows_host,
+            machine_id,
+            node_labels: options.node_labels.clone(),
+            policy_dir: options.role.path().to_path_buf(),
+            auto_host_endpoint: options.auto_host_endpoint,
+            behaviour: options.behaviour,
+            keep_generations: options.keep_generations,
+            allow_shared_policy_dir: options.role.is_shared(),
+        }
+    }
 }
 
 impl Journal {
+    /// Changes the mode; what it does not allow is logged, and changes nothing.
+    pub fn change(&mut self, event: Event) {
+        match self.mode.clone().after(event) {
+            Ok(mode) => self.mode = mode,
+            Err(error) => log::error!("mode: {error}"),
+        }
+    }
+
     /// The entry of the policy that is in force.
     #[must_use]
     pub fn head(&self) -> Option<&Entry> {
@@ -261,7 +215,7 @@ impl Journal {
         let from = match head.cause {
             // A second rollback goes further back, not forward again.
             Cause::Rollback { to } => to,
-            Cause::Directory | Cause::Try | Cause::Resume => head.generation,
+            Cause::Store | Cause::Try | Cause::Resume => head.generation,
         };
         self.entries.iter().rev().find(|entry| {
             entry.generation < from && entry.is_good() && entry.checksum != head.checksum
@@ -283,10 +237,7 @@ impl Journal {
     /// Removes entries beyond the newest `keep` good ones and the newest `keep` others, and returns
     /// them. The entry in force stays, and the one that a trial rolls back to.
     pub(super) fn prune(&mut self, keep: usize) -> Vec<Entry> {
-        let needed = [
-            self.in_force,
-            self.trial.as_ref().map(|trial| trial.back_to),
-        ];
+        let needed = [self.in_force, self.mode.trial().map(|trial| trial.back_to)];
         let (mut good, mut others) = (0, 0);
         let (mut kept, mut removed) = (Vec::new(), Vec::new());
         for entry in self.entries.drain(..).rev() {
@@ -309,124 +260,4 @@ impl Journal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(generation: u32, cause: Cause, outcome: Outcome, checksum: &str) -> Entry {
-        Entry {
-            generation,
-            since_unix_ms: 0,
-            cause,
-            outcome,
-            resources: 1,
-            checksum: checksum.to_owned(),
-            base: PathBuf::from("/p"),
-        }
-    }
-
-    fn applied(generation: u32, checksum: &str) -> Entry {
-        entry(generation, Cause::Directory, Outcome::Applied, checksum)
-    }
-
-    fn journal(entries: Vec<Entry>) -> Journal {
-        Journal {
-            in_force: entries.last().map(|entry| entry.generation),
-            entries,
-            ..Journal::default()
-        }
-    }
-
-    fn previous(journal: &Journal) -> Option<u32> {
-        journal.previous().map(|entry| entry.generation)
-    }
-
-    #[test]
-    fn going_back_skips_what_was_rolled_back_and_what_is_the_same() {
-        let tried = entry(4, Cause::Try, Outcome::RolledBack, "d");
-        let mut journal = journal(vec![
-            applied(1, "a"),
-            applied(2, "b"),
-            tried,
-            applied(6, "b"),
-            applied(7, "c"),
-        ]);
-        assert_eq!(previous(&journal), Some(6));
-        journal.in_force = Some(6);
-        assert_eq!(previous(&journal), Some(1));
-        journal.in_force = Some(1);
-        assert_eq!(previous(&journal), None);
-    }
-
-    #[test]
-    fn going_back_twice_goes_further_back() {
-        let mut journal = journal(vec![applied(1, "a"), applied(2, "b"), applied(3, "c")]);
-        journal.set_outcome(3, Outcome::RolledBack);
-        let back = Cause::Rollback { to: 2 };
-        journal.entries.push(entry(4, back, Outcome::Applied, "b"));
-        journal.in_force = Some(4);
-        assert_eq!(previous(&journal), Some(1));
-    }
-
-    #[test]
-    fn a_generation_between_two_entries_belongs_to_the_earlier() {
-        let journal = journal(vec![applied(2, "a"), applied(5, "b")]);
-        let at = |generation| journal.at(generation).map(|entry| entry.generation);
-        assert_eq!(
-            [at(1), at(2), at(4), at(9)],
-            [None, Some(2), Some(2), Some(5)]
-        );
-    }
-
-    #[test]
-    fn the_newest_good_ones_and_the_one_in_force_are_kept() {
-        let mut entries: Vec<Entry> = (1..=5).map(|number| applied(number, "x")).collect();
-        entries.extend((6..=9).map(|number| entry(number, Cause::Try, Outcome::RolledBack, "y")));
-        let mut journal = journal(entries);
-        journal.in_force = Some(1);
-        let removed: Vec<u32> = journal.prune(2).iter().map(|e| e.generation).collect();
-        let kept: Vec<u32> = journal.entries.iter().map(|e| e.generation).collect();
-        assert_eq!(kept, [1, 4, 5, 8, 9]);
-        assert_eq!(removed, [7, 6, 3, 2]);
-    }
-
-    fn trial() -> Trial {
-        Trial {
-            generation: Some(1),
-            back_to: 0,
-            began: Moment {
-                boot_id: "a".to_owned(),
-                boottime_ms: 1000,
-                unix_ms: 1_000_000,
-            },
-            timeout_ms: 60_000,
-            directory: String::new(),
-        }
-    }
-
-    #[test]
-    fn a_trial_counts_by_the_clock_since_the_hosts_start_alone() {
-        let at = |boot_id: &str, boottime_ms, unix_ms| {
-            let boot_id = boot_id.to_owned();
-            trial().left(&Moment {
-                boot_id,
-                boottime_ms,
-                unix_ms,
-            })
-        };
-        assert_eq!(at("a", 1000, 1_000_000), Duration::from_secs(60));
-        assert_eq!(at("a", 31_000, 0), Duration::from_secs(30));
-        assert_eq!(at("a", 31_000, u64::MAX), Duration::from_secs(30));
-        assert_eq!(at("a", 61_000, 1_000_000), Duration::ZERO);
-        assert_eq!(at("a", 90_000, 1_000_000), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_trial_is_over_after_a_restart_of_the_host() {
-        let now = Moment {
-            boot_id: "b".to_owned(),
-            boottime_ms: 10,
-            unix_ms: 1_000_001,
-        };
-        assert_eq!(trial().left(&now), Duration::ZERO);
-    }
-}
+mod tests;

@@ -5,44 +5,44 @@
 //! | --- | --- |
 //! | `lock` | held by the daemon while it runs |
 //! | `journal` | [`Journal`], with its checksum |
-//! | `coming` | while a load ends: the policy that is about to come into force |
+//! | `coming` | the write-ahead log of a load: the policy that is about to come into force |
 //! | `snapshots/N` | the policy that came into force with generation N, with its checksum |
 //!
 //! Every file is replaced atomically: written beside its place, synced, renamed, and the directory
 //! synced, so that a reader finds the old or the new one, also after a power loss (which `coming` need
 //! not survive).
 
-mod clock;
-mod coming;
 mod files;
+mod format1;
 mod journal;
+mod journal_file;
+mod pending;
 mod snapshot;
 
 use std::{
     fs::{self, DirBuilder, File},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
 use rustix::fs::{FlockOperation, flock};
-use sha2::{Digest, Sha256};
 
-use super::trusted::{self, DirectoryError};
+use crate::store::{
+    PolicySet,
+    directory::{self, DirectoryError},
+};
 
-pub use clock::Moment;
-pub use coming::Coming;
-pub use journal::{Cause, Entry, Held, Journal, Outcome, Panic, Settings, Trial};
+pub use journal::{Cause, Entry, Journal, Outcome, Settings};
+pub use journal_file::read_journal;
+use journal_file::rebuilt;
+pub use pending::PendingPolicy;
 use snapshot::Head;
-pub use snapshot::Policy;
 
 const LOCK: &str = "lock";
 const JOURNAL: &str = "journal";
-const COMING: &str = "coming";
+const PENDING: &str = "coming";
 const SNAPSHOTS: &str = "snapshots";
-/// First word of the journal's file, with the version of the framing around the JSON.
-const MAGIC: &str = "hep-journal-1";
-
 /// Reason why the state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -78,7 +78,7 @@ pub struct StateDirectory {
     keep: usize,
     journal: Journal,
     /// Cached policy of the journal's head, with its generation.
-    head: Option<(u32, Policy)>,
+    head: Option<(u32, PolicySet)>,
     _lock: File,
 }
 
@@ -132,12 +132,7 @@ impl StateDirectory {
             return Ok(());
         }
         journal.format = journal::FORMAT;
-        let json = serde_json::to_vec_pretty(&journal)
-            .map_err(|error| fail(&self.directory)(error.into()))?;
-        replace(&self.directory, JOURNAL, true, |out| {
-            writeln!(out, "{MAGIC} {}", snapshot::hex(&Sha256::digest(&json)))?;
-            out.write_all(&json)
-        })?;
+        journal_file::write(&self.directory, &journal)?;
         self.journal = journal;
         for entry in removed {
             let path = snapshot_path(&self.directory, entry.generation);
@@ -149,7 +144,7 @@ impl StateDirectory {
     }
 
     /// Writes the snapshot of a generation's policy.
-    fn keep(&self, policy: &Policy, head: &Head) -> Result<(), StateError> {
+    fn keep(&self, policy: &PolicySet, head: &Head) -> Result<(), StateError> {
         let directory = self.directory.join(SNAPSHOTS);
         make_directory(&directory)?;
         replace(&directory, &head.generation.to_string(), true, |out| {
@@ -158,7 +153,7 @@ impl StateDirectory {
     }
 
     /// Generation and policy of the journal's head, if there is one and its snapshot is intact.
-    pub fn head(&mut self) -> Option<(u32, Policy)> {
+    pub fn head(&mut self) -> Option<(u32, PolicySet)> {
         let entry = self.journal.head()?;
         let generation = entry.generation;
         if self
@@ -172,7 +167,7 @@ impl StateDirectory {
     }
 
     /// The policy in the snapshot of a generation, if that is intact.
-    fn snapshot(&self, generation: u32) -> Option<Policy> {
+    fn snapshot(&self, generation: u32) -> Option<PolicySet> {
         read_snapshot(&self.directory, generation).ok()
     }
 
@@ -181,35 +176,9 @@ impl StateDirectory {
     /// # Errors
     ///
     /// [`StateError::Damaged`] or [`StateError::Io`] if its snapshot cannot be used.
-    pub fn policy(&self, entry: &Entry) -> Result<Policy, StateError> {
+    pub fn policy(&self, entry: &Entry) -> Result<PolicySet, StateError> {
         policy(&self.directory, entry)
     }
-}
-
-/// Reads the journal of a state directory that another process may use.
-///
-/// # Errors
-///
-/// [`StateError::Damaged`] if its checksum is wrong, [`StateError::Io`] if it cannot be read.
-pub fn read_journal(directory: &Path) -> Result<Journal, StateError> {
-    let path = directory.join(JOURNAL);
-    let body = match files::read(&path) {
-        Ok(body) => body,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Journal::default()),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            return Err(StateError::Damaged(path));
-        }
-        Err(error) => return Err(fail(&path)(error)),
-    };
-    let end = body.iter().position(|&byte| byte == b'\n');
-    let parts = end.map(|end| body.split_at(end));
-    parts
-        .and_then(|(head, rest)| {
-            let json = rest.get(1..)?;
-            let expected = format!("{MAGIC} {}", snapshot::hex(&Sha256::digest(json)));
-            (head == expected.as_bytes()).then(|| serde_json::from_slice(json).ok())?
-        })
-        .ok_or(StateError::Damaged(path))
 }
 
 /// Reads the policy of an entry of a state directory's journal.
@@ -217,7 +186,7 @@ pub fn read_journal(directory: &Path) -> Result<Journal, StateError> {
 /// # Errors
 ///
 /// [`StateError::Damaged`] if its checksum is wrong, [`StateError::Io`] if it cannot be read.
-pub fn policy(directory: &Path, entry: &Entry) -> Result<Policy, StateError> {
+pub fn policy(directory: &Path, entry: &Entry) -> Result<PolicySet, StateError> {
     let policy = read_snapshot(directory, entry.generation)?;
     // Once confirmed, files that were on trial are in the policy directory.
     Ok(if policy.base == entry.base {
@@ -227,7 +196,7 @@ pub fn policy(directory: &Path, entry: &Entry) -> Result<Policy, StateError> {
     })
 }
 
-fn read_snapshot(directory: &Path, generation: u32) -> Result<Policy, StateError> {
+fn read_snapshot(directory: &Path, generation: u32) -> Result<PolicySet, StateError> {
     let path = snapshot_path(directory, generation);
     let body = files::read(&path).map_err(fail(&path))?.into();
     let (_, policy) = snapshot::read(&body, |_| None).ok_or(StateError::Damaged(path))?;
@@ -246,7 +215,7 @@ pub fn remove(directory: &Path) -> Result<(), StateError> {
     let _lock = lock(directory)?;
     let snapshots = directory.join(SNAPSHOTS);
     ignore_missing(fs::remove_dir_all(&snapshots)).map_err(fail(&snapshots))?;
-    for name in [JOURNAL, "journal.new", COMING, "coming.new", LOCK] {
+    for name in [JOURNAL, "journal.new", PENDING, "coming.new", LOCK] {
         let path = directory.join(name);
         ignore_missing(fs::remove_file(&path)).map_err(fail(&path))?;
     }
@@ -287,7 +256,7 @@ fn tighten(directory: &Path) -> Result<(), StateError> {
         let only = fs::Permissions::from_mode(metadata.mode() & 0o7755);
         opened.set_permissions(only).map_err(fail(directory))?;
     }
-    trusted::check(directory).map_err(StateError::Shared)
+    directory::check_trusted(directory).map_err(StateError::Shared)
 }
 
 fn lock(directory: &Path) -> Result<File, StateError> {
@@ -300,6 +269,11 @@ fn lock(directory: &Path) -> Result<File, StateError> {
         Err(rustix::io::Errno::WOULDBLOCK) => Err(StateError::Busy(directory.to_path_buf())),
         Err(error) => Err(fail(&path)(error.into())),
     }
+}
+
+/// Hexadecimal digits of bytes.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn snapshot_path(directory: &Path, generation: u32) -> PathBuf {
@@ -330,55 +304,6 @@ fn replace(
         Ok(())
     };
     put().map_err(fail(&path))
-}
-
-/// Rebuilds a journal from the intact snapshots. A trial of unknown end counts as not confirmed.
-fn rebuilt(directory: &Path) -> Result<Journal, StateError> {
-    let snapshots = directory.join(SNAPSHOTS);
-    let mut entries = Vec::new();
-    let found = match fs::read_dir(&snapshots) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Journal::default()),
-        Err(error) => return Err(fail(&snapshots)(error)),
-    };
-    for file in found {
-        let path = file.map_err(fail(&snapshots))?.path();
-        let body = match files::read(&path) {
-            Ok(body) => body.into(),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => Default::default(),
-            Err(error) => return Err(fail(&path)(error)),
-        };
-        let Some((head, policy)) = snapshot::read(&body, |_| None) else {
-            log::warn!("{} is damaged and is skipped", path.display());
-            continue;
-        };
-        entries.push(Entry {
-            generation: head.generation,
-            since_unix_ms: head.since_unix_ms,
-            cause: head.cause,
-            outcome: match head.cause {
-                Cause::Try => Outcome::RolledBack,
-                Cause::Directory | Cause::Rollback { .. } | Cause::Resume => Outcome::Applied,
-            },
-            resources: head.resources,
-            checksum: policy.checksum(),
-            base: policy.base,
-        });
-    }
-    entries.sort_by_key(|entry| entry.generation);
-    let newest = entries.iter().rev().find(|entry| entry.is_good());
-    let in_force = newest.map(|entry| entry.generation);
-    Ok(Journal {
-        // It may have been brought back: held until the directory shows whether it is wanted.
-        held: newest.map(|entry| Held {
-            since_unix_ms: entry.since_unix_ms,
-            generation: entry.generation,
-            directory: None,
-        }),
-        in_force,
-        entries,
-        ..Journal::default()
-    })
 }
 
 #[cfg(test)]

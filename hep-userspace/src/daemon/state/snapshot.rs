@@ -12,8 +12,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::journal::{Cause, Held};
-use crate::source;
+use super::{super::mode::Frozen, hex, journal::Cause};
+use crate::{source, store::PolicySet};
 
 /// First word of the file, with the version of its format.
 const MAGIC: &str = "hep-snapshot-1";
@@ -27,9 +27,9 @@ pub(super) struct Head {
     pub(super) cause: Cause,
     pub(super) resources: usize,
     pub(super) base: PathBuf,
-    /// The hold that the journal records once the policy is in force.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) held: Option<Held>,
+    /// The mode that the journal records once the policy is in force.
+    #[serde(default, alias = "held", skip_serializing_if = "Option::is_none")]
+    pub(super) frozen: Option<Frozen>,
     /// Generation whose snapshot has the bytes that parts leave out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) former: Option<u32>,
@@ -47,65 +47,10 @@ struct Part {
     kept: Option<[usize; 2]>,
 }
 
-/// A policy's files, and the directory that they are below.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// The directory that the paths are relative to.
-    pub base: PathBuf,
-    /// Its policy files, in the order of their paths.
-    pub files: Vec<source::Unit>,
-}
-
-impl Policy {
-    /// The checksum of the files' names below the base and of their texts.
-    #[must_use]
-    pub fn checksum(&self) -> String {
-        let mut hash = Sha256::new();
-        for file in &self.files {
-            for part in [
-                self.relative(file).as_os_str().as_encoded_bytes(),
-                &file.text,
-            ] {
-                hash.update(part.len().to_le_bytes());
-                hash.update(part);
-            }
-        }
-        hex(&hash.finalize())
-    }
-
-    /// Whether both have the same files, whatever their directories.
-    #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
-        let [mut ours, mut theirs] = [self, other].map(|policy| {
-            let files = policy.files.iter();
-            files.map(|file| (policy.relative(file), &file.text))
-        });
-        self.files.len() == other.files.len() && ours.by_ref().eq(theirs.by_ref())
-    }
-
-    /// A file's path below the base.
-    #[must_use]
-    pub fn relative<'f>(&self, file: &'f source::Unit) -> &'f Path {
-        let path = file.path().unwrap_or(Path::new(""));
-        path.strip_prefix(&self.base).unwrap_or(path)
-    }
-
-    /// The same files below another directory.
-    #[must_use]
-    pub fn rebased(&self, base: &Path) -> Self {
-        let rebased = |file| source::Unit::file(base.join(self.relative(file)), file.text.clone());
-        let files = self.files.iter().map(rebased);
-        Self {
-            base: base.to_path_buf(),
-            files: files.collect(),
-        }
-    }
-}
-
 impl Head {
     /// The head of the snapshot of a policy.
     pub(super) fn new(
-        policy: &Policy,
+        policy: &PolicySet,
         generation: u32,
         since_unix_ms: u64,
         cause: Cause,
@@ -122,7 +67,7 @@ impl Head {
             cause,
             resources,
             base: policy.base.clone(),
-            held: None,
+            frozen: None,
             former: None,
             files: files.collect(),
         }
@@ -139,7 +84,7 @@ impl Head {
 }
 
 /// Number of bytes at the start and at the end of each file of `policy` that are the same in `former`.
-pub(super) fn in_common(policy: &Policy, former: &Policy) -> Vec<Option<[usize; 2]>> {
+pub(super) fn in_common(policy: &PolicySet, former: &PolicySet) -> Vec<Option<[usize; 2]>> {
     let texts: HashMap<&Path, &Bytes> = (former.files.iter())
         .map(|file| (former.relative(file), &file.text))
         .collect();
@@ -153,7 +98,7 @@ pub(super) fn in_common(policy: &Policy, former: &Policy) -> Vec<Option<[usize; 
 }
 
 /// Writes a snapshot.
-pub(super) fn write(out: &mut impl Write, head: &Head, policy: &Policy) -> io::Result<()> {
+pub(super) fn write(out: &mut impl Write, head: &Head, policy: &PolicySet) -> io::Result<()> {
     let mut line = serde_json::to_vec(head)?;
     line.push(b'\n');
     let texts = head.files.iter().zip(&policy.files).map(|(part, file)| {
@@ -175,8 +120,8 @@ pub(super) fn write(out: &mut impl Write, head: &Head, policy: &Policy) -> io::R
 /// generation.
 pub(super) fn read(
     body: &Bytes,
-    former: impl FnOnce(u32) -> Option<Policy>,
-) -> Option<(Head, Policy)> {
+    former: impl FnOnce(u32) -> Option<PolicySet>,
+) -> Option<(Head, PolicySet)> {
     let (first, rest) = cut_line(body)?;
     if first != format!("{MAGIC} {}", hex(&Sha256::digest(rest))).as_bytes() {
         return None;
@@ -209,7 +154,7 @@ pub(super) fn read(
         texts = after;
     }
     let base = head.base.clone();
-    Some((head, Policy { base, files }))
+    Some((head, PolicySet { base, files }))
 }
 
 fn cut_line(body: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -217,28 +162,24 @@ fn cut_line(body: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((body.get(..end)?, body.get(end + 1..)?))
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn policy(base: &str, files: &[(&str, &str)]) -> Policy {
+    fn policy(base: &str, files: &[(&str, &str)]) -> PolicySet {
         let files = files.iter().map(|(path, text)| {
             let text = Bytes::copy_from_slice(text.as_bytes());
             source::Unit::file(Path::new(base).join(path), text)
         });
-        Policy {
+        PolicySet {
             base: PathBuf::from(base),
             files: files.collect(),
         }
     }
 
-    fn written(policy: &Policy) -> Bytes {
+    fn written(policy: &PolicySet) -> Bytes {
         let mut body = Vec::new();
-        let head = Head::new(policy, 7, 1, Cause::Directory, 2);
+        let head = Head::new(policy, 7, 1, Cause::Store, 2);
         write(&mut body, &head, policy).expect("memory takes it");
         body.into()
     }
@@ -277,7 +218,7 @@ mod tests {
         let next = policy("/q", &files);
         let kept = in_common(&next, &former);
         assert_eq!(kept, [Some([4, 6]), Some([4, 0]), None]);
-        let mut head = Head::new(&next, 8, 1, Cause::Directory, 2);
+        let mut head = Head::new(&next, 8, 1, Cause::Store, 2);
         head.leave_out(7, &kept);
         let mut body = Vec::new();
         write(&mut body, &head, &next).expect("memory takes it");
@@ -286,20 +227,5 @@ mod tests {
         let found = read(&body, |generation| (generation == 7).then_some(former));
         assert_eq!(found, Some((head, next)));
         assert_eq!(read(&body, |_| None), None);
-    }
-
-    #[test]
-    fn the_checksum_is_of_names_and_texts_wherever_they_are() {
-        let here = policy("/p", &[("a.yaml", "x"), ("b.yaml", "y")]);
-        let there = policy("/q/r", &[("a.yaml", "x"), ("b.yaml", "y")]);
-        assert_eq!(here.checksum(), there.checksum());
-        assert_eq!(here.rebased(Path::new("/q/r")), there);
-        for other in [
-            policy("/p", &[("a.yaml", "x"), ("b.yaml", "z")]),
-            policy("/p", &[("a.yaml", "x"), ("c.yaml", "y")]),
-            policy("/p", &[("a.yaml", "xb.yamly")]),
-        ] {
-            assert_ne!(here.checksum(), other.checksum());
-        }
     }
 }

@@ -54,21 +54,21 @@ impl From<&status::EndedTrial> for EndedTrial {
     }
 }
 
-/// The hold after a rollback.
+/// A policy that a rollback brought back, in force until the store's content changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Held {
+pub struct Frozen {
     /// Generation of the policy that was brought back.
     pub generation: u32,
     /// Unix time of its beginning, milliseconds.
     pub since_unix_ms: u64,
 }
 
-impl From<&status::HeldStatus> for Held {
-    fn from(held: &status::HeldStatus) -> Self {
+impl From<&status::FrozenStatus> for Frozen {
+    fn from(frozen: &status::FrozenStatus) -> Self {
         Self {
-            generation: held.generation,
-            since_unix_ms: held.since_unix_ms,
+            generation: frozen.generation,
+            since_unix_ms: frozen.since_unix_ms,
         }
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! Whoever can write to the directory could redirect these writes, so nothing is reached through a link,
 //! and a directory that users other than root can write to is refused unless `hep run` allows it
-//! (`super::trusted`).
+//! ([`super::trusted`]).
 
 use std::{
     collections::BTreeSet,
@@ -26,11 +26,8 @@ use rustix::{
     rand::{GetRandomFlags, getrandom},
 };
 
-use super::{
-    state::Policy,
-    trusted::{Directory, DirectoryError, Trust, fail},
-};
-use crate::source;
+use super::trusted::{Directory, DirectoryError, Trust, fail};
+use crate::{source, store::PolicySet};
 
 /// Prefix of the directories in which files are written before they are renamed into place; the reader
 /// of policy files skips hidden names.
@@ -78,7 +75,7 @@ pub(super) fn check(
 ///
 /// The first obstacle; some files may be in place then.
 pub(super) fn install(
-    policy: &Policy,
+    policy: &PolicySet,
     directory: &Path,
     present: &[source::Unit],
     trust: Trust,
@@ -92,7 +89,7 @@ pub(super) fn install(
 }
 
 fn replace(
-    policy: &Policy,
+    policy: &PolicySet,
     directory: &Path,
     present: &[source::Unit],
     (root, staging): (&Directory, &Staging<'_>),
@@ -234,7 +231,7 @@ mod tests {
         }
 
         fn present(&self) -> Vec<source::Unit> {
-            source::read_directory(&self.directory()).expect("can be read")
+            super::super::read(&self.directory()).expect("can be read")
         }
     }
 
@@ -244,12 +241,12 @@ mod tests {
         }
     }
 
-    fn policy(files: &[(&str, &str)]) -> Policy {
+    fn policy(files: &[(&str, &str)]) -> PolicySet {
         let base = PathBuf::from("/new");
         let files = files
             .iter()
             .map(|(path, text)| source::Unit::file(base.join(path), text.as_bytes().to_vec()));
-        Policy {
+        PolicySet {
             files: files.collect(),
             base: base.clone(),
         }

@@ -63,6 +63,21 @@ pub enum DirectoryError {
     },
 }
 
+impl DirectoryError {
+    /// What the operator can do about it.
+    #[must_use]
+    pub const fn advice(&self) -> &'static str {
+        match self {
+            Self::Shared { .. } => {
+                "make it root's alone (chown root, chmod go-w), or start the daemon with \
+                 --allow-shared-policy-dir"
+            }
+            Self::Io { .. } => "make it writable",
+            Self::Link(_) => "change the policy where it comes from",
+        }
+    }
+}
+
 pub(super) fn fail<E: Into<io::Error>>(path: &Path) -> impl FnOnce(E) -> DirectoryError {
     let path = path.to_path_buf();
     move |source| DirectoryError::Io {
@@ -73,7 +88,7 @@ pub(super) fn fail<E: Into<io::Error>>(path: &Path) -> impl FnOnce(E) -> Directo
 
 /// Which directories may be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trust {
+pub enum Trust {
     /// Only those that nobody but root can change, on the whole path.
     Root,
     /// Any: the administrator allows its owners to write where root may.
@@ -288,7 +303,7 @@ impl AsFd for Directory {
 /// # Errors
 ///
 /// [`DirectoryError`].
-pub(super) fn check(path: &Path) -> Result<(), DirectoryError> {
+pub fn check(path: &Path) -> Result<(), DirectoryError> {
     let mut way = Way::new()?;
     way.follow(path, Ending::Any)?;
     let end = Directory {

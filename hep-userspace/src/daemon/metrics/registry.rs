@@ -27,36 +27,36 @@ const ALIVE: Duration = Duration::from_secs(120);
 
 /// The source of the metrics: pinned maps and the daemon's report.
 #[derive(Clone, Debug)]
-pub struct Figures {
+pub struct Metrics {
     pins: PathBuf,
     report: SharedReport,
     /// When the daemon's loop last ran, on the coarse monotonic clock, nanoseconds.
-    turned_ns: Arc<AtomicU64>,
+    heartbeat_ns: Arc<AtomicU64>,
 }
 
 /// A label's name and value.
 type Label = (&'static str, String);
 
-impl Figures {
+impl Metrics {
     /// Creates the source for the instance whose maps are pinned at `pins`.
     #[must_use]
     pub fn new(pins: PathBuf, report: SharedReport) -> Self {
         Self {
             pins,
             report,
-            turned_ns: Arc::new(AtomicU64::new(monotonic_ns())),
+            heartbeat_ns: Arc::new(AtomicU64::new(monotonic_ns())),
         }
     }
 
     /// Records that the daemon's loop runs (heartbeat).
-    pub fn turned(&self) {
-        self.turned_ns.store(monotonic_ns(), Ordering::Relaxed);
+    pub fn heartbeat(&self) {
+        self.heartbeat_ns.store(monotonic_ns(), Ordering::Relaxed);
     }
 
     /// Whether the daemon's loop runs.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        let since_ns = monotonic_ns().saturating_sub(self.turned_ns.load(Ordering::Relaxed));
+        let since_ns = monotonic_ns().saturating_sub(self.heartbeat_ns.load(Ordering::Relaxed));
         Duration::from_nanos(since_ns) < ALIVE
     }
 
@@ -118,14 +118,19 @@ impl Figures {
                 flag(report.degraded.is_some()),
             ),
             (
+                "untrusted",
+                "The policy directory is missing or empty, and is not followed",
+                flag(report.untrusted.is_some()),
+            ),
+            (
                 "holding",
-                "The policy directory's state is not obeyed",
-                flag(report.holding.is_some()),
+                "Former name of hep_untrusted",
+                flag(report.untrusted.is_some()),
             ),
             (
                 "last_load_success",
                 "The last load of the policy directory was taken",
-                flag(report.degraded.is_none() && report.holding.is_none()),
+                flag(report.degraded.is_none() && report.untrusted.is_none()),
             ),
             (
                 "panic",
@@ -133,9 +138,14 @@ impl Figures {
                 flag(report.decided.panic.is_some()),
             ),
             (
-                "rollback_hold",
+                "frozen",
                 "An earlier policy was brought back, and the policy directory is not followed",
-                flag(report.decided.held.is_some()),
+                flag(report.decided.frozen.is_some()),
+            ),
+            (
+                "rollback_hold",
+                "Former name of hep_frozen",
+                flag(report.decided.frozen.is_some()),
             ),
             (
                 "trial",

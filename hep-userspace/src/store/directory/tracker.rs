@@ -1,89 +1,36 @@
-//! Watches the policy directory, and reads complete states of it.
-//!
-//! A policy cut off after `- action: Allow` is valid YAML that allows everything, so a file counts only
-//! after its writer has closed or renamed it: while it is being written, its earlier text is used. A
-//! directory that vanishes, or turns empty at once, is a mistake far more often than intended, so it
-//! is not followed.
+//! What the kernel's notifications say of a directory: which files are being written, and when it is quiet.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use notify::{
-    Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
+    Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
     event::{AccessKind, AccessMode, CreateKind, Flag, ModifyKind, RenameMode},
 };
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
-    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
+    time::Instant,
 };
 
-use crate::source::{self, DirectoryReader, SourceError, Unit};
+use super::{read::is_policy_name, watch::RESCAN};
 
 /// The directory is read when no further change followed for this long.
-const SETTLE: Duration = Duration::from_millis(50);
+pub(super) const SETTLE: Duration = Duration::from_millis(50);
 /// The same after a file replaced another: it is complete, and no file is missing.
 const SETTLE_REPLACED: Duration = Duration::from_millis(1);
-/// Shortest duration of a read, so that files that are replaced one after another are read together.
-const LOOK: Duration = Duration::from_millis(9);
 /// The directory is read this long after the first change even if changes never stop.
 const SETTLE_LIMIT: Duration = Duration::from_millis(300);
-/// After this long with files appearing and vanishing the directory is read as it is.
-const UNREST_LIMIT: Duration = Duration::from_secs(2);
-/// Longest delay of the kernel's notifications.
-const NOTIFICATION_DELAY: Duration = Duration::from_millis(5);
-/// Interval of checks for the directory itself: it may vanish, or be replaced as a whole.
-const PRESENCE: Duration = Duration::from_secs(1);
-/// Interval of reads without a notification, since some file systems send none.
-const RESCAN: Duration = Duration::from_secs(30);
 /// A file that was not written to for this long counts as complete, even without a close.
 const ABANDONED: Duration = Duration::from_secs(60);
 
-/// Reason why the directory's present state is not followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hold {
-    /// The directory does not exist.
-    Gone,
-    /// The directory held policy files, and now holds none.
-    Empty,
-}
-
-impl Hold {
-    /// The message for the operator.
-    #[must_use]
-    pub const fn advice(self) -> &'static str {
-        match self {
-            Self::Gone => {
-                "the policy directory is gone; the last policy stays in force until it is back, \
-                 or until `hep down`"
-            }
-            Self::Empty => {
-                "the policy directory turned empty; the last policy stays in force until there \
-                 is a file in it (one that holds a comment means no policy), or until `hep down`"
-            }
-        }
-    }
-}
-
-/// The result of reading the directory.
-#[derive(Debug)]
-pub enum Found {
-    /// The same files as at the last read.
-    Unchanged,
-    /// Other files, or other text in them.
-    Changed(Vec<Unit>),
-    /// A state that is not followed.
-    Held(Hold),
-    /// The directory could not be read.
-    Unreadable(SourceError),
-}
-
-/// Watches one directory, recursively.
-pub struct DirectoryWatch {
+/// The state of a directory by the notifications about it.
+pub(super) struct Tracker {
     directory: PathBuf,
     watcher: Option<RecommendedWatcher>,
     sender: UnboundedSender<notify::Result<Event>>,
@@ -103,21 +50,20 @@ pub struct DirectoryWatch {
     rested: Instant,
     /// When a file, directory or link was last created, removed or renamed.
     last_move: Option<Instant>,
-    presence: Interval,
-    rescan: Interval,
-    reader: DirectoryReader,
-    accepted: Vec<Unit>,
+    /// Files of the content that was accepted last.
+    accepted: BTreeSet<Arc<Path>>,
     /// Accepted files that vanished and have not come back.
     away: BTreeSet<PathBuf>,
-    was_read: bool,
+    /// Whether notifications were lost since the last read began.
+    has_lost: bool,
 }
 
-impl DirectoryWatch {
-    /// Starts to watch; needs a tokio runtime. The directory need not exist yet.
-    #[must_use]
-    pub fn new(directory: &Path) -> Self {
+impl Tracker {
+    /// Starts to watch a directory, which need not exist yet.
+    pub(super) fn new(directory: &Path) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
-        let mut watch = Self {
+        let now = Instant::now();
+        let mut tracker = Self {
             directory: directory.to_path_buf(),
             watcher: None,
             sender,
@@ -127,131 +73,81 @@ impl DirectoryWatch {
             unfinished: BTreeMap::new(),
             touched: BTreeSet::new(),
             first_change: None,
-            settled: Instant::now(),
-            rested: Instant::now(),
+            settled: now,
+            rested: now,
             last_move: None,
-            presence: timer(PRESENCE),
-            rescan: timer(RESCAN),
-            reader: DirectoryReader::default(),
-            accepted: Vec::new(),
+            accepted: BTreeSet::new(),
             away: BTreeSet::new(),
-            was_read: false,
+            has_lost: false,
         };
-        watch.watch_again();
-        watch
+        tracker.watch_again();
+        tracker
     }
 
-    /// Sets, before the first read, the files to compare with and to use for unfinished ones.
-    pub fn assume(&mut self, files: Vec<Unit>) {
-        self.accepted = files;
-        self.was_read = true;
-    }
-
-    /// The files that were accepted last.
-    #[must_use]
-    pub fn files(&self) -> &[Unit] {
-        &self.accepted
-    }
-
-    /// Makes the next read open every file, whether it seems changed or not.
-    pub fn forget(&mut self) {
-        self.reader.forget_all();
-    }
-
-    /// Waits until the directory should be read. Cancel-safe.
-    pub async fn changed(&mut self) {
-        loop {
-            let settled = self
-                .first_change
-                .map(|first| self.settled.min(first + SETTLE_LIMIT));
-            tokio::select! {
-                Some(event) = self.events.recv() => self.note(event),
-                () = sleep_until(settled.unwrap_or_else(Instant::now)), if settled.is_some() => {
-                    self.first_change = None;
-                    return;
-                }
-                _ = self.presence.tick() => self.look_for_directory(),
-                _ = self.rescan.tick() => {
-                    self.reader.forget_all();
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Reads the directory once no entry appears or vanishes: an editor moves a file away for a moment, and
-    /// a mounted ConfigMap may be exchanged between two files.
-    pub async fn read(&mut self) -> Found {
-        let deadline = Instant::now() + UNREST_LIMIT;
-        let found = loop {
-            self.note_all();
-            let rested = self.rested.min(deadline);
-            if Instant::now() < rested {
-                sleep_until(rested).await;
-                continue;
-            }
-            for path in std::mem::take(&mut self.touched) {
-                self.reader.forget(&path);
-            }
-            let start = Instant::now();
-            let found = self.reader.read(&self.directory);
-            sleep_until((start + LOOK).max(Instant::now() + NOTIFICATION_DELAY)).await;
-            self.note_all();
-            let has_moved = self.last_move.is_some_and(|last| last >= start);
-            if !has_moved || Instant::now() >= deadline {
-                break found;
-            }
-        };
-        let files = match found {
-            Ok(files) => self.with_stand_ins(files),
-            Err(_) if !self.directory.exists() => return Found::Held(Hold::Gone),
-            // It changed while it was read; the next read is already due.
-            Err(_) if self.first_change.is_some() => return Found::Unchanged,
-            Err(error) => return Found::Unreadable(error),
-        };
-        if files.is_empty() && !self.accepted.is_empty() {
-            return Found::Held(Hold::Empty);
-        }
-        if self.was_read && files == self.accepted {
-            return Found::Unchanged;
-        }
-        self.was_read = true;
-        self.accepted.clone_from(&files);
+    /// Sets the files of the content that was accepted; none of them is away.
+    pub(super) fn accept(&mut self, files: impl Iterator<Item = Arc<Path>>) {
+        self.accepted = files.collect();
         self.away.clear();
-        Found::Changed(files)
     }
 
-    /// Replaces files that are being written, or changed during the read, by their last complete text; a
-    /// file without one is left out.
-    fn with_stand_ins(&mut self, files: Vec<Unit>) -> Vec<Unit> {
+    /// Waits for a notification, and processes it. Cancel-safe.
+    pub(super) async fn next(&mut self) {
+        // The sender is a field of this value, so the channel is never closed.
+        if let Some(event) = self.events.recv().await {
+            self.note(event);
+        }
+    }
+
+    /// When to read the directory; `None` without a change since the last read.
+    pub(super) fn is_due_at(&self) -> Option<Instant> {
+        let first = self.first_change?;
+        Some(self.settled.min(first + SETTLE_LIMIT))
+    }
+
+    /// Notes that a due read begins.
+    pub(super) fn begin(&mut self) {
+        self.first_change = None;
+    }
+
+    /// Whether a change is waiting for the next read.
+    pub(super) const fn has_changed(&self) -> bool {
+        self.first_change.is_some()
+    }
+
+    /// When the directory counts as quiet, if nothing more happens.
+    pub(super) const fn rested(&self) -> Instant {
+        self.rested
+    }
+
+    /// Whether a file appeared, vanished or was renamed since `start`.
+    pub(super) fn has_moved_since(&self, start: Instant) -> bool {
+        self.last_move.is_some_and(|last| last >= start)
+    }
+
+    /// The files that were touched since the last call; `None` if notifications were lost, so that any may
+    /// have been.
+    pub(super) fn take_touched(&mut self) -> Option<BTreeSet<PathBuf>> {
+        let touched = std::mem::take(&mut self.touched);
+        (!std::mem::take(&mut self.has_lost)).then_some(touched)
+    }
+
+    /// Whether any file may be incomplete.
+    pub(super) fn has_incomplete(&mut self) -> bool {
         let now = Instant::now();
         self.unfinished
             .retain(|_, seen| now.duration_since(*seen) < ABANDONED);
-        if self.unfinished.is_empty() && self.touched.is_empty() {
-            return files;
-        }
-        files
-            .into_iter()
-            .filter_map(|file| {
-                if file.path().is_none_or(|path| self.is_complete(path)) {
-                    return Some(file);
-                }
-                self.accepted
-                    .iter()
-                    .find(|earlier| earlier.origin == file.origin)
-                    .cloned()
-            })
-            .collect()
+        !(self.unfinished.is_empty() && self.touched.is_empty())
     }
 
-    fn is_complete(&self, path: &Path) -> bool {
+    /// Whether a file is neither being written nor changed since the read began.
+    pub(super) fn is_complete(&self, path: &Path) -> bool {
         let is_busy =
             |path: &Path| self.unfinished.contains_key(path) || self.touched.contains(path);
         !is_busy(path) && !fs::canonicalize(path).is_ok_and(|path| is_busy(&path))
     }
 
     /// Processes all pending notifications.
-    fn note_all(&mut self) {
+    pub(super) fn note_all(&mut self) {
         while let Ok(event) = self.events.try_recv() {
             self.note(event);
         }
@@ -320,7 +216,7 @@ impl DirectoryWatch {
             ) => (Some(from), None),
             _ => (None, None),
         };
-        let is_known = |path: &&PathBuf| self.accepted.iter().any(|file| file.is_at(path));
+        let is_known = |path: &&PathBuf| self.accepted.contains(path.as_path());
         self.away.extend(goes.filter(is_known).cloned());
         if let Some(comes) = comes {
             self.away.remove(comes);
@@ -334,15 +230,13 @@ impl DirectoryWatch {
             EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both))
         );
         // A file that comes back replaces nothing, and others may be about to follow it.
-        let is_known = |path: &Path| {
-            !self.away.contains(path) && self.accepted.iter().any(|file| file.is_at(path))
-        };
+        let is_known = |path: &Path| !self.away.contains(path) && self.accepted.contains(path);
         let arrives = event
             .paths
             .last()
             .filter(|path| is_arrival && is_known(path));
         let others = event.paths.iter().filter(|path| Some(*path) != arrives);
-        let mut all = others.map(|path| path.is_dir() || source::is_policy_name(path));
+        let mut all = others.map(|path| path.is_dir() || is_policy_name(path));
         if all.any(|matters| matters) {
             SETTLE
         } else {
@@ -353,7 +247,7 @@ impl DirectoryWatch {
     /// Handles lost notifications: which files are being written is unknown then.
     fn lost_track(&mut self) {
         self.unfinished.clear();
-        self.reader.forget_all();
+        self.has_lost = true;
         self.watch_again();
         self.mark_changed(SETTLE);
     }
@@ -366,7 +260,7 @@ impl DirectoryWatch {
 
     /// Checks whether another directory must be watched. One that is away keeps its watcher: after its
     /// return it may be written to before the next check.
-    fn look_for_directory(&mut self) {
+    pub(super) fn check_directory(&mut self) {
         let present = identity(&self.directory);
         let is_other = present.is_some() && present != self.identity;
         if is_other {
@@ -416,14 +310,3 @@ fn identity(directory: &Path) -> Option<(u64, u64)> {
     let metadata = fs::metadata(directory).ok()?;
     metadata.is_dir().then(|| (metadata.dev(), metadata.ino()))
 }
-
-/// Creates a timer whose first tick is one period away.
-fn timer(period: Duration) -> Interval {
-    let mut timer = interval(period);
-    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    timer.reset();
-    timer
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,11 +1,12 @@
-//! Moments that a later process can compare, too.
+//! The wall clock, and moments that a later process can compare, too.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
-
-use super::super::status::unix_ms;
 
 /// A moment on two clocks: time since boot, and time of day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,4 +33,14 @@ impl Moment {
             unix_ms: unix_ms(),
         }
     }
+}
+
+/// The wall clock, milliseconds since 1970.
+#[must_use]
+pub fn unix_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| {
+            u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+        })
 }

@@ -1,8 +1,11 @@
-use std::{fs::OpenOptions, io::Write as _};
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+};
 
 use tokio::time::{sleep, timeout};
 
-use super::*;
+use super::{super::tracker::SETTLE, *};
 
 const A: &str = "# a\n";
 
@@ -27,10 +30,11 @@ impl Drop for Directory {
 }
 
 fn texts(found: Found) -> Vec<(String, String)> {
-    let Found::Changed(files) = found else {
+    let Found::Changed(found) = found else {
         panic!("not changed: {found:?}");
     };
-    files
+    found
+        .files
         .into_iter()
         .map(|file| {
             let name = file
@@ -52,7 +56,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-async fn settles(watch: &mut DirectoryWatch) -> Duration {
+async fn settles(watch: &mut Watch) -> Duration {
     let start = Instant::now();
     timeout(Duration::from_secs(60), watch.changed())
         .await
@@ -63,8 +67,8 @@ async fn settles(watch: &mut DirectoryWatch) -> Duration {
 #[tokio::test]
 async fn a_closed_file_counts_after_the_settle_time() {
     let directory = Directory::new("closed");
-    let mut watch = DirectoryWatch::new(&directory.0);
-    assert!(matches!(watch.read().await, Found::Changed(files) if files.is_empty()));
+    let mut watch = Watch::new(&directory.0, Trust::Root);
+    assert!(matches!(watch.read().await, Found::Changed(found) if found.files.is_empty()));
     directory.write("a.yaml", A);
     assert!(settles(&mut watch).await >= SETTLE);
     assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
@@ -75,7 +79,7 @@ async fn a_closed_file_counts_after_the_settle_time() {
 async fn a_half_written_file_is_stood_in_for_by_its_earlier_text() {
     let directory = Directory::new("half");
     directory.write("a.yaml", "old\n");
-    let mut watch = DirectoryWatch::new(&directory.0);
+    let mut watch = Watch::new(&directory.0, Trust::Root);
     assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", "old\n")]));
     let mut options = OpenOptions::new();
     let options = options.write(true).truncate(true).create(true);
@@ -110,7 +114,7 @@ async fn a_half_written_file_is_stood_in_for_by_its_earlier_text() {
 async fn a_renamed_and_a_removed_file_count() {
     let directory = Directory::new("rename");
     directory.write("a.yaml", A);
-    let mut watch = DirectoryWatch::new(&directory.0);
+    let mut watch = Watch::new(&directory.0, Trust::Root);
     assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
     directory.write(".b.swp", "b\n");
     fs::rename(directory.0.join(".b.swp"), directory.0.join("b.yaml")).expect("can be renamed");
@@ -128,14 +132,20 @@ async fn a_renamed_and_a_removed_file_count() {
 async fn an_emptied_or_vanished_directory_is_held_and_its_return_is_noticed() {
     let directory = Directory::new("held");
     directory.write("a.yaml", A);
-    let mut watch = DirectoryWatch::new(&directory.0);
+    let mut watch = Watch::new(&directory.0, Trust::Root);
     assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
     fs::remove_file(directory.0.join("a.yaml")).expect("can be removed");
     settles(&mut watch).await;
-    assert!(matches!(watch.read().await, Found::Held(Hold::Empty)));
+    assert!(matches!(
+        watch.read().await,
+        Found::Untrusted(Distrust::Empty)
+    ));
     fs::remove_dir(&directory.0).expect("can be removed");
     settles(&mut watch).await;
-    assert!(matches!(watch.read().await, Found::Held(Hold::Gone)));
+    assert!(matches!(
+        watch.read().await,
+        Found::Untrusted(Distrust::Gone)
+    ));
     fs::create_dir(&directory.0).expect("can be made");
     directory.write("b.yaml", "b\n");
     settles(&mut watch).await;
@@ -149,13 +159,16 @@ async fn an_emptied_or_vanished_directory_is_held_and_its_return_is_noticed() {
 async fn a_directory_replaced_between_two_looks_is_watched_again() {
     let directory = Directory::new("replaced");
     directory.write("a.yaml", A);
-    let mut watch = DirectoryWatch::new(&directory.0);
+    let mut watch = Watch::new(&directory.0, Trust::Root);
     assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
     fs::remove_file(directory.0.join("a.yaml")).expect("can be removed");
     fs::remove_dir(&directory.0).expect("can be removed");
     fs::create_dir(&directory.0).expect("can be made");
     settles(&mut watch).await;
-    assert!(matches!(watch.read().await, Found::Held(Hold::Empty)));
+    assert!(matches!(
+        watch.read().await,
+        Found::Untrusted(Distrust::Empty)
+    ));
     directory.write("b.yaml", "b\n");
     settles(&mut watch).await;
     assert_eq!(texts(watch.read().await), pairs(&[("b.yaml", "b\n")]));
@@ -164,8 +177,8 @@ async fn a_directory_replaced_between_two_looks_is_watched_again() {
 #[tokio::test]
 async fn a_directory_that_never_rests_is_looked_at_after_the_limit() {
     let directory = Directory::new("restless");
-    let mut watch = DirectoryWatch::new(&directory.0);
-    assert!(matches!(watch.read().await, Found::Changed(files) if files.is_empty()));
+    let mut watch = Watch::new(&directory.0, Trust::Root);
+    assert!(matches!(watch.read().await, Found::Changed(found) if found.files.is_empty()));
     let path = directory.0.clone();
     let writer = tokio::spawn(async move {
         for number in 0.. {
@@ -183,8 +196,8 @@ async fn a_file_that_is_away_for_a_moment_is_waited_for() {
     let directory = Directory::new("away");
     directory.write("a.yaml", A);
     directory.write("b.yaml", "b\n");
-    let mut watch = DirectoryWatch::new(&directory.0);
-    assert!(matches!(watch.read().await, Found::Changed(files) if files.len() == 2));
+    let mut watch = Watch::new(&directory.0, Trust::Root);
+    assert!(matches!(watch.read().await, Found::Changed(found) if found.files.len() == 2));
     let (path, backup) = (directory.0.join("a.yaml"), directory.0.join("a.yaml~"));
     fs::rename(&path, &backup).expect("can be renamed");
     let editor = tokio::spawn(async move {
@@ -200,7 +213,7 @@ async fn a_file_that_is_away_for_a_moment_is_waited_for() {
 async fn files_that_come_and_go_without_rest_are_read_after_the_limit() {
     let directory = Directory::new("unrest");
     directory.write("a.yaml", A);
-    let mut watch = DirectoryWatch::new(&directory.0);
+    let mut watch = Watch::new(&directory.0, Trust::Root);
     let path = directory.0.clone();
     fs::create_dir(path.join(".0")).expect("can be made");
     let mover = tokio::spawn(async move {
@@ -212,7 +225,7 @@ async fn files_that_come_and_go_without_rest_are_read_after_the_limit() {
     });
     sleep(Duration::from_millis(50)).await;
     let mut start = Instant::now();
-    assert!(matches!(watch.read().await, Found::Changed(files) if files.len() == 1));
+    assert!(matches!(watch.read().await, Found::Changed(found) if found.files.len() == 1));
     // A busy machine may give the directory a rest, but not each time.
     for _ in 0..10 {
         if start.elapsed() >= UNREST_LIMIT {
@@ -229,7 +242,7 @@ async fn files_that_come_and_go_without_rest_are_read_after_the_limit() {
 async fn a_file_that_takes_the_place_of_another_counts_at_once() {
     let directory = Directory::new("overwritten");
     directory.write("a.yaml", A);
-    let mut watch = DirectoryWatch::new(&directory.0);
+    let mut watch = Watch::new(&directory.0, Trust::Root);
     assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
     let mut replace = async |temporary: &str, text: &str| {
         directory.write(temporary, text);
@@ -254,11 +267,14 @@ async fn a_file_that_comes_back_is_waited_behind_for_others() {
     let directory = Directory::new("back");
     let [kept, place] = [".kept", "a.yaml"].map(|name| directory.0.join(name));
     directory.write("a.yaml", A);
-    let mut watch = DirectoryWatch::new(&directory.0);
+    let mut watch = Watch::new(&directory.0, Trust::Root);
     assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
     fs::rename(&place, &kept).expect("can be renamed");
     settles(&mut watch).await;
-    assert!(matches!(watch.read().await, Found::Held(Hold::Empty)));
+    assert!(matches!(
+        watch.read().await,
+        Found::Untrusted(Distrust::Empty)
+    ));
     fs::rename(&kept, &place).expect("can be renamed");
     assert!(settles(&mut watch).await >= SETTLE);
     assert!(matches!(watch.read().await, Found::Unchanged));
@@ -271,13 +287,16 @@ async fn a_half_written_file_does_not_count_in_a_directory_that_was_away() {
         let directory = Directory::new("was-away");
         let (path, away) = (&directory.0, directory.0.with_extension("away"));
         directory.write("a.yaml", A);
-        let mut watch = DirectoryWatch::new(path);
+        let mut watch = Watch::new(path, Trust::Root);
         assert_eq!(texts(watch.read().await), pairs(&[("a.yaml", A)]));
         fs::rename(path, &away).expect("can be renamed");
         let is_gone = async {
             loop {
                 watch.changed().await;
-                assert!(matches!(watch.read().await, Found::Held(Hold::Gone)));
+                assert!(matches!(
+                    watch.read().await,
+                    Found::Untrusted(Distrust::Gone)
+                ));
             }
         };
         drop(timeout(absence, is_gone).await);

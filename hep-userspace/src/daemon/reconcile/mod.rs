@@ -1,85 +1,34 @@
 //! Brings a snapshot into force on the interfaces of this host.
 
-use std::{borrow::Cow, collections::BTreeMap, io, sync::Arc, time::Duration};
+mod attach;
+mod outcome;
 
-use hep_common::Direction;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
-    Options, host_endpoint, inputs,
+    Options,
+    effective::{self, Host},
+    inputs,
     local_in::{Guard, LocalInStatus},
     netlink::HostNetwork,
     newcomers::{self, NewcomerWatch},
-    panic_mode,
     phases::Phases,
     purpose::{AtFlip, Purpose},
     sockets,
     summary::chain,
-    sysctl,
-    takeover::Takeover,
-    translation::Translation,
+    sysctl, warnings,
 };
 use crate::{
-    compile::{self, CompileError, Generation, Slots, compile, compile_after},
+    compile::{self, CompileError, Description, Generation, Slots, compile, compile_after},
     datapath::{
-        self, FlowRoom, Kernel, KernelError, LoadOptions, OwnAddresses,
-        attach::{AttachError, Attachments, Outcome, Target},
-        local_in::{LocalIn, LocalInError},
+        self, FlowRoom, Kernel, KernelError, LoadOptions, OwnAddresses, attach::Attachments,
+        local_in::LocalIn,
     },
-    model::{AttachType, Interface, NodeName, ReversePath, Snapshot},
-    validate::{self, Problem},
+    model::{Interface, NodeName, ReversePath, Snapshot},
+    validate::Problem,
 };
 
-/// Reason why a snapshot could not be brought into force. The previous generation stays in force unless
-/// [`Self::is_in_force`].
-#[derive(Debug, thiserror::Error)]
-pub enum EnforceError {
-    /// The compiler refused.
-    #[error("compile the policy")]
-    Compile(#[from] CompileError),
-    /// The kernel refused the tables or programs.
-    #[error("load the policy")]
-    Kernel(#[from] KernelError),
-    /// The reverse-path check that policy requires cannot be set up (EV-187).
-    #[error("bpfEnforceRPF: have the kernel answer about routes")]
-    ReversePath(#[source] io::Error),
-    /// A step after the flip failed in the kernel.
-    #[error("finish the load of the policy")]
-    Unfinished(#[source] KernelError),
-    /// An interface could not be attached or detached.
-    #[error(transparent)]
-    Attach(#[from] AttachError),
-    /// The hook behind the kernel's translation could not be attached or detached.
-    #[error("judge what the kernel translates into this host")]
-    LocalIn(#[from] LocalInError),
-}
-
-impl EnforceError {
-    /// Whether the new rules are in force where programs are attached; the rest can be tried again.
-    #[must_use]
-    pub const fn is_in_force(&self) -> bool {
-        match self {
-            Self::Compile(_) | Self::Kernel(_) | Self::ReversePath(_) => false,
-            Self::Unfinished(_) | Self::Attach(_) | Self::LocalIn(_) => true,
-        }
-    }
-}
-
-/// The result of bringing a snapshot into force.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Enforced {
-    /// The generation in force.
-    pub generation: u32,
-    /// Whether that generation is new.
-    pub is_new: bool,
-    /// Interfaces that got programs they did not have, or a newer program.
-    pub attached: usize,
-    /// Interfaces that lost their programs.
-    pub detached: usize,
-    /// Entries of all tables, and the number of them that were written; zeros if nothing was loaded.
-    pub entries: [usize; 2],
-    /// Name and duration of each phase, in order.
-    pub phases: Vec<(&'static str, Duration)>,
-}
+pub use outcome::{EnforceError, Enforced};
 
 /// The state in the kernel, and the state that is wanted there.
 pub struct Reconciler {
@@ -95,8 +44,8 @@ pub struct Reconciler {
     classified: Option<(OwnAddresses, Forwarding)>,
     /// The generation in force, if this daemon compiled it.
     last: Option<Generation>,
-    /// Counter slots that a previous daemon assigned.
-    slots: Slots,
+    /// The description of the generation that a previous daemon left in force, if any.
+    left: Option<Description>,
     /// Whether no flow is known, whatever programs are attached.
     is_cold: bool,
     /// Whether every interface has the programs of this daemon.
@@ -110,10 +59,15 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// Creates a reconciler without loading anything; `slots` are those of the generation in force, and new
-    /// generations are greater than `floor`.
+    /// Creates a reconciler without loading anything; `left` describes the generation in force, which a
+    /// previous daemon loaded, and new generations are greater than `floor`.
     #[must_use]
-    pub fn new(options: Options, attachments: Attachments, slots: Slots, floor: u32) -> Self {
+    pub fn new(
+        options: Options,
+        attachments: Attachments,
+        left: Option<Description>,
+        floor: u32,
+    ) -> Self {
         Self {
             node: options.node.clone(),
             local_in: Guard::new(LocalIn::new(datapath::links_directory(&options.bpffs))),
@@ -123,13 +77,25 @@ impl Reconciler {
             network: HostNetwork::default(),
             classified: None,
             last: None,
-            slots,
+            left,
             is_cold: false,
             is_adopted: false,
             floor,
             is_panic: false,
             newcomers: None,
         }
+    }
+
+    /// First generation of the policy that a previous daemon left in force, if any.
+    #[must_use]
+    pub fn left_in_force(&self) -> Option<u32> {
+        self.left.as_ref().map(|left| left.policy)
+    }
+
+    /// Counter slots that a previous daemon assigned.
+    fn slots(&self) -> Slots {
+        let left = self.left.as_ref();
+        left.map_or_else(Slots::default, |left| left.slots.clone())
     }
 
     /// Sets whether the next [`Self::enforce`] lets only failsafes and established flows pass, or enforces
@@ -256,14 +222,25 @@ impl Reconciler {
         datapath::answer_routes(&links, wanted).map_err(EnforceError::ReversePath)
     }
 
-    /// The snapshot as it is enforced: completed, and restricted during a panic.
-    fn effective<'a>(&self, snapshot: &'a Snapshot) -> Cow<'a, Snapshot> {
-        let completed = self.completed(snapshot);
-        if self.is_panic {
-            Cow::Owned(panic_mode::restrict(completed.into_owned(), &self.node))
-        } else {
-            completed
+    /// This host, as policy sees it.
+    fn host(&self) -> Host<'_> {
+        Host {
+            node: &self.node,
+            interfaces: &self.network.interfaces,
+            generated: (self.options.auto_host_endpoint).then_some(&self.options.node_labels),
         }
+    }
+
+    /// Likely mistakes in a valid snapshot on this host.
+    #[must_use]
+    pub fn warnings(&self, snapshot: &Snapshot) -> Vec<Problem> {
+        warnings::all(snapshot, &self.host())
+    }
+
+    /// The snapshot with the generated endpoint, if the option is set.
+    #[must_use]
+    pub fn completed<'a>(&self, snapshot: &'a Snapshot) -> Cow<'a, Snapshot> {
+        effective::completed(snapshot, &self.host())
     }
 
     /// Whether a generation means the same as the last one.
@@ -286,48 +263,25 @@ impl Reconciler {
 
     fn compile(&self, snapshot: &Snapshot) -> Result<Generation, CompileError> {
         let felix = &snapshot.felix;
+        let behaviour = self.options.behaviour;
         let options = compile::Options {
-            nd_exempt: self.options.nd_exempt,
-            ra_exempt: self.options.ra_exempt,
-            revalidate: self.options.revalidate && !self.is_panic,
-            bypass_mark: self.options.bypass_mark,
-            deny_events: self.options.deny_events,
+            nd_exempt: behaviour.nd_exempt,
+            ra_exempt: behaviour.ra_exempt,
+            revalidate: behaviour.revalidate && !self.is_panic,
+            bypass_mark: behaviour.bypass_mark,
+            deny_events: behaviour.deny_events,
             any_icmp: false,
             fragment_timeout: sysctl::fragment_timeout(felix.fragment_timeout),
             timeouts: sysctl::timeouts(&felix.timeouts),
         };
         let (node, interfaces) = (&self.node, &self.network.interfaces);
-        let snapshot = self.effective(snapshot);
+        let snapshot = effective::snapshot(snapshot, &self.host(), self.is_panic);
         let mut generation = match &self.last {
             Some(last) => compile_after(&snapshot, node, interfaces, &options, last),
-            None => compile(&snapshot, node, interfaces, &options, &self.slots),
+            None => compile(&snapshot, node, interfaces, &options, &self.slots()),
         }?;
         generation.description.inputs = self.inputs(&options);
         Ok(generation)
-    }
-
-    /// Likely mistakes in a valid snapshot, by itself and on the present interfaces.
-    #[must_use]
-    pub fn warnings(&self, snapshot: &Snapshot) -> Vec<Problem> {
-        let snapshot = self.completed(snapshot);
-        let node = &self.node;
-        let mut problems = validate::advice(&snapshot, node);
-        problems.extend(compile::warnings(&snapshot, node, &self.network.interfaces));
-        problems
-    }
-
-    /// Adds the generated endpoint to the snapshot, if the option is set.
-    #[must_use]
-    pub fn completed<'a>(&self, snapshot: &'a Snapshot) -> Cow<'a, Snapshot> {
-        if !self.options.auto_host_endpoint {
-            return Cow::Borrowed(snapshot);
-        }
-        host_endpoint::complete(
-            snapshot,
-            &self.node,
-            &self.options.node_labels,
-            &self.network.interfaces,
-        )
     }
 
     fn apply(
@@ -380,102 +334,6 @@ impl Reconciler {
         }
         Ok(entries)
     }
-
-    /// Attaches the programs where the generation in force has rules, and detaches them elsewhere. Returns
-    /// the number of interfaces that got programs they did not have or newer ones, and that lost theirs.
-    ///
-    /// # Errors
-    ///
-    /// [`EnforceError::Attach`] and [`EnforceError::Unfinished`]; trying again is safe.
-    pub async fn attach(&mut self, snapshot: &Snapshot) -> Result<(usize, usize), EnforceError> {
-        let (Some(kernel), Some(generation)) = (&mut self.kernel, &self.last) else {
-            return Ok((0, 0));
-        };
-        let names: BTreeMap<u32, Arc<str>> = self
-            .network
-            .interfaces
-            .iter()
-            .map(|interface| (interface.ifindex, Arc::clone(&interface.name)))
-            .collect();
-        if !self.is_adopted {
-            kernel.carry_over().map_err(EnforceError::Unfinished)?;
-            let directories = datapath::all_links_directories(&self.options.bpffs);
-            for links in directories.map_err(EnforceError::Unfinished)? {
-                self.attachments.take_over(&links)?;
-            }
-        }
-        let interfaces = &generation.description.interfaces;
-        let wanted = interfaces.iter().map(|policed| policed.ifindex).collect();
-        let recorded = self.attachments.recorded()?;
-        let takeover = Takeover::plan(&wanted, &recorded, &names, self.is_cold);
-        takeover
-            .begin(kernel, &self.network)
-            .map_err(EnforceError::Unfinished)?;
-        let attach_type = snapshot.felix.attach_type;
-        let _expedited = self.attachments.expedite_attaching(&wanted, attach_type);
-        let mut attached = 0;
-        let mut first_error = None;
-        for interface in interfaces {
-            let target = Target {
-                ifindex: interface.ifindex,
-                name: Arc::from(interface.name.as_str()),
-            };
-            match attach_both(kernel, &mut self.attachments, &target, attach_type).await {
-                Ok(is_changed) => attached += usize::from(is_changed),
-                // Attach the others even if one interface fails.
-                Err(error) => first_error = first_error.or(Some(error)),
-            }
-        }
-        takeover
-            .end(kernel, &self.network)
-            .map_err(EnforceError::Unfinished)?;
-        let number = generation.description.generation;
-        let spare = if takeover.is_whole() { number } else { 0 };
-        let translation = if wanted.is_empty() {
-            Translation::default()
-        } else {
-            self.network.translation
-        };
-        let guarded = self.local_in.settle(translation, kernel, spare);
-        self.is_cold = false;
-        if self.newcomers.is_none() {
-            let rules = newcomers::Rules::of(generation, &snapshot.felix);
-            match NewcomerWatch::start(kernel, &self.attachments, number, rules) {
-                Ok(watch) => self.newcomers = Some(watch),
-                Err(error) => log::error!("{}", chain(&error)),
-            }
-        }
-        if let Some(error) = first_error {
-            return Err(error);
-        }
-        let watch = self.newcomers.as_ref();
-        let is_new = |ifindex| watch.is_some_and(|watch| watch.polices(ifindex));
-        let detached = self
-            .attachments
-            .detach_others(&wanted, &names, is_new)
-            .await?;
-        if !self.is_adopted {
-            kernel.finish_adoption().map_err(EnforceError::Unfinished)?;
-            self.is_adopted = true;
-        }
-        guarded?;
-        Ok((attached, detached))
-    }
-}
-
-async fn attach_both(
-    kernel: &mut Kernel,
-    attachments: &mut Attachments,
-    target: &Target,
-    attach_type: AttachType,
-) -> Result<bool, EnforceError> {
-    let mut is_changed = false;
-    for direction in [Direction::Ingress, Direction::Egress] {
-        let program = kernel.program(direction);
-        let attached = attachments.attach(program, direction, target, attach_type);
-        is_changed |= attached.await? != Outcome::Already;
-    }
-    Ok(is_changed)
 }
 
 /// Whether each interface forwards IPv4 and IPv6, by index.

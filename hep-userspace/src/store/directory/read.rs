@@ -9,14 +9,23 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::{MAX_DIRECTORY_BYTES, MAX_DIRECTORY_DEPTH, MAX_FILE_BYTES, MAX_FILES, Unit};
+use crate::source::Unit;
+
+/// Largest file that is read. A GlobalNetworkSet of a million members has about 25 MB.
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
+/// Most bytes in all files of a directory together.
+pub const MAX_DIRECTORY_BYTES: u64 = 256 << 20;
+/// Most files in a directory and those below it.
+pub const MAX_FILES: usize = 10_000;
+/// Most directories inside each other.
+pub const MAX_DIRECTORY_DEPTH: usize = 16;
 
 /// Endings of the names of policy files.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
 /// Why policy files cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum SourceError {
+pub enum ReadError {
     /// The system refused.
     #[error("{}: cannot be read", path.display())]
     Io {
@@ -48,7 +57,7 @@ pub enum SourceError {
     Loop(PathBuf),
 }
 
-impl SourceError {
+impl ReadError {
     /// The affected file or directory.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -73,16 +82,16 @@ impl SourceError {
 ///
 /// # Errors
 ///
-/// [`SourceError`] for the first thing that cannot be read whole: nothing is skipped in silence.
-pub fn read_directory(directory: &Path) -> Result<Vec<Unit>, SourceError> {
+/// [`ReadError`] for the first thing that cannot be read whole: nothing is skipped in silence.
+pub fn directory(directory: &Path) -> Result<Vec<Unit>, ReadError> {
     DirectoryReader::default().read(directory)
 }
 
 /// Reads every policy file that can be read, and reports an error for each of the others (RS-007):
-/// [`read_directory`] stops at the first.
+/// [`directory()`] stops at the first.
 #[must_use]
-pub fn read_what_can_be(directory: &Path) -> (Vec<Unit>, Vec<SourceError>) {
-    DirectoryReader::default().read_what_can_be(directory, SystemTime::now())
+pub fn readable(directory: &Path) -> (Vec<Unit>, Vec<ReadError>) {
+    DirectoryReader::default().readable(directory, SystemTime::now())
 }
 
 /// Reads a directory again and again: a file whose stamp did not change is not read again.
@@ -99,31 +108,23 @@ struct Known {
 }
 
 impl DirectoryReader {
-    /// Reads the policy files; the rules are those of [`read_directory`].
+    /// Reads the policy files; the rules are those of [`directory()`].
     ///
     /// # Errors
     ///
-    /// [`SourceError`] for the first thing that cannot be read whole.
-    pub fn read(&mut self, directory: &Path) -> Result<Vec<Unit>, SourceError> {
+    /// [`ReadError`] for the first thing that cannot be read whole.
+    pub fn read(&mut self, directory: &Path) -> Result<Vec<Unit>, ReadError> {
         self.read_at(directory, SystemTime::now())
     }
 
     /// Reads the policy files, for a read that begins at `now`.
-    pub(super) fn read_at(
-        &mut self,
-        directory: &Path,
-        now: SystemTime,
-    ) -> Result<Vec<Unit>, SourceError> {
-        let (files, errors) = self.read_what_can_be(directory, now);
+    fn read_at(&mut self, directory: &Path, now: SystemTime) -> Result<Vec<Unit>, ReadError> {
+        let (files, errors) = self.readable(directory, now);
         errors.into_iter().next().map_or(Ok(files), Err)
     }
 
     /// Reads every policy file that can be read, and reports an error for each of the others.
-    fn read_what_can_be(
-        &mut self,
-        directory: &Path,
-        now: SystemTime,
-    ) -> (Vec<Unit>, Vec<SourceError>) {
+    fn readable(&mut self, directory: &Path, now: SystemTime) -> (Vec<Unit>, Vec<ReadError>) {
         let mut walk = Walk::default();
         if let Err(error) = walk.enter(directory, 0) {
             walk.errors.push(error);
@@ -134,7 +135,7 @@ impl DirectoryReader {
         let mut total = 0;
         for (path, stamp) in walk.found {
             let former = known.remove(&path).filter(|known| known.stamp == stamp);
-            let file = match former.map_or_else(|| read_file(&path), |former| Ok(former.file)) {
+            let file = match former.map_or_else(|| file(&path), |former| Ok(former.file)) {
                 Ok(file) => file,
                 Err(error) => {
                     walk.errors.push(error);
@@ -143,7 +144,7 @@ impl DirectoryReader {
             };
             total += file.text.len() as u64;
             if total > MAX_DIRECTORY_BYTES {
-                walk.errors.push(SourceError::TooMuch(directory.to_owned()));
+                walk.errors.push(ReadError::TooMuch(directory.to_owned()));
                 break;
             }
             files.push(file.clone());
@@ -168,7 +169,7 @@ impl DirectoryReader {
 
 /// Time within which a write may leave a file's stamp unchanged: the kernel's clock for stamps is up to
 /// 10 ms late, other file systems' up to a second.
-pub(super) const STAMP_GRAIN: Duration = Duration::from_secs(2);
+const STAMP_GRAIN: Duration = Duration::from_secs(2);
 
 /// Which file it is, and when it changed last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,9 +208,9 @@ impl Stamp {
 ///
 /// # Errors
 ///
-/// [`SourceError`] if it is not a regular file of at most [`MAX_FILE_BYTES`] that can be read.
-pub fn read_file(path: &Path) -> Result<Unit, SourceError> {
-    let io = |source| SourceError::Io {
+/// [`ReadError`] if it is not a regular file of at most [`MAX_FILE_BYTES`] that can be read.
+pub fn file(path: &Path) -> Result<Unit, ReadError> {
+    let io = |source| ReadError::Io {
         path: path.to_owned(),
         source,
     };
@@ -221,17 +222,17 @@ pub fn read_file(path: &Path) -> Result<Unit, SourceError> {
         .map_err(io)?;
     let metadata = file.metadata().map_err(io)?;
     if !metadata.is_file() {
-        return Err(SourceError::NotAFile(path.to_owned()));
+        return Err(ReadError::NotAFile(path.to_owned()));
     }
     if metadata.len() > MAX_FILE_BYTES {
-        return Err(SourceError::TooLarge(path.to_owned()));
+        return Err(ReadError::TooLarge(path.to_owned()));
     }
     let mut text = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
     file.take(MAX_FILE_BYTES + 1)
         .read_to_end(&mut text)
         .map_err(io)?;
     if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(SourceError::TooLarge(path.to_owned()));
+        return Err(ReadError::TooLarge(path.to_owned()));
     }
     Ok(Unit::file(path, text))
 }
@@ -256,26 +257,26 @@ struct Walk {
     /// Device and inode of the directories entered.
     entered: BTreeSet<(u64, u64)>,
     /// Files and directories that cannot be read.
-    errors: Vec<SourceError>,
+    errors: Vec<ReadError>,
 }
 
 impl Walk {
-    fn enter(&mut self, directory: &Path, depth: usize) -> Result<(), SourceError> {
-        let io = |source| SourceError::Io {
+    fn enter(&mut self, directory: &Path, depth: usize) -> Result<(), ReadError> {
+        let io = |source| ReadError::Io {
             path: directory.to_owned(),
             source,
         };
         if depth > MAX_DIRECTORY_DEPTH {
-            return Err(SourceError::TooDeep(directory.to_owned()));
+            return Err(ReadError::TooDeep(directory.to_owned()));
         }
         let metadata = fs::metadata(directory).map_err(io)?;
         if !self.entered.insert((metadata.dev(), metadata.ino())) {
-            return Err(SourceError::Loop(directory.to_owned()));
+            return Err(ReadError::Loop(directory.to_owned()));
         }
         for entry in fs::read_dir(directory).map_err(io)? {
             let path = entry.map_err(io)?.path();
             match self.consider(path, depth) {
-                Err(error @ SourceError::TooMany(_)) => return Err(error),
+                Err(error @ ReadError::TooMany(_)) => return Err(error),
                 Err(error) => self.errors.push(error),
                 Ok(()) => {}
             }
@@ -283,7 +284,7 @@ impl Walk {
         Ok(())
     }
 
-    fn consider(&mut self, path: PathBuf, depth: usize) -> Result<(), SourceError> {
+    fn consider(&mut self, path: PathBuf, depth: usize) -> Result<(), ReadError> {
         if is_hidden(&path) {
             return Ok(());
         }
@@ -293,25 +294,28 @@ impl Walk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // Gone since the directory was listed, unless it is a link whose target is missing.
                 return match fs::symlink_metadata(&path) {
-                    Ok(_) if is_policy => Err(SourceError::Dangling(path)),
+                    Ok(_) if is_policy => Err(ReadError::Dangling(path)),
                     _ => Ok(()),
                 };
             }
             Err(_) if !is_policy => return Ok(()),
-            Err(source) => return Err(SourceError::Io { path, source }),
+            Err(source) => return Err(ReadError::Io { path, source }),
         };
         if is_policy && !metadata.is_file() {
-            return Err(SourceError::NotAFile(path));
+            return Err(ReadError::NotAFile(path));
         }
         if metadata.is_dir() {
             return self.enter(&path, depth + 1);
         }
         if is_policy {
             if self.found.len() == MAX_FILES {
-                return Err(SourceError::TooMany(path));
+                return Err(ReadError::TooMany(path));
             }
             self.found.push((path, Stamp::of(&metadata)));
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! The policy texts of a store at one moment.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use crate::source;
+
+/// The policy texts of a store at one moment, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicySet {
+    /// The directory that the names are relative to.
+    pub base: PathBuf,
+    /// The texts, in the order of their names.
+    pub files: Vec<source::Unit>,
+}
+
+impl PolicySet {
+    /// The checksum of the files' names below the base and of their texts.
+    #[must_use]
+    pub fn checksum(&self) -> String {
+        let mut hash = Sha256::new();
+        for file in &self.files {
+            for part in [
+                self.relative(file).as_os_str().as_encoded_bytes(),
+                &file.text,
+            ] {
+                hash.update(part.len().to_le_bytes());
+                hash.update(part);
+            }
+        }
+        hash.finalize()
+            .iter()
+            .fold(String::new(), |mut text, byte| {
+                write!(text, "{byte:02x}").expect("a String takes whatever is written");
+                text
+            })
+    }
+
+    /// Whether both have the same files, whatever their directories.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let [mut ours, mut theirs] = [self, other].map(|policy| {
+            let files = policy.files.iter();
+            files.map(|file| (policy.relative(file), &file.text))
+        });
+        self.files.len() == other.files.len() && ours.by_ref().eq(theirs.by_ref())
+    }
+
+    /// A file's path below the base.
+    #[must_use]
+    pub fn relative<'f>(&self, file: &'f source::Unit) -> &'f Path {
+        let path = file.path().unwrap_or(Path::new(""));
+        path.strip_prefix(&self.base).unwrap_or(path)
+    }
+
+    /// The same files below another directory.
+    #[must_use]
+    pub fn rebased(&self, base: &Path) -> Self {
+        let rebased = |file| source::Unit::file(base.join(self.relative(file)), file.text.clone());
+        let files = self.files.iter().map(rebased);
+        Self {
+            base: base.to_path_buf(),
+            files: files.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn policy(base: &str, files: &[(&str, &str)]) -> PolicySet {
+        let files = files.iter().map(|(path, text)| {
+            let text = Bytes::copy_from_slice(text.as_bytes());
+            source::Unit::file(Path::new(base).join(path), text)
+        });
+        PolicySet {
+            base: PathBuf::from(base),
+            files: files.collect(),
+        }
+    }
+
+    #[test]
+    fn the_checksum_is_of_names_and_texts_wherever_they_are() {
+        let here = policy("/p", &[("a.yaml", "x"), ("b.yaml", "y")]);
+        let there = policy("/q/r", &[("a.yaml", "x"), ("b.yaml", "y")]);
+        assert_eq!(here.checksum(), there.checksum());
+        assert_eq!(here.rebased(Path::new("/q/r")), there);
+        for other in [
+            policy("/p", &[("a.yaml", "x"), ("b.yaml", "z")]),
+            policy("/p", &[("a.yaml", "x"), ("c.yaml", "y")]),
+            policy("/p", &[("a.yaml", "xb.yamly")]),
+        ] {
+            assert_ne!(here.checksum(), other.checksum());
+        }
+    }
+}
