@@ -1,9 +1,10 @@
 //! Finding and reading policy files without ever blocking or reading without end.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{self, Read as _},
+    ops::Bound,
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -97,7 +98,9 @@ pub fn readable(directory: &Path) -> (Vec<Unit>, Vec<ReadError>) {
 /// Reads a directory again and again: a file whose stamp did not change is not read again.
 #[derive(Debug, Default)]
 pub struct DirectoryReader {
-    known: HashMap<PathBuf, Known>,
+    known: BTreeMap<PathBuf, Known>,
+    /// Whether `known` has every policy file of the last read.
+    is_whole: bool,
 }
 
 /// A file as it was read last.
@@ -105,6 +108,8 @@ pub struct DirectoryReader {
 struct Known {
     stamp: Stamp,
     file: Unit,
+    /// Whether a change since then has given the file another stamp.
+    is_settled: bool,
 }
 
 impl DirectoryReader {
@@ -134,7 +139,8 @@ impl DirectoryReader {
         let mut files = Vec::with_capacity(walk.found.len());
         let mut total = 0;
         for (path, stamp) in walk.found {
-            let former = known.remove(&path).filter(|known| known.stamp == stamp);
+            let former = known.remove(&path);
+            let former = former.filter(|known| known.stamp == stamp && known.is_settled);
             let file = match former.map_or_else(|| file(&path), |former| Ok(former.file)) {
                 Ok(file) => file,
                 Err(error) => {
@@ -148,22 +154,78 @@ impl DirectoryReader {
                 break;
             }
             files.push(file.clone());
-            if stamp.is_settled(now) {
-                self.known.insert(path, Known { stamp, file });
-            }
+            self.known.insert(path, Known::new(stamp, file, now));
         }
+        self.is_whole = walk.errors.is_empty();
         walk.errors.sort_by(|a, b| a.path().cmp(b.path()));
         (files, walk.errors)
     }
 
+    /// Reads the files with a notification since the last read, and those that may have changed without
+    /// another stamp, and takes all others as they were: 1 000 files need not be looked at for one.
+    ///
+    /// `None` if that is not enough: the last read was not of all files, a file or directory came or went, or
+    /// one cannot be read. Then [`Self::read`] is needed.
+    pub fn read_touched(&mut self, touched: &BTreeSet<PathBuf>) -> Option<Vec<Unit>> {
+        let now = SystemTime::now();
+        if !self.is_whole || touched.is_empty() {
+            return None;
+        }
+        for path in touched {
+            if let Some(known) = self.known.get_mut(path) {
+                known.is_settled = false;
+            } else if is_policy_name(path) || path.is_dir() || self.has_below(path) {
+                return None;
+            }
+        }
+        let unsettled = self.known.iter_mut().filter(|(_, known)| !known.is_settled);
+        for (path, known) in unsettled {
+            let metadata = fs::metadata(path).ok()?;
+            let mut file = file(path).ok()?;
+            if file == known.file {
+                // Whoever compares it with the former one is done at once.
+                file = known.file.clone();
+            }
+            *known = Known::new(Stamp::of(&metadata), file, now);
+        }
+        let files: Vec<Unit> = self
+            .known
+            .values()
+            .map(|known| known.file.clone())
+            .collect();
+        let total: u64 = files.iter().map(|file| file.text.len() as u64).sum();
+        (total <= MAX_DIRECTORY_BYTES).then_some(files)
+    }
+
+    /// Whether a policy file is below `path`.
+    fn has_below(&self, path: &Path) -> bool {
+        let from = (Bound::Included(path), Bound::Unbounded);
+        let mut from = self.known.range::<Path, _>(from);
+        from.next()
+            .is_some_and(|(known, _)| known.starts_with(path))
+    }
+
     /// Has the next [`Self::read`] read this file.
     pub fn forget(&mut self, path: &Path) {
-        self.known.remove(path);
+        if let Some(known) = self.known.get_mut(path) {
+            known.is_settled = false;
+        }
     }
 
     /// Has the next [`Self::read`] read every file: not every file system keeps stamps well.
     pub fn forget_all(&mut self) {
         self.known.clear();
+        self.is_whole = false;
+    }
+}
+
+impl Known {
+    fn new(stamp: Stamp, file: Unit, now: SystemTime) -> Self {
+        Self {
+            stamp,
+            file,
+            is_settled: stamp.is_settled(now),
+        }
     }
 }
 

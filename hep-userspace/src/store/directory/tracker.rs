@@ -268,6 +268,8 @@ impl Tracker {
         }
         if is_other || present != self.present {
             self.present = present;
+            // Another directory has other files.
+            self.has_lost = true;
             self.watch_again();
             self.mark_changed(SETTLE);
         }

@@ -95,12 +95,14 @@ impl Watch {
                 sleep_until(rested).await;
                 continue;
             }
-            match self.tracker.take_touched() {
+            let touched = self.tracker.take_touched();
+            match &touched {
                 Some(touched) => touched.iter().for_each(|path| self.reader.forget(path)),
                 None => self.reader.forget_all(),
             }
             let start = Instant::now();
-            let found = self.reader.read(&self.directory);
+            let some = touched.and_then(|touched| self.reader.read_touched(&touched));
+            let found = some.map_or_else(|| self.reader.read(&self.directory), Ok);
             sleep_until((start + LOOK).max(Instant::now() + NOTIFICATION_DELAY)).await;
             self.tracker.note_all();
             if !self.tracker.has_moved_since(start) || Instant::now() >= deadline {

@@ -203,3 +203,67 @@ fn what_may_change_without_a_new_stamp_and_what_was_forgotten_is_read_again() {
     assert!(!are_same(&forgotten, &all));
     assert_eq!(&*all.text, b"one");
 }
+
+#[test]
+fn what_was_touched_is_read_alone_while_no_file_comes_or_goes() {
+    let directory = Directory::new("touched");
+    let path = |name: &str| directory.path(name);
+    for name in ["a.yaml", "b.yaml", "sub/c.yaml"] {
+        directory.write(name, "one");
+    }
+    let touched = |names: &[&str]| names.iter().map(|name| path(name)).collect();
+    let mut reader = DirectoryReader::default();
+    assert_eq!(
+        reader.read_touched(&touched(&["a.yaml"])),
+        None,
+        "nothing was read"
+    );
+    let first = read(&mut reader, &directory.0);
+    directory.write("a.yaml", "two");
+    directory.write("b.yaml", "two");
+    assert_eq!(
+        reader.read_touched(&touched(&[])),
+        None,
+        "nobody knows what changed"
+    );
+    let some = reader.read_touched(&touched(&["a.yaml", ".a.yaml.new", "a.yaml~"]));
+    let some = some.expect("no file came or went");
+    assert_eq!(
+        texts(&some),
+        [b"two", b"one", b"one"],
+        "b.yaml was not looked at"
+    );
+    assert!(are_same(&first[2], &some[2]));
+    // A file written a moment ago is read again, whether it was touched or not.
+    directory.write("a.yaml", "six");
+    let again = reader
+        .read_touched(&touched(&["b.yaml"]))
+        .expect("the same");
+    assert_eq!(texts(&again), [b"six", b"two", b"one"]);
+    for (name, what) in [
+        ("d.yaml", "a new file"),
+        ("sub", "a directory"),
+        (".", "the directory itself"),
+    ] {
+        assert_eq!(reader.read_touched(&touched(&[name])), None, "{what}");
+    }
+    fs::remove_file(path("b.yaml")).expect("removable");
+    assert_eq!(
+        reader.read_touched(&touched(&["b.yaml"])),
+        None,
+        "one is gone"
+    );
+    fs::rename(path("sub"), path("other")).expect("movable");
+    assert_eq!(
+        reader.read_touched(&touched(&["sub"])),
+        None,
+        "a directory is gone"
+    );
+    assert_eq!(texts(&read(&mut reader, &directory.0)), [b"six", b"one"]);
+    reader.forget_all();
+    assert_eq!(
+        reader.read_touched(&touched(&["a.yaml"])),
+        None,
+        "all is to be read"
+    );
+}
