@@ -7,6 +7,7 @@ mod behaviour;
 mod endpoint;
 mod felix;
 mod host;
+mod kind;
 mod members;
 mod metadata;
 mod network_set;
@@ -27,6 +28,7 @@ pub use felix::{
     ReversePath, TimeoutSetting, Timeouts,
 };
 pub use host::{Conf, Interface, LinkLayer};
+pub use kind::{Kind, ResourceId};
 pub use members::{Bounds, Members, NetList, Nets};
 pub use metadata::Metadata;
 pub use network_set::GlobalNetworkSet;
