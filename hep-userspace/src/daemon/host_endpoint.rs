@@ -28,7 +28,7 @@ pub fn add(snapshot: &Snapshot, generated: Option<HostEndpoint>) -> Cow<'_, Snap
         Ok(_) => Cow::Borrowed(snapshot),
         Err(place) => {
             let mut snapshot = snapshot.clone();
-            snapshot.endpoints.insert(place, generated);
+            snapshot.endpoints.insert(place, Arc::new(generated));
             Cow::Owned(snapshot)
         }
     }

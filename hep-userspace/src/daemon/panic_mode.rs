@@ -27,7 +27,7 @@ pub fn restrict(mut snapshot: Snapshot, node: &str) -> Snapshot {
     };
     let is_here = |endpoint: &HostEndpoint| &*endpoint.node == node;
     for endpoint in snapshot.endpoints.iter_mut().filter(|it| is_here(it)) {
-        endpoint.profiles.clear();
+        Arc::make_mut(endpoint).profiles.clear();
     }
     let is_wildcard = |endpoint: &HostEndpoint| endpoint.interface == InterfaceMatch::All;
     if !snapshot
@@ -35,7 +35,7 @@ pub fn restrict(mut snapshot: Snapshot, node: &str) -> Snapshot {
         .iter()
         .any(|endpoint| is_here(endpoint) && is_wildcard(endpoint))
     {
-        snapshot.endpoints.push(HostEndpoint {
+        snapshot.endpoints.push(Arc::new(HostEndpoint {
             metadata: metadata(NAME),
             node: Arc::from(node),
             interface: InterfaceMatch::All,
@@ -43,19 +43,19 @@ pub fn restrict(mut snapshot: Snapshot, node: &str) -> Snapshot {
             profiles: Vec::new(),
             ports: Vec::new(),
             generated: true,
-        });
+        }));
         let endpoints = &mut snapshot.endpoints;
         endpoints.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     }
     snapshot.felix.wildcard_patterns.clear();
     snapshot.felix.endpoint_to_host = EndpointToHostAction::Drop;
     snapshot.sets.clear();
-    snapshot.tiers = vec![Tier {
+    snapshot.tiers = vec![Arc::new(Tier {
         metadata: metadata(DEFAULT_TIER),
         order: 0.0,
         default_action: DefaultAction::Deny,
-    }];
-    snapshot.policies = vec![Policy {
+    })];
+    snapshot.policies = vec![Arc::new(Policy {
         kind: PolicyKind::Enforced,
         metadata: metadata(NAME),
         tier: Arc::from(DEFAULT_TIER),
@@ -68,6 +68,6 @@ pub fn restrict(mut snapshot: Snapshot, node: &str) -> Snapshot {
         stage: Stage::Normal {
             apply_on_forward: true,
         },
-    }];
+    })];
     snapshot
 }

@@ -1,4 +1,4 @@
-//! Kinds of resources, and what identifies a resource.
+//! Kinds of resources, and their identities.
 
 use std::{fmt, sync::Arc};
 
@@ -121,7 +121,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What tells a resource from all others.
+/// Identity of a resource: no two have the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceId {
     /// Its kind.

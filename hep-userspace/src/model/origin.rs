@@ -42,6 +42,23 @@ impl Origin {
         }
     }
 
+    /// Whether it is a copy of `other`, which is clear without reading either. Others may be equal, too.
+    #[must_use]
+    pub fn is_identical(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(one), Self::File(other)) => Arc::ptr_eq(one, other),
+            (
+                Self::Object { key, revision },
+                Self::Object {
+                    key: other,
+                    revision: other_revision,
+                },
+            ) => Arc::ptr_eq(key, other) && Arc::ptr_eq(revision, other_revision),
+            (Self::BuiltIn, Self::BuiltIn) => true,
+            (Self::File(_) | Self::Object { .. } | Self::BuiltIn, _) => false,
+        }
+    }
+
     /// The file, unless it is something else.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {

@@ -1,21 +1,25 @@
 //! Everything that is configured at one moment, valid as a whole.
 
+use std::sync::Arc;
+
 use super::{FelixConfiguration, GlobalNetworkSet, HostEndpoint, Policy, Profile, Tier};
 
 /// A set of resources that passed validation. Built-in tiers and profiles are included; all lists
 /// are sorted by name (policies by name, then kind).
+///
+/// Snapshots share the resources that did not change from one load to the next.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// HostEndpoints of all nodes.
-    pub endpoints: Vec<HostEndpoint>,
+    pub endpoints: Vec<Arc<HostEndpoint>>,
     /// Profiles, `projectcalico-default-allow` included.
-    pub profiles: Vec<Profile>,
+    pub profiles: Vec<Arc<Profile>>,
     /// Policies, enforced and staged.
-    pub policies: Vec<Policy>,
+    pub policies: Vec<Arc<Policy>>,
     /// Tiers, built-in ones included.
-    pub tiers: Vec<Tier>,
+    pub tiers: Vec<Arc<Tier>>,
     /// GlobalNetworkSets.
-    pub sets: Vec<GlobalNetworkSet>,
+    pub sets: Vec<Arc<GlobalNetworkSet>>,
     /// The effective configuration of this node.
     pub felix: FelixConfiguration,
 }

@@ -18,9 +18,8 @@ pub enum Role<'a> {
 /// The role of `interface` on the host `node`.
 pub(super) fn role<'a>(snapshot: &'a Snapshot, node: &str, interface: &Interface) -> Role<'a> {
     // EV-007; EV-011: of several that match, the smallest name owns the interface.
-    let mut local: Vec<&HostEndpoint> = snapshot
-        .endpoints
-        .iter()
+    let mut local: Vec<&HostEndpoint> = (snapshot.endpoints.iter())
+        .map(|endpoint| &**endpoint)
         .filter(|endpoint| &*endpoint.node == node)
         .collect();
     local.sort_by(|a, b| a.metadata.name.as_bytes().cmp(b.metadata.name.as_bytes()));

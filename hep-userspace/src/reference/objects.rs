@@ -1,6 +1,6 @@
 //! The objects that selectors in rules can select: all HostEndpoints and GlobalNetworkSets.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use crate::model::{GlobalNetworkSet, HostEndpoint, Profile, Snapshot};
 
@@ -16,7 +16,7 @@ struct LabelledEndpoint<'a> {
 /// Every object that a rule's selectors and named ports can match (SL-049, RS-036, EV-020).
 pub(super) struct Objects<'a> {
     endpoints: Vec<LabelledEndpoint<'a>>,
-    sets: &'a [GlobalNetworkSet],
+    sets: &'a [Arc<GlobalNetworkSet>],
 }
 
 impl<'a> Objects<'a> {
@@ -38,7 +38,7 @@ impl<'a> Objects<'a> {
         let in_endpoint = |object: &LabelledEndpoint<'_>| {
             object.endpoint.expected_ips.contains(&address) && selects(&object.labels)
         };
-        let in_set = |set: &GlobalNetworkSet| {
+        let in_set = |set: &Arc<GlobalNetworkSet>| {
             set.nets.iter().any(|net| net.contains(address)) && selects(&set.metadata.labels)
         };
         self.endpoints.iter().any(in_endpoint) || self.sets.iter().any(in_set)
@@ -64,7 +64,7 @@ impl<'a> Objects<'a> {
 
 /// An endpoint's own labels, and for other keys those of the first of its profiles that has the key
 /// (SL-042, SL-043, RS-045).
-pub(super) fn effective_labels(endpoint: &HostEndpoint, profiles: &[Profile]) -> Labels {
+pub(super) fn effective_labels(endpoint: &HostEndpoint, profiles: &[Arc<Profile>]) -> Labels {
     let mut labels = endpoint.metadata.labels.clone();
     let inherited = endpoint
         .profiles

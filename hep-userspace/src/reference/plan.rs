@@ -74,7 +74,7 @@ impl<'a> Plan<'a> {
                 by_tier.entry(&policy.tier).or_default().push(policy);
             }
         }
-        let mut tiers: Vec<&Tier> = snapshot.tiers.iter().collect();
+        let mut tiers: Vec<&Tier> = snapshot.tiers.iter().map(|tier| &**tier).collect();
         tiers.sort_by(|a, b| {
             compare_orders(a.order, b.order)
                 .then_with(|| a.metadata.name.as_bytes().cmp(b.metadata.name.as_bytes()))
@@ -85,10 +85,8 @@ impl<'a> Plan<'a> {
             Some(PlannedTier { tier, policies })
         });
         let profiles = endpoint.profiles.iter().filter_map(|name| {
-            snapshot
-                .profiles
-                .iter()
-                .find(|one| one.metadata.name == *name)
+            let mut profiles = snapshot.profiles.iter().map(|profile| &**profile);
+            profiles.find(|one| one.metadata.name == *name)
         });
         Self {
             tiers: tiers.collect(),

@@ -63,6 +63,13 @@ impl Unit {
         self.origin.path()
     }
 
+    /// Whether it is a copy of `other`, which is clear without reading either. Others may be equal, too.
+    #[must_use]
+    pub fn is_identical(&self, other: &Self) -> bool {
+        let place = |text: &Bytes| (text.as_ptr(), text.len());
+        place(&self.text) == place(&other.text) && self.origin.is_identical(&other.origin)
+    }
+
     /// Whether it is the file at this path.
     #[must_use]
     pub fn is_at(&self, path: &Path) -> bool {

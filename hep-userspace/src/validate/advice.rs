@@ -391,7 +391,8 @@ impl<'s> Advisor<'s, '_> {
             endpoint.profiles.contains(&profile.metadata.name)
                 && rules.iter().any(|rule| rule.action == Action::Allow)
         };
-        !self.snapshot.policies.iter().any(applies) && !self.snapshot.profiles.iter().any(allows)
+        !self.snapshot.policies.iter().any(|it| applies(it))
+            && !self.snapshot.profiles.iter().any(|it| allows(it))
     }
 
     /// EV-078, EV-175: an untracked Allow needs its counterpart in the other direction.
@@ -454,8 +455,6 @@ fn allows_back(policy: &Policy, direction: &str, rule: &Rule) -> bool {
         (Some(one), Some(other)) => one.number == other.number,
         _ => true,
     };
-    applies
-        && rules
-            .iter()
-            .any(|other| other.action == Action::Allow && same(other))
+    let allows = |other: &Rule| other.action == Action::Allow && same(other);
+    applies && rules.iter().any(allows)
 }

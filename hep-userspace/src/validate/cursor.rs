@@ -1,11 +1,10 @@
 //! Walking a document: typed access to fields, with a problem reported for each that is not valid, and for
 //! each key that no decoder read.
 
-use std::{borrow::Cow, collections::HashSet, ops::RangeInclusive};
+use std::{borrow::Cow, collections::HashSet, ops::RangeInclusive, sync::Arc};
 
 use super::{
     Severity,
-    object::Object,
     place::{Context, Place, Step, Steps},
 };
 use crate::{
@@ -47,11 +46,7 @@ impl<'n> Value<'n> {
 
     /// Where the value starts.
     pub(super) fn position(&self) -> Position {
-        Position::new(
-            self.context.reading.origin,
-            self.node.line,
-            self.node.column,
-        )
+        Position::new(self.context.input.origin, self.node.line, self.node.column)
     }
 
     /// Everything needed to report a problem here later.
@@ -104,11 +99,11 @@ impl<'n> Value<'n> {
             };
             problem
         };
-        let mut problems = self.context.reading.problems.borrow_mut();
+        let mut problems = self.context.input.problems.borrow_mut();
         problems.push_with(severity, || self.position(), problem);
     }
 
-    fn wrong_type<T>(&self, wanted: &str, advice: &str) -> Option<T> {
+    pub(super) fn wrong_type<T>(&self, wanted: &str, advice: &str) -> Option<T> {
         let found = match &self.node.value {
             Yaml::Sequence(_) => "a list",
             Yaml::Mapping(_) => "a mapping",
@@ -271,9 +266,9 @@ impl<'n> Value<'n> {
         }
     }
 
-    /// The file's sets at the previous reading.
-    pub(super) fn former_sets(&self) -> &'n [GlobalNetworkSet] {
-        self.context.reading.former
+    /// The unit's sets at the previous reading.
+    pub(super) fn former_sets(&self) -> &'n [Arc<GlobalNetworkSet>] {
+        self.context.input.former
     }
 
     /// How many items a list has; `None` if this is no list.
@@ -376,7 +371,7 @@ impl<'n> Value<'n> {
             return true;
         }
         let mut place = self.place();
-        place.position = Position::new(self.context.reading.origin, entry.line, entry.column);
+        place.position = Position::new(self.context.input.origin, entry.line, entry.column);
         let message = match key.calico_text() {
             Some(other) => format!(
                 "the key {} is {other} to Calico, which reads YAML 1.1",
@@ -388,11 +383,12 @@ impl<'n> Value<'n> {
             ),
         };
         let advice = in_quotes(&key.text);
-        self.context
-            .reading
-            .problems
-            .borrow_mut()
-            .push(place.problem(Severity::Error, "E-SYNTAX", message, advice));
+        self.context.input.problems.borrow_mut().push(place.problem(
+            Severity::Error,
+            "E-SYNTAX",
+            message,
+            advice,
+        ));
         false
     }
 
@@ -406,14 +402,6 @@ impl<'n> Value<'n> {
         entries
             .iter()
             .any(|entry| entry.key == key && !is_null(&entry.value))
-    }
-
-    /// A mapping with a fixed set of keys; call [`Object::finish`] when all of them were read.
-    pub(super) fn object(&self) -> Option<Object<'n>> {
-        let Yaml::Mapping(entries) = &self.node.value else {
-            return self.wrong_type("a mapping", "write key: value, one per line, indented");
-        };
-        Some(Object::new(self.clone(), entries))
     }
 }
 

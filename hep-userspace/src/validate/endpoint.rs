@@ -4,12 +4,12 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     cursor::{Value, one_of},
+    header::Header,
     names::NameRule,
     object::Object,
-    resources::{Header, Reference},
     scalars::{address, is_interface_name, port_name, port_number, protocol},
 };
-use crate::model::{EndpointPort, HostEndpoint, InterfaceMatch};
+use crate::model::{EndpointPort, HostEndpoint, InterfaceMatch, Kind, ResourceId};
 
 /// Annotation that Calico marks egress traffic by.
 const DSCP: &str = "qos.projectcalico.org/dscp";
@@ -49,7 +49,7 @@ pub(super) fn decode(header: Header<'_>, spec: Object<'_>) -> Option<HostEndpoin
         let texts = value.texts()?;
         let names = texts.iter().filter_map(|(item, _)| {
             let name = NameRule::Subdomain.read(item)?;
-            header.refer(Reference::Profile, name, item);
+            header.refer(ResourceId::global(Kind::Profile, name), item);
             Some(Arc::from(name))
         });
         Some(names.collect())

@@ -1,158 +1,119 @@
 //! API groups and kinds: which are read, which are skipped with a notice, and which are mistakes
 //! (RS-001, RS-132 to RS-137, RS-308, RS-309).
 
+use std::sync::Arc;
+
 use super::{
+    collected::Resource,
     cursor::{Value, nearest, one_of},
+    endpoint, felix,
+    header::Header,
     names::NameRule,
     object::Object,
+    policy, simple,
+    version::is_mistyped,
 };
+use crate::model::Kind;
 
 /// Handling of objects of a kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    HostEndpoint,
-    Profile,
-    Policy,
-    StagedPolicy,
-    Tier,
-    GlobalSet,
-    /// A set of a namespace.
-    NamespacedSet,
-    Felix,
-    /// Skipped, with a notice of why it has no effect.
+#[derive(Clone, Copy)]
+pub(super) enum Handling {
+    /// They are read.
+    Read(Reading),
+    /// They are skipped, with a notice of why they have no effect.
     Skipped(&'static str),
 }
+
+/// How objects of a kind are read.
+#[derive(Clone, Copy)]
+pub(super) struct Reading {
+    /// Names that they may have.
+    pub(super) names: NameRule,
+    /// Keys beside `metadata` and `spec` that mean nothing here.
+    pub(super) ignored: &'static [&'static str],
+    /// Decodes the `spec`.
+    pub(super) decode: fn(Header<'_>, Object<'_>) -> Option<Resource>,
+}
+
+/// Code of the notice about an object of another API group.
+pub(super) const OTHER_GROUP: &str = "N-OTHER";
 
 const NAMESPACED: &str = "policies of a namespace never apply to hosts";
 const NOT_POLICY: &str = "it is not about host policy";
 const NODE: &str = "the daemon takes its node's name from its own configuration";
 const WORKLOADS: &str = "workloads are another component's job";
 
-/// Kinds by name; those that are read come first.
-pub(super) const KINDS: [(&str, Kind); 28] = [
-    ("HostEndpoint", Kind::HostEndpoint),
-    ("Profile", Kind::Profile),
-    ("GlobalNetworkPolicy", Kind::Policy),
-    ("StagedGlobalNetworkPolicy", Kind::StagedPolicy),
-    ("Tier", Kind::Tier),
-    ("GlobalNetworkSet", Kind::GlobalSet),
-    ("FelixConfiguration", Kind::Felix),
-    ("NetworkSet", Kind::NamespacedSet),
-    ("NetworkPolicy", Kind::Skipped(NAMESPACED)),
-    ("StagedNetworkPolicy", Kind::Skipped(NAMESPACED)),
-    ("StagedKubernetesNetworkPolicy", Kind::Skipped(NAMESPACED)),
-    ("WorkloadEndpoint", Kind::Skipped(WORKLOADS)),
-    ("Node", Kind::Skipped(NODE)),
-    ("KubeControllersConfiguration", Kind::Skipped(NOT_POLICY)),
-    ("IPPool", Kind::Skipped(NOT_POLICY)),
-    ("IPReservation", Kind::Skipped(NOT_POLICY)),
-    ("BGPConfiguration", Kind::Skipped(NOT_POLICY)),
-    ("BGPFilter", Kind::Skipped(NOT_POLICY)),
-    ("BGPPeer", Kind::Skipped(NOT_POLICY)),
-    ("IPAMBlock", Kind::Skipped(NOT_POLICY)),
-    ("IPAMConfig", Kind::Skipped(NOT_POLICY)),
-    ("IPAMConfiguration", Kind::Skipped(NOT_POLICY)),
-    ("IPAMHandle", Kind::Skipped(NOT_POLICY)),
-    ("CalicoNodeStatus", Kind::Skipped(NOT_POLICY)),
-    ("ClusterInformation", Kind::Skipped(NOT_POLICY)),
-    ("BlockAffinity", Kind::Skipped(NOT_POLICY)),
-    ("RemoteClusterConfiguration", Kind::Skipped(NOT_POLICY)),
-    ("LiveMigration", Kind::Skipped(NOT_POLICY)),
-];
-
-/// Kinds that are read.
-const READ: usize = 8;
-
-/// The `apiVersion` that users write.
-const VERSION: &str = "projectcalico.org/v3";
-/// The form in which Calico keeps resources in Kubernetes (RS-308).
-const STORED_VERSION: &str = "crd.projectcalico.org/v1";
-/// Most letters by which a group or kind is a mistyped one of Calico's (RS-309).
-const MISTYPED: usize = 2;
-
-/// Kind of an `apiVersion`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Version {
-    /// Calico's, as users write it.
-    Calico,
-    /// Calico's, as it is kept in Kubernetes.
-    Stored,
-    /// Something that is none of Calico's business.
-    Other,
-    /// Calico's, with a mistake.
-    Mistyped,
+/// Reads objects that have nothing but `metadata` and `spec`.
+macro_rules! read {
+    ($names:expr, $decode:expr, $resource:path) => {
+        Handling::Read(Reading {
+            names: $names,
+            ignored: &[],
+            decode: |header, spec| $decode(header, spec).map(Arc::new).map($resource),
+        })
+    };
 }
 
-impl Version {
-    /// The kind of this `apiVersion`.
-    pub(super) fn of(text: &str) -> Self {
-        let (group, _) = text.split_once('/').unwrap_or(("", text));
-        let is_near = |known: &str| {
-            let known = known.split('/').next().unwrap_or_default();
-            is_mistyped(group, known)
-        };
-        match text {
-            VERSION => Self::Calico,
-            STORED_VERSION => Self::Stored,
-            _ if is_near(VERSION) || is_near(STORED_VERSION) => Self::Mistyped,
-            _ => Self::Other,
+/// The handling of a kind.
+pub(super) fn handling(kind: Kind) -> Handling {
+    use Handling::Skipped;
+    use NameRule::{Label, Policy, Subdomain};
+    match kind {
+        Kind::HostEndpoint => read!(Subdomain, endpoint::decode, Resource::Endpoint),
+        Kind::Profile => read!(Subdomain, simple::profile, Resource::Profile),
+        Kind::GlobalNetworkPolicy => read!(Policy, policy::enforced, Resource::Policy),
+        Kind::StagedGlobalNetworkPolicy => read!(Policy, policy::staged, Resource::Policy),
+        Kind::Tier => Handling::Read(Reading {
+            names: Label,
+            ignored: &["status"],
+            decode: |header, spec| simple::tier(header, spec).map(Arc::new).map(Resource::Tier),
+        }),
+        Kind::GlobalNetworkSet => read!(Subdomain, simple::network_set, Resource::Set),
+        Kind::NetworkSet => read!(Subdomain, simple::set_nets, Resource::Set),
+        Kind::FelixConfiguration => read!(Subdomain, felix::decode, Resource::Felix),
+        Kind::NetworkPolicy | Kind::StagedNetworkPolicy | Kind::StagedKubernetesNetworkPolicy => {
+            Skipped(NAMESPACED)
         }
+        Kind::WorkloadEndpoint => Skipped(WORKLOADS),
+        Kind::Node => Skipped(NODE),
+        Kind::KubeControllersConfiguration
+        | Kind::IPPool
+        | Kind::IPReservation
+        | Kind::BGPConfiguration
+        | Kind::BGPFilter
+        | Kind::BGPPeer
+        | Kind::IPAMBlock
+        | Kind::IPAMConfig
+        | Kind::IPAMConfiguration
+        | Kind::IPAMHandle
+        | Kind::CalicoNodeStatus
+        | Kind::ClusterInformation
+        | Kind::BlockAffinity
+        | Kind::RemoteClusterConfiguration
+        | Kind::LiveMigration => Skipped(NOT_POLICY),
     }
 }
 
-impl Kind {
-    /// The kind of this name, spelled as Calico spells it.
-    pub(super) fn of(name: &str) -> Option<(&'static str, Self)> {
-        KINDS.iter().find(|(known, _)| *known == name).copied()
-    }
-
-    /// Which names it may have.
-    pub(super) const fn name_rule(self) -> NameRule {
-        match self {
-            Self::Tier => NameRule::Label,
-            Self::Policy | Self::StagedPolicy => NameRule::Policy,
-            Self::HostEndpoint
-            | Self::Profile
-            | Self::GlobalSet
-            | Self::NamespacedSet
-            | Self::Felix
-            | Self::Skipped(_) => NameRule::Subdomain,
-        }
-    }
-}
-
-/// Whether a word differs from a valid one by at most [`MISTYPED`] letters, ignoring case.
-fn is_mistyped(word: &str, known: &str) -> bool {
-    // The distance costs the product of the lengths.
-    word.len() <= known.len() + MISTYPED
-        && strsim::damerau_levenshtein(&word.to_ascii_lowercase(), &known.to_ascii_lowercase())
-            <= MISTYPED
+/// Names of the kinds that are read.
+fn read_kinds() -> Vec<&'static str> {
+    let read = Kind::ALL
+        .into_iter()
+        .filter(|kind| matches!(handling(*kind), Handling::Read(_)));
+    read.map(Kind::name).collect()
 }
 
 /// Whether an object of another group is called like something that is read, or nearly so.
 pub(super) fn looks_read(kind: &str) -> bool {
     let kind = kind.strip_suffix("List").unwrap_or(kind);
     // Kubernetes has a kind of its own that is called so.
-    kind != "NetworkPolicy"
-        && KINDS[..READ]
-            .iter()
-            .any(|(known, _)| is_mistyped(kind, known))
-}
-
-/// Reports an `apiVersion` with a mistake.
-pub(super) fn wrong_version(value: &Value<'_>) {
-    value.error::<()>(
-        "E-KIND",
-        "is not a known API version",
-        format!("write {VERSION}"),
-    );
+    kind != "NetworkPolicy" && read_kinds().iter().any(|known| is_mistyped(kind, known))
 }
 
 /// Notes that an object of another group is skipped. If single files are checked, every object must be
 /// valid, so that there it is an error (`Loader`).
 pub(super) fn notice_other(value: &Value<'_>, version: &str, kind: &str) {
     value.notice(
-        super::OTHER_GROUP,
+        OTHER_GROUP,
         format!("{version} {kind} is not a Calico resource, and is skipped"),
         "",
     );
@@ -165,10 +126,9 @@ pub(super) fn unknown_kind(object: &Object<'_>) {
         return;
     };
     let Some(text) = value.text() else { return };
-    let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
-    let advice = match nearest(text, &names) {
+    let advice = match nearest(text, &Kind::ALL.map(Kind::name)) {
         Some(near) => format!("did you mean {near}?"),
-        None => format!("write {}", one_of(&names[..READ])),
+        None => format!("write {}", one_of(&read_kinds())),
     };
     value.error::<()>("E-KIND", "is not a known kind", advice);
 }

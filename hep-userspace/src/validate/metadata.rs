@@ -6,14 +6,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Deserialize;
 
 use super::{
+    collected::Collected,
     cursor::Value,
-    kinds::{Kind, Version},
-    names,
+    names::{self, NameRule},
     namespaced::NAMESPACE,
     object::Object,
-    resources::Collected,
+    version::Version,
 };
-use crate::model::Metadata;
+use crate::model::{Kind, Metadata, ResourceId};
 
 /// Annotation in which Calico keeps the metadata of what is in Kubernetes.
 const KEPT: &str = "projectcalico.org/metadata";
@@ -55,7 +55,7 @@ struct Kept {
 pub(super) fn read(
     value: &Value<'_>,
     document: &Value<'_>,
-    (kind_name, kind): (&'static str, Kind),
+    (kind, rule): (Kind, NameRule),
     version: Version,
     collected: &mut Collected,
 ) -> Option<Metadata> {
@@ -63,7 +63,7 @@ pub(super) fn read(
     let name_value = object.required("name", "write the resource's name");
     let labels = object.read_or("labels", BTreeMap::new(), names::labels);
     let annotations = object.read_or("annotations", BTreeMap::new(), names::annotations);
-    let namespace = namespace(&object, kind_name, kind);
+    let namespace = namespace(&object, kind);
     for (key, holds) in OTHER_METADATA {
         object.read(key, |value| match holds {
             Ignored::Scalar => value.a_scalar(),
@@ -73,9 +73,7 @@ pub(super) fn read(
     }
     object.finish();
     // A name with a mistake has been reported; the rest of the resource is still looked at.
-    let valid_name = name_value
-        .as_ref()
-        .and_then(|name| kind.name_rule().read(name));
+    let valid_name = name_value.as_ref().and_then(|name| rule.read(name));
     let mut metadata = Metadata {
         name: Arc::from(valid_name.unwrap_or_default()),
         labels: labels.unwrap_or_default(),
@@ -83,33 +81,37 @@ pub(super) fn read(
         position: document.position(),
     };
     match version {
-        Version::Stored => put_back(&mut metadata, kind, value),
+        Version::Stored => put_back(&mut metadata, (kind, rule), value),
         Version::Calico | Version::Mistyped | Version::Other => warn_kept(&metadata, value),
     }
-    if kind == Kind::NamespacedSet {
-        metadata.name = Arc::from(format!("{namespace}/{}", metadata.name));
+    let id = ResourceId {
+        kind,
+        namespace: kind.is_namespaced().then(|| Arc::from(namespace.as_str())),
+        name: Arc::clone(&metadata.name),
+    };
+    if kind == Kind::NetworkSet {
+        metadata.name = id.full_name();
         let label = NAMESPACE.marker.to_owned();
         metadata.labels.insert(label, namespace);
     }
     if let Some(name_value) = name_value.filter(|_| valid_name.is_some()) {
-        let name = metadata.name.to_string();
-        collected.names.push((kind_name, name, name_value.place()));
+        collected.names.push((id, name_value.place()));
     }
     Some(metadata)
 }
 
 /// The namespace of a kind that has one; an error for others (RS-016).
-fn namespace(object: &Object<'_>, kind_name: &str, kind: Kind) -> String {
+fn namespace(object: &Object<'_>, kind: Kind) -> String {
     let given = object.optional("namespace");
     let text = given.as_ref().and_then(Value::scalar);
     let text = text.map_or("", |scalar| &*scalar.text);
     if let Some(value) = given.filter(|value| value.scalar().is_none() || !text.is_empty()) {
-        if kind == Kind::NamespacedSet {
+        if kind.is_namespaced() {
             names::NameRule::Label.read(&value);
         } else {
             value.error::<()>(
                 "E-SYNTAX",
-                format!("a {kind_name} has no namespace"),
+                format!("a {kind} has no namespace"),
                 "remove the namespace, and select by labels instead",
             );
         }
@@ -123,7 +125,7 @@ fn namespace(object: &Object<'_>, kind_name: &str, kind: Kind) -> String {
 }
 
 /// Restores metadata from the annotation; values beside it count only where it has none.
-fn put_back(metadata: &mut Metadata, kind: Kind, value: &Value<'_>) {
+fn put_back(metadata: &mut Metadata, (kind, rule): (Kind, NameRule), value: &Value<'_>) {
     let Some(text) = metadata.annotations.remove(KEPT) else {
         return;
     };
@@ -141,7 +143,10 @@ fn put_back(metadata: &mut Metadata, kind: Kind, value: &Value<'_>) {
     metadata
         .annotations
         .extend(kept.annotations.unwrap_or_default());
-    let is_policy = matches!(kind, Kind::Policy | Kind::StagedPolicy);
+    let is_policy = matches!(
+        kind,
+        Kind::GlobalNetworkPolicy | Kind::StagedGlobalNetworkPolicy
+    );
     let stored = metadata.name.strip_prefix("default.").filter(|_| is_policy);
     if let Some(name) = kept
         .name
@@ -149,7 +154,7 @@ fn put_back(metadata: &mut Metadata, kind: Kind, value: &Value<'_>) {
         .filter(|name| !name.is_empty())
         .or(stored)
     {
-        match kind.name_rule().check(name) {
+        match rule.check(name) {
             Ok(()) => metadata.name = Arc::from(name),
             Err(advice) => {
                 value.error::<()>(

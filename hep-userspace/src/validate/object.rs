@@ -9,7 +9,10 @@ use super::{
     misplaced,
     place::{Place, Step},
 };
-use crate::{model::Position, source::Entry};
+use crate::{
+    model::Position,
+    source::{Entry, Value as Yaml},
+};
 
 /// Most valid keys that a message lists.
 const MAX_LISTED: usize = 24;
@@ -22,16 +25,21 @@ pub(super) struct Object<'n> {
     known: RefCell<Vec<&'static str>>,
 }
 
-impl<'n> Object<'n> {
-    /// A mapping of which no key was read yet.
-    pub(super) const fn new(value: Value<'n>, entries: &'n [Entry<'n>]) -> Self {
-        Self {
-            value,
+impl<'n> Value<'n> {
+    /// A mapping with a fixed set of keys; call [`Object::finish`] when all of them were read.
+    pub(super) fn object(&self) -> Option<Object<'n>> {
+        let Yaml::Mapping(entries) = &self.node.value else {
+            return self.wrong_type("a mapping", "write key: value, one per line, indented");
+        };
+        Some(Object {
+            value: self.clone(),
             entries,
             known: RefCell::new(Vec::new()),
-        }
+        })
     }
+}
 
+impl<'n> Object<'n> {
     /// The value of `key`, unless there is none.
     pub(super) fn optional(&self, key: &'static str) -> Option<Value<'n>> {
         self.known.borrow_mut().push(key);
@@ -80,12 +88,7 @@ impl<'n> Object<'n> {
         let mut place = self.value.place();
         place.field = self.value.steps.then(Step::Key(key.to_owned())).to_string();
         let problem = place.problem(Severity::Error, "E-REQUIRED", "is missing", advice);
-        self.value
-            .context
-            .reading
-            .problems
-            .borrow_mut()
-            .push(problem);
+        self.value.context.input.problems.borrow_mut().push(problem);
     }
 
     /// Whether the key is there with a value.
@@ -129,22 +132,13 @@ impl<'n> Object<'n> {
                 .steps
                 .then(Step::Key(entry.key.clone().into_owned()));
             let place = Place {
-                position: Position::new(
-                    self.value.context.reading.origin,
-                    entry.line,
-                    entry.column,
-                ),
+                position: Position::new(self.value.context.input.origin, entry.line, entry.column),
                 field: steps.to_string(),
                 ..self.value.place()
             };
             let advice = self.unknown_advice(&entry.key, &known);
             let problem = place.problem(Severity::Error, "E-SYNTAX", "unknown key", advice);
-            self.value
-                .context
-                .reading
-                .problems
-                .borrow_mut()
-                .push(problem);
+            self.value.context.input.problems.borrow_mut().push(problem);
         }
     }
 }

@@ -1,17 +1,30 @@
 //! Where in the input a value is: file, resource, path of the field.
 
 use std::{
+    cell::RefCell,
     fmt::{self, Display},
     rc::Rc,
+    sync::Arc,
 };
 
-use super::{Problem, Severity, resources::Reading};
-use crate::model::Position;
+use super::{Problem, Severity, problems::Problems};
+use crate::model::{GlobalNetworkSet, Origin, Position};
+
+/// A unit that is being read.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'r> {
+    /// Where it is from.
+    pub(super) origin: &'r Origin,
+    /// Takes the problems.
+    pub(super) problems: &'r RefCell<Problems>,
+    /// Its sets at the previous reading.
+    pub(super) former: &'r [Arc<GlobalNetworkSet>],
+}
 
 /// The resource being read, and where its problems go.
 pub(super) struct Context<'n> {
-    /// The file.
-    pub(super) reading: Reading<'n>,
+    /// The unit.
+    pub(super) input: Input<'n>,
     /// The resource's kind.
     pub(super) kind: String,
     /// The resource's name.

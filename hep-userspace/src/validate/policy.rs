@@ -3,16 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    cursor::Value,
-    names::NameRule,
-    namespaced::policy_selector,
-    object::Object,
-    resources::{Header, Reference},
-    rule::rules,
-    scalars::selector,
+    cursor::Value, header::Header, names::NameRule, namespaced::policy_selector, object::Object,
+    rule::rules, scalars::selector,
 };
 use crate::{
-    model::{DEFAULT_TIER, Policy, PolicyKind, Stage, StagedAction},
+    model::{DEFAULT_TIER, Kind, Policy, PolicyKind, ResourceId, Stage, StagedAction},
     selector::Selector,
 };
 
@@ -45,26 +40,31 @@ enum Type {
 }
 
 /// Decodes a policy's `spec`.
-pub(super) fn decode(header: Header<'_>, spec: Object<'_>, staged: bool) -> Option<Policy> {
-    let kind = if staged {
-        let action = spec.read_or("stagedAction", StagedAction::Set, |value| {
-            match value.text()? {
-                "" => Some(StagedAction::Set),
-                _ => value.choice(&STAGED_ACTIONS),
-            }
-        });
-        if action == Some(StagedAction::Delete) {
-            check_delete(&spec);
+pub(super) fn enforced(header: Header<'_>, spec: Object<'_>) -> Option<Policy> {
+    decode(header, spec, Some(PolicyKind::Enforced))
+}
+
+/// Decodes a staged policy's `spec`.
+pub(super) fn staged(header: Header<'_>, spec: Object<'_>) -> Option<Policy> {
+    let action = spec.read_or("stagedAction", StagedAction::Set, |value| {
+        match value.text()? {
+            "" => Some(StagedAction::Set),
+            _ => value.choice(&STAGED_ACTIONS),
         }
-        action.map(PolicyKind::Staged)
-    } else {
-        Some(PolicyKind::Enforced)
-    };
+    });
+    if action == Some(StagedAction::Delete) {
+        check_delete(&spec);
+    }
+    decode(header, spec, action.map(PolicyKind::Staged))
+}
+
+/// Decodes everything that both kinds have.
+fn decode(header: Header<'_>, spec: Object<'_>, kind: Option<PolicyKind>) -> Option<Policy> {
     let tier = spec.read_or("tier", DEFAULT_TIER, |value| match value.text()? {
         "" => Some(DEFAULT_TIER),
         _ => {
             let name = NameRule::Subdomain.read(value)?;
-            header.refer(Reference::Tier, name, value);
+            header.refer(ResourceId::global(Kind::Tier, name), value);
             Some(name)
         }
     });

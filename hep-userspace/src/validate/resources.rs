@@ -1,94 +1,26 @@
 //! From documents to resources: objects and lists of them.
 
-use std::cell::RefCell;
-
 use super::{
+    collected::Collected,
     cursor::Value,
-    endpoint, felix,
-    kinds::{self, Kind, Version},
+    header::Header,
+    kinds::{self, Handling},
     metadata,
     object::Object,
-    place::{Context, Place},
-    policy,
-    problems::{Problems, shorten},
-    simple,
+    place::{Context, Input},
+    problems::shorten,
+    version::{Version, wrong_version},
 };
 use crate::{
-    model::{GlobalNetworkSet, HostEndpoint, Metadata, Origin, Policy, Profile, Tier},
+    model::Kind,
     source::{Value as Yaml, YamlNode},
 };
 
 /// Most characters of a kind or name that a problem repeats; no valid name is longer.
 const MAX_NAME: usize = 256;
 
-/// Kind of resource that others refer to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reference {
-    Tier,
-    Profile,
-}
-
-/// Everything that was found in the files.
-#[derive(Clone, Default)]
-pub(super) struct Collected {
-    pub(super) endpoints: Vec<HostEndpoint>,
-    pub(super) profiles: Vec<Profile>,
-    pub(super) policies: Vec<Policy>,
-    pub(super) tiers: Vec<Tier>,
-    pub(super) sets: Vec<GlobalNetworkSet>,
-    pub(super) felix: Vec<felix::Settings>,
-    /// Every object's kind and name, also of those with problems.
-    pub(super) names: Vec<(&'static str, String, Place)>,
-    /// References to resources, and their places.
-    pub(super) references: RefCell<Vec<(Reference, String, Place)>>,
-}
-
-impl Collected {
-    /// Adds what other files hold.
-    pub(super) fn add(&mut self, other: Self) {
-        self.endpoints.extend(other.endpoints);
-        self.profiles.extend(other.profiles);
-        self.policies.extend(other.policies);
-        self.tiers.extend(other.tiers);
-        self.sets.extend(other.sets);
-        self.felix.extend(other.felix);
-        self.names.extend(other.names);
-        self.references
-            .get_mut()
-            .extend(other.references.into_inner());
-    }
-}
-
-/// A unit that is being read.
-#[derive(Clone, Copy)]
-pub(super) struct Reading<'r> {
-    /// Where it is from.
-    pub(super) origin: &'r Origin,
-    /// Takes the problems.
-    pub(super) problems: &'r RefCell<Problems>,
-    /// Its sets at the previous reading.
-    pub(super) former: &'r [GlobalNetworkSet],
-}
-
-/// Input of a resource's decoder besides its `spec`.
-pub(super) struct Header<'c> {
-    pub(super) metadata: Metadata,
-    /// `metadata`, to report problems at.
-    pub(super) value: &'c Value<'c>,
-    references: &'c RefCell<Vec<(Reference, String, Place)>>,
-}
-
-impl Header<'_> {
-    /// Notes that the resource names another one, which must exist.
-    pub(super) fn refer(&self, reference: Reference, name: &str, value: &Value<'_>) {
-        self.references
-            .borrow_mut()
-            .push((reference, name.to_owned(), value.place()));
-    }
-}
-
 /// Decodes a document: an object, a list of objects, or an object of a `…List` kind (RS-002).
-pub(super) fn document(node: &YamlNode<'_>, reading: Reading<'_>, collected: &mut Collected) {
+pub(super) fn document(node: &YamlNode<'_>, input: Input<'_>, collected: &mut Collected) {
     let entry = |key: &str| match &node.value {
         Yaml::Mapping(entries) => entries.iter().find(|entry| entry.key == key),
         Yaml::Scalar(_) | Yaml::Sequence(_) => None,
@@ -113,7 +45,7 @@ pub(super) fn document(node: &YamlNode<'_>, reading: Reading<'_>, collected: &mu
         text
     };
     let context = Context {
-        reading,
+        input,
         kind: shown(kind.clone()),
         name: shown(name),
     };
@@ -129,10 +61,10 @@ pub(super) fn document(node: &YamlNode<'_>, reading: Reading<'_>, collected: &mu
     let value = Value::root(&context, node);
     if let Yaml::Sequence(list) = &node.value {
         for item in list.items().unwrap_or_default() {
-            document(item, reading, collected);
+            document(item, input, collected);
         }
     } else if kind.ends_with("List") && entry("items").is_some() {
-        list(&value, &kind, node, reading, collected);
+        list(&value, &kind, node, input, collected);
     } else {
         object(&value, &kind, &context.name, collected);
     }
@@ -142,7 +74,7 @@ fn list(
     value: &Value<'_>,
     kind: &str,
     node: &YamlNode<'_>,
-    reading: Reading<'_>,
+    input: Input<'_>,
     collected: &mut Collected,
 ) {
     let Some(object) = value.object() else { return };
@@ -161,10 +93,10 @@ fn list(
             kinds::notice_other(value, text, kind);
             return;
         }
-        Version::Other | Version::Mistyped => kinds::wrong_version(&version),
+        Version::Other | Version::Mistyped => wrong_version(&version),
     }
     let item_kind = kind.strip_suffix("List").unwrap_or_default();
-    if !is_kubectl && Kind::of(item_kind).is_none() {
+    if !is_kubectl && Kind::named(item_kind).is_none() {
         kinds::unknown_kind(&object);
     }
     if let Some(items) = object.optional("items") {
@@ -173,7 +105,7 @@ fn list(
             && let Yaml::Mapping(entries) = &node.value
             && let Some(entry) = entries.iter().find(|entry| entry.key == "items")
         {
-            document(&entry.value, reading, collected);
+            document(&entry.value, input, collected);
         }
     }
     object.finish();
@@ -186,77 +118,40 @@ fn is_case(object: &Object<'_>) -> bool {
 
 fn object(value: &Value<'_>, kind: &str, name: &str, collected: &mut Collected) {
     let Some(object) = value.object() else { return };
-    if is_case(&object) {
-        value.notice(
-            "N-CASES",
-            "is a case for hep test, and no policy; keep it in a directory of its own",
-            "",
-        );
-        return;
-    }
-    let version = object.required("apiVersion", "write apiVersion: projectcalico.org/v3");
-    let version_text = version.as_ref().and_then(Value::text);
-    let version_is = version_text.map_or(Version::Calico, Version::of);
-    if version_is == Version::Other && !kind.is_empty() && !kinds::looks_read(kind) {
-        kinds::notice_other(value, version_text.unwrap_or_default(), kind);
-        return;
-    }
-    let Some((kind_name, kind)) = Kind::of(kind) else {
-        if object.has("kind") {
-            kinds::unknown_kind(&object);
-        } else {
-            object.missing("kind", "write the kind, such as kind: GlobalNetworkPolicy");
-        }
+    let Some((kind, version)) = kind_of(&object, kind) else {
         return;
     };
-    object.ignore(&["kind"]);
-    if let (Some(version), Version::Other | Version::Mistyped) = (&version, version_is) {
-        kinds::wrong_version(version);
-    }
-    if let Kind::Skipped(why) = kind {
-        value.notice(
-            "N-SKIPPED",
-            format!("{kind_name} {name} is skipped: {why}"),
-            "",
-        );
-        return;
-    }
+    let reading = match kinds::handling(kind) {
+        Handling::Read(reading) => reading,
+        Handling::Skipped(why) => {
+            let message = format!("{kind} {name} is skipped: {why}");
+            value.notice("N-SKIPPED", message, "");
+            return;
+        }
+    };
+    object.ignore(reading.ignored);
     let Some(metadata_value) = object.required("metadata", "write metadata: with name: below it")
     else {
         return;
     };
-    let metadata = metadata::read(
-        &metadata_value,
-        value,
-        (kind_name, kind),
-        version_is,
-        collected,
-    );
+    let kind = (kind, reading.names);
+    let metadata = metadata::read(&metadata_value, value, kind, version, collected);
     let spec_value = object.optional("spec");
-    if kind == Kind::Tier {
-        object.ignore(&["status"]);
-    }
+    object.finish();
     let position = value.position();
     let nothing = YamlNode {
         value: Yaml::Mapping(Vec::new()),
         line: position.line,
         column: position.column,
     };
-    let spec = match spec_value {
-        Some(spec) => spec.object(),
-        None => {
-            let spec = value.stand_in("spec", &nothing);
-            spec.warn(
-                "W-NOSPEC",
-                "is missing, so every field has its default",
-                "write spec: {}",
-            );
-            spec.object()
-        }
-    };
-    object.finish();
+    let spec = spec_value.unwrap_or_else(|| {
+        let spec = value.stand_in("spec", &nothing);
+        let message = "is missing, so every field has its default";
+        spec.warn("W-NOSPEC", message, "write spec: {}");
+        spec
+    });
     // Also without a valid name, so that every problem is told.
-    let (Some(metadata), Some(spec)) = (metadata, spec) else {
+    let (Some(metadata), Some(spec)) = (metadata, spec.object()) else {
         return;
     };
     let header = Header {
@@ -264,19 +159,37 @@ fn object(value: &Value<'_>, kind: &str, name: &str, collected: &mut Collected) 
         value: &metadata_value,
         references: &collected.references,
     };
-    match kind {
-        Kind::HostEndpoint => collected.endpoints.extend(endpoint::decode(header, spec)),
-        Kind::Profile => collected.profiles.extend(simple::profile(header, spec)),
-        Kind::Policy => collected
-            .policies
-            .extend(policy::decode(header, spec, false)),
-        Kind::StagedPolicy => collected
-            .policies
-            .extend(policy::decode(header, spec, true)),
-        Kind::Tier => collected.tiers.extend(simple::tier(header, spec)),
-        Kind::GlobalSet => collected.sets.extend(simple::network_set(header, spec)),
-        Kind::NamespacedSet => collected.sets.extend(simple::set_nets(header, spec)),
-        Kind::Felix => collected.felix.extend(felix::decode(&header, spec)),
-        Kind::Skipped(_) => {}
+    if let Some(resource) = (reading.decode)(header, spec) {
+        collected.resources.push(resource);
     }
+}
+
+/// The kind and version of an object; `None` if it is none of Calico's resources, which has been reported.
+fn kind_of(object: &Object<'_>, kind: &str) -> Option<(Kind, Version)> {
+    let value = &object.value;
+    if is_case(object) {
+        let message = "is a case for hep test, and no policy; keep it in a directory of its own";
+        value.notice("N-CASES", message, "");
+        return None;
+    }
+    let version_value = object.required("apiVersion", "write apiVersion: projectcalico.org/v3");
+    let text = version_value.as_ref().and_then(Value::text);
+    let version = text.map_or(Version::Calico, Version::of);
+    if version == Version::Other && !kind.is_empty() && !kinds::looks_read(kind) {
+        kinds::notice_other(value, text.unwrap_or_default(), kind);
+        return None;
+    }
+    let Some(kind) = Kind::named(kind) else {
+        if object.has("kind") {
+            kinds::unknown_kind(object);
+        } else {
+            object.missing("kind", "write the kind, such as kind: GlobalNetworkPolicy");
+        }
+        return None;
+    };
+    object.ignore(&["kind"]);
+    if let (Some(value), Version::Other | Version::Mistyped) = (&version_value, version) {
+        wrong_version(value);
+    }
+    Some((kind, version))
 }

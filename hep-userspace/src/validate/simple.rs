@@ -5,31 +5,22 @@ use std::collections::BTreeMap;
 use ipnetwork::IpNetwork;
 
 use super::{
+    built_in::{BUILT_IN_TIERS, DEFAULT_TIER_ORDER},
     cursor::Value,
+    header::Header,
     names,
     namespaced::NAMESPACE,
     object::Object,
-    resources::Header,
     rule::rules,
     scalars::{masked_net, parse_net, set_net},
 };
 use crate::{
     model::{
-        Action, DEFAULT_ALLOW_PROFILE, DEFAULT_TIER, DefaultAction, GlobalNetworkSet, NetList,
-        Nets, Profile, Rule, Tier,
+        Action, DEFAULT_ALLOW_PROFILE, DefaultAction, GlobalNetworkSet, NetList, Nets, Profile,
+        Rule, Tier,
     },
     source::{Piece, YamlNode},
 };
-
-/// Order of a tier whose file gives none (RS-117).
-const DEFAULT_TIER_ORDER: f64 = 1_000_000.0;
-
-/// The tiers that always exist (RS-120 to RS-122).
-pub(super) const BUILT_IN_TIERS: [(&str, f64, DefaultAction); 3] = [
-    (DEFAULT_TIER, DEFAULT_TIER_ORDER, DefaultAction::Deny),
-    ("kube-admin", 1_000.0, DefaultAction::Pass),
-    ("kube-baseline", 10_000_000.0, DefaultAction::Pass),
-];
 
 const DEFAULT_ACTIONS: [(&str, DefaultAction); 2] =
     [("Deny", DefaultAction::Deny), ("Pass", DefaultAction::Pass)];

@@ -1,6 +1,6 @@
 //! Description of an endpoint, in words.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use hep_common::Direction;
 
@@ -18,7 +18,7 @@ pub(crate) fn describe(
     labels: BTreeMap<String, String>,
     interfaces: Vec<String>,
     tiers: &[DirectionTiers<'_>; 2],
-    profiles: &[Profile],
+    profiles: &[Arc<Profile>],
 ) -> EndpointDescription {
     let direction = |direction: Direction| {
         let tiers = &tiers[direction as usize];
@@ -79,7 +79,7 @@ fn unmatched(
     endpoint: &HostEndpoint,
     tiers: &DirectionTiers<'_>,
     direction: Direction,
-    profiles: &[Profile],
+    profiles: &[Arc<Profile>],
 ) -> String {
     if let Some(denied) = denied(&tiers.normal) {
         return denied;

@@ -96,9 +96,8 @@ impl Binding<'_> {
 /// (EV-007 to EV-020, EV-103).
 #[must_use]
 pub fn bind<'a>(snapshot: &'a Snapshot, node: &str, interfaces: &'a [Interface]) -> Binding<'a> {
-    let mut local: Vec<&HostEndpoint> = snapshot
-        .endpoints
-        .iter()
+    let mut local: Vec<&HostEndpoint> = (snapshot.endpoints.iter())
+        .map(|endpoint| &**endpoint)
         .filter(|endpoint| *endpoint.node == *node)
         .collect();
     local.sort_by(|a, b| a.metadata.name.as_bytes().cmp(b.metadata.name.as_bytes()));

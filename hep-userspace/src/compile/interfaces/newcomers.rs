@@ -1,7 +1,7 @@
 //! Rules for interfaces that appear while a generation is in force: compiled for every endpoint of this
 //! node, so that policy applies to them without a load (spec EV-018).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use hep_common::{
     endpoint::{
@@ -64,7 +64,9 @@ impl Newcomers {
         Self {
             lists: of_endpoints.collect(),
             binding: Some(Snapshot {
-                endpoints: binding.local.iter().copied().cloned().collect(),
+                endpoints: (binding.local.iter())
+                    .map(|endpoint| Arc::new((*endpoint).clone()))
+                    .collect(),
                 profiles: Vec::new(),
                 policies: Vec::new(),
                 tiers: Vec::new(),

@@ -51,7 +51,7 @@ impl<'s> Flattener<'s> {
             profiles: snapshot
                 .profiles
                 .iter()
-                .map(|profile| (&*profile.metadata.name, profile))
+                .map(|profile| (&*profile.metadata.name, &**profile))
                 .collect(),
             blocks: Blocks::default(),
             former: former.map(|(_, blocks)| blocks),

@@ -1,6 +1,6 @@
 //! The labels of a HostEndpoint: its own and those inherited from its profiles.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::model::{HostEndpoint, Profile};
 
@@ -8,7 +8,7 @@ use crate::model::{HostEndpoint, Profile};
 /// the order of `spec.profiles`, whose `labelsToApply` has the key (SL-042, SL-043).
 pub(crate) fn effective_labels(
     endpoint: &HostEndpoint,
-    profiles: &[Profile],
+    profiles: &[Arc<Profile>],
 ) -> BTreeMap<String, String> {
     let mut labels = endpoint.metadata.labels.clone();
     for name in &endpoint.profiles {

@@ -3,7 +3,7 @@
 use hep_common::endpoint::{FLAG_MEMBER, FLAG_NO_ETHERNET, FLAG_WORKLOAD};
 
 use super::fixture::{
-    ETH0, ETH1, EndpointExt, compiled, endpoint, interface, interfaces, snapshot,
+    ETH0, ETH1, EndpointExt, arcs, compiled, endpoint, interface, interfaces, snapshot,
 };
 use crate::{
     compile::{BindingReason, bind},
@@ -49,7 +49,7 @@ fn many_interfaces() -> Vec<Interface> {
 
 fn with(endpoints: impl Into<Vec<HostEndpoint>>) -> Snapshot {
     Snapshot {
-        endpoints: endpoints.into(),
+        endpoints: arcs(endpoints.into()),
         ..snapshot()
     }
 }

@@ -12,8 +12,8 @@ use proptest::{prelude::*, sample::select};
 
 use super::{
     fixture::{
-        ETH0, EndpointExt, RuleExt, SideExt, allow, allow_tcp, deny, endpoint, ingress, interfaces,
-        networks, options, set, side, snapshot,
+        ETH0, EndpointExt, RuleExt, SideExt, allow, allow_tcp, arcs, deny, endpoint, ingress,
+        interfaces, networks, options, set, side, snapshot,
     },
     walker::{self, Packet, address_class},
 };
@@ -149,7 +149,7 @@ impl State {
 
     fn snapshot(&self) -> Snapshot {
         let mut snapshot = snapshot();
-        snapshot.endpoints = vec![endpoint("e", "eth0")];
+        snapshot.endpoints = arcs([endpoint("e", "eth0")]);
         let mut rules = vec![
             deny().from(side().selector("set == 'b'")),
             allow().from(side().selector("set == 'a'")),
@@ -170,24 +170,25 @@ impl State {
             // While nothing has label c this selects what another rule selects, which decides before.
             rules.push(deny().from(side().selector("set in {'a', 'c'}")));
         }
-        snapshot.policies = vec![ingress("p", rules)];
+        snapshot.policies = arcs([ingress("p", rules)]);
         snapshot.sets = LABELS
             .iter()
             .zip(&self.sets)
             .map(|(name, nets)| {
                 let mut made = set(name, ("set", name), &[]);
                 made.nets = nets.iter().copied().collect();
-                made
+                made.into()
             })
             .collect();
         for (number, label) in self.resources.iter().enumerate() {
             let Some(label) = label else { continue };
             let (name, addresses) = (format!("x{number}"), RESOURCES[number]);
             if number % 2 == 0 {
-                snapshot.sets.push(set(&name, ("set", label), addresses));
+                let set = set(&name, ("set", label), addresses);
+                snapshot.sets.push(set.into());
             } else {
                 let other = endpoint(&name, "").on("h2").label("set", label);
-                snapshot.endpoints.push(other.ips(addresses));
+                snapshot.endpoints.push(other.ips(addresses).into());
             }
         }
         snapshot

@@ -337,18 +337,22 @@ pub(in crate::compile) const ON_FORWARD: Stage = Stage::Normal {
     apply_on_forward: true,
 };
 
+pub(in crate::compile) fn arcs<T>(all: impl IntoIterator<Item = T>) -> Vec<Arc<T>> {
+    all.into_iter().map(Arc::new).collect()
+}
+
 /// The worked cases' host with one endpoint `h1-eth0`, and nothing else.
 pub(in crate::compile) fn snapshot() -> Snapshot {
     Snapshot {
-        endpoints: vec![endpoint("h1-eth0", "eth0")],
-        profiles: vec![Profile {
+        endpoints: arcs([endpoint("h1-eth0", "eth0")]),
+        profiles: arcs([Profile {
             metadata: metadata(DEFAULT_ALLOW_PROFILE),
             ingress: [allow()].into(),
             egress: [allow()].into(),
             labels_to_apply: BTreeMap::new(),
-        }],
+        }]),
         policies: Vec::new(),
-        tiers: vec![tier(DEFAULT_TIER, 1_000_000.0, DefaultAction::Deny)],
+        tiers: arcs([tier(DEFAULT_TIER, 1_000_000.0, DefaultAction::Deny)]),
         sets: Vec::new(),
         felix: super::felix::felix(),
     }
@@ -357,7 +361,7 @@ pub(in crate::compile) fn snapshot() -> Snapshot {
 /// A snapshot with these policies, otherwise that of [`snapshot`].
 pub(in crate::compile) fn with_policies(policies: impl Into<Vec<Policy>>) -> Snapshot {
     Snapshot {
-        policies: policies.into(),
+        policies: arcs(policies.into()),
         ..snapshot()
     }
 }

@@ -8,7 +8,7 @@ use proptest::{
 
 use super::{
     fixture::{
-        At, ETH0, ETH1, EndpointExt, PolicyExt, endpoint, failsafe, ingress, networks, port_match,
+        At, ETH0, ETH1, EndpointExt, PolicyExt, arcs, endpoint, failsafe, ingress, networks, port_match,
         protocol_named, selector, set, side, snapshot, tier,
     },
     walker::Packet,
@@ -229,19 +229,19 @@ pub(super) fn some_snapshot() -> impl Strategy<Value = Snapshot> {
         .prop_map(
             |(policies, profile_rules, nets4, nets6, end, name, profiles, options)| {
                 let mut made = snapshot();
-                made.policies = policies;
-                made.tiers
-                    .extend([tier("a", 5.0, end), tier("b", 5.0, DefaultAction::Deny)]);
-                made.profiles.push(Profile {
+                made.policies = arcs(policies);
+                made.tiers.push(tier("a", 5.0, end).into());
+                made.tiers.push(tier("b", 5.0, DefaultAction::Deny).into());
+                made.profiles.extend(arcs([Profile {
                     metadata: super::fixture::metadata("own"),
                     ingress: profile_rules.clone().into(),
                     egress: profile_rules.into(),
                     labels_to_apply: [("zone".to_owned(), "z".to_owned())].into(),
-                });
-                made.sets = vec![
+                }]));
+                made.sets = arcs([
                     set("s4", ("role", "a"), &nets4),
                     set("s6", ("role", "b"), &nets6),
-                ];
+                ]);
                 let local = endpoint("e", name)
                     .label("role", "a")
                     .ips(&["192.0.2.10", "2001:db8::10"])
@@ -256,7 +256,8 @@ pub(super) fn some_snapshot() -> impl Strategy<Value = Snapshot> {
                     .label("role", "b")
                     .ips(&["10.0.0.5"])
                     .port("web", "TCP", 90);
-                made.endpoints = vec![local, remote, endpoint("workloads", "*").label("role", "b")];
+                made.endpoints =
+                    arcs([local, remote, endpoint("workloads", "*").label("role", "b")]);
                 if options[0] {
                     made.felix.failsafe_inbound = vec![failsafe("TCP", 80, Some("10.0.0.0/8"))];
                     made.felix.failsafe_outbound = vec![failsafe("UDP", 53, Some("2001:db8::/32"))];

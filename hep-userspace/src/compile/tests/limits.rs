@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use super::fixture::{
-    EndpointExt as _, RuleExt as _, SideExt as _, allow, allow_tcp, endpoint, ingress, interfaces,
-    options, set, side, snapshot, with_policies,
+    EndpointExt as _, RuleExt as _, SideExt as _, allow, allow_tcp, arcs, endpoint, ingress,
+    interfaces, options, set, side, snapshot, with_policies,
 };
 use crate::{
     compile::{CompileError, Slots, compile},
@@ -43,7 +43,7 @@ fn a_list_may_have_so_many_rules() {
 #[test]
 fn so_many_interfaces_may_be_policed() {
     let mut two = snapshot();
-    two.endpoints = vec![endpoint("all", "*")];
+    two.endpoints = arcs([endpoint("all", "*")]);
     two.felix.max_interfaces = 1;
     let error = refused(&two);
     assert_eq!(
@@ -65,7 +65,7 @@ fn sets_may_have_so_many_members_together() {
     let from = side().selector("has(kind)");
     let mut sets = with_policies([ingress("p", [allow().from(from)])]);
     let nets = ["192.0.2.0/25", "192.0.2.128/25", "2001:db8::/32"];
-    sets.sets = vec![set("s", ("kind", "x"), &nets)];
+    sets.sets = arcs([set("s", ("kind", "x"), &nets)]);
     sets.felix.max_set_members = 2;
     let error = refused(&sets);
     assert_eq!(
@@ -171,7 +171,7 @@ fn rules_may_tell_so_many_named_ports_apart() {
     let to = |name: &String| allow().protocol("TCP").to(side().ports(&[name]));
     let rules: Vec<_> = names.iter().map(to).collect();
     let mut snapshot = without_failsafes(with_policies([ingress("named", rules)]));
-    snapshot.endpoints.push(host);
+    snapshot.endpoints.push(host.into());
     let error = refused(&snapshot);
     assert_eq!(
         error,

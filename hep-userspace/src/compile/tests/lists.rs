@@ -1,14 +1,17 @@
 //! Lists as tables to read: every rule, in order.
 
+use std::sync::Arc;
+
 use hep_common::{Direction, Family};
 
 use super::fixture::{
-    ETH0, EndpointExt, ON_FORWARD, PolicyExt, RuleExt, allow, allow_tcp, compiled, deny, endpoint,
-    ingress, interface, interfaces, log, metadata, options, pass, snapshot, tier, with_policies,
+    ETH0, EndpointExt, ON_FORWARD, PolicyExt, RuleExt, allow, allow_tcp, arcs, compiled, deny,
+    endpoint, ingress, interface, interfaces, log, metadata, options, pass, snapshot, tier,
+    with_policies,
 };
 use crate::{
     compile::{Generation, Slots, compile},
-    model::{DEFAULT_ALLOW_PROFILE, DefaultAction, EndpointToHostAction, Snapshot, Stage},
+    model::{DEFAULT_ALLOW_PROFILE, DefaultAction, EndpointToHostAction, Profile, Snapshot, Stage},
 };
 
 /// A list as lines `stage policy rule action`, with `→ n` for the target of a jump, without failsafes.
@@ -80,9 +83,11 @@ fn a_local_list_holds_everything_in_order() {
             .stage(ON_FORWARD),
         ingress("third", []).order(2.0),
     ]));
-    snapshot.tiers.push(tier("a", 1.0, DefaultAction::Pass));
-    snapshot.tiers[0].default_action = DefaultAction::Pass;
-    snapshot.endpoints = vec![endpoint("e", "eth0").profile(DEFAULT_ALLOW_PROFILE)];
+    snapshot
+        .tiers
+        .push(tier("a", 1.0, DefaultAction::Pass).into());
+    Arc::make_mut(&mut snapshot.tiers[0]).default_action = DefaultAction::Pass;
+    snapshot.endpoints = arcs([endpoint("e", "eth0").profile(DEFAULT_ALLOW_PROFILE)]);
     let generation = compiled(&snapshot);
     assert_eq!(
         lines(&generation, ETH0, Direction::Ingress, Pick::Local),
@@ -120,16 +125,14 @@ fn a_local_list_holds_everything_in_order() {
 #[test]
 fn pass_in_a_profile_goes_on_with_the_next_profile() {
     let mut snapshot = without_failsafes(snapshot());
-    let mut profile = snapshot.profiles[0].clone();
+    let mut profile = Profile::clone(&snapshot.profiles[0]);
     profile.metadata = metadata("own");
     profile.ingress = [pass().protocol("TCP"), log(), deny()].into();
-    snapshot.profiles.push(profile);
-    snapshot.endpoints = vec![
-        endpoint("e", "eth0")
-            .profile("own")
-            .profile("gone")
-            .profile("own"),
-    ];
+    snapshot.profiles.push(profile.into());
+    snapshot.endpoints = arcs([endpoint("e", "eth0")
+        .profile("own")
+        .profile("gone")
+        .profile("own")]);
     assert_eq!(
         lines(&compiled(&snapshot), ETH0, Direction::Ingress, Pick::Local),
         [
@@ -172,7 +175,9 @@ fn untracked_lists_continue_and_their_exemption_has_both_forms() {
             .stage(Stage::Untracked),
         ingress("b", [allow()]).stage(Stage::Untracked),
     ]);
-    snapshot.tiers.push(tier("a", 1.0, DefaultAction::Deny));
+    snapshot
+        .tiers
+        .push(tier("a", 1.0, DefaultAction::Deny).into());
     snapshot.felix.failsafe_inbound.truncate(1);
     snapshot.felix.failsafe_outbound.truncate(1);
     let generation = compiled(&snapshot);
@@ -222,7 +227,7 @@ fn workload_interfaces_meet_pre_dnat_policy_and_the_endpoint_to_host_action() {
         ingress("dnat", [deny().protocol("UDP")]).stage(Stage::PreDnat),
         ingress("normal", [allow()]).stage(ON_FORWARD),
     ]);
-    snapshot.endpoints = vec![endpoint("all", "*")];
+    snapshot.endpoints = arcs([endpoint("all", "*")]);
     let mut interfaces = interfaces();
     interfaces.push(interface("cali1", 9, &[]));
     for (action, default) in [
@@ -304,7 +309,7 @@ fn the_description_says_what_happens_to_unmatched_traffic() {
     ];
     for (endpoint, policy, local, forwarded) in rows {
         let mut snapshot = with_policies(policy.into_iter().collect::<Vec<_>>());
-        snapshot.endpoints = vec![endpoint];
+        snapshot.endpoints = arcs([endpoint]);
         let description = compiled(&snapshot).description;
         let ingress = &description.endpoints[0].ingress;
         assert_eq!(

@@ -2,8 +2,8 @@
 
 use super::{
     fixture::{
-        At::In, ETH0, EndpointExt, RuleExt, SideExt, allow, compiled, endpoint, icmp6, ingress,
-        judge, log, outcome, portless, set, side, tcp, udp, with_policies,
+        At::In, ETH0, EndpointExt, RuleExt, SideExt, allow, arcs, compiled, endpoint, icmp6,
+        ingress, judge, log, outcome, portless, set, side, tcp, udp, with_policies,
     },
     walker::{self, Packet},
 };
@@ -18,7 +18,7 @@ const HOST6: &str = "2001:db8::10";
 fn with(rule: Rule) -> Snapshot {
     let mut snapshot = with_policies([ingress("p", [rule])]);
     snapshot.felix.failsafe_inbound.clear();
-    snapshot.endpoints = vec![
+    snapshot.endpoints = arcs([
         endpoint("h1-eth0", "eth0")
             .label("role", "web")
             .ips(&[HOST])
@@ -29,11 +29,11 @@ fn with(rule: Rule) -> Snapshot {
             .label("role", "db")
             .ips(&[C, C6])
             .port("web", "TCP", 8080),
-    ];
-    snapshot.sets = vec![
+    ]);
+    snapshot.sets = arcs([
         set("bad", ("role", "bad"), &["198.51.100.0/24"]),
         set("db", ("role", "db"), &["203.0.113.0/24"]),
-    ];
+    ]);
     snapshot
 }
 

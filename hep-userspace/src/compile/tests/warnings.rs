@@ -20,7 +20,7 @@ fn codes(snapshot: &Snapshot) -> Vec<String> {
 
 fn with_endpoint(mut snapshot: Snapshot, name: &str, interface: &str) -> Snapshot {
     let new = endpoint(name, interface).profile(DEFAULT_ALLOW_PROFILE);
-    snapshot.endpoints.push(new);
+    snapshot.endpoints.push(new.into());
     snapshot
 }
 

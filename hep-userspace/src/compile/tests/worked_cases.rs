@@ -7,11 +7,11 @@ use hep_common::counter::Reason::{
 
 use super::fixture::{
     At::{ForwardedIn, ForwardedOut, In, Out},
-    ETH0, ETH1, EndpointExt, ON_FORWARD, PolicyExt, RuleExt, SideExt, allow, allow_tcp, check,
-    compiled, deny, endpoint, icmp6, ingress, pass, set, side, snapshot, tcp, tier, udp,
+    ETH0, ETH1, EndpointExt, ON_FORWARD, PolicyExt, RuleExt, SideExt, allow, allow_tcp, arcs,
+    check, compiled, deny, endpoint, icmp6, ingress, pass, set, side, snapshot, tcp, tier, udp,
     with_policies,
 };
-use crate::model::{DEFAULT_ALLOW_PROFILE, DefaultAction, Snapshot, Stage};
+use crate::model::{DEFAULT_ALLOW_PROFILE, DefaultAction, HostEndpoint, Snapshot, Stage};
 
 const C: &str = "198.51.100.7";
 const C6: &str = "2001:db8:c::7";
@@ -20,10 +20,8 @@ const HOST: &str = "192.0.2.10";
 const HOST6: &str = "2001:db8::10";
 
 fn default_allow(mut snapshot: Snapshot) -> Snapshot {
-    let endpoint = snapshot.endpoints.remove(0);
-    snapshot
-        .endpoints
-        .insert(0, endpoint.profile(DEFAULT_ALLOW_PROFILE));
+    let endpoint = HostEndpoint::clone(&snapshot.endpoints[0]);
+    snapshot.endpoints[0] = endpoint.profile(DEFAULT_ALLOW_PROFILE).into();
     snapshot
 }
 
@@ -97,7 +95,7 @@ fn a_tier_that_passes_leaves_the_rest_to_the_next() {
     ]);
     snapshot
         .tiers
-        .insert(0, tier("a", 1.0, DefaultAction::Pass));
+        .insert(0, tier("a", 1.0, DefaultAction::Pass).into());
     check(
         &snapshot,
         &[
@@ -120,7 +118,7 @@ fn pass_goes_on_with_the_next_tier() {
     ]);
     snapshot
         .tiers
-        .insert(0, tier("a", 1.0, DefaultAction::Deny));
+        .insert(0, tier("a", 1.0, DefaultAction::Deny).into());
     check(
         &snapshot,
         &[
@@ -265,10 +263,10 @@ fn icmpv6_matches_by_name_and_by_number() {
 #[test]
 fn a_specific_endpoint_replaces_the_wildcard_and_lo_is_never_covered() {
     let mut snapshot = with_policies([ingress("deny", [deny()]).selecting("all-but == 'x'")]);
-    snapshot.endpoints = vec![
+    snapshot.endpoints = arcs([
         endpoint("eth0", "eth0").profile(DEFAULT_ALLOW_PROFILE),
         endpoint("wildcard", "*").label("all-but", "x"),
-    ];
+    ]);
     check(
         &snapshot,
         &[
@@ -288,11 +286,9 @@ fn a_specific_endpoint_replaces_the_wildcard_and_lo_is_never_covered() {
 #[test]
 fn a_named_port_matches_only_at_expected_addresses() {
     let mut snapshot = with_policies([ingress("web", [allow_tcp("web")])]);
-    snapshot.endpoints = vec![
-        endpoint("h1-eth0", "eth0")
-            .ips(&[HOST])
-            .port("web", "TCP", 80),
-    ];
+    snapshot.endpoints = arcs([endpoint("h1-eth0", "eth0")
+        .ips(&[HOST])
+        .port("web", "TCP", 80)]);
     check(
         &snapshot,
         &[
@@ -309,11 +305,11 @@ fn a_named_port_matches_only_at_expected_addresses() {
 fn selectors_match_known_addresses_and_their_negation_all_others() {
     let known = allow().from(side().selector("all()"));
     let mut snapshot = with_policies([ingress("known", [known])]);
-    snapshot.sets = vec![set(
+    snapshot.sets = arcs([set(
         "net",
         ("role", "good"),
         &["203.0.113.0/24", "2001:db8:5::/48"],
-    )];
+    )]);
     check(
         &snapshot,
         &[

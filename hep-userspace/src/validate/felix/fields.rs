@@ -7,7 +7,7 @@ use regex::Regex;
 use super::{
     super::cursor::Value,
     super::object::Object,
-    DEFAULT_TIMEOUTS, Draft, Setting,
+    draft::{DEFAULT_TIMEOUTS, Draft, Setting},
     values::{
         self, Shape, constant, duration, excluded, failsafes, host, matching, rate, regex, timeout,
     },

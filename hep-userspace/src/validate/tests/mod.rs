@@ -2,6 +2,7 @@
 
 mod advice;
 mod again;
+mod changes;
 mod elsewhere;
 mod felix;
 mod felix_unused;
@@ -19,6 +20,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Deserialize;
 
 use super::*;
+use crate::{model::Snapshot, source::Unit};
 
 fn node() -> Node {
     Node {
