@@ -31,8 +31,6 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("hep-userspace/src/store/directory/trusted.rs", 425),
     ("hep-userspace/src/model/members.rs", 453),
     ("hep-userspace/src/reference/pipeline.rs", 424),
-    ("hep-userspace/src/source/lines.rs", 447),
-    ("hep-userspace/src/source/yaml.rs", 495),
     ("hep-userspace/src/validate/advice.rs", 461),
     ("hep-userspace/src/validate/cursor.rs", 465),
     ("hep-userspace/src/validate/felix/values.rs", 505),

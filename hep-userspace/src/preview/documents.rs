@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::source::{Scalar, Unit, Value, YamlNode};
+use crate::source::{Scalar, Unit, Value, YamlNode, each_object};
 
 /// Where an object is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,54 +23,21 @@ pub(super) fn objects<'t>(
     for (file, nodes) in documents {
         let file = file.origin.to_string();
         for node in nodes {
-            collect(&file, node, &mut found);
+            each_object(node, &mut |object| {
+                if object.items.is_none() {
+                    let (kind, name) = (object.kind.to_owned(), object.name.to_owned());
+                    let place = Object {
+                        file: file.clone(),
+                        line: object.node.line,
+                        node: object.node,
+                    };
+                    found.insert((kind, name), place);
+                }
+                true
+            });
         }
     }
     found
-}
-
-fn collect<'t>(file: &str, node: &'t YamlNode<'t>, found: &mut BTreeMap<Key, Object<'t>>) {
-    if let Value::Sequence(list) = &node.value {
-        for item in list.items().unwrap_or_default() {
-            collect(file, item, found);
-        }
-        return;
-    }
-    let kind = field(node, "kind").map(scalar_text).unwrap_or_default();
-    if kind.ends_with("List")
-        && let Some(items) = field(node, "items")
-    {
-        collect(file, items, found);
-        return;
-    }
-    let name = field(node, "metadata")
-        .and_then(|metadata| field(metadata, "name"))
-        .map(scalar_text)
-        .unwrap_or_default();
-    let object = Object {
-        file: file.to_owned(),
-        line: node.line,
-        node,
-    };
-    found.insert((kind, name), object);
-}
-
-/// The value of a key of a mapping.
-pub(super) fn field<'n, 't>(node: &'n YamlNode<'t>, key: &str) -> Option<&'n YamlNode<'t>> {
-    match &node.value {
-        Value::Mapping(entries) => {
-            let entry = entries.iter().find(|entry| entry.key == key)?;
-            Some(&entry.value)
-        }
-        Value::Scalar(_) | Value::Sequence(_) => None,
-    }
-}
-
-fn scalar_text(node: &YamlNode<'_>) -> String {
-    match &node.value {
-        Value::Scalar(scalar) => scalar.text.clone().into_owned(),
-        Value::Sequence(_) | Value::Mapping(_) => String::new(),
-    }
 }
 
 /// The value in one line, as YAML has it in flow style. Values that mean the same have the same text.

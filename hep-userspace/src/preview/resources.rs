@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-use super::documents::{Object, field, objects, one_line};
+use super::documents::{Object, objects, one_line};
 use crate::source::{self, Unit, Value, YamlNode};
 
 /// Kind of change.
@@ -108,7 +108,7 @@ fn fields(before: Option<&Object<'_>>, after: Option<&Object<'_>>) -> Vec<FieldC
 
 fn part<'t>(object: Option<&Object<'t>>, keys: &[&str]) -> Option<&'t YamlNode<'t>> {
     let whole = object.map(|object| object.node)?;
-    keys.iter().try_fold(whole, |node, key| field(node, key))
+    keys.iter().try_fold(whole, |node, key| node.field(key))
 }
 
 fn compare(
@@ -177,8 +177,8 @@ fn compare_mappings(
         }
     }
     for key in keys {
-        let old = before.and_then(|node| field(node, key));
-        let new = after.and_then(|node| field(node, key));
+        let old = before.and_then(|node| node.field(key));
+        let new = after.and_then(|node| node.field(key));
         compare(&format!("{path}.{key}"), old, new, changes);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Entry, SyntaxError, Value, YamlNode};
+use super::{Entry, Value, YamlNode, syntax::SyntaxError};
 
 /// The key, without quotes.
 const MERGE: &str = "<<";

@@ -1,12 +1,18 @@
-//! Policy texts: YAML and JSON as trees that know their lines.
+//! Policy texts: YAML and JSON as trees that know their places, and the objects in them.
 
+mod abridged;
+mod builder;
+mod common;
 mod input;
 mod lines;
 mod merge;
 mod node;
+mod objects;
 mod odd;
 mod plain;
 mod scalar;
+mod span;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod yaml;
@@ -17,10 +23,16 @@ use bytes::Bytes;
 
 use crate::model::Origin;
 
-pub use lines::{Edit, Lines, Outline, in_common};
+pub use abridged::Outline;
+pub use builder::Parsed;
+pub use common::in_common;
+pub use lines::{Edit, Lines};
 pub use node::{Entry, Piece, Scalar, Sequence, Value, YamlNode};
+pub use objects::{Object, document_around, each_object, replaced};
 pub use scalar::{Number, whole};
-pub use yaml::{Parsed, SyntaxError, parse, parse_again};
+pub use span::Span;
+pub use syntax::SyntaxError;
+pub use yaml::{parse, parse_again};
 
 /// Most sequences and mappings inside each other.
 pub const MAX_NESTING: usize = 64;

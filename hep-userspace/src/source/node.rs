@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::Lines;
+use super::{
+    Span,
+    lines::{Form, Lines},
+    syntax::number,
+};
 
-/// A value and where it starts.
+/// A value and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct YamlNode<'t> {
     /// The value.
@@ -13,6 +17,8 @@ pub struct YamlNode<'t> {
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
+    /// Its text, without comments around it; of an alias, the alias.
+    pub span: Span,
 }
 
 /// Content of a node.
@@ -118,6 +124,18 @@ pub struct Entry<'t> {
 }
 
 impl YamlNode<'_> {
+    /// Moves its span and those in it by so many bytes.
+    pub(super) fn shift(&mut self, bytes: usize) {
+        self.span.shift(bytes);
+        match &mut self.value {
+            Value::Scalar(_) => {}
+            Value::Sequence(list) => list.read.iter_mut().for_each(|item| item.shift(bytes)),
+            Value::Mapping(entries) => entries
+                .iter_mut()
+                .for_each(|entry| entry.value.shift(bytes)),
+        }
+    }
+
     /// Whether a list in it, at any depth, has items that are lines.
     #[must_use]
     pub fn has_lines(&self) -> bool {
@@ -165,4 +183,50 @@ impl YamlNode<'_> {
             })),
         }
     }
+}
+
+impl<'t> Lines<'t> {
+    /// The items and their places.
+    pub fn nodes(&self) -> impl Iterator<Item = YamlNode<'t>> + use<'t> {
+        nodes(self.form, self.text, self.line, self.start)
+    }
+
+    /// One of the items and its place.
+    #[must_use]
+    pub fn node(&self, offset: usize) -> Option<YamlNode<'t>> {
+        self.nodes().nth(offset)
+    }
+
+    /// Whether these two are the lines right before it, as items of one list.
+    pub(super) fn are_behind(&self, first: &YamlNode<'_>, second: &YamlNode<'_>) -> bool {
+        let count = self.read.split_terminator('\n').count();
+        let from = self.line - number(count);
+        let mut read = nodes(self.form, self.read, from, self.start - self.read.len());
+        [first, second]
+            .into_iter()
+            .all(|node| read.next().as_ref() == Some(node))
+    }
+}
+
+/// The items of lines of this form, of which the first has this number and is at `start`.
+fn nodes<'t>(
+    form: Form,
+    lines: &'t str,
+    first: u32,
+    mut start: usize,
+) -> impl Iterator<Item = YamlNode<'t>> + use<'t> {
+    let lines = lines.split_terminator('\n').zip(first..);
+    lines.map(move |(line, number)| {
+        let node = YamlNode {
+            value: Value::Scalar(Scalar {
+                text: Cow::Borrowed(form.item(line)),
+                plain: form.quote.is_none(),
+            }),
+            line: number,
+            column: form.column(),
+            span: Span::new(start + form.indent + 2, start + line.len()),
+        };
+        start += line.len() + 1;
+        node
+    })
 }

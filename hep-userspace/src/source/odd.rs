@@ -5,16 +5,13 @@ use std::borrow::Cow;
 
 use saphyr_parser::Parser;
 
-use super::{Parsed, input::Text, lines::Abridged, yaml::build};
+use super::input::Text;
 
 /// The byte order mark.
 const MARK: char = '\u{feff}';
-/// The parser's message for a line that starts with a tab.
-const TAB: &str = "tabs disallowed within this context (block indentation)";
 /// Replacement for a tab that indents: deeper than any block around the brackets.
 const DEEP: &str = "                                        ";
-/// Most runs of lines that start with tabs, and the longest text that has them.
-const MOST_RUNS: usize = 16;
+/// The longest text in which tabs that indent are allowed.
 const LONGEST: usize = 1 << 20;
 
 /// The first character that YAML does not allow, and its place.
@@ -57,22 +54,8 @@ pub(super) fn old_line_end(text: &str) -> Option<(usize, char)> {
     None
 }
 
-/// Parses a text as a whole.
-pub(super) fn build_whole(text: &str) -> Parsed<'_> {
-    let mut given = without_marks(text);
-    for _ in 0..MOST_RUNS {
-        let parsed = build(&Abridged::given(text, given.clone())).parsed;
-        let tab = parsed.errors.last().filter(|error| error.message == TAB);
-        match tab.and_then(|error| with_blanks(&given, error.line)) {
-            Some(next) => given = Cow::Owned(next),
-            None => return parsed,
-        }
-    }
-    build(&Abridged::given(text, given)).parsed
-}
-
 /// The text without the byte order marks that later documents begin with.
-fn without_marks(text: &str) -> Cow<'_, str> {
+pub(super) fn without_marks(text: &str) -> Cow<'_, str> {
     if !text.contains(MARK) {
         return Cow::Borrowed(text);
     }
@@ -92,7 +75,7 @@ fn without_marks(text: &str) -> Cow<'_, str> {
 
 /// The text with blanks in place of the tabs that the lines from this one on start with, if they are
 /// inside of brackets, where indentation means nothing.
-fn with_blanks(text: &str, line: u32) -> Option<String> {
+pub(super) fn with_blanks(text: &str, line: u32) -> Option<String> {
     let before = usize::try_from(line).ok()?.checked_sub(1)?;
     let start: usize = text.split_inclusive('\n').take(before).map(str::len).sum();
     let (head, tail) = text.split_at_checked(start)?;

@@ -13,77 +13,55 @@ use super::{
 };
 use crate::{
     model::Kind,
-    source::{Value as Yaml, YamlNode},
+    source::{Span, Value as Yaml, YamlNode, each_object},
 };
 
 /// Most characters of a kind or name that a problem repeats; no valid name is longer.
 const MAX_NAME: usize = 256;
 
-/// Decodes a document: an object, a list of objects, or an object of a `…List` kind (RS-002).
-pub(super) fn document(node: &YamlNode<'_>, input: Input<'_>, collected: &mut Collected) {
-    let entry = |key: &str| match &node.value {
-        Yaml::Mapping(entries) => entries.iter().find(|entry| entry.key == key),
-        Yaml::Scalar(_) | Yaml::Sequence(_) => None,
-    };
-    let text = |node: &YamlNode<'_>| match &node.value {
-        Yaml::Scalar(scalar) => scalar.text.clone().into_owned(),
-        Yaml::Sequence(_) | Yaml::Mapping(_) => String::new(),
-    };
-    let kind = entry("kind")
-        .map(|entry| text(&entry.value))
-        .unwrap_or_default();
-    let name = match entry("metadata").map(|entry| &entry.value.value) {
-        Some(Yaml::Mapping(entries)) => entries
-            .iter()
-            .find(|entry| entry.key == "name")
-            .map(|entry| text(&entry.value))
-            .unwrap_or_default(),
-        _ => String::new(),
-    };
-    let shown = |mut text: String| {
-        shorten(&mut text, MAX_NAME);
-        text
-    };
-    let context = Context {
-        input,
-        kind: shown(kind.clone()),
-        name: shown(name),
-    };
-    // Only sets are long; a rule's list is read item by item.
-    let expanded;
-    let is_container = matches!(node.value, Yaml::Sequence(_)) || context.kind.ends_with("List");
-    let node = if is_container || context.kind.ends_with("NetworkSet") || !node.has_lines() {
-        node
-    } else {
-        expanded = node.clone().expanded();
-        &expanded
-    };
-    let value = Value::root(&context, node);
-    if let Yaml::Sequence(list) = &node.value {
-        for item in list.items().unwrap_or_default() {
-            document(item, input, collected);
+/// Decodes the objects of a document (RS-002).
+pub(super) fn document(document: &YamlNode<'_>, input: Input<'_>, collected: &mut Collected) {
+    each_object(document, &mut |item| {
+        let shown = |text: &str| {
+            let mut text = text.to_owned();
+            shorten(&mut text, MAX_NAME);
+            text
+        };
+        let context = Context {
+            input,
+            kind: shown(item.kind),
+            name: shown(item.name),
+        };
+        if item.items.is_some() {
+            return list(&Value::root(&context, item.node), item.kind);
         }
-    } else if kind.ends_with("List") && entry("items").is_some() {
-        list(&value, &kind, node, input, collected);
-    } else {
-        object(&value, &kind, &context.name, collected);
-    }
+        // Only sets are long; a rule's list is read item by item.
+        let is_long = item.kind.ends_with("NetworkSet") || item.kind.ends_with("List");
+        let expanded = (!is_long && item.node.has_lines()).then(|| item.node.clone().expanded());
+        let node = expanded.as_ref().unwrap_or(item.node);
+        object(
+            &Value::root(&context, node),
+            item.kind,
+            &context.name,
+            collected,
+        );
+        false
+    });
 }
 
-fn list(
-    value: &Value<'_>,
-    kind: &str,
-    node: &YamlNode<'_>,
-    input: Input<'_>,
-    collected: &mut Collected,
-) {
-    let Some(object) = value.object() else { return };
+/// Checks a list of objects; returns whether its items are to be read.
+fn list(value: &Value<'_>, kind: &str) -> bool {
+    let Some(object) = value.object() else {
+        return false;
+    };
     object.ignore(&["kind", "metadata"]);
     let Some(version) = object.required("apiVersion", "write apiVersion: projectcalico.org/v3")
     else {
-        return;
+        return false;
     };
-    let Some(text) = version.text() else { return };
+    let Some(text) = version.text() else {
+        return false;
+    };
     // kubectl wraps what it exports in a list of its own.
     let is_kubectl = kind == "List";
     match Version::of(text) {
@@ -91,7 +69,7 @@ fn list(
         Version::Calico | Version::Stored => {}
         Version::Other if !is_kubectl && !kinds::looks_read(kind) => {
             kinds::notice_other(value, text, kind);
-            return;
+            return false;
         }
         Version::Other | Version::Mistyped => wrong_version(&version),
     }
@@ -99,16 +77,10 @@ fn list(
     if !is_kubectl && Kind::named(item_kind).is_none() {
         kinds::unknown_kind(&object);
     }
-    if let Some(items) = object.optional("items") {
-        let is_list = items.len().is_some() || items.items().is_some();
-        if is_list
-            && let Yaml::Mapping(entries) = &node.value
-            && let Some(entry) = entries.iter().find(|entry| entry.key == "items")
-        {
-            document(&entry.value, input, collected);
-        }
-    }
+    let items = object.optional("items");
+    let is_list = items.is_some_and(|items| items.len().is_some() || items.items().is_some());
     object.finish();
+    is_list
 }
 
 /// Whether an object is one of a file for `hep test`.
@@ -143,6 +115,7 @@ fn object(value: &Value<'_>, kind: &str, name: &str, collected: &mut Collected) 
         value: Yaml::Mapping(Vec::new()),
         line: position.line,
         column: position.column,
+        span: Span::default(),
     };
     let spec = spec_value.unwrap_or_else(|| {
         let spec = value.stand_in("spec", &nothing);

@@ -54,9 +54,4 @@ pub(super) const CIRCLES: &[&str] = &[
     "hep-userspace/src/selector/mod.rs",
     "hep-userspace/src/selector/parser.rs",
     "hep-userspace/src/selector/token.rs",
-    "hep-userspace/src/source/lines.rs",
-    "hep-userspace/src/source/merge.rs",
-    "hep-userspace/src/source/node.rs",
-    "hep-userspace/src/source/odd.rs",
-    "hep-userspace/src/source/yaml.rs",
 ];

@@ -3,7 +3,7 @@
 use proptest::{prelude::*, sample::select};
 
 use super::{
-    super::{Piece, Value, YamlNode, parse, yaml},
+    super::{Piece, Value, YamlNode, builder, parse},
     Abridged, changed_lines,
 };
 
@@ -24,7 +24,7 @@ fn left_out(node: &YamlNode<'_>) -> usize {
 
 /// Parses both ways, compares, and returns how many items were not read one by one.
 fn same_both_ways(text: &str) -> usize {
-    let general = yaml::build(&Abridged::whole(text)).parsed;
+    let general = builder::build(&Abridged::whole(text)).parsed;
     let quick = parse(text.as_bytes());
     assert_eq!(quick.errors, general.errors);
     let documents: Vec<_> = quick
