@@ -33,7 +33,6 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("hep-userspace/src/reference/pipeline.rs", 424),
     ("hep-userspace/src/validate/advice.rs", 461),
     ("hep-userspace/src/validate/cursor.rs", 465),
-    ("hep-userspace/src/validate/felix/values.rs", 505),
     ("hep-userspace/src/validate/tests/resources.rs", 536),
     ("hep-userspace/src/validate/tests/rules.rs", 476),
 ];

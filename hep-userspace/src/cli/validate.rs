@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
+use serde::Serialize;
 
 use super::{
     auto::AutoHostEndpoint,
@@ -21,7 +22,7 @@ use crate::{
     printable,
     source::Unit,
     store::directory::{self, ReadError},
-    validate::{self, Loaded, Problem, Scope, Severity},
+    validate::{self, Code, Loaded, Problem, Scope, Severity},
     view::{Failure, Validation},
 };
 
@@ -33,8 +34,11 @@ use crate::{
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// Directories, and *.yaml, *.yml or *.json files
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required_unless_present = "list_codes")]
     paths: Vec<PathBuf>,
+    /// Print the codes of problems with their meanings, as Markdown, and exit
+    #[arg(long)]
+    list_codes: bool,
     /// Treat warnings as errors
     #[arg(long)]
     strict: bool,
@@ -60,6 +64,10 @@ struct Judged {
 }
 
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
+    if arguments.list_codes {
+        emit(&Codes::all(), format)?;
+        return Ok(Exit::Ok);
+    }
     let name = arguments.node.clone().unwrap_or_else(identity::host_name);
     let judged = Judged::of(&arguments.paths, name, Some(arguments));
     let validation = Validation::new(&judged.problems, judged.resources, arguments.strict);
@@ -69,6 +77,36 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     } else {
         Exit::Invalid
     })
+}
+
+/// The codes of problems.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Codes(Vec<CodeLine>);
+
+/// A code and its meaning.
+#[derive(Serialize)]
+struct CodeLine {
+    code: Code,
+    severity: &'static str,
+    meaning: &'static str,
+}
+
+impl Codes {
+    fn all() -> Self {
+        let line = |code: Code| CodeLine {
+            code,
+            severity: code.severity().name(),
+            meaning: code.meaning(),
+        };
+        Self(Code::ALL.map(line).into())
+    }
+}
+
+impl Text for Codes {
+    fn text(&self) -> String {
+        validate::code_page().trim_end().to_owned()
+    }
 }
 
 /// Validates a directory as this command does.
@@ -166,7 +204,7 @@ fn too_large(snapshot: &Snapshot, node: &str, interfaces: &[Interface]) -> Optio
     let compiled = compile::compile(snapshot, node, interfaces, &options, &Slots::default());
     compiled.err().map(|error| Problem {
         severity: Severity::Error,
-        code: "E-RANGE",
+        code: Code::Range,
         position: Position::built_in(),
         kind: String::new(),
         name: String::new(),
@@ -214,7 +252,7 @@ fn unreadable_problem(error: &ReadError) -> Problem {
     }
     Problem {
         severity: Severity::Error,
-        code: "E-READ",
+        code: Code::Unreadable,
         position: Position::whole(Origin::File(error.path().into())),
         kind: String::new(),
         name: String::new(),

@@ -3,7 +3,7 @@
 use super::interfaces::binding::{Binding, BindingReason, bind};
 use crate::{
     model::{HostEndpoint, Interface, InterfaceMatch, Metadata, Snapshot},
-    validate::{Problem, Severity},
+    validate::{Code, Problem, Severity},
 };
 
 /// Everything worth a warning that depends on the host's interfaces.
@@ -20,7 +20,7 @@ pub fn warnings(snapshot: &Snapshot, node: &str, interfaces: &[Interface]) -> Ve
     problems
 }
 
-fn warning(code: &'static str, metadata: &Metadata, message: String, advice: &str) -> Problem {
+fn warning(code: Code, metadata: &Metadata, message: String, advice: &str) -> Problem {
     Problem {
         severity: Severity::Warning,
         code,
@@ -66,7 +66,7 @@ fn unbound(binding: &Binding<'_>, endpoint: &HostEndpoint) -> Option<Problem> {
     };
     let advice = "it takes effect when such an interface appears";
     let metadata = &endpoint.metadata;
-    Some(warning("W-UNBOUND", metadata, message, advice))
+    Some(warning(Code::Unbound, metadata, message, advice))
 }
 
 /// A member of a bridge, bond or team that an endpoint names (EV-016).
@@ -80,7 +80,7 @@ fn members<'a>(binding: &'a Binding<'_>) -> impl Iterator<Item = Problem> + 'a {
         }
         let name = &interface.name;
         Some(warning(
-            "W-MEMBER",
+            Code::BridgeMember,
             &endpoint.metadata,
             format!(
                 "{name} is a member of a bridge, bond or team: its traffic counts as forwarded"
@@ -107,7 +107,7 @@ fn vlans<'a>(binding: &'a Binding<'_>) -> impl Iterator<Item = Problem> + 'a {
         let vlans = free.filter(move |(vlan, _)| vlan.vlan_of == Some(parent.ifindex));
         vlans.map(move |(vlan, reason)| {
             warning(
-                "W-VLAN",
+                Code::FreeVlan,
                 &bound.endpoint.metadata,
                 format!(
                     "traffic of {} passes {} unjudged, as that of a VLAN, and is not policed itself: \

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     model::{FelixConfiguration, Position},
-    validate::{Problem, Severity},
+    validate::{Code, Problem, Severity},
 };
 
 /// Warns of SSH servers that no failsafe covers, for the network namespace of the calling thread.
@@ -32,7 +32,7 @@ pub(super) fn warnings(felix: &FelixConfiguration, ports: &BTreeSet<u16>) -> Vec
     let open = ports.iter().filter(|port| !is_covered(**port));
     open.map(|port| Problem {
         severity: Severity::Warning,
-        code: "W-SSH-FAILSAFE",
+        code: Code::SshFailsafe,
         position: Position::built_in(),
         kind: "FelixConfiguration".to_owned(),
         name: "default".to_owned(),

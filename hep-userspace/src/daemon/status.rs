@@ -202,7 +202,7 @@ impl From<&Problem> for ReportedProblem {
     fn from(problem: &Problem) -> Self {
         Self {
             severity: problem.severity.name().to_owned(),
-            code: problem.code.to_owned(),
+            code: problem.code.to_string(),
             file: problem.position.origin.to_string(),
             line: problem.position.line,
             column: problem.position.column,

@@ -66,12 +66,12 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Position;
+    use crate::{model::Position, validate::Code};
 
     fn problem(severity: Severity, message: &str) -> Problem {
         Problem {
             severity,
-            code: "E-ENUM",
+            code: Code::Enum,
             position: Position::built_in(),
             kind: String::new(),
             name: String::new(),

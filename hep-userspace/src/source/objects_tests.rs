@@ -167,16 +167,14 @@ fn some_value() -> impl Strategy<Value = Vec<String>> {
         "~",
         "!!str 5",
     ]);
-    scalar
-        .prop_map(move |text| lines(text))
-        .prop_recursive(4, 24, 4, |inner| {
-            prop_oneof![
-                proptest::collection::vec(inner.clone(), 1..4)
-                    .prop_map(|items| nested(&items, |_| "-".to_owned())),
-                proptest::collection::vec(inner, 1..4)
-                    .prop_map(|items| nested(&items, |number| format!("k{number}:"))),
-            ]
-        })
+    scalar.prop_map(lines).prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 1..4)
+                .prop_map(|items| nested(&items, |_| "-".to_owned())),
+            proptest::collection::vec(inner, 1..4)
+                .prop_map(|items| nested(&items, |number| format!("k{number}:"))),
+        ]
+    })
 }
 
 /// Items below each other, each behind its head; collections begin in a line of their own.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Problem, Severity, place::Place};
+use super::{Code, Problem, Severity, place::Place};
 use crate::{
     model::{
         Action, EntityRule, HostEndpoint, Metadata, Policy, PolicyKind, PortMatch, Position,
@@ -112,7 +112,7 @@ fn place(metadata: &Metadata, kind: &str, field: &str) -> Place {
 }
 
 impl<'s> Advisor<'s, '_> {
-    fn warn(&mut self, place: &Place, code: &'static str, message: String, advice: &str) {
+    fn warn(&mut self, place: &Place, code: Code, message: String, advice: &str) {
         self.problems
             .push(place.problem(Severity::Warning, code, message, advice));
     }
@@ -142,7 +142,7 @@ impl<'s> Advisor<'s, '_> {
         let message =
             format!("is not set: metrics are served at port {port} of every address, to all");
         let advice = "write prometheusMetricsHost: localhost, or the address that is scraped";
-        self.warn(&place, "W-METRICS", message, advice);
+        self.warn(&place, Code::OpenMetrics, message, advice);
     }
 
     /// Endpoints of other hosts only: probably a name that is written differently.
@@ -161,7 +161,7 @@ impl<'s> Advisor<'s, '_> {
         let place = place(&first.metadata, "HostEndpoint", "spec.node");
         self.warn(
             &place,
-            "W-NODE",
+            Code::NoEndpointHere,
             message,
             "write the host's name, or start hep with --node",
         );
@@ -175,7 +175,7 @@ impl<'s> Advisor<'s, '_> {
         if !is_selected {
             let problem = place("spec.selector").problem(
                 Severity::Notice,
-                "N-UNSELECTED",
+                Code::Unselected,
                 format!("{} selects no HostEndpoint", policy.selector),
                 "check the labels of the HostEndpoints",
             );
@@ -231,7 +231,7 @@ impl<'s> Advisor<'s, '_> {
             Match { .. } => return,
         };
         let advice = "check the labels, the expectedIPs of endpoints and the nets of sets";
-        self.warn(&at(field), "W-EMPTY", message, advice);
+        self.warn(&at(field), Code::EmptySelector, message, advice);
     }
 
     fn find(&mut self, selector: &Selector, place: &Place) -> Match {
@@ -298,7 +298,7 @@ impl<'s> Advisor<'s, '_> {
         } else {
             return;
         };
-        self.warn(place, "W-NAMEDPORT", message, advice);
+        self.warn(place, Code::NamedPort, message, advice);
     }
 
     /// RS-037.
@@ -330,7 +330,7 @@ impl<'s> Advisor<'s, '_> {
         for (place, message) in found {
             self.warn(
                 &place,
-                "W-NOADDRESS",
+                Code::NoAddress,
                 message,
                 "add the endpoint's addresses",
             );
@@ -363,7 +363,7 @@ impl<'s> Advisor<'s, '_> {
         for (place, message) in found {
             self.warn(
                 &place,
-                "W-CLOSED",
+                Code::Closed,
                 message,
                 "write a policy that allows the traffic you need",
             );
@@ -438,7 +438,7 @@ impl<'s> Advisor<'s, '_> {
                     place.field = format!("spec.{direction}[{index}]");
                     let advice =
                         format!("add an {opposite} rule for the answers to a doNotTrack policy");
-                    self.warn(&place, "W-UNTRACKED", message, &advice);
+                    self.warn(&place, Code::OneWay, message, &advice);
                 }
             }
         }

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, collections::HashSet, ops::RangeInclusive, sync::Arc};
 
 use super::{
-    Severity,
+    Code, Severity,
     place::{Context, Place, Step, Steps},
 };
 use crate::{
@@ -62,7 +62,7 @@ impl<'n> Value<'n> {
     /// Reports an error here; `None`, so that a caller can return it.
     pub(super) fn error<T>(
         &self,
-        code: &'static str,
+        code: Code,
         message: impl Into<String>,
         advice: impl Into<String>,
     ) -> Option<T> {
@@ -71,26 +71,16 @@ impl<'n> Value<'n> {
     }
 
     /// Reports a warning here.
-    pub(super) fn warn(
-        &self,
-        code: &'static str,
-        message: impl Into<String>,
-        advice: impl Into<String>,
-    ) {
+    pub(super) fn warn(&self, code: Code, message: impl Into<String>, advice: impl Into<String>) {
         self.report(Severity::Warning, code, message.into(), advice.into());
     }
 
     /// Reports something worth knowing here that needs no change.
-    pub(super) fn notice(
-        &self,
-        code: &'static str,
-        message: impl Into<String>,
-        advice: impl Into<String>,
-    ) {
+    pub(super) fn notice(&self, code: Code, message: impl Into<String>, advice: impl Into<String>) {
         self.report(Severity::Notice, code, message.into(), advice.into());
     }
 
-    fn report(&self, severity: Severity, code: &'static str, message: String, advice: String) {
+    fn report(&self, severity: Severity, code: Code, message: String, advice: String) {
         let problem = || {
             let mut problem = self.place().problem(severity, code, message, advice);
             problem.got = match &self.node.value {
@@ -112,7 +102,11 @@ impl<'n> Value<'n> {
             Yaml::Scalar(scalar) if scalar.as_number().is_some() => "a number",
             Yaml::Scalar(_) => "text",
         };
-        self.error("E-SYNTAX", format!("must be {wanted}, not {found}"), advice)
+        self.error(
+            Code::Syntax,
+            format!("must be {wanted}, not {found}"),
+            advice,
+        )
     }
 
     /// Whether there is nothing here.
@@ -152,7 +146,7 @@ impl<'n> Value<'n> {
             Some(other) if scalar.is_core_text() => {
                 let message =
                     format!("is {other} to Calico, which reads YAML 1.1, and text to YAML 1.2");
-                self.error("E-SYNTAX", message, advice)
+                self.error(Code::Syntax, message, advice)
             }
             _ => self.wrong_type("text", &advice),
         }
@@ -175,7 +169,7 @@ impl<'n> Value<'n> {
         };
         match whole(self.known(number)?) {
             Some(value) if range.contains(&value) => Some(value),
-            Some(_) => self.error("E-RANGE", "is out of range", advice),
+            Some(_) => self.error(Code::Range, "is out of range", advice),
             None => self.wrong_type("an integer", &advice),
         }
     }
@@ -187,7 +181,7 @@ impl<'n> Value<'n> {
         };
         match self.known(number)? {
             value if value.is_finite() => Some(value),
-            _ => self.error("E-RANGE", "must be finite", "write a number such as 100"),
+            _ => self.error(Code::Range, "must be finite", "write a number such as 100"),
         }
     }
 
@@ -196,7 +190,7 @@ impl<'n> Value<'n> {
         match number {
             Number::Known(value) => Some(value),
             Number::Octal { calico, decimal } => self.error(
-                "E-SYNTAX",
+                Code::Syntax,
                 format!("is {calico} to Calico, which reads it as octal, and {decimal} to others"),
                 format!("write {calico} or {decimal}"),
             ),
@@ -227,7 +221,7 @@ impl<'n> Value<'n> {
             Some(word) => format!("write {word}; case matters"),
             None => format!("write {}", one_of(&words)),
         };
-        self.error("E-ENUM", "is not an allowed value", advice)
+        self.error(Code::Enum, "is not an allowed value", advice)
     }
 
     /// The items of a list.
@@ -289,7 +283,7 @@ impl<'n> Value<'n> {
 
     fn too_many<T>(&self, items: usize, limit: usize) -> Option<T> {
         self.error(
-            "E-RANGE",
+            Code::Range,
             format!("has {items} items, at most {limit} are allowed"),
             "split it",
         )
@@ -297,8 +291,13 @@ impl<'n> Value<'n> {
 
     /// A list of text without repeats.
     pub(super) fn distinct_texts(&self, limit: usize) -> Option<Vec<(Self, &'n str)>> {
-        let is_repeat =
-            |item: &Self| item.error("E-DUP", "is already in this list", "keep one of the two");
+        let is_repeat = |item: &Self| {
+            item.error(
+                Code::Duplicate,
+                "is already in this list",
+                "keep one of the two",
+            )
+        };
         self.texts_once(self.items_up_to(limit)?, is_repeat)
     }
 
@@ -313,7 +312,11 @@ impl<'n> Value<'n> {
 
     /// Says that a list has this item already (RS-303).
     pub(super) fn notice_repeat(&self) {
-        self.notice("N-REPEATED", "is already in this list, and counts once", "");
+        self.notice(
+            Code::RepeatedItem,
+            "is already in this list, and counts once",
+            "",
+        );
     }
 
     fn texts_once(
@@ -338,7 +341,7 @@ impl<'n> Value<'n> {
     pub(super) fn warn_if_longer(&self, limit: usize) {
         if let Some(items) = self.len().filter(|items| *items > limit) {
             self.warn(
-                "W-SCHEMA",
+                Code::Schema,
                 format!("has {items} items; Calico's schema allows {limit} from 3.33 on"),
                 "split it if Calico is to take it as well",
             );
@@ -385,7 +388,7 @@ impl<'n> Value<'n> {
         let advice = in_quotes(&key.text);
         self.context.input.problems.borrow_mut().push(place.problem(
             Severity::Error,
-            "E-SYNTAX",
+            Code::Syntax,
             message,
             advice,
         ));

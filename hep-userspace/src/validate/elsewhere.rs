@@ -3,15 +3,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Problem, Severity, advice::labels};
+use super::{Code, Problem, Severity, advice::labels};
 use crate::model::{Policy, Snapshot};
-
-/// Code of the refusal of a condition that cannot be judged on a host.
-const UNSUPPORTED: &str = "E-UNSUPPORTED";
 
 /// Makes notices of the refusals of conditions in policies that select no endpoint of the host `node`.
 pub(super) fn excuse(snapshot: &Snapshot, node: &str, problems: &mut [Problem]) {
-    let is_about = |problem: &Problem| problem.code == UNSUPPORTED;
+    let is_about = |problem: &Problem| problem.code == Code::Unsupported;
     if !problems.iter().any(is_about) {
         return;
     }
@@ -38,7 +35,7 @@ pub(super) fn excuse(snapshot: &Snapshot, node: &str, problems: &mut [Problem]) 
         let mut names = [Some(problem.name.as_str()), stored].into_iter().flatten();
         if names.any(|name| elsewhere.contains(&(kind, name))) {
             problem.severity = Severity::Notice;
-            problem.code = "N-UNSUPPORTED";
+            problem.code = Code::UnsupportedElsewhere;
             problem.message = format!(
                 "{}; the policy selects no HostEndpoint of {node}",
                 problem.message

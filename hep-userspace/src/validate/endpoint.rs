@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
+    Code,
     cursor::{Value, one_of},
     header::Header,
     names::NameRule,
@@ -21,7 +22,7 @@ const LOOPBACK: &str = "lo";
 pub(super) fn decode(header: Header<'_>, spec: Object<'_>) -> Option<HostEndpoint> {
     if header.metadata.annotations.contains_key(DSCP) {
         header.value.warn(
-            "W-IGNORED",
+            Code::Ignored,
             format!("annotation {DSCP} has no effect"),
             "remove it",
         );
@@ -32,7 +33,7 @@ pub(super) fn decode(header: Header<'_>, spec: Object<'_>) -> Option<HostEndpoin
             "write the host's name, as the daemon has it (hep status shows it)",
         )
         .and_then(|value| match value.text()? {
-            "" => value.error("E-REQUIRED", "node missing", "write the host's name"),
+            "" => value.error(Code::Required, "node missing", "write the host's name"),
             _ => NameRule::Subdomain.read(&value),
         });
     let interface = spec.read_or("interfaceName", InterfaceMatch::ByAddress, interface);
@@ -86,18 +87,18 @@ fn interface(value: &Value<'_>) -> Option<InterfaceMatch> {
         "" => Some(InterfaceMatch::ByAddress),
         "*" => Some(InterfaceMatch::All),
         LOOPBACK => value.error(
-            "E-NAME",
+            Code::Name,
             "the loopback interface is never policed",
             "name another interface, or remove the endpoint",
         ),
         name if is_interface_name(name) => Some(InterfaceMatch::Named(Arc::from(name))),
         name if name.contains('*') => value.error(
-            "E-NAME",
+            Code::Name,
             "is not an interface name",
             "write one name, or \"*\" alone for all interfaces; patterns are not supported",
         ),
         _ => value.error(
-            "E-NAME",
+            Code::Name,
             "is not an interface name",
             "use 1 to 15 letters, digits, '_', '.' and '-', or \"*\"",
         ),
@@ -110,7 +111,7 @@ fn ports(value: &Value<'_>) -> Option<Vec<EndpointPort>> {
         let Some(port) = port(&item) else { continue };
         if ports.contains(&port) {
             item.warn(
-                "W-REPEATED",
+                Code::RepeatedMember,
                 format!("port {} is already listed", port.name),
                 "remove one of the two",
             );
@@ -128,7 +129,7 @@ fn port(value: &Value<'_>) -> Option<EndpointPort> {
         .required("name", "write the name that rules use, such as http")
         .and_then(|value| match value.text()? {
             "" => value.error(
-                "E-REQUIRED",
+                Code::Required,
                 "is empty",
                 "write the name that rules use, such as http",
             ),
@@ -139,7 +140,7 @@ fn port(value: &Value<'_>) -> Option<EndpointPort> {
         .and_then(|value| match protocol(&value)? {
             protocol if protocol.has_ports() => Some(protocol),
             _ => value.error(
-                "E-PORTPROTO",
+                Code::PortProtocol,
                 "is a protocol without ports",
                 format!("write {}", one_of(&PROTOCOLS)),
             ),

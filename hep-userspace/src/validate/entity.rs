@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use ipnetwork::IpNetwork;
 
 use super::{
+    Code,
     cursor::Value,
     names::NameRule,
     namespaced::NAMESPACE,
@@ -76,7 +77,7 @@ fn decode<'n>(object: &Object<'n>, side: &mut Side<'n>) -> Option<EntityRule> {
             accounts.finish();
         }
         value.error::<()>(
-            "E-UNSUPPORTED",
+            Code::Unsupported,
             "a host has no service accounts, and without this condition the rule would match more",
             "select addresses by nets or selector instead",
         );
@@ -115,7 +116,7 @@ fn nets<'n>(object: &Object<'n>, key: &'static str, side: &mut Side<'n>) -> Opti
         let Some(net) = rule_net(item) else { continue };
         if key == "notNets" && net.prefix() == 0 {
             item.error::<()>(
-                "E-CIDR",
+                Code::Cidr,
                 "excludes every address, so the rule would match nothing",
                 "write the networks to exclude",
             );
@@ -165,7 +166,7 @@ fn namespace_selector(value: &Value<'_>) -> Option<Option<Arc<Selector>>> {
     let selector = parse_selector(value, text)?;
     if selector.uses_global() && selector.canonical() != "global()" {
         return value.error(
-            "E-SELECTOR",
+            Code::Selector,
             "global() cannot be combined with anything else",
             "write global() alone",
         );
@@ -190,7 +191,7 @@ fn refuse_services(object: &Object<'_>) {
         services.finish();
     }
     value.error::<()>(
-        "E-UNSUPPORTED",
+        Code::Unsupported,
         "a host has no Kubernetes services, and without this condition the rule would match more",
         "write the service's nets and ports instead",
     );

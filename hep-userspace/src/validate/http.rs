@@ -1,6 +1,6 @@
 //! `http` clauses: checked for form, and always refused (RS-108).
 
-use super::cursor::Value;
+use super::{Code, cursor::Value};
 
 const MAX_ITEMS: usize = 20;
 const MAX_PATH: usize = 1024;
@@ -9,7 +9,7 @@ const MAX_PATH: usize = 1024;
 pub(super) fn refuse(value: &Value<'_>) {
     check(value);
     value.error::<()>(
-        "E-UNSUPPORTED",
+        Code::Unsupported,
         "HTTP cannot be matched here, and without this condition the rule would match more",
         "filter HTTP in a proxy, and allow here what may reach the proxy",
     );
@@ -34,7 +34,7 @@ fn path(value: &Value<'_>) -> Option<()> {
     object.finish();
     let ([Some(path), None] | [None, Some(path)]) = given else {
         return value.error(
-            "E-SYNTAX",
+            Code::Syntax,
             "needs one of exact and prefix",
             "write exact: /path",
         );
@@ -42,14 +42,14 @@ fn path(value: &Value<'_>) -> Option<()> {
     let text = path.text()?;
     if text.len() > MAX_PATH {
         return path.error(
-            "E-RANGE",
+            Code::Range,
             format!("is longer than {MAX_PATH} characters"),
             "shorten it",
         );
     }
     if !text.starts_with('/') || text.contains(['?', '#', ' ']) {
         return path.error(
-            "E-SYNTAX",
+            Code::Syntax,
             "is not a path",
             "start with '/' and use neither '?' nor '#' nor blanks",
         );

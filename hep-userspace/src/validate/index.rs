@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    Scope, Severity, built_in, collected::Collected, cursor::nearest, place::Place,
+    Code, Scope, Severity, built_in, collected::Collected, cursor::nearest, place::Place,
     problems::Problems,
 };
 use crate::model::{Kind, ResourceId};
@@ -97,7 +97,7 @@ impl Index {
             let (kind, name) = (id.kind, id.full_name());
             let message = format!("{kind} {name} is already defined in {}", other.position);
             let advice = "give one of the two another name";
-            problems.push(place.problem(Severity::Error, "E-DUP", message, advice));
+            problems.push(place.problem(Severity::Error, Code::Duplicate, message, advice));
         }
     }
 
@@ -118,9 +118,9 @@ impl Index {
                 }
                 let (kind, name) = (id.kind, &id.name);
                 let code = if kind == Kind::Tier {
-                    "E-TIER"
+                    Code::Tier
                 } else {
-                    "E-REF"
+                    Code::Reference
                 };
                 // Comparing thousands with thousands would take long.
                 let is_guessed = problems.found().len() < MAX_GUESSES;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::{
+    Code,
     collected::Resource,
     cursor::{Value, nearest, one_of},
     endpoint, felix,
@@ -34,9 +35,6 @@ pub(super) struct Reading {
     /// Decodes the `spec`.
     pub(super) decode: fn(Header<'_>, Object<'_>) -> Option<Resource>,
 }
-
-/// Code of the notice about an object of another API group.
-pub(super) const OTHER_GROUP: &str = "N-OTHER";
 
 const NAMESPACED: &str = "policies of a namespace never apply to hosts";
 const NOT_POLICY: &str = "it is not about host policy";
@@ -113,7 +111,7 @@ pub(super) fn looks_read(kind: &str) -> bool {
 /// valid, so that there it is an error (`Loader`).
 pub(super) fn notice_other(value: &Value<'_>, version: &str, kind: &str) {
     value.notice(
-        OTHER_GROUP,
+        Code::OtherGroup,
         format!("{version} {kind} is not a Calico resource, and is skipped"),
         "",
     );
@@ -130,5 +128,5 @@ pub(super) fn unknown_kind(object: &Object<'_>) {
         Some(near) => format!("did you mean {near}?"),
         None => format!("write {}", one_of(&read_kinds())),
     };
-    value.error::<()>("E-KIND", "is not a known kind", advice);
+    value.error::<()>(Code::Kind, "is not a known kind", advice);
 }

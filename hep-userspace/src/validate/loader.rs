@@ -6,12 +6,11 @@ use std::{
 };
 
 use super::{
-    Loaded, Node, Problem, Scope, Severity,
+    Code, Loaded, Node, Problem, Scope, Severity,
     built_in::BuiltIn,
     collected::{Collected, Resources},
     elsewhere, felix,
     index::Index,
-    kinds,
     place::Input,
     problems::Problems,
     resources,
@@ -237,7 +236,8 @@ impl Entry {
 fn decode(unit: &Unit, former: Option<&Decoded>, problems: Problems) -> Decoded {
     // What is wrong in a list would have to be told again.
     let tells = |problem: &Problem| {
-        problem.severity == Severity::Error || ["W-REPEATED", "W-MAPPED"].contains(&problem.code)
+        problem.severity == Severity::Error
+            || [Code::RepeatedMember, Code::MappedAddress].contains(&problem.code)
     };
     let intact = former
         .filter(|former| former.problems.is_whole() && !former.problems.found().iter().any(tells));
@@ -272,12 +272,9 @@ fn decode(unit: &Unit, former: Option<&Decoded>, problems: Problems) -> Decoded 
 /// Makes skipped objects of other groups errors: whoever has single files checked needs to see whether each
 /// object is right.
 fn refuse_others(problems: &mut [Problem]) {
-    for problem in problems
-        .iter_mut()
-        .filter(|it| it.code == kinds::OTHER_GROUP)
-    {
+    for problem in problems.iter_mut().filter(|it| it.code == Code::OtherGroup) {
         problem.severity = Severity::Error;
-        problem.code = "E-KIND";
+        problem.code = Code::Kind;
         problem.advice =
             "give hep validate the directory as a whole, where such objects are skipped, or \
                           write apiVersion: projectcalico.org/v3"
@@ -296,7 +293,7 @@ fn syntax(error: SyntaxError, origin: &Origin) -> Problem {
     };
     Problem {
         severity: Severity::Error,
-        code: "E-SYNTAX",
+        code: Code::Syntax,
         position,
         kind: String::new(),
         name: String::new(),

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Deserialize;
 
 use super::{
+    Code,
     collected::Collected,
     cursor::Value,
     names::{self, NameRule},
@@ -110,7 +111,7 @@ fn namespace(object: &Object<'_>, kind: Kind) -> String {
             names::NameRule::Label.read(&value);
         } else {
             value.error::<()>(
-                "E-SYNTAX",
+                Code::Syntax,
                 format!("a {kind} has no namespace"),
                 "remove the namespace, and select by labels instead",
             );
@@ -131,7 +132,7 @@ fn put_back(metadata: &mut Metadata, (kind, rule): (Kind, NameRule), value: &Val
     };
     let Ok(kept) = serde_json::from_str::<Kept>(&text) else {
         value.error::<()>(
-            "E-LABEL",
+            Code::Label,
             format!("annotation {KEPT} is not the JSON of metadata"),
             "export the object again, with calicoctl get -o yaml",
         );
@@ -158,7 +159,7 @@ fn put_back(metadata: &mut Metadata, (kind, rule): (Kind, NameRule), value: &Val
             Ok(()) => metadata.name = Arc::from(name),
             Err(advice) => {
                 value.error::<()>(
-                    "E-NAME",
+                    Code::Name,
                     format!("annotation {KEPT} has the name {name}"),
                     advice,
                 );
@@ -184,7 +185,7 @@ fn warn_kept(metadata: &Metadata, value: &Value<'_>) {
         .collect();
     if !missing.is_empty() {
         value.warn(
-            "W-METADATA",
+            Code::KeptMetadata,
             format!(
                 "annotation {KEPT} has labels that metadata.labels lacks: {}",
                 missing.join(", ")

@@ -3,6 +3,7 @@
 
 mod advice;
 mod built_in;
+mod code;
 mod collected;
 mod cursor;
 mod elsewhere;
@@ -27,13 +28,16 @@ mod problems;
 mod resources;
 mod rule;
 mod scalars;
+mod severity;
 mod simple;
 #[cfg(test)]
 mod tests;
 mod version;
 
 pub use advice::advice;
+pub use code::{Code, code_page};
 pub use load::{Loaded, Node, Scope};
 pub use loader::{Changes, Loader, load};
-pub use problem::{Problem, Severity};
+pub use problem::Problem;
 pub use problems::{MAX_PROBLEMS, bounded};
+pub use severity::Severity;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cursor::Value;
+use super::{Code, cursor::Value};
 
 /// Longest DNS subdomain.
 const MAX_NAME: usize = 253;
@@ -65,7 +65,7 @@ impl NameRule {
                     Ok(()) => format!("write {lower}"),
                     Err(_) => advice,
                 };
-                value.error("E-NAME", "is not a valid name", advice)
+                value.error(Code::Name, "is not a valid name", advice)
             }
         }
     }
@@ -103,7 +103,7 @@ pub(super) fn labels(value: &Value<'_>) -> Option<BTreeMap<String, String>> {
     for (key, value) in value.entries()? {
         if !is_label_key(key) {
             value.error::<()>(
-                "E-LABEL",
+                Code::Label,
                 format!("label key {} is not valid", key.escape_debug()),
                 "write [prefix/]name; prefix: lower-case letters, digits, '-' and '.'; name: at \
                  most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends",
@@ -119,7 +119,7 @@ pub(super) fn labels(value: &Value<'_>) -> Option<BTreeMap<String, String>> {
             labels.insert(key.to_owned(), text.to_owned());
         } else {
             value.error::<()>(
-                "E-LABEL",
+                Code::Label,
                 "is not a valid label value",
                 "use at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends",
             );
@@ -133,7 +133,7 @@ pub(super) fn check_kept(labels: &BTreeMap<String, String>, value: &Value<'_>) {
     for (key, text) in labels {
         if !is_label_key(key) || !(text.is_empty() || is_label_text(text)) {
             value.error::<()>(
-                "E-LABEL",
+                Code::Label,
                 format!(
                     "label {} in the annotation is not valid",
                     key.escape_debug()
@@ -151,7 +151,7 @@ pub(super) fn annotations(value: &Value<'_>) -> Option<BTreeMap<String, String>>
     for (key, value) in value.entries()? {
         if !is_label_key(&key.to_ascii_lowercase()) {
             value.error::<()>(
-                "E-LABEL",
+                Code::Label,
                 format!("annotation key {} is not valid", key.escape_debug()),
                 "write [prefix/]name with letters, digits, '-', '_' and '.'",
             );
@@ -169,7 +169,7 @@ pub(super) fn annotations(value: &Value<'_>) -> Option<BTreeMap<String, String>>
     }
     if bytes > MAX_ANNOTATIONS {
         value.error::<()>(
-            "E-LABEL",
+            Code::Label,
             format!("annotations have {bytes} bytes, at most {MAX_ANNOTATIONS} are allowed"),
             "shorten them",
         );

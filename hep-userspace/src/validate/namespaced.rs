@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{cursor::Value, object::Object, scalars::selector};
+use super::{Code, cursor::Value, object::Object, scalars::selector};
 use crate::selector::Selector;
 
 /// A resource whose labels its members inherit.
@@ -67,7 +67,7 @@ fn join(
     };
     if !joined.matches_unlabelled() {
         value.notice(
-            "N-NAMESPACE",
+            Code::Namespace,
             "hosts have neither namespace nor service account, so this policy is about others",
             "",
         );

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use super::{
-    Severity,
+    Code, Severity,
     cursor::Value,
     misplaced,
     place::{Place, Step},
@@ -87,7 +87,7 @@ impl<'n> Object<'n> {
     pub(super) fn missing(&self, key: &'static str, advice: &str) {
         let mut place = self.value.place();
         place.field = self.value.steps.then(Step::Key(key.to_owned())).to_string();
-        let problem = place.problem(Severity::Error, "E-REQUIRED", "is missing", advice);
+        let problem = place.problem(Severity::Error, Code::Required, "is missing", advice);
         self.value.context.input.problems.borrow_mut().push(problem);
     }
 
@@ -137,7 +137,7 @@ impl<'n> Object<'n> {
                 ..self.value.place()
             };
             let advice = self.unknown_advice(&entry.key, &known);
-            let problem = place.problem(Severity::Error, "E-SYNTAX", "unknown key", advice);
+            let problem = place.problem(Severity::Error, Code::Syntax, "unknown key", advice);
             self.value.context.input.problems.borrow_mut().push(problem);
         }
     }

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Problem, Severity, problems::Problems};
+use super::{Code, Problem, Severity, problems::Problems};
 use crate::model::{GlobalNetworkSet, Origin, Position};
 
 /// A unit that is being read.
@@ -45,7 +45,7 @@ impl Place {
     pub(super) fn problem(
         &self,
         severity: Severity,
-        code: &'static str,
+        code: Code,
         message: impl Into<String>,
         advice: impl Into<String>,
     ) -> Problem {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    cursor::Value, header::Header, names::NameRule, namespaced::policy_selector, object::Object,
-    rule::rules, scalars::selector,
+    Code, cursor::Value, header::Header, names::NameRule, namespaced::policy_selector,
+    object::Object, rule::rules, scalars::selector,
 };
 use crate::{
     model::{DEFAULT_TIER, Kind, Policy, PolicyKind, ResourceId, Stage, StagedAction},
@@ -154,7 +154,7 @@ fn warn_inert(spec: &Object<'_>, types: &[Type]) {
             && let Some(value) = spec.optional(key)
         {
             value.warn(
-                "W-INERT",
+                Code::Inert,
                 format!("these rules have no effect, since types lacks {word}"),
                 format!("add {word} to types, or remove the rules"),
             );
@@ -169,7 +169,7 @@ fn stage(spec: &Object<'_>, types: Option<&Vec<Type>>) -> Option<Stage> {
     let (untracked, pre_dnat, on_forward) = (flags.0?, flags.1?, flags.2?);
     let refuse = |key, message: &str, advice: &str| {
         if let Some(value) = spec.optional(key) {
-            value.error::<()>("E-POLICYFLAGS", message, advice);
+            value.error::<()>(Code::PolicyFlags, message, advice);
         }
     };
     if untracked && pre_dnat {
@@ -222,7 +222,7 @@ fn check_delete(spec: &Object<'_>) {
         };
         if !is_zero {
             value.error::<()>(
-                "E-POLICYFLAGS",
+                Code::PolicyFlags,
                 "a staged policy with stagedAction: Delete only names the policy to delete",
                 "keep only tier, types and stagedAction in spec",
             );

@@ -4,38 +4,16 @@ use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
+use super::{code::Code, severity::Severity};
 use crate::{model::Position, printable::Printable};
-
-/// How bad a problem is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// The load is refused.
-    Error,
-    /// The load continues, but probably not as the author meant it.
-    Warning,
-    /// Worth knowing; nothing needs to change. Never degrades the daemon, never fails `--strict`.
-    Notice,
-}
-
-impl Severity {
-    /// Lower-case name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Notice => "notice",
-        }
-    }
-}
 
 /// A problem of the input (RS-213).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// How bad it is.
     pub severity: Severity,
-    /// Stable code: `E-…`, `W-…` or `N-…`, by severity.
-    pub code: &'static str,
+    /// Its kind.
+    pub code: Code,
     /// Where it is.
     pub position: Position,
     /// The resource's kind; empty if that is unknown.
@@ -101,7 +79,7 @@ impl Serialize for Problem {
         object.serialize_field("name", &self.name)?;
         object.serialize_field("field", &self.field)?;
         object.serialize_field("severity", self.severity.name())?;
-        object.serialize_field("code", self.code)?;
+        object.serialize_field("code", &self.code)?;
         object.serialize_field("message", &self.text())?;
         object.serialize_field("got", &self.got)?;
         object.serialize_field("advice", &self.advice)?;

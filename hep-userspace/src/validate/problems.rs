@@ -1,7 +1,7 @@
 //! Lists of problems, as long as they are useful: a file of a megabyte can have hundreds of thousands, and
 //! whoever fixes it needs the first ones and the number.
 
-use super::{Problem, Severity};
+use super::{Code, Problem, Severity};
 use crate::model::Position;
 
 /// Most errors of a list, most warnings, and most notices.
@@ -137,9 +137,9 @@ impl LeftOut {
         let first = self.first?;
         let [errors, warnings, notices] = self.counts;
         let (severity, code) = match (errors, warnings) {
-            (0, 0) => (Severity::Notice, "N-MORE"),
-            (0, _) => (Severity::Warning, "W-MORE"),
-            _ => (Severity::Error, "E-MORE"),
+            (0, 0) => (Severity::Notice, Code::MoreNotices),
+            (0, _) => (Severity::Warning, Code::MoreWarnings),
+            _ => (Severity::Error, Code::MoreErrors),
         };
         let count = |count: usize, what: &str| match count {
             0 => None,
@@ -196,7 +196,7 @@ mod tests {
     fn problem(severity: Severity, line: u32) -> Problem {
         Problem {
             severity,
-            code: "E-ENUM",
+            code: Code::Enum,
             position: Position::new(&Origin::File(Arc::from(Path::new("a.yaml"))), line, 1),
             kind: String::new(),
             name: String::new(),
@@ -231,7 +231,10 @@ mod tests {
         let bounded = bounded(notices.chain([warning]).collect());
         assert_eq!(bounded.len(), MAX_PROBLEMS + 2);
         let last = bounded.last().expect("there are some");
-        assert_eq!((last.code, last.severity), ("N-MORE", Severity::Notice));
+        assert_eq!(
+            (last.code, last.severity),
+            (Code::MoreNotices, Severity::Notice)
+        );
         assert!(last.message.contains("2 more notices"), "{last}");
     }
 
@@ -249,7 +252,10 @@ mod tests {
         assert!(full.has_errors() && full.found().is_empty());
         problems.add(&full);
         let last = problems.into_sorted().pop().expect("there are some");
-        assert_eq!((last.code, last.severity), ("E-MORE", Severity::Error));
+        assert_eq!(
+            (last.code, last.severity),
+            (Code::MoreErrors, Severity::Error)
+        );
         assert!(last.message.contains("2 more errors"), "{last}");
     }
 }

@@ -1,6 +1,7 @@
 //! From documents to resources: objects and lists of them.
 
 use super::{
+    Code,
     collected::Collected,
     cursor::Value,
     header::Header,
@@ -97,7 +98,7 @@ fn object(value: &Value<'_>, kind: &str, name: &str, collected: &mut Collected) 
         Handling::Read(reading) => reading,
         Handling::Skipped(why) => {
             let message = format!("{kind} {name} is skipped: {why}");
-            value.notice("N-SKIPPED", message, "");
+            value.notice(Code::Skipped, message, "");
             return;
         }
     };
@@ -120,7 +121,7 @@ fn object(value: &Value<'_>, kind: &str, name: &str, collected: &mut Collected) 
     let spec = spec_value.unwrap_or_else(|| {
         let spec = value.stand_in("spec", &nothing);
         let message = "is missing, so every field has its default";
-        spec.warn("W-NOSPEC", message, "write spec: {}");
+        spec.warn(Code::NoSpec, message, "write spec: {}");
         spec
     });
     // Also without a valid name, so that every problem is told.
@@ -142,7 +143,7 @@ fn kind_of(object: &Object<'_>, kind: &str) -> Option<(Kind, Version)> {
     let value = &object.value;
     if is_case(object) {
         let message = "is a case for hep test, and no policy; keep it in a directory of its own";
-        value.notice("N-CASES", message, "");
+        value.notice(Code::Cases, message, "");
         return None;
     }
     let version_value = object.required("apiVersion", "write apiVersion: projectcalico.org/v3");

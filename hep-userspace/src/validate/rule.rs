@@ -6,6 +6,7 @@ use hep_common::protocol::{ICMP, ICMPV6};
 use ipnetwork::IpNetwork;
 
 use super::{
+    Code,
     cursor::Value,
     entity::{Side, is_unjudged, side},
     http, names,
@@ -57,7 +58,7 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
     let ip_version = object.read("ipVersion", |value| match value.integer(0..=255)? {
         4 => Some(IpFamily::V4),
         6 => Some(IpFamily::V6),
-        _ => value.error("E-ENUM", "is not an IP version", "write 4 or 6"),
+        _ => value.error(Code::Enum, "is not an IP version", "write 4 or 6"),
     });
     let protocol_field = object.read("protocol", protocol);
     let not_protocol = object.read("notProtocol", protocol);
@@ -127,9 +128,11 @@ fn icmp(value: &Value<'_>) -> Option<IcmpMatch> {
     };
     let (icmp_type, code) = (number("type", 254), number("code", 255));
     if code.flatten().is_some() && !object.has("type") {
-        object
-            .value
-            .error::<()>("E-ICMPPROTO", "code without type", "write the type too");
+        object.value.error::<()>(
+            Code::IcmpProtocol,
+            "code without type",
+            "write the type too",
+        );
     }
     object.finish();
     Some(IcmpMatch {
@@ -144,14 +147,14 @@ fn check_ports(sides: &[&Side<'_>; 2], protocol: Option<Protocol>) {
         match protocol {
             None if list.numeric => {
                 list.value.error::<()>(
-                    "E-PORTPROTO",
+                    Code::PortProtocol,
                     "numeric ports need a protocol",
                     "add protocol: TCP, UDP or SCTP to the rule",
                 );
             }
             Some(protocol) if !protocol.has_ports() => {
                 list.value.error::<()>(
-                    "E-PORTPROTO",
+                    Code::PortProtocol,
                     format!("protocol {protocol} has no ports"),
                     "write protocol: TCP, UDP or SCTP",
                 );
@@ -169,7 +172,7 @@ fn check_icmp(rule: &Object<'_>, protocol: Option<Protocol>) {
     for key in ["icmp", "notICMP"] {
         if let Some(value) = rule.optional(key) {
             value.error::<()>(
-                "E-ICMPPROTO",
+                Code::IcmpProtocol,
                 format!("{key} needs protocol ICMP or ICMPv6"),
                 "write protocol: ICMP for IPv4 or protocol: ICMPv6 for IPv6",
             );
@@ -201,7 +204,7 @@ fn check_one_family(sides: &[&Side<'_>; 2]) -> bool {
         return false;
     };
     value.error::<()>(
-        "E-FAMILY",
+        Code::Family,
         format!(
             "{} network in a rule that also has {} networks, such as {first}",
             family_name(family(*other)),
@@ -231,7 +234,7 @@ fn check_family(
         let said = rule.optional(key).and_then(|value| value.scalar());
         let said = said.map_or("", |scalar| &*scalar.text);
         value.error::<()>(
-            "E-FAMILY",
+            Code::Family,
             format!(
                 "{} network in a rule with {key}: {said}",
                 family_name(family(*net))
@@ -258,13 +261,13 @@ fn check_protocol_family(
     };
     let advice = format!("write {right}, or change ipVersion");
     if protocol.is_some_and(|protocol| protocol.by_name) {
-        value.error::<()>("E-FAMILY", wrong, advice);
+        value.error::<()>(Code::Family, wrong, advice);
     } else {
         // RS-304: a number is looked for in packets of any family.
         let outcome = match key {
             "protocol" => "which no packet has, so the rule never matches",
             _ => "which no packet has, so it excludes nothing",
         };
-        value.warn("W-FAMILY", format!("{wrong}, {outcome}"), advice);
+        value.warn(Code::NeverMatches, format!("{wrong}, {outcome}"), advice);
     }
 }

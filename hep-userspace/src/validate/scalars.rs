@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use ipnetwork::IpNetwork;
 
-use super::cursor::Value;
+use super::{Code, cursor::Value};
 use crate::{
     model::{PortMatch, PortName, PortRange, Protocol},
     selector::Selector,
@@ -35,7 +35,7 @@ pub(super) fn protocol(value: &Value<'_>) -> Option<Protocol> {
                 by_name: false,
             }),
             _ => value.error(
-                "E-RANGE",
+                Code::Range,
                 "protocol number is out of range",
                 "write a number from 1 to 255",
             ),
@@ -47,7 +47,7 @@ pub(super) fn protocol(value: &Value<'_>) -> Option<Protocol> {
                 None => "write TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or a number from 1 to 255"
                     .to_owned(),
             };
-            value.error("E-ENUM", "is not a protocol", advice)
+            value.error(Code::Enum, "is not a protocol", advice)
         }
     }
 }
@@ -87,7 +87,7 @@ pub(super) fn port_match(value: &Value<'_>) -> Option<PortMatch> {
         return match port.and_then(|port| PortRange::new(port, port)) {
             Some(range) => Some(PortMatch::Range(range)),
             None => value.error(
-                "E-RANGE",
+                Code::Range,
                 "port is out of range",
                 "write a port from 1 to 65535",
             ),
@@ -95,7 +95,7 @@ pub(super) fn port_match(value: &Value<'_>) -> Option<PortMatch> {
     }
     if !scalar.is_text() {
         return value.error(
-            "E-SYNTAX",
+            Code::Syntax,
             "is not a port",
             "write a port from 1 to 65535, a range such as \"80:443\", or a name; a name that looks \
              like something else in quotes",
@@ -110,21 +110,21 @@ pub(super) fn port_match(value: &Value<'_>) -> Option<PortMatch> {
 fn port_range(value: &Value<'_>, low: &str, high: &str) -> Option<PortRange> {
     let (Some(low), Some(high)) = (decimal(low), decimal(high)) else {
         return value.error(
-            "E-SYNTAX",
+            Code::Syntax,
             "is not a range of ports",
             "write low:high, such as \"80:443\"",
         );
     };
     let (Ok(first), Ok(last)) = (u16::try_from(low), u16::try_from(high)) else {
         return value.error(
-            "E-RANGE",
+            Code::Range,
             "port is out of range",
             "write ports from 1 to 65535",
         );
     };
     if first == 0 {
         return value.error(
-            "E-RANGE",
+            Code::Range,
             "port 0 cannot be matched",
             format!("write 1:{last}"),
         );
@@ -132,7 +132,7 @@ fn port_range(value: &Value<'_>, low: &str, high: &str) -> Option<PortRange> {
     let range = PortRange::new(first, last);
     if range.is_none() {
         value.error::<()>(
-            "E-RANGE",
+            Code::Range,
             format!("port range {first}:{last} is reversed"),
             format!("write {last}:{first}"),
         );
@@ -162,7 +162,7 @@ pub(super) fn port_name(value: &Value<'_>, name: &str) -> Option<PortName> {
                 .to_owned()
         }
     };
-    value.error("E-NAME", "is not a port or port name", advice)
+    value.error(Code::Name, "is not a port or port name", advice)
 }
 
 /// A network of a rule: a CIDR without host bits (RS-024).
@@ -176,7 +176,7 @@ pub(super) fn rule_net(value: &Value<'_>) -> Option<IpNetwork> {
     }
     if !text.contains('/') {
         return value.error(
-            "E-CIDR",
+            Code::Cidr,
             "address without prefix length",
             format!("write {net}"),
         );
@@ -184,7 +184,7 @@ pub(super) fn rule_net(value: &Value<'_>) -> Option<IpNetwork> {
     let masked = mask(net);
     if masked != net {
         return value.error(
-            "E-CIDR",
+            Code::Cidr,
             "address has bits set beyond its prefix",
             format!("write {masked}"),
         );
@@ -211,7 +211,7 @@ pub(super) fn masked_net(text: &str) -> Option<IpNetwork> {
 }
 
 fn not_a_net(value: &Value<'_>, advice: &str) -> Option<IpNetwork> {
-    value.error("E-CIDR", "is not a network", advice)
+    value.error(Code::Cidr, "is not a network", advice)
 }
 
 /// Whether this is an IPv4 network in IPv6 form, which no packet carries.
@@ -222,7 +222,7 @@ pub(super) fn is_mapped(net: IpNetwork) -> bool {
 /// RS-304.
 fn warn_mapped(value: &Value<'_>) {
     value.warn(
-        "W-MAPPED",
+        Code::MappedAddress,
         "is an IPv4 address in IPv6 form, which no packet carries, so it never matches",
         "write the IPv4 address",
     );
@@ -264,7 +264,7 @@ pub(super) fn address(value: &Value<'_>, text: &str) -> Option<IpAddr> {
             Some(address)
         }
         Err(_) => value.error(
-            "E-CIDR",
+            Code::Cidr,
             "is not an address",
             match text.split_once('/') {
                 Some((address, _)) if address.parse::<IpAddr>().is_ok() => {
@@ -289,7 +289,7 @@ pub(super) fn selector(value: &Value<'_>) -> Option<Arc<Selector>> {
     let selector = parse_selector(value, value.text()?)?;
     if selector.uses_global() {
         return value.error(
-            "E-SELECTOR",
+            Code::Selector,
             "global() is not allowed here",
             "select by labels; only a rule's namespaceSelector may be global()",
         );
@@ -307,7 +307,7 @@ pub(super) fn parse_selector(value: &Value<'_>, text: &str) -> Option<Arc<Select
             let characters = text.chars().count();
             if characters > SCHEMA_CHARACTERS {
                 value.warn(
-                    "W-SCHEMA",
+                    Code::Schema,
                     format!(
                         "has {characters} characters; Calico's schema allows {SCHEMA_CHARACTERS} \
                          from 3.33 on"
@@ -317,7 +317,7 @@ pub(super) fn parse_selector(value: &Value<'_>, text: &str) -> Option<Arc<Select
             }
             Some(Arc::new(selector))
         }
-        Err(error) => value.error("E-SELECTOR", error.to_string(), selector_advice(text)),
+        Err(error) => value.error(Code::Selector, error.to_string(), selector_advice(text)),
     }
 }
 

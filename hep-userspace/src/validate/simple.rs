@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ipnetwork::IpNetwork;
 
 use super::{
+    Code,
     built_in::{BUILT_IN_TIERS, DEFAULT_TIER_ORDER},
     cursor::Value,
     header::Header,
@@ -39,7 +40,7 @@ pub(super) fn profile(header: Header<'_>, spec: Object<'_>) -> Option<Profile> {
     };
     if &*profile.metadata.name == DEFAULT_ALLOW_PROFILE && !is_default_allow(&profile) {
         header.value.error::<()>(
-            "E-DUP",
+            Code::Duplicate,
             "this profile is always there, allows everything both ways, and cannot be changed",
             "write ingress: [{action: Allow}] and egress: [{action: Allow}], as Calico exports it, or \
              list another profile in the HostEndpoints",
@@ -77,10 +78,10 @@ pub(super) fn tier(header: Header<'_>, spec: Object<'_>) -> Option<Tier> {
             let message = format!("is fixed for the built-in tier {name}");
             let advice = format!("write {key}: {word}");
             match spec.optional(key) {
-                Some(value) => value.error::<()>("E-TIER", message, advice),
+                Some(value) => value.error::<()>(Code::Tier, message, advice),
                 None => spec
                     .value
-                    .error::<()>("E-TIER", format!("{key} {message}"), advice),
+                    .error::<()>(Code::Tier, format!("{key} {message}"), advice),
             };
         };
         #[expect(clippy::float_cmp, reason = "both are written constants")]
@@ -109,7 +110,7 @@ pub(super) fn tier(header: Header<'_>, spec: Object<'_>) -> Option<Tier> {
 pub(super) fn network_set(header: Header<'_>, spec: Object<'_>) -> Option<GlobalNetworkSet> {
     if header.metadata.labels.contains_key(NAMESPACE.marker) {
         header.value.error::<()>(
-            "E-LABEL",
+            Code::Label,
             format!("label {} is reserved", NAMESPACE.marker),
             "write the label with another key; global sets have no namespace",
         );
@@ -156,7 +157,7 @@ fn nets(value: &Value<'_>) -> Option<Nets> {
     }
     if let (repeats @ 1.., Some(first)) = members.repeats() {
         value.warn(
-            "W-REPEATED",
+            Code::RepeatedMember,
             format!("{repeats} members are already in this set, such as {first}"),
             "remove the repeats",
         );

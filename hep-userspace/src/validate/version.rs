@@ -1,6 +1,6 @@
 //! API versions: Calico's, those of others, and mistyped ones (RS-001, RS-308, RS-309).
 
-use super::cursor::Value;
+use super::{Code, cursor::Value};
 
 /// The `apiVersion` that users write.
 const VERSION: &str = "projectcalico.org/v3";
@@ -50,7 +50,7 @@ pub(super) fn is_mistyped(word: &str, known: &str) -> bool {
 /// Reports an `apiVersion` with a mistake.
 pub(super) fn wrong_version(value: &Value<'_>) {
     value.error::<()>(
-        "E-KIND",
+        Code::Kind,
         "is not a known API version",
         format!("write {VERSION}"),
     );

@@ -108,7 +108,7 @@ impl From<&validate::Problem> for Problem {
             name: problem.name.clone(),
             field: problem.field.clone(),
             severity: problem.severity.into(),
-            code: problem.code.to_owned(),
+            code: problem.code.to_string(),
             message: problem.text(),
             got: problem.got.clone(),
             advice: problem.advice.clone(),

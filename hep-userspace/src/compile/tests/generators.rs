@@ -8,8 +8,8 @@ use proptest::{
 
 use super::{
     fixture::{
-        At, ETH0, ETH1, EndpointExt, PolicyExt, arcs, endpoint, failsafe, ingress, networks, port_match,
-        protocol_named, selector, set, side, snapshot, tier,
+        At, ETH0, ETH1, EndpointExt, PolicyExt, arcs, endpoint, failsafe, ingress, networks,
+        port_match, protocol_named, selector, set, side, snapshot, tier,
     },
     walker::Packet,
 };

@@ -5,12 +5,13 @@ use std::sync::{Arc, LazyLock};
 use regex::Regex;
 
 use super::{
+    super::Code,
     super::cursor::Value,
     super::object::Object,
     draft::{DEFAULT_TIMEOUTS, Draft, Setting},
-    values::{
-        self, Shape, constant, duration, excluded, failsafes, host, matching, rate, regex, timeout,
-    },
+    durations::{self, duration, timeout},
+    shape::{self, Shape},
+    values::{constant, excluded, failsafes, host, matching, rate, regex},
 };
 use crate::model::{
     AttachType, EndpointToHostAction, LogLevel, ReversePath, TimeoutSetting, Timeouts,
@@ -35,7 +36,7 @@ pub(super) const USED: [(&str, Decode); 34] = [
     ("bpfEnabled", |value| {
         if !value.boolean()? {
             value.warn(
-                "W-IGNORED",
+                Code::Ignored,
                 "policy is enforced by eBPF programs in any case",
                 "remove it",
             );
@@ -61,7 +62,7 @@ pub(super) const USED: [(&str, Decode); 34] = [
             filter.text();
         }
         value.warn(
-            "W-IGNORED",
+            Code::Ignored,
             "log filters have no effect here",
             "remove them",
         );
@@ -128,7 +129,7 @@ pub(super) const USED: [(&str, Decode); 34] = [
     ("interfaceExclude", |value| match excluded(value.text()?) {
         Ok(patterns) => set(move |draft| draft.merged.interface_exclude = patterns),
         Err(item) => value.error(
-            "E-NAME",
+            Code::Name,
             format!("item {item} is neither a name nor an expression"),
             "write names of at most 15 letters, digits, '_' and '-', and expressions as /regex/",
         ),
@@ -150,7 +151,7 @@ pub(super) const USED: [(&str, Decode); 34] = [
         let support = value.boolean()?;
         if !support {
             value.warn(
-                "W-IPV6",
+                Code::NoIpv6,
                 "IPv6 is not policed at all: every IPv6 packet passes",
                 "write ipv6Support: true unless the host has no IPv6",
             );
@@ -183,9 +184,9 @@ pub(super) const USED: [(&str, Decode); 34] = [
     }),
     ("nftablesFilterDenyAction", deny_action),
     ("prometheusMetricsCertFile", |value| {
-        values::check(value, &Shape::Text);
+        shape::check(value, &Shape::Text);
         value.warn(
-            "W-IGNORED",
+            Code::Ignored,
             "hep does not serve TLS; with this it serves no metrics, rather than unencrypted ones",
             "have a proxy serve TLS, remove the three files, and write prometheusMetricsHost: localhost",
         );
@@ -256,7 +257,7 @@ fn pattern(value: &Value<'_>, slot: usize) -> Option<Setting> {
 fn deny_action(value: &Value<'_>) -> Option<Setting> {
     if value.choice_any_case(&[("Drop", false), ("Reject", true)])? {
         value.warn(
-            "W-IGNORED",
+            Code::Ignored,
             "denied packets are dropped without an answer",
             "write Drop",
         );
@@ -293,7 +294,7 @@ fn timeouts(value: &Value<'_>) -> Option<Setting> {
     if let Some(grace) = object.optional("creationGracePeriod")
         && grace.scalar().is_none_or(|scalar| scalar.text != "Auto")
     {
-        values::timer(&grace);
+        durations::timer(&grace);
     }
     object.finish();
     set(move |draft| {
@@ -314,14 +315,14 @@ pub(super) fn check_together(spec: &Object<'_>) {
         FILES.into_iter().partition(|file| spec.has(file));
     if !given.is_empty() && !missing.is_empty() {
         spec.value.error::<()>(
-            "E-REQUIRED",
+            Code::Required,
             format!("{} without {}", given.join(" and "), missing.join(" and ")),
             "write all three files, or none",
         );
     }
     if spec.has("routeTableRange") && spec.has("routeTableRanges") {
         spec.value.error::<()>(
-            "E-RANGE",
+            Code::Range,
             "routeTableRange and routeTableRanges together",
             "write one of them",
         );

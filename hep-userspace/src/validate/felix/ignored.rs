@@ -1,6 +1,6 @@
 //! The fields of Calico that the daemon does not use (RS-142), and the shape of their values.
 
-use super::values::Shape::{
+use super::shape::Shape::{
     self, Address, AnyCase, Bool, Duration, HealthTimeouts, Host, Int, Interface, InterfacePattern,
     InterfacePatterns, Ipv4Nets, Nets, Port, Ports, Regex, Region, RouteTable, RouteTables, Scalar,
     Text, Word,

@@ -2,9 +2,11 @@
 //! merged, field by field, into one configuration.
 
 mod draft;
+mod durations;
 mod fields;
 mod ignored;
 mod settings;
+mod shape;
 mod values;
 
 pub(super) use settings::{Settings, decode, merge};

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::{
+    super::Code,
     super::{cursor::Value, header::Header, load::Node, object::Object},
     draft::{Draft, Setting},
-    fields, ignored, values,
+    fields, ignored, shape,
 };
 use crate::model::FelixConfiguration;
 
@@ -28,13 +29,13 @@ pub(in crate::validate) fn decode(header: Header<'_>, spec: Object<'_>) -> Optio
     let name = header.metadata.name.to_string();
     if let Some(selector) = spec.optional("nodeSelector") {
         selector.error::<()>(
-            "E-UNSUPPORTED",
+            Code::Unsupported,
             "the daemon has no node labels to select by",
             "name the object default or node.<name of the host> instead",
         );
     } else if name != "default" && !name.starts_with("node.") {
         header.value.warn(
-            "W-IGNORED",
+            Code::Ignored,
             format!("configuration {name} applies to no node"),
             "name it default, or node.<name of the host>",
         );
@@ -54,7 +55,7 @@ pub(in crate::validate) fn decode(header: Header<'_>, spec: Object<'_>) -> Optio
     }
     for (field, shape) in &ignored::IGNORED {
         if let Some(value) = present(field, shape.is_text()) {
-            values::check(&value, shape);
+            shape::check(&value, shape);
             unused.push(*field);
         }
     }
@@ -62,7 +63,7 @@ pub(in crate::validate) fn decode(header: Header<'_>, spec: Object<'_>) -> Optio
     spec.finish();
     if !unused.is_empty() {
         header.value.notice(
-            "N-UNUSED",
+            Code::Unused,
             format!("has no effect here: {}", unused.join(", ")),
             "",
         );

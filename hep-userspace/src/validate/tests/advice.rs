@@ -156,7 +156,7 @@ fn endpoints_that_nothing_opens_are_told() {
         let warnings = warnings(&text);
         let closed: Vec<String> = warnings
             .into_iter()
-            .filter(|warning| warning.code == "W-CLOSED")
+            .filter(|warning| warning.code.name() == "W-CLOSED")
             .map(|warning| warning.message)
             .collect();
         let told = closed.first().cloned().unwrap_or_default();

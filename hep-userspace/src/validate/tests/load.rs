@@ -56,7 +56,7 @@ fn any_error_refuses_the_load_and_all_are_told() {
         .map(|problem| {
             (
                 problem.position.origin.path().and_then(Path::to_str),
-                problem.code,
+                problem.code.name(),
             )
         })
         .collect();
@@ -115,7 +115,7 @@ fn one_mistake_is_told_once() {
     let codes: Vec<_> = load_one(&text, Scope::Directory)
         .problems
         .iter()
-        .map(|problem| problem.code)
+        .map(|problem| problem.code.name())
         .collect();
     assert_eq!(codes, ["E-SYNTAX", "E-REQUIRED"]);
 }

@@ -89,7 +89,7 @@ fn refuse(text: &str, code: &str, field: &str) -> Problem {
         );
     };
     assert_eq!(
-        (error.code, error.field.as_str()),
+        (error.code.name(), error.field.as_str()),
         (code, field),
         "{text}\n{error}"
     );
@@ -116,7 +116,7 @@ fn warn(text: &str, code: &str, field: &str) -> Problem {
     let warnings = warnings(text);
     let found = warnings
         .iter()
-        .find(|warning| warning.code == code && warning.field == field);
+        .find(|warning| warning.code.name() == code && warning.field == field);
     found
         .unwrap_or_else(|| panic!("{text}\nexpected {code} at {field}: {warnings:#?}"))
         .clone()

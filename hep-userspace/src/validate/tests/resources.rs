@@ -141,7 +141,7 @@ fn labels_and_annotations_follow_their_rules() {
     ] {
         let error = load_one(&labels(label), Scope::Directory).problems;
         assert!(
-            matches!(error.as_slice(), [error] if error.code == "E-LABEL"),
+            matches!(error.as_slice(), [error] if error.code.name() == "E-LABEL"),
             "{label}: {error:?}"
         );
     }

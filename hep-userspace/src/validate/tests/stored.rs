@@ -102,7 +102,10 @@ fn labels_in_the_annotation_alone_are_told() {
     assert!(told.message.contains("role"), "{told}");
     warn(&with("labels: {role: web}, "), "W-METADATA", "metadata");
     let same = warnings(&with("labels: {role: db}, "));
-    assert!(same.iter().all(|it| it.code != "W-METADATA"), "{same:#?}");
+    assert!(
+        same.iter().all(|it| it.code.name() != "W-METADATA"),
+        "{same:#?}"
+    );
 }
 
 /// RS-309, RS-137: (apiVersion, kind, whether it is skipped in a directory).

@@ -39,7 +39,7 @@ fn labels_are_text_to_every_reader() {
                 panic!("{text}{:#?}", loaded.problems);
             };
             assert_eq!(
-                (error.severity, error.code),
+                (error.severity, error.code.name()),
                 (Severity::Error, "E-SYNTAX"),
                 "{text}"
             );
