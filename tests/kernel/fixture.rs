@@ -106,7 +106,8 @@ pub(crate) fn generation(node: &str, ranges: usize) -> Generation {
         rows: vec![Row {
             summary: 0,
             words: [0; 64],
-        }],
+        }]
+        .into(),
         addresses: AddressTables {
             roots4: vec![Run::default(); ROOT_LEN as usize].into(),
             ranges4: vec![range; ranges * RANGES4_PER_BLOCK as usize].into(),
@@ -117,8 +118,9 @@ pub(crate) fn generation(node: &str, ranges: usize) -> Generation {
         destination_ports: vec![
             PortClasses::default();
             (DESTINATION_LEN / PORTS_PER_BLOCK) as usize
-        ],
-        source_ports: vec![PortClasses::default(); (SOURCE_LEN / PORTS_PER_BLOCK) as usize],
+        ]
+        .into(),
+        source_ports: vec![PortClasses::default(); (SOURCE_LEN / PORTS_PER_BLOCK) as usize].into(),
         named_ports: Vec::new(),
         settings: Settings {
             fragment_timeout_ns: 30_000_000_000,

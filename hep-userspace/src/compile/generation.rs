@@ -1,10 +1,10 @@
 //! The whole of a generation, put together.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use hep_common::{
     endpoint,
-    rule::List,
+    rule::{List, Rule},
     settings::{
         FLAG_ALLOW_INVALID, FLAG_ANY_ICMP, FLAG_DENY_EVENTS, FLAG_NAMED_PORTS, FLAG_ND_EXEMPT,
         FLAG_NO_IPV6, FLAG_RA_EXEMPT, FLAG_REVALIDATE, FLAG_RPF_LOOSE, FLAG_RPF_STRICT, Settings,
@@ -16,13 +16,18 @@ use super::{
     AddressTables, CompileError, Lineage, Slots,
     classes::fields::Classes,
     description::{shape::Description, summary},
-    interfaces::{binding::bind, newcomers::Newcomers, table::interface_table},
-    lineage::Memory,
+    interfaces::{
+        binding::{Binding, bind},
+        newcomers::Newcomers,
+        table::interface_table,
+    },
+    lineage::{Cache, Memory},
     lists::{
         flatten::Flattener,
-        rows::Rows,
+        rows::RowTables,
         table::{ListTable, endpoints_of},
     },
+    sets::selected::AllUnions,
     tables::RuleTables,
 };
 use crate::model::{FelixConfiguration, Interface, LogRate, ReversePath, Snapshot};
@@ -81,7 +86,13 @@ pub fn compile(
     options: &Options,
     previous: &Slots,
 ) -> Result<Generation, CompileError> {
-    compile_from(snapshot, node, interfaces, options, previous, None)
+    let compiler = Compiler {
+        snapshot,
+        node,
+        interfaces,
+        options,
+    };
+    compiler.compile(previous, None)
 }
 
 /// Compiles a snapshot after `former`, the previous generation: as much of its tables as possible stays
@@ -97,122 +108,192 @@ pub fn compile_after(
     options: &Options,
     former: &Generation,
 ) -> Result<Generation, CompileError> {
-    let slots = &former.description.slots;
-    let lineage = &former.tables.lineage;
-    compile_from(snapshot, node, interfaces, options, slots, Some(lineage))
+    let compiler = Compiler {
+        snapshot,
+        node,
+        interfaces,
+        options,
+    };
+    compiler.compile(&former.description.slots, Some(&former.tables.lineage))
 }
 
-fn compile_from(
-    snapshot: &Snapshot,
-    node: &str,
-    interfaces: &[Interface],
-    options: &Options,
-    previous: &Slots,
-    former: Option<&Lineage>,
-) -> Result<Generation, CompileError> {
-    let binding = bind(snapshot, node, interfaces);
-    let max_interfaces = snapshot.felix.max_interfaces;
-    if binding.bound.len() > max_interfaces as usize {
-        return Err(CompileError::TooManyInterfaces {
-            interfaces: binding.bound.len(),
-            limit: max_interfaces as usize,
-        });
+/// Everything that a generation depends on, besides the one before.
+struct Compiler<'s> {
+    snapshot: &'s Snapshot,
+    node: &'s str,
+    interfaces: &'s [Interface],
+    options: &'s Options,
+}
+
+/// The rules of a generation in the shape of the maps.
+struct Compiled {
+    classes: Classes,
+    lists: Vec<List>,
+    rules: Vec<Rule>,
+    rows: RowTables,
+}
+
+impl Compiler<'_> {
+    fn compile(
+        &self,
+        previous: &Slots,
+        former: Option<&Lineage>,
+    ) -> Result<Generation, CompileError> {
+        let Self { snapshot, .. } = *self;
+        let binding = bind(snapshot, self.node, self.interfaces);
+        let bound = binding.bound.iter();
+        let names: Vec<&Arc<str>> = bound.map(|bound| &bound.interface.name).collect();
+        let limit = snapshot.felix.max_interfaces;
+        check_interfaces(names.len(), limit as usize)?;
+        let endpoints = endpoints_of(snapshot, &binding);
+        let mut cache = former.map_or_else(Box::default, Lineage::cache);
+        let memory = former.and_then(Lineage::memory);
+        let mut flattener = Flattener::new(
+            snapshot,
+            std::mem::take(&mut cache.flattened),
+            memory.map(|memory| &memory.unions),
+        );
+        let guards_workloads = !snapshot.felix.interface_prefixes.is_empty();
+        let lists = ListTable::new(&mut flattener, &binding, &endpoints, guards_workloads)?;
+        flattener.finish(&lists.lists);
+        let objects = &flattener.matcher.objects;
+        objects.check_members(snapshot.felix.max_set_members)?;
+        let rules = &flattener.rules;
+        let (slots, given) = previous.renew(&rules.identities(), &names, limit)?;
+        let slot_of = rules.slots(&given);
+        let compiled = tables(&flattener, &lists, &slot_of, &mut cache, memory)?;
+
+        let named_ports = flattener.matcher.named_ports.is_used();
+        let mut settings = settings(&snapshot.felix, self.options, named_ports);
+        if lists.has_untracked() {
+            // Else the bit is whoever's it is (EV-080).
+            settings.bypass_mark = self.options.bypass_mark;
+        }
+        let newcomers = Newcomers::new(snapshot, self.node, &binding, &lists, &settings);
+        let entries = entries(&binding, &newcomers, &slots);
+        let interfaces = interface_table(&entries)?;
+        settings.interface_mask = u32::try_from(interfaces.len() - 1).expect("at most 2^20 slots");
+        let counters = entries.iter().map(|entry| entry.counters);
+        let description = Description {
+            endpoints: summary::endpoint_descriptions(snapshot, &binding, &endpoints),
+            interfaces: summary::interface_descriptions(&binding, counters),
+            lists: lists.describe(&binding, &slot_of),
+            rules: flattener.rules.describe(&slot_of),
+            sets: flattener.matcher.objects.describe(),
+            classes: compiled.classes.counts(),
+            slots,
+            ..self.described()
+        };
+        let (unions, flattened) = flattener.leave();
+        cache.flattened = flattened;
+        let tables = compiled.finish(interfaces, settings, unions, cache, former);
+        Ok(Generation {
+            tables,
+            description,
+            newcomers,
+        })
     }
 
-    let endpoints = endpoints_of(snapshot, &binding);
-    let memory = former.and_then(Lineage::memory);
-    let mut flattener = Flattener::new(
-        snapshot,
-        memory.map(|memory| (&memory.unions, &memory.blocks)),
-    );
-    let guards_workloads = !snapshot.felix.interface_prefixes.is_empty();
-    let lists = ListTable::new(&mut flattener, &binding, &endpoints, guards_workloads)?;
-    let Flattener {
-        matcher,
-        rules,
-        blocks,
-        ..
-    } = flattener;
-    matcher
-        .objects
-        .check_members(snapshot.felix.max_set_members)?;
-
-    let names: Vec<&str> = binding
-        .bound
-        .iter()
-        .map(|bound| &*bound.interface.name)
-        .collect();
-    let (slots, slot_of) = previous.renew(&rules.identities(), &names, max_interfaces)?;
-
-    let classes = Classes::new(&matcher, memory)?;
-    let mut rows = Rows::default();
-    let mut list_entries = vec![List::default()];
-    let mut rule_entries = Vec::new();
-    for list in &lists.lists {
-        list_entries.push(classes.list(list, &slot_of, &mut rows, &mut rule_entries)?);
+    /// The parts of a description that are as in the snapshot.
+    fn described(&self) -> Description {
+        let felix = &self.snapshot.felix;
+        Description {
+            node: self.node.to_owned(),
+            failsafe_inbound: summary::failsafes(&felix.failsafe_inbound),
+            failsafe_outbound: summary::failsafes(&felix.failsafe_outbound),
+            resources: summary::resources(self.snapshot),
+            ..Description::default()
+        }
     }
-    let (index, rows) = rows.finish();
-    let mut settings = settings(&snapshot.felix, options, matcher.named_ports.is_used());
-    if lists.has_untracked() {
-        // Else the bit is whoever's it is (EV-080).
-        settings.bypass_mark = options.bypass_mark;
+}
+
+/// Checks how many interfaces are policed (`bpfMapSizeIfState`).
+const fn check_interfaces(interfaces: usize, limit: usize) -> Result<(), CompileError> {
+    if interfaces > limit {
+        return Err(CompileError::TooManyInterfaces { interfaces, limit });
     }
-    let newcomers = Newcomers::new(snapshot, node, &binding, &lists, &settings);
-    let entries = binding.bound.iter().map(|bound| {
+    Ok(())
+}
+
+/// The entries of the interfaces that have programs.
+fn entries(
+    binding: &Binding<'_>,
+    newcomers: &Newcomers,
+    slots: &Slots,
+) -> Vec<endpoint::Interface> {
+    let bound = binding.bound.iter();
+    let entries = bound.map(|bound| {
         let counters = 2 * slots.interfaces.taken[&*bound.interface.name];
         newcomers
             .entry(bound, counters)
             .expect("every local endpoint has lists")
     });
-    let entries: Vec<endpoint::Interface> = entries.collect();
-    let interface_slots = interface_table(&entries)?;
-    settings.interface_mask = u32::try_from(interface_slots.len() - 1).expect("at most 2^20 slots");
+    entries.collect()
+}
 
-    let description = Description {
-        inputs: String::new(),
-        generation: 0,
-        applied_unix_ms: 0,
-        policy: 0,
-        node: node.to_owned(),
-        endpoints: summary::endpoint_descriptions(snapshot, &binding, &endpoints),
-        interfaces: summary::interface_descriptions(
-            &binding,
-            entries.iter().map(|entry| entry.counters),
-        ),
-        lists: lists.describe(&binding, &slot_of),
-        rules: rules.describe(&slot_of),
-        sets: matcher.objects.describe(),
-        failsafe_inbound: summary::failsafes(&snapshot.felix.failsafe_inbound),
-        failsafe_outbound: summary::failsafes(&snapshot.felix.failsafe_outbound),
-        resources: summary::resources(snapshot),
-        classes: classes.counts(),
-        slots,
-    };
-    Ok(Generation {
-        tables: RuleTables {
-            interfaces: interface_slots,
-            lists: list_entries,
-            rules: rule_entries,
+/// The classes that the lists of a generation use, and their rules and rows in terms of these.
+fn tables(
+    flattener: &Flattener<'_>,
+    lists: &ListTable,
+    slot_of: &[u32],
+    cache: &mut Cache,
+    memory: Option<&Memory>,
+) -> Result<Compiled, CompileError> {
+    let addresses = memory.map(|memory| (&memory.v4, &memory.v6));
+    let classes = Classes::new(&flattener.matcher, &mut cache.ports, addresses)?;
+    let rows = &mut cache.rows;
+    let mut entries = vec![List::default()];
+    let mut rules = Vec::new();
+    for (place, list) in lists.lists.iter().enumerate() {
+        entries.push(classes.list(place, list, slot_of, rows, &mut rules)?);
+    }
+    let rows = rows.finish(lists.lists.len());
+    Ok(Compiled {
+        classes,
+        lists: entries,
+        rules,
+        rows,
+    })
+}
+
+impl Compiled {
+    /// The tables, with what the next generation is made from.
+    fn finish(
+        self,
+        interfaces: Vec<endpoint::Interface>,
+        settings: Settings,
+        unions: AllUnions,
+        cache: Box<Cache>,
+        former: Option<&Lineage>,
+    ) -> RuleTables {
+        let Classes {
+            v4,
+            v6,
+            destination_table,
+            source_table,
+            named_port_table,
+            ..
+        } = self.classes;
+        let RowTables {
             index,
             rows,
-            addresses: AddressTables::of(&classes.v4.layout, &classes.v6.layout),
-            lineage: Lineage::after(
-                former,
-                Memory {
-                    v4: classes.v4,
-                    v6: classes.v6,
-                    unions: matcher.objects.unions,
-                    blocks,
-                },
-            ),
-            destination_ports: classes.destination_table,
-            source_ports: classes.source_table,
-            named_ports: classes.named_port_table,
+            origin,
+            count,
+        } = self.rows;
+        RuleTables {
+            interfaces,
+            lists: self.lists,
+            rules: self.rules,
+            index,
+            rows,
+            addresses: AddressTables::of(&v4.layout, &v6.layout),
+            lineage: Lineage::after(former, Memory { v4, v6, unions }, cache, (origin, count)),
+            destination_ports: destination_table,
+            source_ports: source_table,
+            named_ports: named_port_table,
             settings,
-        },
-        description,
-        newcomers,
-    })
+        }
+    }
 }
 
 /// The settings, but for the size of the interface table, the bypass mark, and since when the rules are the

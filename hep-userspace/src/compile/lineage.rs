@@ -1,7 +1,7 @@
-//! Which generation was made from which.
+//! Which generation was made from which, and what it leaves to the next.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -9,8 +9,8 @@ use hep_common::Family;
 
 use super::{
     address::{Layout4, Layout6},
-    classes::addresses::Addresses,
-    lists::blocks::Blocks,
+    classes::{addresses::Addresses, fields::Ports},
+    lists::{flattened::Flattened, rows::Rows},
     sets::selected::AllUnions,
 };
 
@@ -20,10 +20,25 @@ pub(crate) struct Memory {
     pub(crate) v4: Addresses<Layout4>,
     pub(crate) v6: Addresses<Layout6>,
     pub(crate) unions: AllUnions,
-    pub(crate) blocks: Blocks,
 }
 
-/// Origin of a generation's address tables. The default is for tables made by hand.
+/// State of the last compilation, which the next one changes in place. Its numbers last, and all of it is
+/// compared with what the next one needs, so that it may be of any generation.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    pub(crate) flattened: Flattened,
+    pub(crate) ports: Ports,
+    pub(crate) rows: Rows,
+}
+
+impl Cache {
+    /// Whether most of it is of earlier generations.
+    fn is_cluttered(&self) -> bool {
+        self.flattened.is_cluttered() || self.rows.is_cluttered()
+    }
+}
+
+/// Origin of a generation's tables. The default is for tables made by hand.
 #[derive(Clone, Debug, Default)]
 pub struct Lineage {
     /// Unique within the process; 0 by default.
@@ -31,20 +46,49 @@ pub struct Lineage {
     /// The generation that the tables were made from, if not from nothing.
     after: Option<u64>,
     memory: Option<Arc<Memory>>,
+    /// Origin of the rows, and their number.
+    rows: (u64, usize),
+    cache: Arc<Mutex<Option<Box<Cache>>>>,
 }
 
 impl Lineage {
-    pub(crate) fn after(former: Option<&Self>, memory: Memory) -> Self {
+    /// The lineage of a generation after `former`, with the state that it leaves to the next one.
+    pub(crate) fn after(
+        former: Option<&Self>,
+        memory: Memory,
+        cache: Box<Cache>,
+        rows: (u64, usize),
+    ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
+        let shared = former.map(|former| Arc::clone(&former.cache));
+        let shared = shared.unwrap_or_default();
+        *shared.lock().unwrap_or_else(PoisonError::into_inner) = Some(cache);
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             after: former.map(|former| former.id),
             memory: Some(Arc::new(memory)),
+            rows,
+            cache: shared,
         }
     }
 
     pub(crate) fn memory(&self) -> Option<&Memory> {
         self.memory.as_deref()
+    }
+
+    /// The state of the last compilation; an empty one if another compilation has it, or most of it is old.
+    pub(crate) fn cache(&self) -> Box<Cache> {
+        let mut shared = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = shared.take().filter(|last| !last.is_cluttered());
+        last.unwrap_or_default()
+    }
+
+    /// Whether the rows may be written into the map of `former`'s while packets are judged by them: every row
+    /// of `former` is in the same place.
+    #[must_use]
+    pub fn continues_rows(&self, former: &Self) -> bool {
+        let ((origin, count), (former_origin, former_count)) = (self.rows, former.rows);
+        self.id != 0 && origin == former_origin && count >= former_count
     }
 
     /// Whether this family's tables may overwrite `former`'s maps in place while packets are judged by

@@ -38,6 +38,13 @@ impl<T> Segments<T> {
         self.len == 0
     }
 
+    /// Whether both are one table, of which neither has changed since it was copied from the other.
+    #[must_use]
+    pub fn is_one(&self, other: &Self) -> bool {
+        let mut pairs = self.pieces.iter().zip(&other.pieces);
+        self.len == other.len && pairs.all(|(one, two)| Arc::ptr_eq(one, two))
+    }
+
     /// The pieces, in order. One that two tables share is the same in both.
     pub fn segments(&self) -> impl ExactSizeIterator<Item = &Arc<[T]>> {
         self.pieces.iter()
@@ -60,6 +67,13 @@ impl<T: Clone> Segments<T> {
             place[..count].clone_from_slice(&rest[..count]);
             (at, rest) = (at + count, &rest[count..]);
         }
+    }
+}
+
+impl<T: Clone> Segments<T> {
+    /// The values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.pieces.iter().flat_map(|piece| piece.iter())
     }
 }
 

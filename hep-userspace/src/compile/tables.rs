@@ -1,5 +1,7 @@
 //! The tables of one generation, in the shape of the maps.
 
+use std::sync::Arc;
+
 use hep_common::{
     endpoint::Interface,
     named_port::{NamedPortClass, NamedPortKey},
@@ -8,7 +10,7 @@ use hep_common::{
     settings::Settings,
 };
 
-use super::{AddressTables, Lineage};
+use super::{AddressTables, Lineage, Segments};
 
 /// Index in a vector is index in the map; `lists`, `rules` and `index` share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +24,13 @@ pub struct RuleTables {
     /// Rows of short lists, numbers of others', by (list and dimension, class, chunk).
     pub index: Vec<u64>,
     /// Distinct rows; row 0 is empty, and so are some after the others.
-    pub rows: Vec<Row>,
+    pub rows: Segments<Row>,
     /// Classes of addresses.
     pub addresses: AddressTables,
     /// Classes of destination ports, ICMP types and protocols.
-    pub destination_ports: Vec<PortClasses>,
+    pub destination_ports: Arc<Vec<PortClasses>>,
     /// Classes of source ports.
-    pub source_ports: Vec<PortClasses>,
+    pub source_ports: Arc<Vec<PortClasses>>,
     /// Classes of named ports, sorted by key.
     pub named_ports: Vec<(NamedPortKey, NamedPortClass)>,
     /// How the address tables came about.

@@ -44,11 +44,14 @@ pub(super) fn same_since(kernel: &Kernel, next: &Description) -> Option<u32> {
 
 /// Whether two generations are the same except for number, time and inputs.
 pub(super) fn is_same(last: &Generation, next: &Generation) -> bool {
+    if last.tables != next.tables {
+        return false;
+    }
     let mut description = next.description.clone();
     description.generation = last.description.generation;
     description.applied_unix_ms = last.description.applied_unix_ms;
     description.inputs.clone_from(&last.description.inputs);
-    last.tables == next.tables && last.description == description
+    last.description == description
 }
 
 #[cfg(test)]

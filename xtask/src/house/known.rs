@@ -2,7 +2,6 @@
 
 /// Functions of more than 60 lines, until they are divided.
 pub(super) const LONG_FUNCTIONS: &[&str] = &[
-    "hep-userspace/src/compile/generation.rs: compile_from",
     "hep-userspace/src/daemon/metrics/figures.rs: daemon",
     "hep-userspace/src/daemon/reconcile.rs: attach",
     "hep-userspace/src/daemon/service/mod.rs: start",
@@ -25,13 +24,6 @@ pub(super) const LONG_FUNCTIONS: &[&str] = &[
 pub(super) const CIRCLES: &[&str] = &[
     "hep-userspace/src/cases/case.rs",
     "hep-userspace/src/cases/packet.rs",
-    "hep-userspace/src/compile/address/mid.rs",
-    "hep-userspace/src/compile/address/mod.rs",
-    "hep-userspace/src/compile/address/patch.rs",
-    "hep-userspace/src/compile/address/stages.rs",
-    "hep-userspace/src/compile/address/store.rs",
-    "hep-userspace/src/compile/address/v4.rs",
-    "hep-userspace/src/compile/address/v6.rs",
     "hep-userspace/src/daemon/control.rs",
     "hep-userspace/src/daemon/feed.rs",
     "hep-userspace/src/daemon/metrics/cache.rs",

@@ -9,7 +9,7 @@ use hep_common::address::{
 };
 
 use super::{
-    index,
+    layout::index,
     run::{self, Block, Entry},
     stages::Stages,
     store::Table,

@@ -5,7 +5,7 @@ use hep_common::address::{
 };
 
 use super::{
-    Boundary, index,
+    layout::{Boundary, index},
     run::{Block, Entry},
     store::{Store, Table},
 };

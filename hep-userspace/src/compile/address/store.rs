@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::index;
+use super::layout::index;
 use crate::compile::segments::Segments;
 
 /// A table has room for more ranges than it holds: one for this many,

@@ -3,10 +3,10 @@
 use hep_common::address::{RANGES4_PER_BLOCK, ROOT_LEN, Range4, Run};
 
 use super::{
-    super::segments::Segments,
-    Boundary, Layout, Sweep, index,
+    layout::{Boundary, Layout, Sweep, index},
     store::{Growing, Store, Table as _},
 };
+use crate::compile::segments::Segments;
 
 /// Most roots of a change that is not a load from nothing.
 const MAX_CHANGED: u32 = 2048;

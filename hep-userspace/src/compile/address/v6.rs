@@ -6,7 +6,7 @@ use hep_common::address::{
 };
 
 use super::{
-    Boundary, Layout, Sweep,
+    layout::{Boundary, Layout, Sweep},
     patch::Patch,
     stages::{Stages, Stores},
     store::{Growing, Store},

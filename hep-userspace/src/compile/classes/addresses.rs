@@ -9,8 +9,8 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    partition::MAX_CLASSES,
-    predicates::{Classified, Space},
+    partition::{MAX_CLASSES, partition},
+    predicates::{Classified, SetClasses, Space},
 };
 use crate::compile::{
     address::{Boundary, Layout},
@@ -40,6 +40,8 @@ pub(crate) struct Addresses<L: Layout> {
     signatures: Arc<Signatures>,
     /// Classes when everything was made from nothing.
     base: usize,
+    /// The classes of each predicate.
+    pub(crate) classified: Arc<Classified>,
     /// The tables were made from those of the previous generation.
     pub(crate) is_continued: bool,
 }
@@ -89,8 +91,9 @@ struct Numbering<'a, L: Layout> {
 
 impl<'a, L: Layout> Numbering<'a, L> {
     /// Sets that the previous generation has, too, keep their numbers, whatever the order of `sets`.
-    fn new(former: &'a Addresses<L>, sets: &[PositionSet<L::Address>]) -> Self {
-        let kept = sets.iter().filter_map(|set| former.sets.get(&set.identity));
+    fn new(former: &'a Addresses<L>, sets: &[(u32, &PositionSet<L::Address>)]) -> Self {
+        let sets = sets.iter();
+        let kept = sets.filter_map(|(_, set)| former.sets.get(&set.identity));
         Self {
             former,
             taken: kept.map(|(number, _)| *number).collect(),
@@ -133,20 +136,20 @@ where
     /// # Errors
     ///
     /// The number of classes, if there are too many.
-    pub(crate) fn new(
-        space: &Space<L::Address>,
-        former: Option<&Self>,
-    ) -> Result<(Self, Classified), usize> {
-        let addresses = match former.and_then(|former| former.next(space)) {
+    pub(crate) fn new(space: &Space<L::Address>, former: Option<&Self>) -> Result<Self, usize> {
+        let sets = space.used_sets();
+        let mut addresses = match former.and_then(|former| former.next(&sets)) {
             Some(next) => next,
-            None => Self::from_nothing(space)?,
+            None => Self::from_nothing(&sets)?,
         };
-        let classified = addresses.classified(space);
-        Ok((addresses, classified))
+        let known = former.map(|former| &*former.classified);
+        let classified = addresses.classify(space, &sets, known.unwrap_or(&Classified::default()));
+        addresses.classified = Arc::new(classified);
+        Ok(addresses)
     }
 
-    fn from_nothing(space: &Space<L::Address>) -> Result<Self, usize> {
-        let partition = space.partition()?;
+    fn from_nothing(sets: &[(u32, &PositionSet<L::Address>)]) -> Result<Self, usize> {
+        let partition = partition(sets.iter().map(|(_, set)| set.ranges()).collect())?;
         let mut of_class = vec![Vec::new(); partition.classes];
         for (number, classes) in (0..).zip(&partition.classes_of_set) {
             for class in classes {
@@ -155,9 +158,9 @@ where
         }
         let of_class: Vec<Box<[u32]>> = of_class.into_iter().map(Vec::into).collect();
         let class_of = of_class.iter().cloned().zip(0..).collect();
-        let sets = (0..).zip(space.sets());
-        let sets: Sets<_> = sets
-            .map(|(number, set)| (set.identity.clone(), (number, set.clone())))
+        let sets: Sets<_> = (0..)
+            .zip(sets)
+            .map(|(number, (_, set))| (set.identity.clone(), (number, (*set).clone())))
             .collect();
         Ok(Self {
             layout: L::new(&partition.ranges),
@@ -166,16 +169,17 @@ where
             base: of_class.len(),
             is_continued: false,
             signatures: Arc::new(Signatures { of_class, class_of }),
+            classified: Arc::default(),
         })
     }
 
     /// These addresses with what changed; `None` if they are better made from nothing.
-    fn next(&self, space: &Space<L::Address>) -> Option<Self> {
-        let mut numbers = Numbering::new(self, space.sets());
+    fn next(&self, used: &[(u32, &PositionSet<L::Address>)]) -> Option<Self> {
+        let mut numbers = Numbering::new(self, used);
         let mut sets = FxHashMap::default();
-        let mut numbered = Vec::with_capacity(space.sets().len());
+        let mut numbered = Vec::with_capacity(used.len());
         let mut changed = Vec::new();
-        for set in space.sets() {
+        for &(_, set) in used {
             let limit = MAX_CHANGED.checked_sub(changed.len())?;
             let (number, former) = numbers.of(set);
             changed.extend(match former {
@@ -210,30 +214,37 @@ where
             signatures,
             base: self.base,
             is_continued: true,
+            classified: Arc::default(),
         })
     }
 
-    /// The classes of each predicate.
-    fn classified(&self, space: &Space<L::Address>) -> Classified {
+    /// The classes of each predicate; `sets` are those in use.
+    fn classify(
+        &self,
+        space: &Space<L::Address>,
+        sets: &[(u32, &PositionSet<L::Address>)],
+        former: &Classified,
+    ) -> Classified {
         let mut set_of_number = vec![None; self.numbers as usize];
-        for (at, set) in space.sets().iter().enumerate() {
+        for (at, set) in sets {
             if let Some((number, _)) = self.sets.get(&set.identity) {
-                set_of_number[*number as usize] = Some(at);
+                set_of_number[*number as usize] = Some(*at);
             }
         }
-        let mut classes_of_set = vec![Vec::new(); space.sets().len()];
-        for (class, signature) in (0_u16..).zip(&self.signatures.of_class) {
-            for number in signature {
-                if let Some(set) = set_of_number[*number as usize] {
-                    classes_of_set[set].push(class);
-                }
-            }
-        }
-        let classes = self.signatures.of_class.len();
-        Classified {
-            accepted: space.predicates.accepted(&classes_of_set, classes),
-            classes,
-        }
+        let of_class: Vec<Vec<u32>> = self
+            .signatures
+            .of_class
+            .iter()
+            .map(|signature| {
+                let numbers = signature.iter();
+                numbers
+                    .filter_map(|number| set_of_number[*number as usize])
+                    .collect()
+            })
+            .collect();
+        let held = || (0_u16..).zip(of_class.iter().map(Vec::as_slice));
+        let of_sets = SetClasses::new(space.sets().len(), held);
+        Classified::new(&space.predicates, &of_sets, of_class.len(), former)
     }
 }
 

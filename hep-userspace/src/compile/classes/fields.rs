@@ -1,86 +1,101 @@
 //! The classes of every header field, their tables, and lists in terms of them.
 
+use std::sync::Arc;
+
 use hep_common::{
     Family,
     named_port::{NamedPortClass, NamedPortKey},
     port::PortClasses,
-    rule::{Dimension, List, RULES_PER_CHUNK, Rule},
+    rule::{DIMENSIONS, Dimension, List, RULES_PER_CHUNK, Rule},
 };
 
 use super::{
-    addresses::Addresses,
-    partition::{MAX_CLASSES, Partition},
-    predicates::{Classified, Space},
+    addresses::Addresses, numbered::Numbered, partition::MAX_CLASSES, predicates::Classified,
     services,
 };
 use crate::compile::{
     CompileError,
     address::{Layout4, Layout6},
-    lineage::Memory,
-    lists::{
-        builder::FlatList,
-        expand::{Match, Matcher},
-        rows::Rows,
-    },
-    sets::ranges::Position,
+    lists::{builder::FlatList, expand::Matcher, rows::Rows},
 };
+
+/// The classes of services and source ports, from generation to generation.
+#[derive(Debug, Default)]
+pub(crate) struct Ports {
+    services: Numbered,
+    source_ports: Numbered,
+}
 
 /// The classes of every header field, and their tables.
 #[derive(Debug)]
 pub(crate) struct Classes {
-    /// By family.
-    addresses: [Classified; 2],
-    services: Classified,
-    source_ports: Classified,
-    named_ports: Classified,
+    /// By the number of the dimension; of addresses, those of IPv4.
+    of: [Arc<Classified>; DIMENSIONS],
     pub(crate) v4: Addresses<Layout4>,
     pub(crate) v6: Addresses<Layout6>,
-    pub(crate) destination_table: Vec<PortClasses>,
-    pub(crate) source_table: Vec<PortClasses>,
+    pub(crate) destination_table: Arc<Vec<PortClasses>>,
+    pub(crate) source_table: Arc<Vec<PortClasses>>,
     pub(crate) named_port_table: Vec<(NamedPortKey, NamedPortClass)>,
 }
 
 impl Classes {
-    /// Partitions every field by the sets that rules use; reuses the `former` addresses.
+    /// Partitions every field by the sets that rules use; reuses the `former` addresses, and `ports`.
     ///
     /// # Errors
     ///
     /// [`CompileError::TooManyClasses`].
     pub(crate) fn new(
         matcher: &Matcher<'_>,
-        former: Option<&Memory>,
+        ports: &mut Ports,
+        former: Option<(&Addresses<Layout4>, &Addresses<Layout6>)>,
     ) -> Result<Self, CompileError> {
-        let (v4, addresses4) = Addresses::new(&matcher.addresses4, former.map(|former| &former.v4))
+        let spaces = &matcher.spaces;
+        let v4 = Addresses::new(&spaces.addresses4, former.map(|(v4, _)| v4))
             .map_err(|classes| too_many("IPv4 addresses", classes))?;
-        let (v6, addresses6) = Addresses::new(&matcher.addresses6, former.map(|former| &former.v6))
+        let v6 = Addresses::new(&spaces.addresses6, former.map(|(_, v6)| v6))
             .map_err(|classes| too_many("IPv6 addresses", classes))?;
-        let (services, service_classes) = classify(&matcher.services, "services")?;
-        let (source_ports, source_classes) = classify(&matcher.source_ports, "source ports")?;
+        let Ports {
+            services,
+            source_ports,
+        } = ports;
+        services
+            .renew(&spaces.services, services::destination_table)
+            .map_err(|classes| too_many("services", classes))?;
+        source_ports
+            .renew(&spaces.source_ports, services::source_table)
+            .map_err(|classes| too_many("source ports", classes))?;
         let (named_port_table, named_ports) = matcher
             .named_ports
             .classify()
             .map_err(|classes| too_many("named ports", classes))?;
+        let named_ports = Arc::new(named_ports);
         Ok(Self {
-            addresses: [addresses4, addresses6],
-            services: service_classes,
-            source_ports: source_classes,
-            named_ports,
+            of: Dimension::ALL.map(|dimension| {
+                Arc::clone(match dimension {
+                    Dimension::Source | Dimension::Destination => &v4.classified,
+                    Dimension::Service => &services.classified,
+                    Dimension::SourcePort => &source_ports.classified,
+                    Dimension::SourceNamedPort | Dimension::DestinationNamedPort => &named_ports,
+                })
+            }),
             v4,
             v6,
-            destination_table: services::destination_table(&services),
-            source_table: services::source_table(&source_ports),
+            destination_table: Arc::clone(&services.table),
+            source_table: Arc::clone(&source_ports.table),
             named_port_table,
         })
     }
 
-    /// Adds a list's rows to `rows` and its rules to `rules`; `slot_of` gives the slot of each rule.
+    /// Adds a list's rows to `rows` and its rules to `rules`; `slot_of` gives the slot of each rule, `place`
+    /// is the list's among all.
     ///
     /// # Errors
     ///
     /// [`CompileError::TableTooLarge`].
     pub(crate) fn list(
         &self,
-        list: &FlatList,
+        place: usize,
+        list: &Arc<FlatList>,
         slot_of: &[u32],
         rows: &mut Rows,
         rules: &mut Vec<Rule>,
@@ -99,50 +114,27 @@ impl Classes {
             target: u16::try_from(rule.target).expect("at most MAX_RULES_PER_LIST"),
             slot: slot_of[rule.rule as usize],
         }));
-        let matches: Vec<Match> = list.rules.iter().map(|rule| rule.matches).collect();
-        rows.add(&mut entry, &matches, |dimension| {
-            self.of(dimension, list.family)
-        })?;
-        Ok(entry)
-    }
-
-    fn of(&self, dimension: Dimension, family: Family) -> &Classified {
-        match dimension {
-            Dimension::Source | Dimension::Destination => &self.addresses[family as usize],
-            Dimension::Service => &self.services,
-            Dimension::SourcePort => &self.source_ports,
-            Dimension::SourceNamedPort | Dimension::DestinationNamedPort => &self.named_ports,
+        let mut of = self.of.clone();
+        if list.family == Family::V6 {
+            let addresses = &self.v6.classified;
+            of[Dimension::Source as usize] = Arc::clone(addresses);
+            of[Dimension::Destination as usize] = Arc::clone(addresses);
         }
+        rows.add(&mut entry, place, list, of)?;
+        Ok(entry)
     }
 
     /// Address classes of IPv4 and IPv6, services, source ports, named ports.
     pub(crate) fn counts(&self) -> [usize; 5] {
-        let [addresses4, addresses6] = &self.addresses;
+        let of = |dimension| self.of[dimension as usize].classes;
         [
-            addresses4,
-            addresses6,
-            &self.services,
-            &self.source_ports,
-            &self.named_ports,
+            self.v4.classified.classes,
+            self.v6.classified.classes,
+            of(Dimension::Service),
+            of(Dimension::SourcePort),
+            of(Dimension::SourceNamedPort),
         ]
-        .map(|classified| classified.classes)
     }
-}
-
-fn classify<T: Position>(
-    space: &Space<T>,
-    what: &'static str,
-) -> Result<(Partition<T>, Classified), CompileError> {
-    let partition = space
-        .partition()
-        .map_err(|classes| too_many(what, classes))?;
-    let classified = Classified {
-        accepted: space
-            .predicates
-            .accepted(&partition.classes_of_set, partition.classes),
-        classes: partition.classes,
-    };
-    Ok((partition, classified))
 }
 
 fn too_many(what: &'static str, classes: usize) -> CompileError {

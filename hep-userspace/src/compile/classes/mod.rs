@@ -3,6 +3,7 @@
 pub(crate) mod addresses;
 pub(crate) mod fields;
 pub(crate) mod named_ports;
+pub(crate) mod numbered;
 pub(crate) mod partition;
 pub(crate) mod predicates;
 pub(crate) mod services;

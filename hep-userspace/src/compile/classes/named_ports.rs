@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     partition::MAX_CLASSES,
-    predicates::{Classified, Predicates},
+    predicates::{Classified, Predicates, SetClasses},
 };
 use crate::{compile::sets::ranges::mapped, model::HostEndpoint};
 
@@ -53,25 +53,24 @@ impl NamedPorts {
             }
         }
         let mut class_of: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
-        let mut classes_of_set = vec![Vec::new(); self.sets.len()];
         let mut table = Vec::with_capacity(sets_of.len());
         for (triple, sets) in sets_of {
             let next = u32::try_from(class_of.len() + 1).expect("fewer classes than triples");
-            let class = *class_of.entry(sets).or_insert_with_key(|sets| {
-                for &set in sets {
-                    // Past the limit the classes are counted, then refused.
-                    classes_of_set[set as usize].extend(u16::try_from(next));
-                }
-                next
-            });
+            let class = *class_of.entry(sets).or_insert(next);
             table.push((triple, class));
         }
         let classes = class_of.len() + 1;
         if classes > MAX_CLASSES {
             return Err(classes);
         }
-        let accepted = self.predicates.accepted(&classes_of_set, classes);
-        Ok((table, Classified { accepted, classes }))
+        let held = class_of.iter().map(|(sets, class)| {
+            let class = u16::try_from(*class).expect("at most MAX_CLASSES");
+            (class, sets.as_slice())
+        });
+        let of_sets = SetClasses::new(self.sets.len(), || held.clone());
+        let nothing = Classified::default();
+        let classified = Classified::new(&self.predicates, &of_sets, classes, &nothing);
+        Ok((table, classified))
     }
 }
 

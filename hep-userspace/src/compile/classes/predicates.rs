@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use hep_common::rule::DIMENSIONS;
 use rustc_hash::FxHashMap;
 
-use super::partition::{Partition, partition};
 use crate::compile::sets::{
     position_set::{Identity, PositionSet},
     ranges::{Position, RangeSet},
@@ -14,8 +14,17 @@ use crate::compile::sets::{
 /// Number of a predicate within its space.
 pub(crate) type PredicateId = u32;
 
+/// Sets or predicates of earlier generations that may be left over.
+const MAX_LEFT_OVER: usize = 1024;
+
 /// The predicate that accepts everything, in every space.
 pub(crate) const ANY: PredicateId = 0;
+
+/// A predicate per dimension, by the number of the dimension. All must hold.
+pub(crate) type Match = [PredicateId; DIMENSIONS];
+
+/// The match of what matches everything.
+pub(crate) const EVERYTHING: Match = [ANY; DIMENSIONS];
 
 /// One condition: the field's value is in a set, or is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,11 +35,47 @@ pub(crate) struct Term {
     pub(crate) negated: bool,
 }
 
-/// Predicates, each a conjunction of terms, equal ones once.
+/// Those of the numbers ever given that the present generation uses.
+#[derive(Debug, Default)]
+pub(crate) struct Used {
+    is_used: Vec<bool>,
+    numbers: Vec<u32>,
+}
+
+impl Used {
+    /// Begins a generation.
+    pub(crate) fn clear(&mut self) {
+        for number in self.numbers.drain(..) {
+            self.is_used[number as usize] = false;
+        }
+    }
+
+    /// Notes that a number is used; returns whether it was not before.
+    pub(crate) fn mark(&mut self, number: u32) -> bool {
+        let at = number as usize;
+        if at >= self.is_used.len() {
+            self.is_used.resize(at + 1, false);
+        }
+        let is_new = !std::mem::replace(&mut self.is_used[at], true);
+        if is_new {
+            self.numbers.push(number);
+        }
+        is_new
+    }
+
+    /// The numbers in use, in the order of their first use.
+    pub(crate) fn numbers(&self) -> &[u32] {
+        &self.numbers
+    }
+}
+
+/// Predicates, each a conjunction of terms, equal ones once. Their numbers last from generation to
+/// generation.
 #[derive(Debug)]
 pub(crate) struct Predicates {
     terms: Vec<Vec<Term>>,
     by_terms: FxHashMap<Vec<Term>, PredicateId>,
+    used: Used,
 }
 
 impl Default for Predicates {
@@ -38,6 +83,7 @@ impl Default for Predicates {
         Self {
             terms: vec![Vec::new()],
             by_terms: FxHashMap::from_iter([(Vec::new(), ANY)]),
+            used: Used::default(),
         }
     }
 }
@@ -56,12 +102,10 @@ impl Predicates {
         id
     }
 
-    /// The classes that each predicate accepts.
-    pub(crate) fn accepted(&self, classes_of_set: &[Vec<u16>], classes: usize) -> Vec<Accepted> {
-        self.terms
-            .iter()
-            .map(|terms| accepted(terms, classes_of_set, classes))
-            .collect()
+    /// Notes that a generation uses a predicate; returns its terms if it did not before.
+    pub(crate) fn mark(&mut self, predicate: PredicateId) -> Option<&[Term]> {
+        let is_new = self.used.mark(predicate);
+        is_new.then(|| &*self.terms[predicate as usize])
     }
 }
 
@@ -76,17 +120,31 @@ pub(crate) enum Accepted {
     AllBut(Vec<u16>),
 }
 
-fn accepted(terms: &[Term], classes_of_set: &[Vec<u16>], classes: usize) -> Accepted {
+impl Accepted {
+    /// Whether it accepts a class.
+    pub(crate) fn holds(&self, class: usize) -> bool {
+        let listed = |classes: &[u16]| {
+            u16::try_from(class).is_ok_and(|class| classes.binary_search(&class).is_ok())
+        };
+        match self {
+            Self::All => true,
+            Self::Only(classes) => listed(classes),
+            Self::AllBut(classes) => !listed(classes),
+        }
+    }
+}
+
+fn accepted(terms: &[Term], of_sets: &SetClasses, classes: usize) -> Accepted {
     let mut only: Option<Vec<u16>> = None;
     let mut except: Vec<u16> = Vec::new();
     for term in terms {
-        let of_set = &classes_of_set[term.set as usize];
+        let of_set = of_sets.of(term.set);
         if term.negated {
             except.extend(of_set);
         } else {
             match &mut only {
                 Some(only) => only.retain(|class| of_set.binary_search(class).is_ok()),
-                None => only = Some(of_set.clone()),
+                None => only = Some(of_set.to_vec()),
             }
         }
     }
@@ -106,12 +164,58 @@ fn accepted(terms: &[Term], classes_of_set: &[Vec<u16>], classes: usize) -> Acce
     }
 }
 
-/// The sets and predicates over one kind of positions.
+/// The classes of each set, ascending.
+#[derive(Debug)]
+pub(crate) struct SetClasses {
+    /// Where those of each set begin.
+    starts: Vec<usize>,
+    classes: Vec<u16>,
+}
+
+impl SetClasses {
+    /// Of `sets` sets; `held` are the classes, each with the numbers of the sets that hold it.
+    pub(crate) fn new<'a, I>(sets: usize, held: impl Fn() -> I) -> Self
+    where
+        I: Iterator<Item = (u16, &'a [u32])>,
+    {
+        let mut starts = vec![0; sets + 2];
+        for (_, holding) in held() {
+            for set in holding {
+                starts[*set as usize + 2] += 1;
+            }
+        }
+        for set in 2..starts.len() {
+            starts[set] += starts[set - 1];
+        }
+        let mut classes = vec![0; starts[sets + 1]];
+        for (class, holding) in held() {
+            for set in holding {
+                let next = &mut starts[*set as usize + 1];
+                classes[*next] = class;
+                *next += 1;
+            }
+        }
+        let mut all = Self { starts, classes };
+        for set in 0..sets {
+            let (first, end) = (all.starts[set], all.starts[set + 1]);
+            all.classes[first..end].sort_unstable();
+        }
+        all
+    }
+
+    fn of(&self, set: u32) -> &[u16] {
+        let set = set as usize;
+        &self.classes[self.starts[set]..self.starts[set + 1]]
+    }
+}
+
+/// The sets and predicates over one kind of positions. Numbers last from generation to generation.
 #[derive(Debug)]
 pub(crate) struct Space<T> {
     last: T,
     sets: Vec<PositionSet<T>>,
     by_identity: FxHashMap<Identity<T>, u32>,
+    used: Used,
     /// Predicates over the sets.
     pub(crate) predicates: Predicates,
 }
@@ -123,8 +227,38 @@ impl<T: Position> Space<T> {
             last,
             sets: Vec::new(),
             by_identity: FxHashMap::default(),
+            used: Used::default(),
             predicates: Predicates::default(),
         }
+    }
+
+    /// Begins a generation, which uses no predicate yet.
+    pub(crate) fn begin(&mut self) {
+        self.used.clear();
+        self.predicates.used.clear();
+    }
+
+    /// Notes that the generation uses a predicate.
+    pub(crate) fn mark(&mut self, predicate: PredicateId) {
+        for term in self.predicates.mark(predicate).unwrap_or_default() {
+            self.used.mark(term.set);
+        }
+    }
+
+    /// The sets that the generation uses, by ascending number.
+    pub(crate) fn used_sets(&self) -> Vec<(u32, &PositionSet<T>)> {
+        let mut numbers = self.used.numbers().to_vec();
+        numbers.sort_unstable();
+        let sets = numbers.into_iter();
+        sets.map(|number| (number, &self.sets[number as usize]))
+            .collect()
+    }
+
+    /// Whether most of what it holds is of earlier generations.
+    pub(crate) fn is_cluttered(&self) -> bool {
+        self.sets.len() > 2 * self.used.numbers().len() + MAX_LEFT_OVER
+            || self.predicates.terms.len()
+                > 2 * self.predicates.used.numbers().len() + MAX_LEFT_OVER
     }
 
     /// The number of a set; equal sets have one number.
@@ -139,6 +273,8 @@ impl<T: Position> Space<T> {
 
     fn add(&mut self, set: PositionSet<T>) -> u32 {
         if let Some(&known) = self.by_identity.get(&set.identity) {
+            // The same objects may have other addresses now.
+            self.sets[known as usize] = set;
             return known;
         }
         let number = u32::try_from(self.sets.len()).expect("fewer sets than rules in memory");
@@ -167,24 +303,40 @@ impl<T: Position> Space<T> {
         let term = self.within(set);
         self.predicates.intern(term.into_iter().collect())
     }
-
-    /// The coarsest partition of which every set is a union of classes.
-    ///
-    /// # Errors
-    ///
-    /// The number of classes, if there are too many.
-    pub(crate) fn partition(&self) -> Result<Partition<T>, usize> {
-        partition(self.sets.iter().map(PositionSet::ranges).collect())
-    }
 }
 
-/// A space with its classes.
-#[derive(Debug)]
+/// The classes that the predicates of a space accept.
+#[derive(Debug, Default)]
 pub(crate) struct Classified {
-    /// By predicate.
-    pub(crate) accepted: Vec<Accepted>,
+    /// By predicate; of those that are not used, anything.
+    pub(crate) accepted: Vec<Arc<Accepted>>,
     /// Number of classes.
     pub(crate) classes: usize,
+}
+
+impl Classified {
+    /// The classes that the used ones of `predicates` accept; those that are as in `former` are shared with it.
+    pub(crate) fn new(
+        predicates: &Predicates,
+        of_sets: &SetClasses,
+        classes: usize,
+        former: &Self,
+    ) -> Self {
+        let all = Arc::new(Accepted::All);
+        let mut found = vec![all; predicates.terms.len()];
+        for predicate in predicates.used.numbers() {
+            let at = *predicate as usize;
+            let accepted = accepted(&predicates.terms[at], of_sets, classes);
+            found[at] = match former.accepted.get(at) {
+                Some(known) if **known == accepted => Arc::clone(known),
+                Some(_) | None => Arc::new(accepted),
+            };
+        }
+        Self {
+            accepted: found,
+            classes,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -198,12 +350,9 @@ mod tests {
             negated: false,
         };
         let outside = |set| Term { set, negated: true };
-        let sets = [
-            vec![1, 2, 3],
-            vec![2, 3, 4],
-            Vec::new(),
-            vec![0, 1, 2, 3, 4],
-        ];
+        // By class: sets of 1, 2, 3; of 2, 3, 4; of none; of all.
+        let held: [&[u32]; 5] = [&[3], &[0, 3], &[0, 1, 3], &[0, 1, 3], &[1, 3]];
+        let sets = SetClasses::new(4, || (0_u16..).zip(held));
         let rows: [(&[Term], Accepted); 8] = [
             (&[], Accepted::All),
             (&[within(0)], Accepted::Only(vec![1, 2, 3])),

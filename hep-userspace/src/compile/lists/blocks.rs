@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hep_common::{Direction, counter::Reason};
 use rustc_hash::FxHashMap;
 
-use super::{expand::Conditions, names::direction_name, rules::RuleText};
+use super::{conditions::Conditions, names::direction_name, rules::RuleText};
 use crate::{
     compile::description::{shape::RuleDescription, text},
     model::{self, Metadata, Rule},
@@ -47,32 +47,43 @@ pub(crate) struct BlockRule {
 /// Stage, `kind/name`, direction. The kind shows whether the source is staged.
 type Key = (&'static str, Box<str>, Direction);
 
-/// The blocks of a generation.
+/// The blocks of the last generations.
 #[derive(Debug, Default)]
 pub(crate) struct Blocks {
-    all: FxHashMap<Key, Arc<Block>>,
+    /// With the generation that used it last.
+    all: FxHashMap<Key, (u64, Arc<Block>)>,
+    generation: u64,
 }
 
 impl Blocks {
-    /// The block of these rules: that of `former`, the previous generation, if they are the very same.
+    /// Begins a generation.
+    pub(crate) fn begin(&mut self) {
+        self.generation += 1;
+    }
+
+    /// Forgets the blocks that the generation does not use.
+    pub(crate) fn finish(&mut self) {
+        let generation = self.generation;
+        self.all.retain(|_, (used, _)| *used == generation);
+    }
+
+    /// The block of these rules: the one that is there if they are the very same.
     pub(crate) fn of(
         &mut self,
         source: Source<'_>,
         rules: &Arc<[Rule]>,
         direction: Direction,
-        former: Option<&Self>,
     ) -> Arc<Block> {
         let owner = format!("{}/{}", source.kind, source.metadata.name);
         let key = (source.stage, owner.into(), direction);
-        if let Some(known) = self.all.get(&key) {
-            return Arc::clone(known);
+        if let Some((used, block)) = self.all.get_mut(&key)
+            && (*used == self.generation || block.is_of(source, rules))
+        {
+            *used = self.generation;
+            return Arc::clone(block);
         }
-        let same = former.and_then(|former| former.all.get(&key));
-        let block = match same.filter(|block| block.is_of(source, rules)) {
-            Some(same) => Arc::clone(same),
-            None => Arc::new(Block::new(source, &key.1, rules, direction)),
-        };
-        self.all.insert(key, Arc::clone(&block));
+        let block = Arc::new(Block::new(source, &key.1, rules, direction));
+        self.all.insert(key, (self.generation, Arc::clone(&block)));
         block
     }
 }
@@ -99,6 +110,11 @@ impl Block {
         Arc::ptr_eq(&self.source, rules)
             && *self.tier == *source.tier
             && *self.log_prefix == *source.log_prefix
+    }
+
+    /// Whether any rule depends on the named ports of endpoints.
+    pub(crate) fn names_ports(&self) -> bool {
+        self.rules.iter().any(|rule| rule.conditions.names_ports())
     }
 
     /// The rules as they were read, in the same order.

@@ -2,11 +2,16 @@
 
 use hep_common::{Direction, Family, counter::Reason, rule::Action};
 
-use super::{
-    expand::{EVERYTHING, Match},
-    rules::RuleId,
+use crate::{
+    compile::{
+        classes::predicates::{EVERYTHING, Match},
+        description::shape::ListKind,
+    },
+    model,
 };
-use crate::{compile::description::shape::ListKind, model};
+
+/// Number of a rule, before it has its counter slot.
+pub(crate) type RuleId = u32;
 
 /// One rule of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,17 +1,18 @@
 //! Flattened rule lists: everything that one kind of packet meets, in order.
 
-use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use hep_common::{Direction, Family, counter::Reason, rule::Action};
-use rustc_hash::FxHashMap;
 
 use super::{
-    blocks::{Block, Blocks, Source},
-    builder::{Builder, FlatList, Template},
+    blocks::{Blocks, Source},
+    builder::{Builder, FlatList, RuleId, Template},
     expand::{FailsafeEnds, Matcher},
-    names::{action_name, direction_name, stage_name},
+    flattened::Flattened,
+    names::{action_name, direction_name, phase_reasons, stage_name},
     order::{DirectionTiers, Phase, TierPart},
-    rules::{RuleId, RuleText, Rules},
+    rules::{RuleText, Rules},
+    templates::Templates,
 };
 use crate::{
     compile::{
@@ -34,29 +35,57 @@ pub(crate) struct Flattener<'s> {
     pub(crate) rules: Rules,
     felix: &'s FelixConfiguration,
     profiles: BTreeMap<&'s str, &'s Profile>,
-    pub(crate) blocks: Blocks,
-    /// Those of the generation before.
-    former: Option<&'s Blocks>,
-    /// Blocks that were expanded in a family before. They are all in `blocks`.
-    templates: FxHashMap<(*const Block, Family), Rc<[Template]>>,
+    blocks: Blocks,
+    templates: Templates,
 }
 
 impl<'s> Flattener<'s> {
-    /// No list yet; `former` are the unions and blocks of the previous generation.
-    pub(crate) fn new(snapshot: &'s Snapshot, former: Option<(&'s AllUnions, &'s Blocks)>) -> Self {
+    /// No list yet; `known` is what earlier generations left, `unions` are those of the previous one.
+    pub(crate) fn new(
+        snapshot: &'s Snapshot,
+        known: Flattened,
+        unions: Option<&'s AllUnions>,
+    ) -> Self {
+        let Flattened {
+            spaces,
+            rules,
+            mut blocks,
+            mut templates,
+        } = known;
+        blocks.begin();
+        templates.begin();
         Self {
-            matcher: Matcher::new(snapshot, former.map(|(unions, _)| unions)),
-            rules: Rules::default(),
+            matcher: Matcher::new(snapshot, spaces, unions),
+            rules,
             felix: &snapshot.felix,
             profiles: snapshot
                 .profiles
                 .iter()
                 .map(|profile| (&*profile.metadata.name, &**profile))
                 .collect(),
-            blocks: Blocks::default(),
-            former: former.map(|(_, blocks)| blocks),
-            templates: FxHashMap::default(),
+            blocks,
+            templates,
         }
+    }
+
+    /// Ends with the last of `lists`: notes what they use, and forgets the policies that are no more.
+    pub(crate) fn finish(&mut self, lists: &[Arc<FlatList>]) {
+        let lists = || lists.iter().map(|list| &**list);
+        self.matcher.spaces.begin(lists());
+        self.rules.begin(lists());
+        self.blocks.finish();
+        self.templates.finish();
+    }
+
+    /// The objects that selectors selected, and the rest for the next generation.
+    pub(crate) fn leave(self) -> (AllUnions, Flattened) {
+        let flattened = Flattened {
+            spaces: self.matcher.spaces,
+            rules: self.rules,
+            blocks: self.blocks,
+            templates: self.templates,
+        };
+        (self.matcher.objects.unions, flattened)
     }
 
     /// The exemption from the untracked list (EV-068); `None` if nothing is exempt.
@@ -314,7 +343,7 @@ impl<'s> Flattener<'s> {
         phase: Phase,
         direction: Direction,
         family: Family,
-    ) -> Rc<[Template]> {
+    ) -> Arc<[Template]> {
         let source = Source {
             stage: stage_name(phase),
             tier: &policy.tier,
@@ -337,25 +366,10 @@ impl<'s> Flattener<'s> {
         rules: &Arc<[model::Rule]>,
         direction: Direction,
         family: Family,
-    ) -> Rc<[Template]> {
-        let block = self.blocks.of(source, rules, direction, self.former);
-        let key = (Arc::as_ptr(&block), family);
-        if let Some(known) = self.templates.get(&key) {
-            return Rc::clone(known);
-        }
-        let mut templates = Vec::with_capacity(block.rules.len());
-        for (rule, written) in block.rules.iter().zip(block.source()) {
-            let id = self.rules.add(&rule.text);
-            let matches = self.matcher.rule(written, &rule.conditions, family);
-            templates.extend(matches.into_iter().map(|matches| Template {
-                matches,
-                action: rule.action,
-                rule: id,
-            }));
-        }
-        let templates: Rc<[Template]> = templates.into();
-        self.templates.insert(key, Rc::clone(&templates));
-        templates
+    ) -> Arc<[Template]> {
+        let block = self.blocks.of(source, rules, direction);
+        self.templates
+            .of(block, family, &mut self.matcher, &mut self.rules)
     }
 
     fn add(&mut self, direction: Direction, description: RuleDescription) -> RuleId {
@@ -382,14 +396,5 @@ impl<'s> Flattener<'s> {
                 ..RuleDescription::default()
             },
         )
-    }
-}
-
-fn phase_reasons(phase: Phase) -> (Reason, Reason) {
-    match phase {
-        Phase::Untracked => (Reason::Untracked, Reason::UntrackedDeny),
-        Phase::PreDnat | Phase::Normal | Phase::Forward => {
-            (Reason::PolicyAllow, Reason::PolicyDeny)
-        }
     }
 }

@@ -1,6 +1,6 @@
-//! Names of stages, directions and actions in descriptions.
+//! Names of stages, directions, actions and reasons in descriptions.
 
-use hep_common::{Direction, rule::Action};
+use hep_common::{Direction, counter::Reason, rule::Action};
 
 use super::order::Phase;
 
@@ -31,5 +31,15 @@ pub(crate) const fn action_name(action: Action) -> &'static str {
         Action::Log => "Log",
         Action::Staged => "Staged",
         Action::Continue => "Continue",
+    }
+}
+
+/// The reasons of the verdicts of Allow and Deny in a phase.
+pub(crate) fn phase_reasons(phase: Phase) -> (Reason, Reason) {
+    match phase {
+        Phase::Untracked => (Reason::Untracked, Reason::UntrackedDeny),
+        Phase::PreDnat | Phase::Normal | Phase::Forward => {
+            (Reason::PolicyAllow, Reason::PolicyDeny)
+        }
     }
 }

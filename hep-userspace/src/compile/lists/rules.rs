@@ -5,16 +5,17 @@ use std::sync::{Arc, OnceLock};
 use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
 
-use crate::compile::description::shape::RuleDescription;
+use super::builder::{FlatList, RuleId};
+use crate::compile::{classes::predicates::Used, description::shape::RuleDescription};
 
-/// Number of a rule in this generation, before it has its counter slot.
-pub(crate) type RuleId = u32;
+/// Rules of earlier generations that may be left over.
+const MAX_LEFT_OVER: usize = 1024;
 
 /// A rule in words.
 #[derive(Debug)]
 pub(crate) struct RuleText {
     /// The description without the place in the file, and the direction that the rule looks at.
-    identity: Box<str>,
+    identity: Arc<str>,
     /// Without a slot.
     description: RuleDescription,
     /// With the slot that the rule had first, which is most often the one that it has.
@@ -46,36 +47,71 @@ impl RuleText {
     }
 }
 
-/// Texts of rules, by [`RuleId`].
+/// Texts of rules, by [`RuleId`]. Numbers last from generation to generation.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
-    by_identity: FxHashMap<Box<str>, RuleId>,
+    by_identity: FxHashMap<Arc<str>, RuleId>,
     all: Vec<Arc<RuleText>>,
+    used: Used,
 }
 
 impl Rules {
     /// The number of a rule; rules of the same identity have one.
     pub(crate) fn add(&mut self, text: &Arc<RuleText>) -> RuleId {
         if let Some(&known) = self.by_identity.get(&text.identity) {
+            let before = &mut self.all[known as usize];
+            // Its place in the file may be another one.
+            if before.description != text.description {
+                *before = Arc::clone(text);
+            }
             return known;
         }
         let id = u32::try_from(self.all.len()).expect("fewer rules than bytes of memory");
-        self.by_identity.insert(text.identity.clone(), id);
+        self.by_identity.insert(Arc::clone(&text.identity), id);
         self.all.push(Arc::clone(text));
         id
     }
 
-    /// All identities, by number.
-    pub(crate) fn identities(&self) -> Vec<&str> {
-        self.all.iter().map(|text| &*text.identity).collect()
+    /// Begins a generation, whose lists are `lists`: notes the rules in them.
+    pub(crate) fn begin<'l>(&mut self, lists: impl Iterator<Item = &'l FlatList>) {
+        self.used.clear();
+        for rule in lists.flat_map(|list| &list.rules) {
+            self.used.mark(rule.rule);
+        }
+    }
+
+    /// Whether most rules are of earlier generations.
+    pub(crate) fn is_cluttered(&self) -> bool {
+        self.all.len() > 2 * self.used.numbers().len() + MAX_LEFT_OVER
+    }
+
+    /// The identities of the rules in use.
+    pub(crate) fn identities(&self) -> Vec<&Arc<str>> {
+        self.used().map(|(_, text)| &text.identity).collect()
+    }
+
+    /// Slots by number, from those in the order of [`Self::identities`].
+    pub(crate) fn slots(&self, slots: &[u32]) -> Vec<u32> {
+        let mut slot_of = vec![0; self.all.len()];
+        for (rule, slot) in self.used.numbers().iter().zip(slots) {
+            slot_of[*rule as usize] = *slot;
+        }
+        slot_of
     }
 
     /// The descriptions, sorted by slot; `slot_of` gives the slots by number.
     pub(crate) fn describe(&self, slot_of: &[u32]) -> Vec<Arc<RuleDescription>> {
-        let texts = self.all.iter().zip(slot_of);
-        let mut descriptions: Vec<_> = texts.map(|(text, slot)| text.described(*slot)).collect();
+        let described = self
+            .used()
+            .map(|(rule, text)| text.described(slot_of[rule as usize]));
+        let mut descriptions: Vec<_> = described.collect();
         descriptions.sort_by_key(|rule| rule.slot);
         descriptions
+    }
+
+    fn used(&self) -> impl Iterator<Item = (RuleId, &RuleText)> {
+        let numbers = self.used.numbers().iter();
+        numbers.map(|rule| (*rule, &*self.all[*rule as usize]))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Counter slots of rules and interfaces: stable across generations, so that counters and flows
 //! keep what they belong to.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use hep_common::counter::{COUNTERS_PER_PIECE, MAX_RULE_SLOTS, RULE_SLOTS_PER_PIECE};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -26,7 +26,7 @@ pub struct Slots {
 #[serde(rename_all = "camelCase")]
 pub struct Numbers {
     /// Number by name.
-    pub taken: BTreeMap<String, u32>,
+    pub taken: BTreeMap<Arc<str>, u32>,
     /// Every number below this one was given at some time.
     pub unused_from: u32,
     /// Numbers that were given back, in that order.
@@ -43,7 +43,7 @@ impl Numbers {
     /// `piece`, no piece is begun as long as those begun have twice as many numbers as there are names.
     fn renew<'n>(
         &self,
-        names: impl ExactSizeIterator<Item = &'n str>,
+        names: impl ExactSizeIterator<Item = &'n Arc<str>>,
         first: u32,
         limit: u32,
         piece: u32,
@@ -61,7 +61,7 @@ impl Numbers {
         let mut new = Vec::new();
         let mut kept = FxHashSet::default();
         for name in names {
-            let number = known.get(name).copied();
+            let number = known.get(&**name).copied();
             if number.is_none() {
                 new.push((numbers.len(), name));
             }
@@ -88,7 +88,7 @@ impl Numbers {
                 Some(number)
             })?;
             numbers[place] = number;
-            taken.insert(name.to_owned(), number);
+            taken.insert(Arc::clone(name), number);
         }
         let renewed = Self {
             taken,
@@ -108,8 +108,8 @@ impl Slots {
     /// [`CompileError::TooManySlots`] and [`CompileError::TooManyInterfaces`].
     pub(crate) fn renew<'n>(
         &self,
-        rules: &[&'n str],
-        interfaces: &[&'n str],
+        rules: &[&'n Arc<str>],
+        interfaces: &[&'n Arc<str>],
         max_interfaces: u32,
     ) -> Result<(Self, Vec<u32>), CompileError> {
         let (rules, slot_of) = self
@@ -144,8 +144,13 @@ impl Slots {
 mod tests {
     use super::*;
 
+    fn shared(names: &[impl AsRef<str>]) -> Vec<Arc<str>> {
+        names.iter().map(|name| name.as_ref().into()).collect()
+    }
+
     fn renew(numbers: &Numbers, names: &[&str]) -> Option<Numbers> {
-        let (renewed, given) = numbers.renew(names.iter().copied(), 1, 5, 8)?;
+        let given = shared(names);
+        let (renewed, given) = numbers.renew(given.iter(), 1, 5, 8)?;
         let expected: Vec<u32> = names.iter().map(|name| renewed.taken[*name]).collect();
         assert_eq!(given, expected);
         Some(renewed)
@@ -164,7 +169,8 @@ mod tests {
         let names: Vec<String> = (0..MAX_RULE_SLOTS)
             .map(|number| number.to_string())
             .collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let names = shared(&names);
+        let names: Vec<&Arc<str>> = names.iter().collect();
         let refused = Slots::default()
             .renew(&names, &[], 1)
             .expect_err("past the limit");
@@ -203,14 +209,13 @@ mod tests {
     fn no_piece_is_begun_while_there_are_twice_as_many_numbers_as_names() {
         let mut numbers = Numbers::default();
         for round in 0..100 {
-            let names = [0, 1, 2].map(|name| format!("{round}.{name}"));
-            let names = names.iter().map(String::as_str);
-            (numbers, _) = numbers.renew(names, 1, 1000, 8).expect("room");
+            let names = shared(&[0, 1, 2].map(|name| format!("{round}.{name}")));
+            (numbers, _) = numbers.renew(names.iter(), 1, 1000, 8).expect("room");
             assert!(numbers.unused_from <= 8, "round {round}: {numbers:?}");
         }
         let names: Vec<String> = (0..20).map(|name| name.to_string()).collect();
-        let names = names.iter().map(String::as_str);
-        let (numbers, _) = numbers.renew(names, 1, 1000, 8).expect("room");
+        let names = shared(&names);
+        let (numbers, _) = numbers.renew(names.iter(), 1, 1000, 8).expect("room");
         assert!((9..=40).contains(&numbers.unused_from), "{numbers:?}");
     }
 

@@ -1,6 +1,9 @@
 //! The lists of all interfaces: made once per endpoint, equal ones stored once.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 use hep_common::{
     Direction, Family,
@@ -73,7 +76,7 @@ pub(crate) fn endpoints_of<'s>(
 /// Every distinct list, and which lists each interface has.
 pub(crate) struct ListTable {
     /// List 1 is the first.
-    pub(crate) lists: Vec<FlatList>,
+    pub(crate) lists: Vec<Arc<FlatList>>,
     /// In the order of the bound interfaces: by direction, then family.
     pub(crate) of_interfaces: Vec<[[Lists; 2]; 2]>,
     /// Lists of an endpoint's interfaces, by its place among the local ones, and whether they are
@@ -94,7 +97,7 @@ impl ListTable {
         endpoints: &[LocalEndpoint<'s>],
         guards_workloads: bool,
     ) -> Result<Self, CompileError> {
-        let mut numbers: FxHashMap<FlatList, ListNumber> = FxHashMap::default();
+        let mut numbers: FxHashMap<Arc<FlatList>, ListNumber> = FxHashMap::default();
         let mut table = Self {
             lists: Vec::new(),
             of_interfaces: Vec::with_capacity(binding.bound.len()),
@@ -168,8 +171,8 @@ impl ListTable {
 
 /// The lists of an endpoint's interfaces, by direction, then family.
 fn lists_of<'s>(
-    lists: &mut Vec<FlatList>,
-    numbers: &mut FxHashMap<FlatList, ListNumber>,
+    lists: &mut Vec<Arc<FlatList>>,
+    numbers: &mut FxHashMap<Arc<FlatList>, ListNumber>,
     flattener: &mut Flattener<'s>,
     local: &LocalEndpoint<'s>,
     is_workload: bool,
@@ -196,8 +199,8 @@ fn lists_of<'s>(
 
 /// The number of a list; equal lists are one.
 fn number_of(
-    lists: &mut Vec<FlatList>,
-    numbers: &mut FxHashMap<FlatList, ListNumber>,
+    lists: &mut Vec<Arc<FlatList>>,
+    numbers: &mut FxHashMap<Arc<FlatList>, ListNumber>,
     list: FlatList,
     endpoint: &HostEndpoint,
 ) -> Result<ListNumber, CompileError> {
@@ -218,7 +221,8 @@ fn number_of(
             limit,
         });
     }
-    lists.push(list.clone());
+    let list = Arc::new(list);
+    lists.push(Arc::clone(&list));
     let number = last_number(lists.len())?;
     numbers.insert(list, number);
     Ok(number)

@@ -123,7 +123,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::compile::{AddressTables, Lineage};
+    use crate::compile::{AddressTables, Lineage, Segments};
 
     const CAPACITIES: Capacities = Capacities {
         counters: 4,
@@ -157,15 +157,15 @@ mod tests {
                 ..Rule::default()
             }],
             index: Vec::new(),
-            rows: Vec::new(),
+            rows: Segments::default(),
             addresses: AddressTables {
                 roots4: vec![Run::default(); 65_536].into(),
                 roots6: vec![Run::default(); 65_536].into(),
                 ..AddressTables::default()
             },
             lineage: Lineage::default(),
-            destination_ports: vec![PortClasses::default(); 10_248],
-            source_ports: vec![PortClasses::default(); 6_144],
+            destination_ports: vec![PortClasses::default(); 10_248].into(),
+            source_ports: vec![PortClasses::default(); 6_144].into(),
             named_ports: Vec::new(),
             settings: Settings::default(),
         }

@@ -73,8 +73,9 @@ pub(crate) fn fill(
         });
     }
     let shared = match &present.in_force {
-        Some(map) => holds(map, table)?,
-        None => false,
+        // A table that is known in the idle slot is of a description, which no two generations share.
+        Some(map) if !table.in_idle => holds(map, table)?,
+        Some(_) | None => false,
     };
     if !is_one
         && let Some(map) = present.idle
@@ -169,9 +170,10 @@ fn whole(map: &MapData, table: &Table<'_>) -> Result<Range<usize>, KernelError> 
 fn rewrite(map: &MapData, area: Range<usize>, table: &Table<'_>) -> Result<usize, KernelError> {
     // A table in one part may leave room behind it, which is emptied.
     let is_one_part = matches!(&table.content, Content::Array { parts, .. } if parts.len() == 1);
+    let is_changed = table.in_place || table.in_idle;
     let mut written = 0;
     each_part(table, |start, bytes, part| {
-        if !(table.in_place && part.is_known) {
+        if !(is_changed && part.is_known) {
             let bytes = if is_one_part { area.len() } else { bytes };
             let mapping = Mapping::part(map, area.start + start, bytes)?;
             written += mapping.rewrite(&part.values);
@@ -292,6 +294,9 @@ pub(crate) fn id(map: &MapData, name: &'static str) -> Result<u32, KernelError> 
 /// Bytes of an array that may wait in the idle slot for the next load.
 const MAX_SPARE_BYTES: usize = 1 << 19;
 
+/// Bytes of a description for which this holds: it changes with every generation.
+const MAX_SPARE_DESCRIPTION: usize = 1 << 24;
+
 /// Prepares an outer map's idle slot: a spare copy, which the next load can change without waiting, or, where
 /// that would waste memory, the map in force. `None` if the slot is ready as it is.
 pub(crate) fn standby(
@@ -311,7 +316,12 @@ pub(crate) fn standby(
     let entries = about.max_entries() as usize;
     let bytes = entries * mmap::stride(about.value_size() as usize);
     let is_array = about.map_type().ok() == Some(MapType::Array);
-    if !is_array || bytes > MAX_SPARE_BYTES || names::IN_PLACE.contains(&name) {
+    let most = if name == names::DESCRIPTION {
+        MAX_SPARE_DESCRIPTION
+    } else {
+        MAX_SPARE_BYTES
+    };
+    if !is_array || bytes > most || names::IN_PLACE.contains(&name) {
         return Ok((!is_one).then_some(in_force));
     }
     let has_spare = match &idle {

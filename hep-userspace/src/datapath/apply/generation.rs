@@ -7,10 +7,7 @@
 //! force itself. New ranges of addresses go where the generation in force has none. Arrays of fixed length
 //! have a half for each generation instead of slots.
 
-use std::{
-    thread,
-    time::{Instant, SystemTime, UNIX_EPOCH},
-};
+use std::{thread, time::Instant};
 
 use aya::maps::Array;
 use hep_common::settings::{Control, Settings};
@@ -19,10 +16,12 @@ use super::{
     check,
     fill::{self, Filled, Present},
     report::{Applied, AppliedTable, Observer, Step},
+    stamp::Stamp,
     tables::{self, InForce, Table},
+    text::Text,
 };
 use crate::{
-    compile::{Description, Generation},
+    compile::Generation,
     datapath::{
         Kernel, KernelError, Maps,
         object::names,
@@ -119,7 +118,15 @@ impl Kernel {
         observer: &mut dyn Observer,
     ) -> Result<Vec<AppliedTable>, KernelError> {
         let mut tables = tables::of(&generation.tables, self.in_force.as_ref());
-        tables.push(tables::description(&generation.description)?);
+        let text = Text::new(&generation.description, &self.text)?;
+        let idle = self.maps.inner(names::DESCRIPTION, slot)?;
+        let idle = idle
+            .map(|map| fill::id(&map, names::DESCRIPTION))
+            .transpose()?;
+        // Whatever happens, that map has it no longer.
+        let known = self.texts.iter().position(|(map, _)| Some(*map) == idle);
+        let known = known.map(|place| self.texts.remove(place).1);
+        tables.push(text.table(known.as_ref()));
         let filled = self.fill_slots(&tables, slot, observer)?;
 
         allow(observer, Step::Counters)?;
@@ -128,18 +135,7 @@ impl Kernel {
         self.maps.reset_reused(slots)?;
 
         allow(observer, Step::Settings)?;
-        let mut settings = generation.tables.settings;
-        if settings.same_since == 0 {
-            settings.same_since = generation.description.generation;
-        }
-        let mut slots: Array<_, Settings> = self
-            .maps
-            .map_mut(names::SETTINGS)?
-            .try_into()
-            .map_err(KernelError::map(names::SETTINGS, "use"))?;
-        slots
-            .set(slot, settings, 0)
-            .map_err(KernelError::map(names::SETTINGS, "write"))?;
+        self.write_settings(generation, slot)?;
 
         allow(observer, Step::Check)?;
         for (table, filled) in tables.iter().zip(&filled) {
@@ -164,7 +160,38 @@ impl Kernel {
             })
             .collect();
         report.sort_unstable();
+        drop(tables);
+        self.note_text(text, &filled)?;
         Ok(report)
+    }
+
+    /// Writes the settings of a slot.
+    fn write_settings(&mut self, generation: &Generation, slot: u32) -> Result<(), KernelError> {
+        let mut settings = generation.tables.settings;
+        if settings.same_since == 0 {
+            settings.same_since = generation.description.generation;
+        }
+        let mut slots: Array<_, Settings> = self
+            .maps
+            .map_mut(names::SETTINGS)?
+            .try_into()
+            .map_err(KernelError::map(names::SETTINGS, "use"))?;
+        slots
+            .set(slot, settings, 0)
+            .map_err(KernelError::map(names::SETTINGS, "write"))
+    }
+
+    /// Notes the text of a description, and the map that has it.
+    fn note_text(&mut self, text: Text, filled: &[Filled]) -> Result<(), KernelError> {
+        let described = filled.last().and_then(|filled| filled.map.as_ref());
+        if let Some(map) = described {
+            let id = fill::id(map, names::DESCRIPTION)?;
+            self.texts.insert(0, (id, text.clone()));
+            // That one, and the one in force until now.
+            self.texts.truncate(2);
+        }
+        self.text = text;
+        Ok(())
     }
 
     /// Makes every table and puts it into the idle slot.
@@ -281,49 +308,6 @@ const fn next(generation: u32, floor: u32) -> u32 {
         },
         None => 2 - other,
     }
-}
-
-/// Number and time of a generation, as its description has them.
-struct Stamp {
-    generation: u32,
-    applied_unix_ms: u64,
-    policy: u32,
-}
-
-impl Stamp {
-    const fn of(description: &Description) -> Self {
-        Self {
-            generation: description.generation,
-            applied_unix_ms: description.applied_unix_ms,
-            policy: description.policy,
-        }
-    }
-
-    /// The stamp of a generation that comes into force now; a policy without a number gets this one.
-    fn next(&self, number: u32) -> Self {
-        Self {
-            generation: number,
-            applied_unix_ms: unix_ms(),
-            policy: if self.policy == 0 {
-                number
-            } else {
-                self.policy
-            },
-        }
-    }
-
-    const fn put(&self, description: &mut Description) {
-        description.generation = self.generation;
-        description.applied_unix_ms = self.applied_unix_ms;
-        description.policy = self.policy;
-    }
-}
-
-fn unix_ms() -> u64 {
-    let elapsed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Switches the programs to the slots of `generation`.

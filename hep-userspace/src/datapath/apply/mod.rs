@@ -7,4 +7,6 @@ pub(crate) mod generation;
 pub(crate) mod mirror;
 pub(crate) mod own_addresses;
 pub(crate) mod report;
+pub(crate) mod stamp;
 pub(crate) mod tables;
+pub(crate) mod text;

@@ -8,23 +8,13 @@ use hep_common::{
     address::{Ranges4, Ranges6Low, Ranges6Mid, Ranges6Top, Run},
     endpoint::{Interface, QUICK_INTERFACES, quick_place},
     named_port::{NamedPortClass, NamedPortKey},
-    rule::{List, Page, Rule, WORDS_PER_LIST, WORDS_PER_PAGE},
+    rule::{List, Page, Row, Rule, WORDS_PER_LIST, WORDS_PER_PAGE},
 };
 
 use crate::{
-    compile::{AddressTables, Description, Lineage, RuleTables, Segments, with_room},
-    datapath::{
-        object::{embedded::DESCRIPTION_PAGE, names},
-        sys::bpf::{bytes_of, value_of},
-    },
+    compile::{AddressTables, Lineage, RuleTables, Segments, with_room},
+    datapath::{object::names, sys::bpf::bytes_of},
 };
-
-/// Bytes of one page of the description.
-const PAGE_BYTES: usize = DESCRIPTION_PAGE as usize;
-/// The description's pages are a multiple of this.
-const SPARE_PAGES: usize = 4;
-/// Bytes before the JSON text, which hold its length.
-const LENGTH_BYTES: usize = 8;
 
 /// One table and the outer map it belongs to.
 pub(crate) struct Table<'a> {
@@ -32,6 +22,8 @@ pub(crate) struct Table<'a> {
     pub(crate) content: Content<'a>,
     /// The map in force may be changed into this table: it differs only where no packet reads.
     pub(crate) in_place: bool,
+    /// The parts that are known are so of the map in the idle slot.
+    pub(crate) in_idle: bool,
 }
 
 /// Content of a table.
@@ -48,7 +40,7 @@ pub(crate) enum Content<'a> {
 /// Some values of an array.
 pub(crate) struct Part<'a> {
     pub(crate) values: Cow<'a, [u8]>,
-    /// The map in force has exactly these, wherever a packet may read.
+    /// The map that is changed has exactly these, wherever a packet may read.
     pub(crate) is_known: bool,
 }
 
@@ -94,6 +86,7 @@ fn array<'a, T: Pod>(map: &'static str, values: &'a [T]) -> Table<'a> {
             value_bytes: size_of::<T>(),
         },
         in_place: false,
+        in_idle: false,
     }
 }
 
@@ -145,11 +138,12 @@ fn policy(tables: &RuleTables) -> Table<'static> {
             value_bytes: size_of::<Page>(),
         },
         in_place: false,
+        in_idle: false,
     }
 }
 
 /// A table whose map has values of type `V`; it may be changed in place if `former` is as long.
-fn pieces<'a, V, T: Pod>(
+fn segments<'a, V, T: Pod>(
     map: &'static str,
     table: &'a Segments<T>,
     former: Option<&Segments<T>>,
@@ -176,6 +170,7 @@ fn pieces<'a, V, T: Pod>(
             value_bytes: size_of::<V>(),
         },
         in_place: former.is_some(),
+        in_idle: false,
     }
 }
 
@@ -184,6 +179,7 @@ fn pieces<'a, V, T: Pod>(
 pub(crate) struct InForce {
     lineage: Lineage,
     addresses: AddressTables,
+    rows: Segments<Row>,
 }
 
 impl From<&RuleTables> for InForce {
@@ -191,6 +187,7 @@ impl From<&RuleTables> for InForce {
         Self {
             lineage: tables.lineage.clone(),
             addresses: tables.addresses.clone(),
+            rows: tables.rows.clone(),
         }
     }
 }
@@ -204,29 +201,31 @@ pub(crate) fn of<'a>(tables: &'a RuleTables, in_force: Option<&InForce>) -> Vec<
             .map(|former| &former.addresses)
     };
     let [v4, v6] = [former(Family::V4), former(Family::V6)];
+    let rows = in_force.filter(|former| tables.lineage.continues_rows(&former.lineage));
+    let rows = rows.map(|former| &former.rows);
     let mut all = vec![
         array(names::IFACES, &tables.interfaces),
         quick_interfaces(&tables.interfaces),
         policy(tables),
-        array(names::ROWS, &tables.rows),
-        pieces::<Run, _>(names::ROOTS4, &addresses.roots4, None),
-        pieces::<Ranges4, _>(
+        segments::<Row, _>(names::ROWS, &tables.rows, rows),
+        segments::<Run, _>(names::ROOTS4, &addresses.roots4, None),
+        segments::<Ranges4, _>(
             names::RANGES4,
             &addresses.ranges4,
             v4.map(|former| &former.ranges4),
         ),
-        pieces::<Run, _>(names::ROOTS6, &addresses.roots6, None),
-        pieces::<Ranges6Top, _>(
+        segments::<Run, _>(names::ROOTS6, &addresses.roots6, None),
+        segments::<Ranges6Top, _>(
             names::RANGES6_TOP,
             &addresses.ranges6_top,
             v6.map(|former| &former.ranges6_top),
         ),
-        pieces::<Ranges6Mid, _>(
+        segments::<Ranges6Mid, _>(
             names::RANGES6_MID,
             &addresses.ranges6_mid,
             v6.map(|former| &former.ranges6_mid),
         ),
-        pieces::<Ranges6Low, _>(
+        segments::<Ranges6Low, _>(
             names::RANGES6_LOW,
             &addresses.ranges6_low,
             v6.map(|former| &former.ranges6_low),
@@ -237,71 +236,9 @@ pub(crate) fn of<'a>(tables: &'a RuleTables, in_force: Option<&InForce>) -> Vec<
             map: names::NAMED_PORTS,
             content: Content::NamedPorts(&tables.named_ports),
             in_place: false,
+            in_idle: false,
         },
     ];
     all.sort_by_key(|table| std::cmp::Reverse(table.content.bytes()));
     all
-}
-
-/// The description as pages: the length of the text, the text, zeros. There are a few pages too many,
-/// so that a slightly longer text fits into the same map.
-pub(crate) fn description(description: &Description) -> serde_json::Result<Table<'static>> {
-    let mut pages = vec![0; LENGTH_BYTES];
-    serde_json::to_writer(&mut pages, description)?;
-    let length = (pages.len() - LENGTH_BYTES) as u64;
-    pages[..LENGTH_BYTES].copy_from_slice(&length.to_ne_bytes());
-    let room = pages.len() + pages.len() / 8;
-    pages.resize(room.next_multiple_of(SPARE_PAGES * PAGE_BYTES), 0);
-    Ok(Table {
-        map: names::DESCRIPTION,
-        content: Content::Array {
-            parts: vec![Part {
-                values: Cow::Owned(pages),
-                is_known: false,
-            }],
-            value_bytes: PAGE_BYTES,
-        },
-        in_place: false,
-    })
-}
-
-/// The JSON text in the pages of a description; `None` if the length in front of it is wrong.
-pub(crate) fn description_text(pages: &[u8]) -> Option<&[u8]> {
-    let length = usize::try_from(value_of::<u64>(pages)?).ok()?;
-    pages.get(LENGTH_BYTES..LENGTH_BYTES.checked_add(length)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_description_comes_back_from_its_pages() {
-        let mut written = Description {
-            node: "a".repeat(3 * PAGE_BYTES),
-            ..Description::default()
-        };
-        written.slots.rules.taken.insert("rule".to_owned(), 7);
-
-        let table = description(&written).expect("serialises");
-        let Content::Array { parts, .. } = &table.content else {
-            panic!("a description is an array");
-        };
-        let values = &parts[0].values;
-
-        assert_eq!(values.len() % PAGE_BYTES, 0);
-        let text = description_text(values).expect("has its length");
-        assert_eq!(
-            serde_json::from_slice::<Description>(text).ok(),
-            Some(written)
-        );
-    }
-
-    #[test]
-    fn a_wrong_length_is_no_text() {
-        let mut pages = vec![0; PAGE_BYTES];
-        pages[..8].copy_from_slice(&u64::MAX.to_ne_bytes());
-        assert_eq!(description_text(&pages), None);
-        assert_eq!(description_text(&[]), None);
-    }
 }

@@ -18,7 +18,7 @@ use super::{decisions::Decisions, features, options::LoadOptions, sender::Sender
 use crate::{
     datapath::{
         KernelError, Maps, SeedFlow,
-        apply::{mirror::Mirror, tables::InForce},
+        apply::{mirror::Mirror, tables::InForce, text::Text},
         object::{embedded, names, program::Program},
         pins::{
             adopt,
@@ -49,6 +49,10 @@ pub struct Kernel {
     pins: Option<Pins>,
     /// The tables in force, if this process put them there.
     pub(crate) in_force: Option<InForce>,
+    /// The description in force, if this process wrote it, and those of the maps that it was written to last,
+    /// by number.
+    pub(crate) text: Text,
+    pub(crate) texts: Vec<(u32, Text)>,
     /// No packet looks into the idle slots, and they are ready for the next load.
     pub(crate) is_settled: bool,
     /// The mirror of this host's own addresses.
@@ -139,6 +143,8 @@ impl Kernel {
             formers: Vec::new(),
             pins: None,
             in_force: None,
+            text: Text::default(),
+            texts: Vec::new(),
             is_settled: false,
             mirror: Mirror::default(),
         })

@@ -37,7 +37,7 @@ maps! {
     /// Rule lists, their rules, and rows or their numbers by class.
     POLICY: Slots,
     /// Rows of long lists.
-    ROWS: Slots,
+    ROWS: Ranges,
     /// IPv4 address classes: roots.
     ROOTS4: Halves,
     /// IPv4 address classes: ranges.

@@ -2,7 +2,7 @@
 
 use crate::{
     compile::Description,
-    datapath::{KernelError, Maps, apply::tables, object::names, sys::mmap::View},
+    datapath::{KernelError, Maps, apply::text, object::names, sys::mmap::View},
 };
 
 impl Maps {
@@ -23,8 +23,7 @@ impl Maps {
                 let view = View::whole(&pages).map_err(KernelError::io(MAP, "read"))?;
                 // A copy, since the next load may change the slot while it is read.
                 let pages = view.to_bytes();
-                let text =
-                    tables::description_text(&pages).ok_or(KernelError::DescriptionDamaged)?;
+                let text = text::text_in(&pages).ok_or(KernelError::DescriptionDamaged)?;
                 Ok(serde_json::from_slice(text)?)
             });
             // Later loads change the slot that was in force.

@@ -15,6 +15,9 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 /// Bytes that a program reads in one step.
 const WORD_BYTES: usize = size_of::<u64>();
 
+/// Bytes of the largest pages of any architecture.
+const MAX_PAGE_BYTES: usize = 1 << 16;
+
 /// Size of one element of an array map with values of `value_bytes`.
 pub(crate) const fn stride(value_bytes: usize) -> usize {
     value_bytes.next_multiple_of(8)
@@ -30,6 +33,8 @@ pub(crate) struct Mapping(Memory);
 /// it is ever made, and it is read and written by words.
 struct Memory {
     start: NonNull<u8>,
+    /// Bytes mapped before those asked for, so that the mapping starts with a page.
+    lead: usize,
     bytes: usize,
     /// Bytes of one value, without the padding to the next.
     value_bytes: usize,
@@ -45,7 +50,7 @@ impl View {
         Memory::new(map, ProtFlags::READ, None).map(Self)
     }
 
-    /// Maps some bytes of an array; they start with a page.
+    /// Maps some bytes of an array; they start with a value.
     ///
     /// # Errors
     ///
@@ -85,7 +90,7 @@ impl Mapping {
         Memory::new(map, ProtFlags::READ | ProtFlags::WRITE, None).map(Self)
     }
 
-    /// Maps some bytes of an array; they start with a page.
+    /// Maps some bytes of an array; they start with a value.
     ///
     /// # Errors
     ///
@@ -183,23 +188,25 @@ impl Memory {
         let value_bytes = info.value_size() as usize;
         let whole = (0, stride(value_bytes) * info.max_entries() as usize);
         let (first, bytes) = part.unwrap_or(whole);
+        let lead = first % MAX_PAGE_BYTES;
         let fd: BorrowedFd<'_> = map.fd().as_fd();
         // SAFETY: a new mapping, at an address of the kernel's choice, replaces no other; the
         // kernel refuses one that is larger than the array.
         let start = unsafe {
             mmap(
                 ptr::null_mut(),
-                bytes,
+                lead + bytes,
                 access,
                 MapFlags::SHARED,
                 fd,
-                first as u64,
+                (first - lead) as u64,
             )
         }?;
         let start = NonNull::new(start.cast())
             .ok_or_else(|| io::Error::other("the array was mapped at address 0"))?;
         Ok(Self {
             start,
+            lead,
             bytes,
             value_bytes,
         })
@@ -213,11 +220,11 @@ impl Memory {
         stride(self.value_bytes) / WORD_BYTES
     }
 
-    /// Pointer to a word: aligned, since a mapping starts with a page.
+    /// Pointer to a word: aligned, since a mapping starts with a page, and parts of it with a value.
     fn place(&self, number: usize) -> *mut u64 {
         assert!(number < self.words(), "the word is in the mapping");
         // SAFETY: what is added stays in the mapping.
-        unsafe { self.start.as_ptr().cast::<u64>().add(number) }
+        unsafe { self.start.as_ptr().add(self.lead).cast::<u64>().add(number) }
     }
 
     /// A word as it is now.
@@ -247,9 +254,9 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // SAFETY: `start` and `bytes` are those of a mapping that this value owns, and no borrow of
+        // SAFETY: `start`, `lead` and `bytes` are those of a mapping that this value owns, and no borrow of
         // it is left. Unmapping memory that is mapped cannot fail.
-        let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.bytes) };
+        let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.lead + self.bytes) };
         debug_assert!(unmapped.is_ok(), "the mapping was live");
     }
 }

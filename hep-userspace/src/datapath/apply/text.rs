@@ -1,0 +1,362 @@
+//! The description as the pages of its map: JSON in chunks, of which a load makes and writes those that
+//! changed. Spaces fill the rest of a chunk's pages, so that a slightly longer text moves no other chunk.
+
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+
+use serde::Serialize;
+
+use super::tables::{Content, Part, Table};
+use crate::{
+    compile::{
+        Description, EndpointDescription, FailsafeDescription, InterfaceDescription,
+        ListDescription, Numbers, RuleDescription, SetDescription, Slots,
+    },
+    datapath::{
+        object::{embedded::DESCRIPTION_PAGE, names},
+        sys::bpf::value_of,
+    },
+};
+
+const PAGE_BYTES: usize = DESCRIPTION_PAGE as usize;
+/// Bytes before the JSON text, which hold its length.
+const LENGTH_BYTES: usize = 8;
+/// Counter slots whose rules are in one chunk.
+const SLOTS_PER_CHUNK: u32 = 64;
+
+/// The text of a description. A copy shares all chunks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Text {
+    /// Everything but rules and slots.
+    head: Arc<[u8]>,
+    rules: Vec<Chunk<Arc<RuleDescription>>>,
+    /// Names of rules with their slots.
+    taken: Vec<Chunk<(Arc<str>, u32)>>,
+    /// The rest of the slots.
+    tail: Arc<[u8]>,
+}
+
+/// Some items, and their text as whole pages.
+#[derive(Clone, Debug)]
+struct Chunk<T> {
+    items: Vec<T>,
+    /// Whether a comma is in front of it.
+    is_first: bool,
+    pages: Arc<[u8]>,
+}
+
+/// Everything that is described but rules and slots.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Head<'a> {
+    generation: u32,
+    applied_unix_ms: u64,
+    policy: u32,
+    inputs: &'a str,
+    node: &'a str,
+    endpoints: &'a [EndpointDescription],
+    interfaces: &'a [InterfaceDescription],
+    lists: &'a [ListDescription],
+    sets: &'a [SetDescription],
+    failsafe_inbound: &'a [FailsafeDescription],
+    failsafe_outbound: &'a [FailsafeDescription],
+    resources: &'a [(String, usize)],
+    classes: [usize; 5],
+}
+
+impl<'a> Head<'a> {
+    fn of(description: &'a Description) -> Self {
+        let Description {
+            generation,
+            applied_unix_ms,
+            policy,
+            inputs,
+            node,
+            endpoints,
+            interfaces,
+            lists,
+            rules: _,
+            sets,
+            failsafe_inbound,
+            failsafe_outbound,
+            resources,
+            classes,
+            slots: Slots {
+                rules: _,
+                interfaces: _,
+            },
+        } = description;
+        Self {
+            generation: *generation,
+            applied_unix_ms: *applied_unix_ms,
+            policy: *policy,
+            inputs,
+            node,
+            endpoints,
+            interfaces,
+            lists,
+            sets,
+            failsafe_inbound,
+            failsafe_outbound,
+            resources,
+            classes: *classes,
+        }
+    }
+}
+
+/// The numbers of rules but who has them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Tail<'a> {
+    unused_from: u32,
+    freed: &'a [u32],
+    reused: &'a [u32],
+}
+
+impl Text {
+    /// The text of a description; chunks that are as in `former` are shared with it.
+    pub(crate) fn new(description: &Description, former: &Self) -> serde_json::Result<Self> {
+        let Numbers {
+            taken,
+            unused_from,
+            freed,
+            reused,
+        } = &description.slots.rules;
+        let tail = Tail {
+            unused_from: *unused_from,
+            freed,
+            reused,
+        };
+        let rules = description.rules.iter();
+        let rules = rules.map(|rule| (rule.slot, Arc::clone(rule)));
+        let taken = taken.iter();
+        let taken = taken.map(|(name, slot)| (*slot, (Arc::clone(name), *slot)));
+        let mut text = Self {
+            head: before(&Head::of(description), former.head.len())?,
+            rules: chunks(rules, &former.rules, Arc::ptr_eq, |rule, text| {
+                serde_json::to_writer(text, &**rule)
+            })?,
+            taken: chunks(
+                taken,
+                &former.taken,
+                |one, other| Arc::ptr_eq(&one.0, &other.0) && one.1 == other.1,
+                |(name, slot), text| {
+                    serde_json::to_writer(&mut *text, &**name)?;
+                    text.push(b':');
+                    serde_json::to_writer(text, slot)
+                },
+            )?,
+            tail: after(&tail, &description.slots.interfaces, former.tail.len())?,
+        };
+        let bytes: usize = text.parts().map(|part| part.len()).sum();
+        let length = (bytes - LENGTH_BYTES) as u64;
+        let head = Arc::make_mut(&mut text.head);
+        head[..LENGTH_BYTES].copy_from_slice(&length.to_ne_bytes());
+        Ok(text)
+    }
+
+    /// The parts of the map in order.
+    fn parts(&self) -> impl Iterator<Item = &Arc<[u8]>> {
+        let rules = self.rules.iter().map(|chunk| &chunk.pages);
+        let taken = self.taken.iter().map(|chunk| &chunk.pages);
+        std::iter::once(&self.head)
+            .chain(rules)
+            .chain(std::iter::once(separator()))
+            .chain(taken)
+            .chain([&self.tail])
+    }
+
+    /// The table; `idle` is the text that the map in the idle slot has, if that is known.
+    pub(crate) fn table(&self, idle: Option<&Self>) -> Table<'_> {
+        let mut known = idle.into_iter().flat_map(Self::parts);
+        let mut is_aligned = true;
+        let parts = self.parts().map(|part| {
+            let there = known.next();
+            // What is behind a part of another length is elsewhere.
+            let is_known = is_aligned && there.is_some_and(|there| Arc::ptr_eq(there, part));
+            is_aligned = is_aligned && there.is_some_and(|there| there.len() == part.len());
+            Part {
+                values: Cow::Borrowed(&**part),
+                is_known,
+            }
+        });
+        Table {
+            map: names::DESCRIPTION,
+            content: Content::Array {
+                parts: parts.collect(),
+                value_bytes: PAGE_BYTES,
+            },
+            in_place: false,
+            in_idle: idle.is_some(),
+        }
+    }
+}
+
+/// The text between the rules and the names of slots.
+fn separator() -> &'static Arc<[u8]> {
+    static SEPARATOR: std::sync::OnceLock<Arc<[u8]>> = std::sync::OnceLock::new();
+    SEPARATOR.get_or_init(|| padded(br#"],"slots":{"rules":{"taken":{"#.to_vec(), 0))
+}
+
+/// The text before the rules, behind room for the length.
+fn before(head: &Head<'_>, former_bytes: usize) -> serde_json::Result<Arc<[u8]>> {
+    let mut text = vec![0; LENGTH_BYTES];
+    serde_json::to_writer(&mut text, head)?;
+    // In place of the closing brace.
+    text.pop();
+    text.extend_from_slice(br#","rules":["#);
+    Ok(padded(text, former_bytes))
+}
+
+/// The text behind the names of slots.
+fn after(
+    tail: &Tail<'_>,
+    interfaces: &Numbers,
+    former_bytes: usize,
+) -> serde_json::Result<Arc<[u8]>> {
+    let mut text = b"},".to_vec();
+    let rest = serde_json::to_vec(tail)?;
+    text.extend_from_slice(&rest[1..]);
+    text.extend_from_slice(br#","interfaces":"#);
+    serde_json::to_writer(&mut text, interfaces)?;
+    text.extend_from_slice(b"}}");
+    Ok(padded(text, former_bytes))
+}
+
+/// The chunks of items with their slots, in the order of these.
+fn chunks<T: Clone>(
+    items: impl Iterator<Item = (u32, T)>,
+    former: &[Chunk<T>],
+    is_same: impl Fn(&T, &T) -> bool,
+    write: impl Fn(&T, &mut Vec<u8>) -> serde_json::Result<()>,
+) -> serde_json::Result<Vec<Chunk<T>>> {
+    let mut by_chunk: BTreeMap<u32, Vec<T>> = BTreeMap::new();
+    for (slot, item) in items {
+        by_chunk
+            .entry(slot / SLOTS_PER_CHUNK)
+            .or_default()
+            .push(item);
+    }
+    let last = by_chunk.keys().next_back().map_or(0, |last| last + 1);
+    let mut all = Vec::with_capacity(last as usize);
+    let mut is_first = true;
+    for (number, former) in (0..last).zip(former.iter().map(Some).chain(std::iter::repeat(None))) {
+        let items = by_chunk.remove(&number).unwrap_or_default();
+        let same = former.filter(|former| {
+            let mut pairs = former.items.iter().zip(&items);
+            former.is_first == is_first
+                && former.items.len() == items.len()
+                && pairs.all(|(one, other)| is_same(one, other))
+        });
+        let pages = match same {
+            Some(same) => Arc::clone(&same.pages),
+            None => {
+                let mut text = Vec::new();
+                for (place, item) in items.iter().enumerate() {
+                    if !(is_first && place == 0) {
+                        text.push(b',');
+                    }
+                    write(item, &mut text)?;
+                }
+                padded(text, former.map_or(0, |former| former.pages.len()))
+            }
+        };
+        let is_empty = items.is_empty();
+        all.push(Chunk {
+            items,
+            is_first,
+            pages,
+        });
+        is_first = is_first && is_empty;
+    }
+    Ok(all)
+}
+
+/// The text with spaces behind it up to the end of a page: as long as before if it fits there, else with room
+/// to grow.
+fn padded(mut text: Vec<u8>, former_bytes: usize) -> Arc<[u8]> {
+    let room = (text.len() + text.len() / 8).max(1);
+    let room = room.next_multiple_of(PAGE_BYTES);
+    let bytes = if text.len() <= former_bytes && former_bytes <= 2 * room {
+        former_bytes
+    } else {
+        room
+    };
+    text.resize(bytes, b' ');
+    text.into()
+}
+
+/// The JSON text in the pages of a description; `None` if the length in front of it is wrong.
+pub(crate) fn text_in(pages: &[u8]) -> Option<&[u8]> {
+    let length = usize::try_from(value_of::<u64>(pages)?).ok()?;
+    pages.get(LENGTH_BYTES..LENGTH_BYTES.checked_add(length)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(slot: u32, matches: &str) -> Arc<RuleDescription> {
+        Arc::new(RuleDescription {
+            slot,
+            matches: matches.to_owned(),
+            ..RuleDescription::default()
+        })
+    }
+
+    fn pages(text: &Text) -> Vec<u8> {
+        text.parts().flat_map(|part| part.iter().copied()).collect()
+    }
+
+    fn read(text: &Text) -> Description {
+        let pages = pages(text);
+        assert_eq!(pages.len() % PAGE_BYTES, 0);
+        let text = text_in(&pages).expect("has its length");
+        serde_json::from_slice(text).expect("is JSON")
+    }
+
+    #[test]
+    fn a_description_comes_back_from_its_pages() {
+        let mut written = Description {
+            node: "a".repeat(3 * PAGE_BYTES),
+            ..Description::default()
+        };
+        let text = Text::new(&written, &Text::default()).expect("serialises");
+        assert_eq!(read(&text), written);
+        for slot in [1, 2, 63, 64, 300] {
+            written.rules.push(rule(slot, "everything"));
+            let name = format!("rule {slot}").into();
+            written.slots.rules.taken.insert(name, slot);
+        }
+        let text = Text::new(&written, &Text::default()).expect("serialises");
+        assert_eq!(read(&text), written);
+    }
+
+    #[test]
+    fn a_changed_rule_is_written_and_no_other() {
+        let mut written = Description::default();
+        for slot in 70..1000 {
+            written.rules.push(rule(slot, "everything"));
+            let name = format!("rule {slot}").into();
+            written.slots.rules.taken.insert(name, slot);
+        }
+        let before = Text::new(&written, &Text::default()).expect("serialises");
+        let place = written.rules.len() / 2;
+        written.rules[place] = rule(written.rules[place].slot, "TCP");
+        let after = Text::new(&written, &before).expect("serialises");
+        assert_eq!(read(&after), written);
+        let table = after.table(Some(&before));
+        let Content::Array { parts, .. } = &table.content else {
+            panic!("a description is an array");
+        };
+        let unknown = parts.iter().filter(|part| !part.is_known).count();
+        assert_eq!(unknown, 3, "head, tail and one chunk");
+    }
+
+    #[test]
+    fn a_wrong_length_is_no_text() {
+        let mut pages = vec![0; PAGE_BYTES];
+        pages[..8].copy_from_slice(&u64::MAX.to_ne_bytes());
+        assert_eq!(text_in(&pages), None);
+        assert_eq!(text_in(&[]), None);
+    }
+}
