@@ -8,7 +8,7 @@ use std::{
 use hyper::body::Bytes;
 use tokio::sync::Mutex;
 
-use super::{super::summary::chain, Metrics};
+use super::{super::summary::chain, registry::Metrics};
 
 /// Shortest time for which metrics are served before they are read again.
 const FRESH: Duration = Duration::from_secs(1);

@@ -1,9 +1,11 @@
 //! Metrics and health checks over HTTP.
 
+mod address;
 mod cache;
 mod listeners;
 mod registry;
 mod server;
 
-pub use listeners::{Address, Listeners};
+pub use address::Address;
+pub use listeners::Listeners;
 pub use registry::Metrics;

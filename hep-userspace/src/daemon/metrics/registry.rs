@@ -105,53 +105,10 @@ impl Metrics {
             "The daemon's version",
             [([("version", report.version.clone())], 1)],
         );
-        let flag = |is_set: bool| u64::from(is_set);
+        for (name, help, value) in flags(&report) {
+            gauge(registry, name, help, u64::from(value));
+        }
         for (name, help, value) in [
-            (
-                "ready",
-                "Policy is in force on all interfaces as configured",
-                flag(report.ready),
-            ),
-            (
-                "degraded",
-                "What is in force is not what the policy directory says",
-                flag(report.degraded.is_some()),
-            ),
-            (
-                "untrusted",
-                "The policy directory is missing or empty, and is not followed",
-                flag(report.untrusted.is_some()),
-            ),
-            (
-                "holding",
-                "Former name of hep_untrusted",
-                flag(report.untrusted.is_some()),
-            ),
-            (
-                "last_load_success",
-                "The last load of the policy directory was taken",
-                flag(report.degraded.is_none() && report.untrusted.is_none()),
-            ),
-            (
-                "panic",
-                "Only failsafes and established flows pass",
-                flag(report.decided.panic.is_some()),
-            ),
-            (
-                "frozen",
-                "An earlier policy was brought back, and the policy directory is not followed",
-                flag(report.decided.frozen.is_some()),
-            ),
-            (
-                "rollback_hold",
-                "Former name of hep_frozen",
-                flag(report.decided.frozen.is_some()),
-            ),
-            (
-                "trial",
-                "A policy is on trial",
-                flag(report.decided.trial.is_some()),
-            ),
             (
                 "last_load_entries",
                 "Entries of all tables of rules and addresses after the last load",
@@ -195,6 +152,54 @@ impl Metrics {
         });
         family(registry, "problems", "Problems of the last load", problems);
     }
+}
+
+/// Name, help and value of the gauges that are 0 or 1.
+fn flags(report: &Report) -> [(&'static str, &'static str, bool); 9] {
+    let decided = &report.decided;
+    [
+        (
+            "ready",
+            "Policy is in force on all interfaces as configured",
+            report.ready,
+        ),
+        (
+            "degraded",
+            "What is in force is not what the policy directory says",
+            report.degraded.is_some(),
+        ),
+        (
+            "untrusted",
+            "The policy directory is missing or empty, and is not followed",
+            report.untrusted.is_some(),
+        ),
+        (
+            "holding",
+            "Former name of hep_untrusted",
+            report.untrusted.is_some(),
+        ),
+        (
+            "last_load_success",
+            "The last load of the policy directory was taken",
+            report.degraded.is_none() && report.untrusted.is_none(),
+        ),
+        (
+            "panic",
+            "Only failsafes and established flows pass",
+            decided.panic.is_some(),
+        ),
+        (
+            "frozen",
+            "An earlier policy was brought back, and the policy directory is not followed",
+            decided.frozen.is_some(),
+        ),
+        (
+            "rollback_hold",
+            "Former name of hep_frozen",
+            decided.frozen.is_some(),
+        ),
+        ("trial", "A policy is on trial", decided.trial.is_some()),
+    ]
 }
 
 fn as_u64(count: usize) -> u64 {

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Basis, Event, Impossible};
+use super::{
+    basis::Basis,
+    event::{Event, Impossible},
+};
 
 /// A panic, and what is in force once it is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::*;
+use super::{super::clock::Moment, *};
 
 fn moment(boottime_ms: u64) -> Moment {
     Moment {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{super::clock::Moment, Basis, Frozen};
+use super::{super::clock::Moment, frozen::Frozen};
 
 /// A policy that rolls back unless confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,11 +40,6 @@ impl Trial {
             began,
             ..self
         }
-    }
-
-    /// The basis that it rolls back to.
-    pub(super) fn ended(self) -> Basis {
-        self.frozen.map_or(Basis::Following, Basis::Frozen)
     }
 
     /// Time left of the trial at `now`; zero after a restart of the host.

@@ -7,11 +7,13 @@ use rtnetlink::packet_route::{
     route::{RouteAddress, RouteAttribute, RouteMessage, RouteType},
 };
 
-use super::TABLE_LOCAL;
 use crate::datapath::OwnAddresses;
 
+/// The routing table with this host's own addresses.
+pub(crate) const TABLE_LOCAL: u8 = 255;
+
 /// `IFA_LOCAL` if present, else `IFA_ADDRESS`, which is the peer's on point-to-point links.
-pub(in super::super) fn own_address(message: &AddressMessage) -> Option<IpAddr> {
+pub(crate) fn own_address(message: &AddressMessage) -> Option<IpAddr> {
     let mut address = None;
     for attribute in &message.attributes {
         if let AddressAttribute::Local(local) = attribute {

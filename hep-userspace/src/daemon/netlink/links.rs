@@ -15,17 +15,17 @@ use crate::model::{Conf, Interface, LinkLayer};
 
 /// A link as one message describes it.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Link {
+pub(crate) struct Link {
     /// The interface, still without addresses and membership.
     interface: Interface,
     /// Index of the bridge, bond, team or VRF that it is a port of.
     controller: Option<u32>,
-    pub(in super::super) is_vrf: bool,
+    pub(crate) is_vrf: bool,
 }
 
 impl Link {
     /// Parses a link; `None` if the message names no interface. `all`: the settings of all interfaces.
-    pub(in super::super) fn of(link: &LinkMessage, all: Conf) -> Option<Self> {
+    pub(crate) fn of(link: &LinkMessage, all: Conf) -> Option<Self> {
         Some(Self {
             interface: Interface {
                 name: Arc::from(name(link)?),
@@ -44,7 +44,7 @@ impl Link {
     }
 
     /// The interface with its addresses; `is_vrf` returns whether the link of an index is a VRF.
-    pub(in super::super) fn interface(
+    pub(crate) fn interface(
         &self,
         mut addresses: Vec<IpAddr>,
         is_vrf: impl FnOnce(u32) -> bool,

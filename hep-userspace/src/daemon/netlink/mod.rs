@@ -4,11 +4,12 @@
 //! notification costs nothing but time.
 
 mod addresses;
+mod error;
 mod links;
 #[cfg(test)]
 mod tests;
 
-use std::{io, net::IpAddr, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use futures_util::{StreamExt, TryStreamExt};
 use rtnetlink::{
@@ -29,35 +30,15 @@ use super::{
 use crate::{datapath::OwnAddresses, model::Interface};
 
 use addresses::local_addresses;
-pub(super) use addresses::own_address;
+pub(super) use addresses::{TABLE_LOCAL, own_address};
+pub use error::NetworkError;
 pub(super) use links::Link;
 use links::interfaces;
 
-/// The routing table with this host's own addresses.
-pub(super) const TABLE_LOCAL: u8 = 255;
 /// Notifications come in bursts; the state is read when none followed for this long.
 const BURST: Duration = Duration::from_millis(5);
 /// Latest read after the first notification of a burst, which may never end.
 const BURST_LIMIT: Duration = Duration::from_millis(100);
-
-/// Reason why the interfaces could not be read or followed.
-#[derive(Debug, thiserror::Error)]
-pub enum NetworkError {
-    /// A netlink socket could not be opened.
-    #[error("open a netlink socket")]
-    Socket(#[source] io::Error),
-    /// A dump failed.
-    #[error("read {what} through netlink")]
-    Dump {
-        /// Kind of objects that were to be read.
-        what: &'static str,
-        /// Cause.
-        source: Box<rtnetlink::Error>,
-    },
-    /// The socket of notifications broke.
-    #[error("the netlink socket of notifications was closed")]
-    Closed,
-}
 
 /// State of this network namespace that policy depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

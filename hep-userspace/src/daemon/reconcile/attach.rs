@@ -1,6 +1,6 @@
 //! Attaches the programs where they belong.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use hep_common::Direction;
 
@@ -14,6 +14,7 @@ use super::{
     EnforceError, Reconciler,
 };
 use crate::{
+    compile::InterfaceDescription,
     datapath::{
         self, Kernel,
         attach::{Attachments, Outcome, Target},
@@ -39,11 +40,7 @@ impl Reconciler {
             .map(|interface| (interface.ifindex, Arc::clone(&interface.name)))
             .collect();
         if !self.is_adopted {
-            kernel.carry_over().map_err(EnforceError::Unfinished)?;
-            let directories = datapath::all_links_directories(&self.options.bpffs);
-            for links in directories.map_err(EnforceError::Unfinished)? {
-                self.attachments.take_over(&links)?;
-            }
+            take_over(kernel, &mut self.attachments, &self.options.bpffs)?;
         }
         let interfaces = &generation.description.interfaces;
         let wanted = interfaces.iter().map(|policed| policed.ifindex).collect();
@@ -54,19 +51,8 @@ impl Reconciler {
             .map_err(EnforceError::Unfinished)?;
         let attach_type = snapshot.felix.attach_type;
         let _expedited = self.attachments.expedite_attaching(&wanted, attach_type);
-        let mut attached = 0;
-        let mut first_error = None;
-        for interface in interfaces {
-            let target = Target {
-                ifindex: interface.ifindex,
-                name: Arc::from(interface.name.as_str()),
-            };
-            match attach_both(kernel, &mut self.attachments, &target, attach_type).await {
-                Ok(is_changed) => attached += usize::from(is_changed),
-                // Attach the others even if one interface fails.
-                Err(error) => first_error = first_error.or(Some(error)),
-            }
-        }
+        let (attached, first_error) =
+            attach_all(kernel, &mut self.attachments, interfaces, attach_type).await;
         takeover
             .end(kernel, &self.network)
             .map_err(EnforceError::Unfinished)?;
@@ -102,6 +88,43 @@ impl Reconciler {
         guarded?;
         Ok((attached, detached))
     }
+}
+
+/// Takes over what earlier processes attached, also those of other versions.
+fn take_over(
+    kernel: &mut Kernel,
+    attachments: &mut Attachments,
+    pins: &Path,
+) -> Result<(), EnforceError> {
+    kernel.carry_over().map_err(EnforceError::Unfinished)?;
+    let directories = datapath::all_links_directories(pins);
+    for links in directories.map_err(EnforceError::Unfinished)? {
+        attachments.take_over(&links)?;
+    }
+    Ok(())
+}
+
+/// Attaches both programs to each interface; returns the number of those that got one, and the first error.
+async fn attach_all(
+    kernel: &mut Kernel,
+    attachments: &mut Attachments,
+    interfaces: &[InterfaceDescription],
+    attach_type: AttachType,
+) -> (usize, Option<EnforceError>) {
+    let mut attached = 0;
+    let mut first_error = None;
+    for interface in interfaces {
+        let target = Target {
+            ifindex: interface.ifindex,
+            name: Arc::from(interface.name.as_str()),
+        };
+        match attach_both(kernel, attachments, &target, attach_type).await {
+            Ok(is_changed) => attached += usize::from(is_changed),
+            // Attach the others even if one interface fails.
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    (attached, first_error)
 }
 
 async fn attach_both(

@@ -3,7 +3,7 @@
 //! A policy is noted in the state directory right before the flip, and recorded in the journal right after
 //! it: whenever the daemon dies, the next one can tell what it finds in force.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc};
 
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -16,28 +16,11 @@ use super::{
         state::{Cause, Entry, Journal, PendingPolicy, StateDirectory},
         summary::chain,
     },
-    Daemon,
-    wake::ticks,
+    daemon::Daemon,
+    follower::Judged,
+    wakeups::ticks,
 };
-use crate::{model::NodeName, store::PolicySet, validate::Loaded};
-
-/// A validated policy, with the durations of reading and validating it.
-pub(super) struct Judged {
-    pub(super) loaded: Loaded,
-    /// The node name that it was validated for, if that is not the node's yet.
-    pub(super) name: Option<NodeName>,
-    pub(super) phases: Vec<(&'static str, Duration)>,
-}
-
-impl From<Loaded> for Judged {
-    fn from(loaded: Loaded) -> Self {
-        Self {
-            loaded,
-            name: None,
-            phases: Vec::new(),
-        }
-    }
-}
+use crate::store::PolicySet;
 
 /// How the journal records the policy being applied.
 pub(super) enum CommitTarget {

@@ -1,4 +1,4 @@
-//! What is in force: the snapshot, and the state of the kernel that enforces it.
+//! The state in force: the snapshot, and the state of the kernel that enforces it.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,20 +1,37 @@
-//! What is wanted: the store's content, validated for this node.
+//! The wanted state: the store's content, validated for this node.
+
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{
-    super::{
-        DaemonError, Options, Role, identity,
-        summary::{chain, refusal},
-        sysctl,
-    },
-    commit::Judged,
+use super::super::{
+    DaemonError, Options, Role, identity,
+    summary::{chain, refusal},
+    sysctl,
 };
 use crate::{
     model::{NodeName, Snapshot},
     store::{Found, PolicySet, Source},
     validate::{Loaded, Loader, Node, Scope},
 };
+
+/// A validated policy, with the durations of reading and validating it.
+pub(super) struct Judged {
+    pub(super) loaded: Loaded,
+    /// The node name that it was validated for, if that is not the node's yet.
+    pub(super) name: Option<NodeName>,
+    pub(super) phases: Vec<(&'static str, Duration)>,
+}
+
+impl From<Loaded> for Judged {
+    fn from(loaded: Loaded) -> Self {
+        Self {
+            loaded,
+            name: None,
+            phases: Vec::new(),
+        }
+    }
+}
 
 /// Follows the store and validates its content.
 pub(super) struct Follower {

@@ -10,8 +10,9 @@ use super::{
         state::{Cause, Entry},
         summary::chain,
     },
-    Daemon,
     commit::CommitTarget,
+    daemon::Daemon,
+    follower::Judged,
 };
 use crate::store::PolicySet;
 
@@ -237,7 +238,7 @@ impl Daemon {
     /// Brings a validated policy into force, and notes the reason if that fails.
     async fn enforce_judged(
         &mut self,
-        judged: super::commit::Judged,
+        judged: Judged,
         target: &mut CommitTarget,
     ) -> Result<(), DaemonError> {
         self.reporter

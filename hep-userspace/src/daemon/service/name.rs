@@ -1,6 +1,6 @@
 //! Tracks the host's name as the node's name, unless the operator set one.
 
-use super::{super::summary::chain, Daemon};
+use super::{super::summary::chain, daemon::Daemon};
 use crate::model::NodeName;
 
 impl Daemon {

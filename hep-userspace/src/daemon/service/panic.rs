@@ -2,7 +2,7 @@
 
 use super::{
     super::{clock::unix_ms, control::Answer, mode::Event, purpose::Purpose, summary::chain},
-    Daemon,
+    daemon::Daemon,
 };
 
 impl Daemon {

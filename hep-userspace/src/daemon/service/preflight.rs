@@ -6,7 +6,7 @@ use super::{
         preflight::Preflight,
         ssh::{Session, Ssh},
     },
-    Daemon,
+    daemon::Daemon,
 };
 use crate::{model::Snapshot, reference};
 

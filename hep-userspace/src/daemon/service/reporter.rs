@@ -1,4 +1,4 @@
-//! What is said of it: the report, events, metrics, and the state that the service manager shows.
+//! Reports: status, events, metrics, and the state that the service manager shows.
 
 use std::{
     collections::{BTreeSet, HashSet},

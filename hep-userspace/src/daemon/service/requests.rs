@@ -7,7 +7,7 @@ use super::{
         Role,
         control::{Answer, Done, Request},
     },
-    Daemon,
+    daemon::Daemon,
 };
 
 /// Reason why a request is refused during a panic.

@@ -9,7 +9,7 @@ use super::{
         state::Cause,
         summary::chain,
     },
-    Daemon,
+    daemon::Daemon,
 };
 
 impl Daemon {

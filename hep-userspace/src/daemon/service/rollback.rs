@@ -8,8 +8,8 @@ use super::{
         state::{Cause, Entry, PendingPolicy},
         summary::chain,
     },
-    Daemon,
     commit::CommitTarget,
+    daemon::Daemon,
     requests::IS_PANIC,
 };
 

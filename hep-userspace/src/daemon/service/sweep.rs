@@ -1,6 +1,6 @@
 //! Sweeps expired flows.
 
-use super::{super::summary::chain, Daemon};
+use super::{super::summary::chain, daemon::Daemon};
 use crate::datapath::SweepCursor;
 
 impl Daemon {

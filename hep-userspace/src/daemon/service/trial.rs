@@ -13,8 +13,8 @@ use super::{
         state::{Cause, Entry, Outcome, PendingPolicy},
         summary::chain,
     },
-    Daemon,
     commit::CommitTarget,
+    daemon::Daemon,
 };
 use crate::{
     store::{PolicySet, directory},

@@ -5,9 +5,8 @@ use std::time::Duration;
 use hep_common::event::Event;
 use sd_notify::NotifyState;
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
-    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
+    time::{Instant, Interval, sleep_until},
 };
 
 use super::{
@@ -18,45 +17,13 @@ use super::{
         purpose::Purpose,
         summary::chain,
     },
-    Daemon, notify,
+    daemon::Daemon,
+    reporter::notify,
 };
 use crate::datapath::Events;
 
 /// Longest sleep before a trial's end is checked again.
 const TRIAL_TICK: Duration = Duration::from_millis(500);
-/// Interval of sweeps of expired flows.
-const SWEEP: Duration = Duration::from_secs(10);
-/// Interval at which the daemon confirms to the programs that they have every address of this host.
-const VOUCH: Duration = Duration::from_secs(2);
-
-/// Timers and signals of the loop.
-pub(super) struct Wakeups {
-    /// Renews what is known of interfaces, hooks and SSH servers.
-    pub(super) refresh: Option<Interval>,
-    /// When to retry the rollback of an expired trial, if it failed.
-    pub(super) rollback_retry_at: Option<Instant>,
-    sweep: Interval,
-    vouch: Interval,
-    watchdog: Option<Interval>,
-    reload: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Wakeups {
-    pub(super) fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            refresh: None,
-            rollback_retry_at: None,
-            sweep: ticks(SWEEP),
-            vouch: ticks(VOUCH),
-            watchdog: sd_notify::watchdog_enabled().map(|period| ticks(period / 2)),
-            reload: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-}
 
 /// The event that woke the loop.
 enum Wake {
@@ -215,14 +182,6 @@ impl Daemon {
             self.reporter.serve_metrics(&snapshot.felix).await;
         }
     }
-}
-
-/// Creates a timer whose first tick is one period away.
-pub(super) fn ticks(period: Duration) -> Interval {
-    let mut timer = interval(period.max(Duration::from_millis(100)));
-    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    timer.reset();
-    timer
 }
 
 /// Waits for the next command; forever without a channel.

@@ -3,10 +3,17 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read as _},
+    io::{self, BufWriter, Read as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
+
+use super::error::{StateError, fail};
+
+pub(super) const LOCK: &str = "lock";
+pub(super) const JOURNAL: &str = "journal";
+pub(super) const PENDING: &str = "coming";
+pub(super) const SNAPSHOTS: &str = "snapshots";
 
 /// Flags to follow no link and not to block on a FIFO.
 const CAREFULLY: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
@@ -43,7 +50,7 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
 ///
 /// The error of the system call.
 pub(super) fn create(path: &Path) -> io::Result<File> {
-    super::ignore_missing(fs::remove_file(path))?;
+    ignore_missing(fs::remove_file(path))?;
     OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -92,4 +99,46 @@ fn foreign() -> io::Error {
 
 fn is_own(user: u32) -> bool {
     user == 0 || user == rustix::process::geteuid().as_raw()
+}
+
+/// Atomically replaces a file; if it `is_to_last`, syncs it and its directory.
+pub(super) fn replace(
+    directory: &Path,
+    name: &str,
+    is_to_last: bool,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), StateError> {
+    let path = directory.join(name);
+    let fresh = directory.join(format!("{name}.new"));
+    let put = || {
+        let file = create(&fresh)?;
+        let mut out = BufWriter::new(file);
+        write(&mut out)?;
+        let file = out.into_inner()?;
+        if is_to_last {
+            file.sync_all()?;
+        }
+        fs::rename(&fresh, &path)?;
+        if is_to_last {
+            File::open(directory)?.sync_all()?;
+        }
+        Ok(())
+    };
+    put().map_err(fail(&path))
+}
+
+pub(super) fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+pub(super) fn snapshot_path(directory: &Path, generation: u32) -> PathBuf {
+    directory.join(SNAPSHOTS).join(generation.to_string())
+}
+
+/// Hexadecimal digits of bytes.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -23,7 +23,7 @@ pub struct Journal {
     pub entries: Vec<Entry>,
     /// Generation of the entry in force, unless a panic overrides it.
     pub in_force: Option<u32>,
-    /// What decides which policy is in force.
+    /// The decision about the policy in force.
     pub mode: Mode,
     /// A confirmed policy whose files may not all be in the policy directory yet.
     pub installing: Option<u32>,

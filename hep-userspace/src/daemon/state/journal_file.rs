@@ -10,9 +10,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     super::mode::{Basis, Frozen, Mode},
-    Cause, Entry, JOURNAL, Journal, Outcome, SNAPSHOTS, StateError, fail, files,
+    error::{StateError, fail},
+    files::{self, JOURNAL, SNAPSHOTS, hex, replace},
     format1::Journal1,
-    hex, replace, snapshot,
+    journal::{Cause, Entry, Journal, Outcome},
+    snapshot,
 };
 
 /// First word of the journal's file, with the version of the framing around the JSON.

@@ -12,8 +12,10 @@ use super::{
         clock::unix_ms,
         mode::{Event, Frozen},
     },
-    Cause, Entry, Journal, Outcome, PENDING, StateDirectory, StateError, fail, files,
-    ignore_missing, replace,
+    directory::StateDirectory,
+    error::{StateError, fail},
+    files::{self, PENDING, ignore_missing, replace},
+    journal::{Cause, Entry, Journal, Outcome},
     snapshot::{self, Head},
 };
 use crate::store::PolicySet;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{super::mode::Frozen, hex, journal::Cause};
+use super::{super::mode::Frozen, files::hex, journal::Cause};
 use crate::{source, store::PolicySet};
 
 /// First word of the file, with the version of its format.

@@ -1,12 +1,18 @@
 //! The state directory on a real file system.
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
 use sha2::{Digest as _, Sha256};
 
 use super::{
     super::mode::{Frozen, Mode},
+    files::{JOURNAL, PENDING, hex, snapshot_path},
     *,
 };
-use crate::source;
+use crate::{source, store::PolicySet};
 
 struct Scratch(PathBuf);
 

@@ -1,4 +1,4 @@
-//! What the kernel's notifications say of a directory: which files are being written, and when it is quiet.
+//! State of a directory by the kernel's notifications: which files are being written, and when it is quiet.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,12 +18,14 @@ use tokio::{
     time::Instant,
 };
 
-use super::{read::is_policy_name, watch::RESCAN};
+use super::read::is_policy_name;
 
 /// The directory is read when no further change followed for this long.
 pub(super) const SETTLE: Duration = Duration::from_millis(50);
 /// The same after a file replaced another: it is complete, and no file is missing.
 const SETTLE_REPLACED: Duration = Duration::from_millis(1);
+/// Interval of reads without a notification, since some file systems send none.
+pub(super) const RESCAN: Duration = Duration::from_secs(30);
 /// The directory is read this long after the first change even if changes never stop.
 const SETTLE_LIMIT: Duration = Duration::from_millis(300);
 /// A file that was not written to for this long counts as complete, even without a close.

@@ -64,7 +64,7 @@ pub enum DirectoryError {
 }
 
 impl DirectoryError {
-    /// What the operator can do about it.
+    /// Advice for the operator.
     #[must_use]
     pub const fn advice(&self) -> &'static str {
         match self {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
 use super::{
     read::{DirectoryReader, ReadError},
-    tracker::Tracker,
+    tracker::{RESCAN, Tracker},
     trusted::Trust,
     write,
 };
@@ -32,8 +32,6 @@ const UNREST_LIMIT: Duration = Duration::from_secs(2);
 const NOTIFICATION_DELAY: Duration = Duration::from_millis(5);
 /// Interval of checks for the directory itself: it may vanish, or be replaced as a whole.
 const PRESENCE: Duration = Duration::from_secs(1);
-/// Interval of reads without a notification, since some file systems send none.
-pub(super) const RESCAN: Duration = Duration::from_secs(30);
 
 /// A directory of policy files, watched recursively.
 pub struct Watch {

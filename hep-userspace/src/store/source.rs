@@ -1,0 +1,109 @@
+//! The trait that every kind of store implements, and what it yields.
+
+use std::pin::Pin;
+
+use super::{directory, policy_set::PolicySet};
+
+/// A future of a [`Source`], which is used as a trait object.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// Reason why a store's present content is not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// The directory does not exist.
+    Gone,
+    /// The directory held policy files, and now holds none.
+    Empty,
+}
+
+impl Distrust {
+    /// The message for the operator.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Gone => {
+                "the policy directory is gone; the last policy stays in force until it is back, \
+                 or until `hep down`"
+            }
+            Self::Empty => {
+                "the policy directory turned empty; the last policy stays in force until there \
+                 is a file in it (one that holds a comment means no policy), or until `hep down`"
+            }
+        }
+    }
+}
+
+/// The result of reading a store.
+#[derive(Debug)]
+pub enum Found {
+    /// The same content as at the last read.
+    Unchanged,
+    /// Other content.
+    Changed(PolicySet),
+    /// Content that is not followed.
+    Untrusted(Distrust),
+    /// The store could not be read.
+    Unreadable(StoreError),
+}
+
+/// Why a store cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Files of a directory.
+    #[error(transparent)]
+    Directory(#[from] directory::ReadError),
+}
+
+/// Why a policy cannot be written to a store, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Files of a directory.
+    #[error(transparent)]
+    Directory(#[from] directory::DirectoryError),
+}
+
+impl WriteError {
+    /// Advice for the operator.
+    #[must_use]
+    pub const fn advice(&self) -> &'static str {
+        match self {
+            Self::Directory(error) => error.advice(),
+        }
+    }
+}
+
+/// A store that policy is read from, and that is followed.
+pub trait Source {
+    /// Waits until the store should be read. Cancel-safe.
+    fn changed(&mut self) -> Later<'_, ()>;
+
+    /// Reads all content, complete and at one moment.
+    fn read(&mut self) -> Later<'_, Found>;
+
+    /// The content that was accepted last.
+    fn content(&self) -> &PolicySet;
+
+    /// Sets, before the first read, the content to compare with, and to use where the present one is being
+    /// written.
+    fn assume(&mut self, content: PolicySet);
+
+    /// Makes the next read look at everything, whether it seems changed or not.
+    fn forget(&mut self);
+
+    /// Makes `policy` read as this store's content would be: with its names.
+    fn adopt(&self, policy: &PolicySet) -> PolicySet;
+
+    /// Checks that [`Self::write`] could make the store hold `policy`.
+    ///
+    /// # Errors
+    ///
+    /// The first obstacle.
+    fn may_write(&self, policy: &PolicySet) -> Result<(), WriteError>;
+
+    /// Makes the store hold `policy` and no other; what it holds now is read first.
+    ///
+    /// # Errors
+    ///
+    /// The first obstacle; a part may be written then.
+    fn write(&mut self, policy: &PolicySet) -> Result<(), WriteError>;
+}
