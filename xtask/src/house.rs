@@ -31,7 +31,6 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("hep-userspace/src/store/directory/trusted.rs", 425),
     ("hep-userspace/src/model/members.rs", 453),
     ("hep-userspace/src/reference/pipeline.rs", 424),
-    ("hep-userspace/src/validate/advice.rs", 461),
     ("hep-userspace/src/validate/cursor.rs", 465),
     ("hep-userspace/src/validate/tests/resources.rs", 536),
     ("hep-userspace/src/validate/tests/rules.rs", 476),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Metadata, Rule};
+use hep_common::Direction;
+
+use super::{Kind, Metadata, Rule};
 use crate::selector::Selector;
 
 /// Change that a staged policy would make to the enforced policy of the same name.
@@ -28,13 +30,19 @@ pub enum PolicyKind {
 }
 
 impl PolicyKind {
+    /// The resource's kind.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Enforced => Kind::GlobalNetworkPolicy,
+            Self::Staged(_) => Kind::StagedGlobalNetworkPolicy,
+        }
+    }
+
     /// The resource's `kind`.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Enforced => "GlobalNetworkPolicy",
-            Self::Staged(_) => "StagedGlobalNetworkPolicy",
-        }
+        self.kind().name()
     }
 }
 
@@ -76,4 +84,24 @@ pub struct Policy {
     pub egress: Arc<[Rule]>,
     /// From `doNotTrack`, `preDNAT` and `applyOnForward`.
     pub stage: Stage,
+}
+
+impl Policy {
+    /// The rules for a direction.
+    #[must_use]
+    pub fn rules(&self, direction: Direction) -> &[Rule] {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        }
+    }
+
+    /// Whether it applies to a direction.
+    #[must_use]
+    pub const fn applies(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::Ingress => self.applies_ingress,
+            Direction::Egress => self.applies_egress,
+        }
+    }
 }

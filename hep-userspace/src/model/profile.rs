@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use hep_common::Direction;
+
 use super::{Metadata, Rule};
 
 /// Name of the built-in profile that allows everything (RS-043).
@@ -18,4 +20,15 @@ pub struct Profile {
     pub egress: Arc<[Rule]>,
     /// `spec.labelsToApply`.
     pub labels_to_apply: BTreeMap<String, String>,
+}
+
+impl Profile {
+    /// The rules for a direction.
+    #[must_use]
+    pub fn rules(&self, direction: Direction) -> &[Rule] {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        }
+    }
 }
