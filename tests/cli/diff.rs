@@ -1,11 +1,11 @@
 //! `hep diff` between two directories.
 
 use hep_tests::{
-    hep::{Said, run},
+    hep::{Output, run},
     policy::{Directory, endpoint, eth0, network_set, policy, tier},
 };
 
-fn diff(from: &Directory, to: &Directory, rest: &[&str]) -> Said {
+fn diff(from: &Directory, to: &Directory, rest: &[&str]) -> Output {
     let path = |directory: &Directory| directory.path().to_string_lossy().into_owned();
     let (from, to) = (path(from), path(to));
     let mut arguments = vec![

@@ -1,7 +1,7 @@
 //! `hep explain` and `hep test`.
 
 use hep_tests::{
-    hep::{Said, run},
+    hep::{Output, run},
     policy::{Directory, documents, eth0, eth0_default_allow, policy},
 };
 
@@ -13,7 +13,7 @@ fn web() -> String {
     )
 }
 
-fn explain(directory: &Directory, rest: &[&str]) -> Said {
+fn explain(directory: &Directory, rest: &[&str]) -> Output {
     let path = directory.path().to_string_lossy().into_owned();
     let mut arguments = vec![
         "explain",

@@ -8,10 +8,10 @@ mod schemas;
 mod validate;
 mod warnings;
 
-use hep_tests::{hep::Said, policy::Directory};
+use hep_tests::{hep::Output, policy::Directory};
 
 /// Runs `hep COMMAND… DIRECTORY`.
-fn on(directory: &Directory, command: &[&str]) -> Said {
+fn on(directory: &Directory, command: &[&str]) -> Output {
     let path = directory.path().to_string_lossy().into_owned();
     let mut arguments = command.to_vec();
     arguments.push(&path);

@@ -14,7 +14,7 @@ fn nowhere(directory: &Directory) -> Vec<String> {
     words.concat()
 }
 
-fn run(directory: &Directory, command: &[&str]) -> hep::Said {
+fn run(directory: &Directory, command: &[&str]) -> hep::Output {
     let options = nowhere(directory);
     let options = options.iter().map(String::as_str);
     let arguments: Vec<&str> = command.iter().copied().chain(options).collect();

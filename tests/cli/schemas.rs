@@ -20,7 +20,7 @@ fn fixture() -> (Directory, Vec<String>) {
 }
 
 /// Runs a command on an instance that never was, with `-o json`.
-fn nowhere(command: &[&str]) -> hep::Said {
+fn nowhere(command: &[&str]) -> hep::Output {
     let (_directory, options) = fixture();
     let options = options.iter().map(String::as_str);
     let arguments = command.iter().copied().chain(options).chain(["-o", "json"]);

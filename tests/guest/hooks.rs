@@ -2,7 +2,7 @@
 
 use hep_tests::{
     policy::{endpoint, felix},
-    site::Site,
+    topology::Topology,
 };
 
 use crate::{allow_80, hooks, policed, probes};
@@ -20,8 +20,8 @@ fn release() -> (u32, u32) {
 
 #[test]
 fn the_programs_are_attached_by_the_best_hook_there_is() {
-    let site = Site::new();
-    let daemon = policed(&site, "eth1");
+    let topology = Topology::new();
+    let daemon = policed(&topology, "eth1");
     let wanted = if release() >= TCX { "tcx" } else { "clsact" };
     let found = hooks(&daemon);
     println!("report: attach = {}", found[0].1[0]);
@@ -32,29 +32,29 @@ fn the_programs_are_attached_by_the_best_hook_there_is() {
 /// `bpfAttachType: TC` is obeyed where TCX would do, and taken back without a gap.
 #[test]
 fn clsact_can_be_asked_for() {
-    let site = Site::new();
-    let mut daemon = policed(&site, "eth1");
+    let topology = Topology::new();
+    let mut daemon = policed(&topology, "eth1");
     let inside = || endpoint("inside", "interfaceName: eth1");
     daemon.replace(&[inside(), allow_80(), felix("bpfAttachType: TC")]);
-    site.expect("by clsact filters", &probes());
+    topology.expect("by clsact filters", &probes());
     let sides = ["clsact", "clsact"].map(str::to_owned);
     assert_eq!(hooks(&daemon), [("eth1".to_owned(), sides)]);
     daemon.replace(&[inside(), allow_80()]);
-    site.expect("by the best hook again", &probes());
+    topology.expect("by the best hook again", &probes());
 }
 
 /// A qdisc and filters of others stay, those of the daemon go.
 #[test]
 fn taking_down_leaves_others_filters() {
-    let site = Site::new();
+    let topology = Topology::new();
     let tc = |arguments: &str| {
         let arguments: Vec<_> = arguments.split(' ').collect();
-        site.host.command("tc", &arguments)
+        topology.host.command("tc", &arguments)
     };
     tc("qdisc add dev eth1 clsact");
     tc("filter add dev eth1 ingress priority 7 protocol ip matchall action continue");
     let before = tc("filter show dev eth1 ingress");
-    let mut daemon = policed(&site, "eth1");
+    let mut daemon = policed(&topology, "eth1");
     daemon.stop();
     drop(daemon.down().exits(0));
     assert_eq!(tc("filter show dev eth1 ingress"), before);

@@ -17,7 +17,7 @@ use hep_tests::{
         Heard::{self, Answer, Nothing},
         Probe, tcp, udp,
     },
-    site::Site,
+    topology::Topology,
 };
 
 /// Lets TCP to port 80 in, and nothing else.
@@ -46,16 +46,16 @@ fn probes() -> Vec<(Probe, Heard)> {
 /// Shows that everything passes between host and inside machine without the daemon, and only what
 /// [`allow_80`] allows with an endpoint at `interface`, named or a wildcard.
 #[track_caller]
-fn policed(site: &Site, interface: &str) -> Daemon {
+fn policed(topology: &Topology, interface: &str) -> Daemon {
     let probes = probes();
     let freely: Vec<_> = probes.iter().map(|(probe, _)| *probe).collect();
-    site.expect_all("no daemon", Answer, &freely);
+    topology.expect_all("no daemon", Answer, &freely);
     let resources = [
         endpoint("inside", &format!("interfaceName: '{interface}'")),
         allow_80(),
     ];
-    let daemon = Daemon::start(&site.host, &resources);
-    site.expect("under policy", &probes);
+    let daemon = Daemon::start(&topology.host, &resources);
+    topology.expect("under policy", &probes);
     daemon
 }
 

@@ -7,7 +7,7 @@ use hep_tests::{
     daemon::Daemon,
     policy::{eth0, policy},
     probe::{PATIENCE, SILENCE},
-    site::Site,
+    topology::Topology,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -18,15 +18,15 @@ fn socket(address: SocketAddr) -> std::io::Result<Socket> {
 }
 
 /// Whether an association between client and host comes about at this port of the host.
-fn associates(site: &Site, net: &Net, port: u16, limit: Duration) -> bool {
+fn associates(topology: &Topology, net: &Net, port: u16, limit: Duration) -> bool {
     let here = SocketAddr::new(net.host, port);
-    let server = site.host.run(|| {
+    let server = topology.host.run(|| {
         let server = socket(here).expect("open an SCTP socket");
         server.bind(&here.into()).expect("bind an SCTP socket");
         server.listen(1).expect("listen");
         server
     });
-    let client = site.outside.run(|| {
+    let client = topology.outside.run(|| {
         let client = socket(here).expect("open an SCTP socket");
         let from = SocketAddr::new(net.client, 0);
         client.bind(&from.into()).expect("bind an SCTP socket");
@@ -44,11 +44,11 @@ fn associates(site: &Site, net: &Net, port: u16, limit: Duration) -> bool {
 /// EV-120: SCTP is matched by port and followed as a flow, in both families.
 #[test]
 fn ev_120_sctp_associations_are_policed_by_port() {
-    let site = Site::new();
+    let topology = Topology::new();
     for net in Net::both() {
         for port in [80, 81] {
             assert!(
-                associates(&site, &net, port, PATIENCE),
+                associates(&topology, &net, port, PATIENCE),
                 "{} {port}",
                 net.host
             );
@@ -59,9 +59,9 @@ fn ev_120_sctp_associations_are_policed_by_port() {
         "types: [Ingress], \
          ingress: [{action: Allow, protocol: SCTP, destination: {ports: [80]}}]",
     );
-    let _daemon = Daemon::start(&site.host, &[eth0(), allow]);
+    let _daemon = Daemon::start(&topology.host, &[eth0(), allow]);
     for net in Net::both() {
-        assert!(associates(&site, &net, 80, PATIENCE), "{} 80", net.host);
-        assert!(!associates(&site, &net, 81, SILENCE), "{} 81", net.host);
+        assert!(associates(&topology, &net, 80, PATIENCE), "{} 80", net.host);
+        assert!(!associates(&topology, &net, 81, SILENCE), "{} 81", net.host);
     }
 }

@@ -11,7 +11,7 @@ use hep_tests::{
     link::Link,
     policy::{endpoint, policy},
     probe::{PATIENCE, SILENCE},
-    site::Site,
+    topology::Topology,
 };
 
 use crate::policed;
@@ -19,22 +19,22 @@ use crate::policed;
 /// EV-017: a GRE tunnel is policed in both directions and families.
 #[test]
 fn ev_017_a_gre_tunnel_is_policed() {
-    let site = Site::new();
-    site.host.ip("address add 10.7.0.1/24 dev eth1\n\
+    let topology = Topology::new();
+    topology.host.ip("address add 10.7.0.1/24 dev eth1\n\
          link add tunnel1 type gre local 10.7.0.1 remote 10.7.0.5 ttl 64\nlink set tunnel1 up");
-    site.inside.ip("address add 10.7.0.5/24 dev eth0\n\
+    topology.inside.ip("address add 10.7.0.5/24 dev eth0\n\
          link add tunnel1 type gre local 10.7.0.5 remote 10.7.0.1 ttl 64\nlink set tunnel1 up");
     for net in Net::both() {
         let bits = if net.host.is_ipv4() { 24 } else { 64 };
         let [host, inner] = [net.host_inside, net.inner];
-        site.host.ip(&format!(
+        topology.host.ip(&format!(
             "address del {host}/{bits} dev eth1\naddress add {host}/{bits} dev tunnel1"
         ));
-        site.inside.ip(&format!(
+        topology.inside.ip(&format!(
             "address del {inner}/{bits} dev eth0\naddress add {inner}/{bits} dev tunnel1"
         ));
     }
-    drop(policed(&site, "tunnel1"));
+    drop(policed(&topology, "tunnel1"));
 }
 
 /// Where packets through the interface under test go.
@@ -45,12 +45,12 @@ const FAR: [(&str, &str); 2] = [
 
 /// Whether a datagram to this port passes the egress hook of `interface`: packet sockets come after
 /// it.
-fn leaves(site: &Site, interface: &str, port: u16, wanted: bool) {
-    let link = Link::open(&site.host, interface);
+fn leaves(topology: &Topology, interface: &str, port: u16, wanted: bool) {
+    let link = Link::open(&topology.host, interface);
     for (_, to) in FAR {
         let to: IpAddr = to.parse().expect("a literal");
         let payload = format!("hep to {to} port {port}");
-        site.host.run(|| {
+        topology.host.run(|| {
             let any = SocketAddr::new(
                 match to {
                     IpAddr::V4(_) => IpAddr::from([0_u8; 4]),
@@ -69,26 +69,27 @@ fn leaves(site: &Site, interface: &str, port: u16, wanted: bool) {
 }
 
 fn egress_is_policed(kind: &str) {
-    let site = Site::new();
-    site.host
+    let topology = Topology::new();
+    topology
+        .host
         .ip(&format!("link add out0 type {kind}\nlink set out0 up"));
     for (from, to) in FAR {
         let bits = if from.contains(':') { 128 } else { 32 };
-        site.host.ip(&format!(
+        topology.host.ip(&format!(
             "address add {from}/{bits} dev out0\nroute add {to}/{bits} dev out0 src {from}"
         ));
     }
-    leaves(&site, "out0", 5000, true);
-    leaves(&site, "out0", 5001, true);
+    leaves(&topology, "out0", 5000, true);
+    leaves(&topology, "out0", 5001, true);
     let allow = policy(
         "allow-5000",
         "types: [Egress], \
          egress: [{action: Allow, protocol: UDP, destination: {ports: [5000]}}]",
     );
     let out = endpoint("out", "interfaceName: out0");
-    let _daemon = Daemon::start(&site.host, &[out, allow]);
-    leaves(&site, "out0", 5000, true);
-    leaves(&site, "out0", 5001, false);
+    let _daemon = Daemon::start(&topology.host, &[out, allow]);
+    leaves(&topology, "out0", 5000, true);
+    leaves(&topology, "out0", 5001, false);
 }
 
 /// EV-017: what leaves by WireGuard is judged before it is encrypted, without Ethernet header.

@@ -19,8 +19,8 @@ use crate::{
     packet::Packet,
     policy::NODE,
     shared::{Lease, Pool},
-    site::Site,
     snapshot::resolve,
+    topology::Topology,
 };
 pub use crate::{
     hook::{EGRESS, FORWARD_IN, FORWARD_OUT, Hook, INGRESS, INSIDE_INGRESS},
@@ -56,22 +56,22 @@ struct Loaded {
     kernel: Kernel,
     former: Option<Generation>,
     indexes: BTreeMap<&'static str, u32>,
-    site: Site,
+    topology: Topology,
 }
 
 impl Loaded {
     fn new(record_decisions: bool) -> Self {
-        let site = Site::new();
+        let topology = Topology::new();
         // The workload's interface shares the place of `eth0` in the programs' table.
-        let crowded = site.host.ifindex("eth0") + QUICK_INTERFACES;
-        site.host.ip(&format!(
+        let crowded = topology.host.ifindex("eth0") + QUICK_INTERFACES;
+        topology.host.ip(&format!(
             "link add cali1 index {crowded} type veth peer name far1\n\
              link set cali1 up\nlink set far1 up\n\
              link add vlan5 type veth peer name ib0\nlink add odd0 type veth peer name far2\n\
              tuntap add dev tun0 mode tun\nlink set tun0 up\n\
              route add blackhole 198.18.0.0/15\nroute add blackhole 2001:db8:dead::/48"
         ));
-        let _entered = site.host.enter();
+        let _entered = topology.host.enter();
         let mut kernel = Kernel::open(&LoadOptions {
             pins: None,
             flows: FlowRoom::uniform(4096),
@@ -100,9 +100,9 @@ impl Loaded {
             kernel,
             former: None,
             indexes: INTERFACES
-                .map(|name| (name, site.host.ifindex(name)))
+                .map(|name| (name, topology.host.ifindex(name)))
                 .into(),
-            site,
+            topology,
         }
     }
 }
@@ -139,7 +139,7 @@ impl Bench {
         let mut bench = Self {
             revalidate: true,
             nd_exempt: true,
-            _entered: loaded.site.host.enter(),
+            _entered: loaded.topology.host.enter(),
             loaded,
         };
         bench.apply(resources);

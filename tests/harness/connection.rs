@@ -8,7 +8,7 @@ use std::{
 
 use socket2::{Domain, Socket, Type};
 
-use crate::{probe::PATIENCE, site::Site};
+use crate::{probe::PATIENCE, topology::Topology};
 
 /// A connection that stays open while policies change.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ impl Connection {
     ///
     /// If it cannot be opened.
     #[must_use]
-    pub fn open(site: &Site, from: IpAddr, to: IpAddr, port: u16) -> Self {
-        Self::accepted_by(&listen(site, to, port), site, from)
+    pub fn open(topology: &Topology, from: IpAddr, to: IpAddr, port: u16) -> Self {
+        Self::accepted_by(&listen(topology, to, port), topology, from)
     }
 
     /// Opens one to a listener, which stays open.
@@ -34,9 +34,9 @@ impl Connection {
     ///
     /// If it cannot be opened.
     #[must_use]
-    pub fn accepted_by(listener: &TcpListener, site: &Site, from: IpAddr) -> Self {
+    pub fn accepted_by(listener: &TcpListener, topology: &Topology, from: IpAddr) -> Self {
         let to = listener.local_addr().expect("a listener has an address");
-        Self::through(listener, site, from, to)
+        Self::through(listener, topology, from, to)
     }
 
     /// Opens one to an address that leads to a listener.
@@ -45,8 +45,13 @@ impl Connection {
     ///
     /// If it cannot be opened.
     #[must_use]
-    pub fn through(listener: &TcpListener, site: &Site, from: IpAddr, to: SocketAddr) -> Self {
-        let client = site.owner(from).run(|| connect(from, to));
+    pub fn through(
+        listener: &TcpListener,
+        topology: &Topology,
+        from: IpAddr,
+        to: SocketAddr,
+    ) -> Self {
+        let client = topology.owner(from).run(|| connect(from, to));
         let client = client.unwrap_or_else(|error| panic!("connect {from} → {to}: {error}"));
         let (server, _) = listener.accept().expect("the connection is established");
         for stream in [&client, &server] {
@@ -119,9 +124,9 @@ pub fn connect(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
 ///
 /// If the address stays taken.
 #[must_use]
-pub fn listen(site: &Site, at: IpAddr, port: u16) -> TcpListener {
+pub fn listen(topology: &Topology, at: IpAddr, port: u16) -> TcpListener {
     let address = SocketAddr::new(at, port);
-    site.owner(at).bind(|| TcpListener::bind(address))
+    topology.owner(at).bind(|| TcpListener::bind(address))
 }
 
 fn carry(from: &mut TcpStream, to: &mut TcpStream, limit: Duration) -> bool {

@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 use crate::{
     eventually,
-    hep::{Said, binary},
+    hep::{Output, binary},
     namespace::Namespace,
     policy::{Directory, NODE},
     program::program,
@@ -204,7 +204,7 @@ impl Daemon {
         let process = self.process().expect("it runs");
         let uts = format!("--uts=/proc/{process}/ns/uts");
         let mut command = program("nsenter");
-        drop(Said::by(command.args([&uts, "hostname", host_name])).exits(0));
+        drop(Output::by(command.args([&uts, "hostname", host_name])).exits(0));
     }
 
     fn run_arguments(&self) -> Vec<String> {
@@ -254,9 +254,9 @@ impl Daemon {
 
     /// Runs a command on this instance.
     #[must_use]
-    pub fn hep(&self, arguments: &[&str]) -> Said {
+    pub fn hep(&self, arguments: &[&str]) -> Output {
         self.namespace
-            .run(|| Said::by(&mut self.command(arguments)))
+            .run(|| Output::by(&mut self.command(arguments)))
     }
 
     /// `hep status -o json`.
@@ -333,7 +333,7 @@ impl Daemon {
 
     /// `hep down`.
     #[must_use]
-    pub fn down(&self) -> Said {
+    pub fn down(&self) -> Output {
         self.hep(&["down"])
     }
 }
@@ -376,7 +376,7 @@ fn mount_bpffs() {
             .lines()
             .any(|line| line.split(' ').nth(1) == Some(BPFFS))
         {
-            let said = Said::by(program("mount").args(["-t", "bpf", "bpf", BPFFS]));
+            let said = Output::by(program("mount").args(["-t", "bpf", "bpf", BPFFS]));
             assert_eq!(
                 said.code, 0,
                 "mount the BPF file system (needs root): {said:#?}"

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{self, Command, Stdio},
     sync::OnceLock,
 };
 
@@ -79,7 +79,7 @@ fn build(name: &str, options: &[&str]) -> PathBuf {
 
 /// Output of a finished command.
 #[derive(Clone, Debug)]
-pub struct Said {
+pub struct Output {
     /// The command line.
     pub command: String,
     /// Exit code; -1 if a signal ended it.
@@ -90,7 +90,7 @@ pub struct Said {
     pub stderr: String,
 }
 
-impl Said {
+impl Output {
     /// Runs `command` to its end.
     ///
     /// # Panics
@@ -99,7 +99,7 @@ impl Said {
     #[must_use]
     pub fn by(command: &mut Command) -> Self {
         let line = format!("{command:?}");
-        let Output {
+        let process::Output {
             status,
             stdout,
             stderr,
@@ -181,6 +181,6 @@ impl Said {
 
 /// Runs `hep` with these arguments to its end.
 #[must_use]
-pub fn run(arguments: &[&str]) -> Said {
-    Said::by(Command::new(binary()).args(arguments))
+pub fn run(arguments: &[&str]) -> Output {
+    Output::by(Command::new(binary()).args(arguments))
 }

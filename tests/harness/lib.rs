@@ -21,8 +21,8 @@ pub mod program;
 pub mod receiver;
 pub mod schema;
 pub mod shared;
-pub mod site;
 mod snapshot;
+pub mod topology;
 pub mod tun;
 
 use std::time::{Duration, Instant};

@@ -15,7 +15,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use self::servers::Servers;
 pub use crate::connection::{Connection, connect, listen};
-use crate::{eventually, namespace::once_free, packet, site::Site};
+use crate::{eventually, namespace::once_free, packet, topology::Topology};
 
 /// How long something that should get through may take, on a machine that may be busy or emulated.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -197,7 +197,7 @@ fn timely(result: std::io::Result<()>) -> std::io::Result<bool> {
     }
 }
 
-impl Site {
+impl Topology {
     /// Sends all probes at once and compares how far each got.
     ///
     /// # Panics
@@ -276,12 +276,18 @@ impl Site {
 
 /// Repeats a TCP connect every few milliseconds until it does what is wanted; how long it took.
 #[must_use]
-pub fn time_until(site: &Site, from: IpAddr, to: IpAddr, port: u16, open: bool) -> Duration {
+pub fn time_until(
+    topology: &Topology,
+    from: IpAddr,
+    to: IpAddr,
+    port: u16,
+    open: bool,
+) -> Duration {
     let target = SocketAddr::new(to, port);
-    let listener = site.owner(to).bind(|| TcpListener::bind(target));
+    let listener = topology.owner(to).bind(|| TcpListener::bind(target));
     listener.set_nonblocking(true).expect("set non-blocking");
     let start = Instant::now();
-    site.owner(from).run(|| {
+    topology.owner(from).run(|| {
         while start.elapsed() < PATIENCE {
             let socket =
                 Socket::new(Domain::for_address(target), Type::STREAM, None).expect("a socket");

@@ -15,7 +15,7 @@ use hep_tests::{
         Heard::{Answer, Nothing},
         PATIENCE, tcp,
     },
-    site::Site,
+    topology::Topology,
 };
 use nix::{
     sys::signal::{Signal, kill},
@@ -29,10 +29,10 @@ struct Boot(Child);
 
 impl Boot {
     #[track_caller]
-    fn start(site: &Site, daemon: &Daemon) -> Self {
+    fn start(topology: &Topology, daemon: &Daemon) -> Self {
         let mut command = daemon.command(&["boot"]);
         command.stdin(Stdio::null()).stderr(Stdio::null());
-        let child = site.host.run(|| command.spawn()).expect("run hep boot");
+        let child = topology.host.run(|| command.spawn()).expect("run hep boot");
         let boot = Self(child);
         let status = || daemon.hep(&["status", "-o", "json"]);
         let ready = eventually(PATIENCE * 6, || status().stdout.contains("\"ready\": true"));
@@ -74,8 +74,8 @@ fn everywhere() -> Vec<String> {
 /// interfaces that appear; the daemon takes over, flows continue.
 #[test]
 fn the_last_policy_is_in_force_before_the_daemon_and_handed_over() {
-    let site = Site::new();
-    let mut daemon = Daemon::start(&site.host, &everywhere());
+    let topology = Topology::new();
+    let mut daemon = Daemon::start(&topology.host, &everywhere());
     daemon.stop();
     // What a restart leaves: no pins and no programs. The directory is not there yet.
     fs::remove_dir_all(daemon.bpffs()).expect("they are there");
@@ -83,9 +83,10 @@ fn the_last_policy_is_in_force_before_the_daemon_and_handed_over() {
     let away = own.with_extension("away");
     fs::rename(&own, &away).expect("is there");
 
-    let mut boot = Boot::start(&site, &daemon);
-    expect_only(&site, "boot", 80);
-    site.host
+    let mut boot = Boot::start(&topology, &daemon);
+    expect_only(&topology, "boot", 80);
+    topology
+        .host
         .ip("link add late type veth peer name far\nlink set late up");
     let follows = eventually(PATIENCE, || {
         let interfaces = daemon.show("interfaces").to_string();
@@ -99,7 +100,7 @@ fn the_last_policy_is_in_force_before_the_daemon_and_handed_over() {
         .says("hep boot");
     let mut connections: Vec<Connection> = Net::both()
         .iter()
-        .map(|net| Connection::open(&site, net.client, net.host, 80))
+        .map(|net| Connection::open(&topology, net.client, net.host, 80))
         .collect();
 
     fs::rename(&away, &own).expect("is there");
@@ -107,7 +108,7 @@ fn the_last_policy_is_in_force_before_the_daemon_and_handed_over() {
     daemon.spawn();
     daemon.wait_for(before + 1);
     assert_eq!(boot.end(), Some(0));
-    expect_only(&site, "the daemon", 80);
+    expect_only(&topology, "the daemon", 80);
     for connection in &mut connections {
         assert!(connection.forth(PATIENCE) && connection.back(PATIENCE));
     }
@@ -116,32 +117,32 @@ fn the_last_policy_is_in_force_before_the_daemon_and_handed_over() {
 /// A panic lasts over a restart of the host.
 #[test]
 fn boot_keeps_a_panic() {
-    let site = Site::new();
-    let mut daemon = Daemon::start(&site.host, &only(80));
+    let topology = Topology::new();
+    let mut daemon = Daemon::start(&topology.host, &only(80));
     let _said = daemon.hep(&["panic"]).exits(0);
     daemon.stop();
     fs::remove_dir_all(daemon.bpffs()).expect("they are there");
-    let _boot = Boot::start(&site, &daemon);
+    let _boot = Boot::start(&topology, &daemon);
     let probes: Vec<_> = Net::each(|net| {
         [
             (tcp(net.client, net.host, 22), Answer),
             (tcp(net.client, net.host, 80), Nothing),
         ]
     });
-    site.expect("panic", &probes);
+    topology.expect("panic", &probes);
     let _said = daemon.hep(&["resume"]).exits(0);
-    expect_only(&site, "resumed", 80);
+    expect_only(&topology, "resumed", 80);
 }
 
 /// A daemon is not handed over to another, and boot needs a policy from before.
 #[test]
 fn boot_refuses_where_a_daemon_runs_or_nothing_was_in_force() {
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &only(80));
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &only(80));
     let _said = daemon
         .hep(&["boot"])
         .exits(1)
         .says("belongs to a running hep daemon");
-    let other = Daemon::prepare(&site.host, &[]);
+    let other = Daemon::prepare(&topology.host, &[]);
     let _said = other.hep(&["boot"]).exits(1).says("holds no policy");
 }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use hep_tests::{
-    daemon::Daemon, eventually, policy::Directory, probe::PATIENCE, program::program, site::Site,
+    daemon::Daemon, eventually, policy::Directory, probe::PATIENCE, program::program,
+    topology::Topology,
 };
 use nix::{
     sys::signal::{Signal, kill, killpg},
@@ -28,12 +29,12 @@ impl Client {
     /// Starts it and waits until its policy is in force.
     #[track_caller]
     pub(crate) fn start(
-        site: &Site,
+        topology: &Topology,
         daemon: &Daemon,
         directory: &Directory,
         timeout: Duration,
     ) -> Self {
-        let client = Self::spawn(site, |_| command(daemon, directory, timeout));
+        let client = Self::spawn(topology, |_| command(daemon, directory, timeout));
         client.wait_for_trial(daemon);
         client
     }
@@ -41,12 +42,12 @@ impl Client {
     /// Starts it with a terminal and a session of its own, and waits until its policy is in force.
     #[track_caller]
     pub(crate) fn start_on_terminal(
-        site: &Site,
+        topology: &Topology,
         daemon: &Daemon,
         directory: &Directory,
         timeout: Duration,
     ) -> Self {
-        let client = Self::spawn(site, |_| {
+        let client = Self::spawn(topology, |_| {
             let command = command(daemon, directory, timeout);
             let words = std::iter::once(command.get_program()).chain(command.get_args());
             let line: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
@@ -58,7 +59,7 @@ impl Client {
         client
     }
 
-    fn spawn(site: &Site, command: impl FnOnce(&TempDir) -> Command + Send) -> Self {
+    fn spawn(topology: &Topology, command: impl FnOnce(&TempDir) -> Command + Send) -> Self {
         let scratch = tempfile::tempdir().expect("make a directory");
         let said = File::create(scratch.path().join("said")).expect("make a file");
         let copy = said.try_clone().expect("share a file");
@@ -69,7 +70,7 @@ impl Client {
             .stdin(Stdio::piped())
             .stdout(said)
             .stderr(copy);
-        let child = site.host.run(|| command.spawn()).expect("run hep try");
+        let child = topology.host.run(|| command.spawn()).expect("run hep try");
         Self { child, scratch }
     }
 

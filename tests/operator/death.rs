@@ -7,7 +7,7 @@ use hep_tests::{
     daemon::Daemon,
     policy::Directory,
     probe::{PATIENCE, time_until},
-    site::Site,
+    topology::Topology,
 };
 use hep_userspace::daemon::{
     mode::{Basis, Mode},
@@ -27,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// A daemon with a policy on trial.
 struct Scene {
-    site: Site,
+    topology: Topology,
     daemon: Daemon,
     client: Client,
     /// The trial is not over before.
@@ -43,21 +43,21 @@ impl Scene {
 
     #[track_caller]
     fn lasting(timeout: Duration, is_terminal: bool) -> Self {
-        let site = Site::new();
-        let daemon = Daemon::start(&site.host, &only(80));
-        expect_only(&site, "before", 80);
+        let topology = Topology::new();
+        let daemon = Daemon::start(&topology.host, &only(80));
+        expect_only(&topology, "before", 80);
         let new = directory(&only(81));
         let begin = if is_terminal {
             Client::start_on_terminal
         } else {
             Client::start
         };
-        let client = begin(&site, &daemon, &new, timeout);
+        let client = begin(&topology, &daemon, &new, timeout);
         let asked = Instant::now();
         let due = asked + left(&daemon);
-        expect_only(&site, "on trial", 81);
+        expect_only(&topology, "on trial", 81);
         Self {
-            site,
+            topology,
             daemon,
             client,
             due,
@@ -69,7 +69,7 @@ impl Scene {
     #[track_caller]
     fn comes_back(&self, what: &str) {
         let net = &Net::both()[0];
-        let is_open = || time_until(&self.site, net.client, net.host, 80, true) < PATIENCE;
+        let is_open = || time_until(&self.topology, net.client, net.host, 80, true) < PATIENCE;
         while !is_open() && Instant::now() < self.due + LIMIT {}
         let back = Instant::now();
         println!(
@@ -83,7 +83,7 @@ impl Scene {
             self.daemon.log()
         );
         wait_for_end(&self.daemon);
-        expect_only(&self.site, what, 80);
+        expect_only(&self.topology, what, 80);
     }
 }
 
@@ -108,7 +108,7 @@ fn the_policy_before_comes_back_when_the_session_dies() {
 fn the_policy_before_comes_back_when_the_daemon_dies() {
     let mut scene = Scene::new(false);
     scene.daemon.crash();
-    expect_only(&scene.site, "nobody is there", 81);
+    expect_only(&scene.topology, "nobody is there", 81);
     scene.daemon.spawn();
     scene.comes_back("daemon killed");
     assert_eq!(scene.client.code(), 6, "{}", scene.client.said());
@@ -123,10 +123,10 @@ fn a_daemon_that_starts_too_late_brings_the_policy_before_back_first() {
     scene.daemon.crash();
     let over = scene.due + Duration::from_secs(1);
     std::thread::sleep(over.saturating_duration_since(Instant::now()));
-    expect_only(&scene.site, "nobody is there", 81);
+    expect_only(&scene.topology, "nobody is there", 81);
     scene.daemon.spawn();
     scene.daemon.wait_for(3);
-    expect_only(&scene.site, "ready", 80);
+    expect_only(&scene.topology, "ready", 80);
     let log = scene.daemon.log();
     assert!(log.contains("not confirmed in time"), "{log}");
 }
@@ -137,7 +137,7 @@ fn the_client_goes_back_if_no_daemon_does() {
     let mut scene = Scene::new(false);
     scene.daemon.crash();
     assert_eq!(scene.client.code(), 6, "{}", scene.client.said());
-    expect_only(&scene.site, "daemon killed for good", 80);
+    expect_only(&scene.topology, "daemon killed for good", 80);
     let said = scene.client.said();
     assert!(said.contains("no daemon runs"), "{said}");
 }
@@ -146,7 +146,7 @@ fn the_client_goes_back_if_no_daemon_does() {
 #[test]
 fn the_policy_before_comes_back_when_the_namespace_dies() {
     let Scene {
-        site,
+        topology,
         mut daemon,
         mut client,
         due,
@@ -154,13 +154,13 @@ fn the_policy_before_comes_back_when_the_namespace_dies() {
     } = Scene::new(false);
     client.kill_session();
     daemon.crash();
-    drop(site);
-    let site = Site::new();
-    daemon.move_to(&site.host);
+    drop(topology);
+    let topology = Topology::new();
+    daemon.move_to(&topology.host);
     daemon.spawn();
     daemon.wait_for(3);
     let scene = Scene {
-        site,
+        topology,
         daemon,
         client,
         due,
@@ -188,5 +188,5 @@ fn a_restart_of_the_host_ends_the_trial() {
     std::fs::remove_dir_all(scene.daemon.bpffs()).expect("they are there");
     scene.daemon.spawn();
     scene.daemon.wait_for(3);
-    expect_only(&scene.site, "after the restart", 80);
+    expect_only(&scene.topology, "after the restart", 80);
 }

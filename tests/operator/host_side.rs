@@ -20,7 +20,7 @@ use hep_tests::{
     policy::{Directory, documents, endpoint, eth0},
     probe::PATIENCE,
     program::program,
-    site::Site,
+    topology::Topology,
 };
 use nix::{sys::stat::Mode, unistd::mkfifo};
 use serde_json::Value;
@@ -61,12 +61,12 @@ fn victim() -> (Directory, impl Fn() -> (String, u32, u64, usize)) {
 #[test]
 fn a_confirmed_policy_is_written_through_no_link() {
     for is_shared in [false, true] {
-        let site = Site::new();
+        let topology = Topology::new();
         let options: &[&str] = match is_shared {
             true => &["--allow-shared-policy-dir"],
             false => &[],
         };
-        let daemon = Daemon::start_with(&site.host, &only(80), options);
+        let daemon = Daemon::start_with(&topology.host, &only(80), options);
         let own = daemon.directory().path().to_path_buf();
         if is_shared {
             chown(&own, Some(NOBODY), None).expect("can be given away");
@@ -76,14 +76,14 @@ fn a_confirmed_policy_is_written_through_no_link() {
         let new = directory(&only(81));
         fs::create_dir(new.path().join("sub")).expect("can be made");
         fs::write(new.path().join("sub/50-evil.yaml"), "# a comment\n").expect("can be written");
-        let mut client = Client::start(&site, &daemon, &new, LONG);
+        let mut client = Client::start(&topology, &daemon, &new, LONG);
         // As an earlier version named where it staged files, and as the policy has it.
         symlink(victim.path(), own.join(".hep-install")).expect("can be made");
         symlink(victim.path(), own.join("sub")).expect("can be made");
         let said = daemon.hep(&["confirm"]).exits(5).says("symbolic link");
         let _said = said.says("the trial goes on");
         assert_eq!(look(), before, "shared: {is_shared}");
-        expect_only(&site, "on trial", 81);
+        expect_only(&topology, "on trial", 81);
         fs::remove_file(own.join("sub")).expect("can be removed");
         let _said = daemon.hep(&["confirm"]).exits(0).says("is confirmed");
         assert_eq!(client.code(), 0, "{}", client.said());
@@ -95,8 +95,8 @@ fn a_confirmed_policy_is_written_through_no_link() {
 /// Refused up front, and again when it changes during the trial.
 #[test]
 fn a_policy_directory_that_others_can_change_is_refused() {
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &only(80));
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &only(80));
     let own = daemon.directory().path().to_path_buf();
     let new = directory(&only(81));
     let attempt = ["try", "--policy-dir", &path(&new)];
@@ -108,8 +108,8 @@ fn a_policy_directory_that_others_can_change_is_refused() {
         chown(&own, Some(0), None).expect("can be taken back");
         set_mode(&own, 0o755);
     }
-    expect_only(&site, "refused", 80);
-    let mut client = Client::start(&site, &daemon, &new, LONG);
+    expect_only(&topology, "refused", 80);
+    let mut client = Client::start(&topology, &daemon, &new, LONG);
     set_mode(&own, 0o777);
     let _said = daemon.hep(&["confirm"]).exits(5).says("mode 777");
     set_mode(&own, 0o755);
@@ -132,8 +132,8 @@ fn ask(socket: &Path, line: &str) -> Value {
 /// commands that only read need no other.
 #[test]
 fn orders_are_taken_from_root_alone_and_questions_apart() {
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &only(80));
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &only(80));
     let [orders, questions] = sockets(&daemon);
     for socket in [&orders, &questions] {
         let metadata = fs::metadata(socket).expect("is there");
@@ -150,7 +150,7 @@ fn orders_are_taken_from_root_alone_and_questions_apart() {
         let mut stranger = Command::new(&binary);
         stranger.args(daemon.command(command).get_args());
         stranger.uid(NOBODY).gid(NOBODY);
-        let said = site.host.run(|| hep::Said::by(&mut stranger));
+        let said = topology.host.run(|| hep::Output::by(&mut stranger));
         let said = said.says("root alone");
         assert_ne!(said.code, 0, "{said:#?}");
     }
@@ -171,8 +171,8 @@ fn orders_are_taken_from_root_alone_and_questions_apart() {
 /// file of root's neither hangs the daemon nor is followed.
 #[test]
 fn a_planted_journal_is_neither_waited_for_nor_followed() {
-    let site = Site::new();
-    let mut daemon = Daemon::start(&site.host, &only(80));
+    let topology = Topology::new();
+    let mut daemon = Daemon::start(&topology.host, &only(80));
     let state = daemon.state_dir();
     let journal = state.join("journal");
     let (victim, look) = victim();
@@ -193,7 +193,7 @@ fn a_planted_journal_is_neither_waited_for_nor_followed() {
         }
         daemon.spawn();
         daemon.wait_for(1);
-        expect_only(&site, kind, 80);
+        expect_only(&topology, kind, 80);
         let mode = fs::metadata(&state).expect("is there").mode();
         assert_eq!(mode & 0o022, 0, "{kind}: {mode:o}");
         let made = fs::symlink_metadata(&journal).expect("is there");
@@ -224,9 +224,9 @@ fn is_plain(what: &str, text: &str) {
 #[test]
 fn foreign_names_forge_nothing_that_operators_read() {
     const ODD: &str = "\n<0>forged\u{1b}[2J\u{9b}31m\u{202e}\u{2028}";
-    let site = Site::new();
+    let topology = Topology::new();
     let interface = "e\u{1b}[2J\u{9b}m\u{202e}";
-    let made = site.host.run(|| {
+    let made = topology.host.run(|| {
         let mut command = program("ip");
         command.args([
             "link", "add", interface, "type", "veth", "peer", "name", "other",
@@ -234,7 +234,10 @@ fn foreign_names_forge_nothing_that_operators_read() {
         command.status()
     });
     assert!(made.expect("ip runs").success());
-    let daemon = Daemon::start(&site.host, &[eth0(), endpoint("all", "interfaceName: '*'")]);
+    let daemon = Daemon::start(
+        &topology.host,
+        &[eth0(), endpoint("all", "interfaceName: '*'")],
+    );
     let seen = eventually(PATIENCE, || {
         daemon.show("interfaces").to_string().contains("e\\u001b")
     });

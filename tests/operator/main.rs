@@ -21,7 +21,7 @@ use hep_tests::{
         Heard::{Answer, Nothing},
         PATIENCE, tcp,
     },
-    site::Site,
+    topology::Topology,
 };
 use serde_json::Value;
 
@@ -46,7 +46,7 @@ fn path(directory: &Directory) -> String {
 
 /// Asserts that of ports 80 to 83 this one is open to clients of both families, and no other.
 #[track_caller]
-fn expect_only(site: &Site, what: &str, open: u16) {
+fn expect_only(topology: &Topology, what: &str, open: u16) {
     let probes: Vec<_> = Net::both()
         .iter()
         .flat_map(|net| {
@@ -56,7 +56,7 @@ fn expect_only(site: &Site, what: &str, open: u16) {
             })
         })
         .collect();
-    site.expect(what, &probes);
+    topology.expect(what, &probes);
 }
 
 /// Waits until no policy is on trial.

@@ -10,7 +10,7 @@ use hep_tests::{
         Heard::{Answer, Nothing},
         PATIENCE, tcp,
     },
-    site::Site,
+    topology::Topology,
 };
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ use crate::{expect_only, only};
 /// Asserts that only failsafes pass, on an interface with an endpoint and on one without, for the
 /// host's own traffic and for what it forwards.
 #[track_caller]
-fn expect_panic(site: &Site, what: &str) {
+fn expect_panic(topology: &Topology, what: &str) {
     let probes: Vec<_> = Net::each(|net| {
         [
             (tcp(net.client, net.host, 22), Answer),
@@ -30,20 +30,20 @@ fn expect_panic(site: &Site, what: &str) {
             (tcp(net.client, net.inner, 80), Nothing),
         ]
     });
-    site.expect(what, &probes);
+    topology.expect(what, &probes);
 }
 
 /// Only failsafes and established flows pass, on every interface; that survives a crash and a
 /// restart, and ends with `hep resume`.
 #[test]
 fn a_panic_leaves_failsafes_and_established_flows() {
-    let site = Site::new();
-    let mut daemon = Daemon::start(&site.host, &only(80));
+    let topology = Topology::new();
+    let mut daemon = Daemon::start(&topology.host, &only(80));
     let mut connections: Vec<Connection> = Net::each(|net| {
         [
-            Connection::open(&site, net.client, net.host, 80),
+            Connection::open(&topology, net.client, net.host, 80),
             // Over an interface that no endpoint owns, and that nobody has followed.
-            Connection::open(&site, net.inner, net.host_inside, 80),
+            Connection::open(&topology, net.inner, net.host_inside, 80),
         ]
     });
     let mut all_go_on = |what: &str| {
@@ -56,7 +56,7 @@ fn a_panic_leaves_failsafes_and_established_flows() {
     };
     all_go_on("before");
     let _said = daemon.hep(&["panic"]).exits(0).says("hep resume");
-    expect_panic(&site, "panic");
+    expect_panic(&topology, "panic");
     all_go_on("panic");
     let _said = daemon.hep(&["status"]).exits(0).says("panic: for");
     assert!(daemon.status()["panic"]["sinceUnixMs"].as_u64() > Some(0));
@@ -77,42 +77,42 @@ fn a_panic_leaves_failsafes_and_established_flows() {
     daemon.crash();
     daemon.spawn();
     daemon.wait_for(3);
-    expect_panic(&site, "after a crash");
+    expect_panic(&topology, "after a crash");
     all_go_on("after a crash");
     // A change of the directory does not end it.
     daemon.directory().write("all.yaml", &documents(&only(81)));
     let noted = eventually(PATIENCE, || daemon.status()["directoryChanged"] == true);
     assert!(noted, "{}", daemon.log());
-    expect_panic(&site, "the directory changed");
+    expect_panic(&topology, "the directory changed");
 
     let _said = daemon.hep(&["resume"]).exits(0).says("the panic is over");
     assert_eq!(daemon.status()["panic"], Value::Null);
-    expect_only(&site, "resumed", 81);
+    expect_only(&topology, "resumed", 81);
 }
 
 /// It needs no daemon, and holds for the next one; a trial ends with it.
 #[test]
 fn a_panic_needs_no_daemon_and_ends_a_trial() {
-    let site = Site::new();
-    let mut daemon = Daemon::start(&site.host, &only(80));
+    let topology = Topology::new();
+    let mut daemon = Daemon::start(&topology.host, &only(80));
     let new = crate::directory(&only(81));
     let arguments = ["try", "--policy-dir", &crate::path(&new), "--detach"];
     let _said = daemon.hep(&arguments).exits(0);
     daemon.crash();
     let _said = daemon.hep(&["panic"]).exits(0);
-    expect_panic(&site, "without a daemon");
+    expect_panic(&topology, "without a daemon");
     let _said = daemon.hep(&["status"]).exits(0).says("panic: for");
     daemon.spawn();
     daemon.wait_for(4);
-    expect_panic(&site, "with one");
+    expect_panic(&topology, "with one");
     let _said = daemon.hep(&["resume"]).exits(0);
-    expect_only(&site, "resumed", 80);
+    expect_only(&topology, "resumed", 80);
 }
 
 /// Where no daemon ever ran, there is nothing to do it with (exit 4).
 #[test]
 fn a_panic_without_any_policy_says_what_to_do() {
-    let site = Site::new();
-    let daemon = Daemon::prepare(&site.host, &[]);
+    let topology = Topology::new();
+    let daemon = Daemon::prepare(&topology.host, &[]);
     let _said = daemon.hep(&["panic"]).exits(4).says("no daemon listens");
 }

@@ -16,10 +16,10 @@ use hep_tests::{
     address::Net,
     daemon::Daemon,
     eventually,
-    hep::{Said, binary},
+    hep::{Output, binary},
     policy::{Directory, endpoint, eth0, felix, no_failsafe, policy},
     probe::PATIENCE,
-    site::Site,
+    topology::Topology,
 };
 use nix::{
     sys::signal::{Signal, killpg},
@@ -43,15 +43,15 @@ struct Sshd {
 
 impl Sshd {
     /// Has `from` logged in at `to`.
-    fn new(site: &Site, from: IpAddr, to: IpAddr) -> Self {
-        Self::at(PORT, site, from, to)
+    fn new(topology: &Topology, from: IpAddr, to: IpAddr) -> Self {
+        Self::at(PORT, topology, from, to)
     }
 
-    fn at(port: u16, site: &Site, from: IpAddr, to: IpAddr) -> Self {
+    fn at(port: u16, topology: &Topology, from: IpAddr, to: IpAddr) -> Self {
         let scratch = tempfile::tempdir().expect("make a directory");
         let to = SocketAddr::new(to, port);
-        let listener = site.host.bind(|| TcpListener::bind(to));
-        let client = site.owner(from).run(|| {
+        let listener = topology.host.bind(|| TcpListener::bind(to));
+        let client = topology.owner(from).run(|| {
             let domain = socket2::Domain::for_address(to);
             let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
             socket.bind(&SocketAddr::new(from, 0).into())?;
@@ -66,7 +66,7 @@ impl Sshd {
             sshd.args(["-c", "sleep 600; :"])
                 .stdin(stdin)
                 .process_group(0);
-            site.host.run(|| sshd.spawn()).expect("run a shell")
+            topology.host.run(|| sshd.spawn()).expect("run a shell")
         };
         Self {
             server: hold(OwnedFd::from(listener)),
@@ -86,7 +86,7 @@ impl Sshd {
     }
 
     /// Runs a command below a process of the server that holds the session; exit code and output.
-    fn run(&self, site: &Site, daemon: &Daemon, arguments: &[&str]) -> (i32, String) {
+    fn run(&self, topology: &Topology, daemon: &Daemon, arguments: &[&str]) -> (i32, String) {
         let command = daemon.command(arguments);
         let words = std::iter::once(command.get_program()).chain(command.get_args());
         let line: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
@@ -101,7 +101,7 @@ impl Sshd {
             .args(["-c", &script])
             .env_remove("SSH_CONNECTION")
             .stdin(OwnedFd::from(self.session.try_clone().expect("share it")));
-        let status = site.host.run(|| shell.status()).expect("run a shell");
+        let status = topology.host.run(|| shell.status()).expect("run a shell");
         let output = fs::read_to_string(output).expect("it was written");
         (status.code().unwrap_or(-1), output)
     }
@@ -138,14 +138,14 @@ fn deny_client(net: &Net) -> Vec<String> {
 /// a process above it holds its socket; session and rule are named; `--force` overrides.
 #[test]
 fn a_policy_that_cuts_the_callers_session_is_refused() {
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &allow_ssh());
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &allow_ssh());
     for net in Net::both() {
-        let sshd = Sshd::new(&site, net.client, net.host);
+        let sshd = Sshd::new(&topology, net.client, net.host);
         let new = directory(&deny_client(&net));
         let try_it = ["try", "--policy-dir", &path(&new), "--detach"];
         let before = daemon.generation();
-        let (code, said) = sshd.run(&site, &daemon, &try_it);
+        let (code, said) = sshd.run(&topology, &daemon, &try_it);
         assert_eq!(code, 5, "{said}");
         let peer = sshd.client.local_addr().expect("it is connected");
         let file = new.path().join("policy.yaml");
@@ -159,14 +159,14 @@ fn a_policy_that_cuts_the_callers_session_is_refused() {
         }
         let mut named = daemon.command(&try_it);
         named.env("SSH_CONNECTION", sshd.connection());
-        let output = site.host.run(|| named.output()).expect("run hep");
+        let output = topology.host.run(|| named.output()).expect("run hep");
         assert_eq!(output.status.code(), Some(5), "{output:?}");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.contains("your SSH session"), "{said}");
         assert_eq!(daemon.generation(), before);
 
         let forced = [&try_it[..], &["--force"]].concat();
-        let (code, said) = sshd.run(&site, &daemon, &forced);
+        let (code, said) = sshd.run(&topology, &daemon, &forced);
         assert_eq!(code, 0, "{said}");
         assert!(said.contains("warning: it would cut"), "{said}");
         let _said = daemon.hep(&["rollback"]).exits(0);
@@ -177,18 +177,18 @@ fn a_policy_that_cuts_the_callers_session_is_refused() {
 /// Another session only causes a warning if the caller is known, and a refusal if not.
 #[test]
 fn another_session_refuses_only_if_the_caller_is_unknown() {
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &allow_ssh());
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &allow_ssh());
     let net = Net::both()[0];
-    let _other = Sshd::new(&site, net.client, net.host);
+    let _other = Sshd::new(&topology, net.client, net.host);
     let new = directory(&deny_client(&net));
     let try_it = ["try", "--policy-dir", &path(&new), "--detach"];
     let _said = daemon
         .hep(&try_it)
         .exits(5)
         .says("the SSH session from 198.51.100.7");
-    let own = Sshd::at(PORT + 1, &site, net.member, net.host);
-    let (code, said) = own.run(&site, &daemon, &try_it);
+    let own = Sshd::at(PORT + 1, &topology, net.member, net.host);
+    let (code, said) = own.run(&topology, &daemon, &try_it);
     assert_eq!(code, 0, "{said}");
     assert!(
         said.contains("would cut the SSH session from 198.51.100.7"),
@@ -199,10 +199,10 @@ fn another_session_refuses_only_if_the_caller_is_unknown() {
 /// A session that an untracked policy carries needs its way out as well.
 #[test]
 fn an_untracked_session_needs_both_directions() {
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &allow_ssh());
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &allow_ssh());
     let net = Net::both()[1];
-    let sshd = Sshd::new(&site, net.client, net.host);
+    let sshd = Sshd::new(&topology, net.client, net.host);
     let one_way = policy(
         "raw",
         "doNotTrack: true, applyOnForward: true, types: [Ingress, Egress], \
@@ -210,7 +210,7 @@ fn an_untracked_session_needs_both_directions() {
     );
     let new = directory(&[allow_ssh(), vec![one_way]].concat());
     let (code, said) = sshd.run(
-        &site,
+        &topology,
         &daemon,
         &["try", "--policy-dir", &path(&new), "--detach"],
     );
@@ -228,14 +228,14 @@ fn an_untracked_session_needs_both_directions() {
 /// With `keep` the session itself continues, but there would be no way back in.
 #[test]
 fn with_keep_a_policy_that_lets_nobody_in_again_is_refused() {
-    let site = Site::new();
+    let topology = Topology::new();
     let options = ["--on-policy-change", "keep"];
-    let daemon = Daemon::start_with(&site.host, &allow_ssh(), &options);
+    let daemon = Daemon::start_with(&topology.host, &allow_ssh(), &options);
     let net = Net::both()[0];
-    let sshd = Sshd::new(&site, net.client, net.host);
+    let sshd = Sshd::new(&topology, net.client, net.host);
     let new = directory(&deny_client(&net));
     let try_it = ["try", "--policy-dir", &path(&new), "--detach"];
-    let (code, said) = sshd.run(&site, &daemon, &try_it);
+    let (code, said) = sshd.run(&topology, &daemon, &try_it);
     assert_eq!(code, 5, "{said}");
     assert!(said.contains("not let in again"), "{said}");
 }
@@ -243,17 +243,17 @@ fn with_keep_a_policy_that_lets_nobody_in_again_is_refused() {
 /// The preflight also covers a rollback, and following the directory again.
 #[test]
 fn a_rollback_that_cuts_the_session_is_refused() {
-    let site = Site::new();
+    let topology = Topology::new();
     let net = Net::both()[0];
-    let mut daemon = Daemon::start(&site.host, &deny_client(&net));
+    let mut daemon = Daemon::start(&topology.host, &deny_client(&net));
     daemon.replace(&allow_ssh());
-    let sshd = Sshd::new(&site, net.client, net.host);
-    let (code, said) = sshd.run(&site, &daemon, &["rollback"]);
+    let sshd = Sshd::new(&topology, net.client, net.host);
+    let (code, said) = sshd.run(&topology, &daemon, &["rollback"]);
     assert_eq!(code, 5, "{said}");
     assert!(said.contains("your SSH session"), "{said}");
-    let (code, said) = sshd.run(&site, &daemon, &["rollback", "--force"]);
+    let (code, said) = sshd.run(&topology, &daemon, &["rollback", "--force"]);
     assert_eq!(code, 0, "{said}");
-    let (code, said) = sshd.run(&site, &daemon, &["resume"]);
+    let (code, said) = sshd.run(&topology, &daemon, &["resume"]);
     assert_eq!(code, 0, "{said}");
 }
 
@@ -262,14 +262,14 @@ fn a_rollback_that_cuts_the_session_is_refused() {
 /// one that a failsafe covers does not.
 #[test]
 fn rs_150_an_ssh_server_without_failsafe_is_told() {
-    let site = Site::new();
+    let topology = Topology::new();
     let net = Net::both()[0];
-    let sshd = Sshd::new(&site, net.client, net.host);
+    let sshd = Sshd::new(&topology, net.client, net.host);
     let any = endpoint(
         "h1-eth0",
         "interfaceName: eth0, profiles: [projectcalico-default-allow]",
     );
-    let mut daemon = Daemon::start(&site.host, std::slice::from_ref(&any));
+    let mut daemon = Daemon::start(&topology.host, std::slice::from_ref(&any));
     let is_told = |daemon: &Daemon| {
         let problems = daemon.status()["problems"].clone();
         let mut problems = problems.as_array().expect("a list").clone().into_iter();
@@ -291,7 +291,7 @@ fn rs_150_an_ssh_server_without_failsafe_is_told() {
     planned.write("all.yaml", &here);
     let mut validate = Command::new(binary());
     validate.arg("validate").arg(planned.path());
-    let said = site.host.run(|| Said::by(&mut validate));
+    let said = topology.host.run(|| Output::by(&mut validate));
     let _said = said.exits(0).says("listens on port 2022");
     let covered = felix("failsafeInboundHostPorts: [{protocol: TCP, port: 2022}]");
     daemon.replace(&[any.clone(), covered]);

@@ -5,19 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hep_tests::{
     daemon::Daemon,
     policy::{endpoint, eth0},
-    site::Site,
+    topology::Topology,
 };
 
 /// A generation that polices many interfaces more is not ready before the last of them has its
 /// programs.
 #[test]
 fn ready_means_that_every_interface_has_its_programs() {
-    let site = Site::new();
+    let topology = Topology::new();
     let pairs: Vec<String> = (0..40)
         .map(|number| format!("link add more{number} type veth peer name far{number}"))
         .collect();
-    site.host.ip(&pairs.join("\n"));
-    let mut daemon = Daemon::start(&site.host, &[eth0()]);
+    topology.host.ip(&pairs.join("\n"));
+    let mut daemon = Daemon::start(&topology.host, &[eth0()]);
     let binary = daemon.command(&["status", "-o", "json"]);
     let (program, arguments) = (binary.get_program(), binary.get_args());
     let arguments: Vec<_> = arguments.collect();

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use hep_tests::{daemon::Daemon, eventually, probe::PATIENCE, site::Site};
+use hep_tests::{daemon::Daemon, eventually, probe::PATIENCE, topology::Topology};
 
 use crate::{expect_only, history, only, row};
 
@@ -44,15 +44,15 @@ impl Drop for Obstacle {
 
 /// Brings port 81 into force in place of 80, kills the daemon before that is on record, and starts it
 /// over a broken directory.
-fn broken_after_death(site: &Site, obstacles: &[(&str, bool)]) -> Daemon {
-    let mut daemon = Daemon::start(&site.host, &only(80));
-    expect_only(site, "before", 80);
+fn broken_after_death(topology: &Topology, obstacles: &[(&str, bool)]) -> Daemon {
+    let mut daemon = Daemon::start(&topology.host, &only(80));
+    expect_only(topology, "before", 80);
     let obstacles: Vec<_> = obstacles
         .iter()
         .map(|(name, is_file)| Obstacle::new(&daemon, name, *is_file))
         .collect();
     daemon.replace(&only(81));
-    expect_only(site, "changed", 81);
+    expect_only(topology, "changed", 81);
     daemon.crash();
     drop(obstacles);
     daemon.directory().write("broken.yaml", "spec: [");
@@ -64,10 +64,10 @@ fn broken_after_death(site: &Site, obstacles: &[(&str, bool)]) -> Daemon {
 /// it: the next one continues with that policy, and not with the one before (EV-191).
 #[test]
 fn what_came_into_force_before_the_daemon_died_is_what_the_next_goes_on_with() {
-    let site = Site::new();
-    let mut daemon = broken_after_death(&site, &[("snapshots", true)]);
+    let topology = Topology::new();
+    let mut daemon = broken_after_death(&topology, &[("snapshots", true)]);
     daemon.wait_for(3);
-    expect_only(&site, "after the death", 81);
+    expect_only(&topology, "after the death", 81);
     assert_eq!(
         history(&daemon),
         [
@@ -83,14 +83,14 @@ fn what_came_into_force_before_the_daemon_died_is_what_the_next_goes_on_with() {
 /// policy in force; it keeps that rather than go back to an earlier one (EV-191).
 #[test]
 fn what_could_not_be_written_down_stays_in_force() {
-    let site = Site::new();
+    let topology = Topology::new();
     let obstacles = [("snapshots", true), ("coming.new", false)];
-    let daemon = broken_after_death(&site, &obstacles);
+    let daemon = broken_after_death(&topology, &obstacles);
     let is_left = eventually(PATIENCE, || {
         daemon
             .log()
             .contains("the policy that a former daemon left stays in force")
     });
     assert!(is_left, "{}", daemon.log());
-    expect_only(&site, "after the death", 81);
+    expect_only(&topology, "after the death", 81);
 }

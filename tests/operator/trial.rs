@@ -7,7 +7,7 @@ use hep_tests::{
     eventually, hep,
     policy::{Directory, documents},
     probe::PATIENCE,
-    site::Site,
+    topology::Topology,
 };
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -25,20 +25,20 @@ const LONG: Duration = Duration::from_secs(600);
 /// A trial that nobody confirms ends by itself, and the client reports it (exit 6).
 #[test]
 fn an_unconfirmed_policy_goes_again() {
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &only(80));
-    expect_only(&site, "before", 80);
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &only(80));
+    expect_only(&topology, "before", 80);
     let new = directory(&only(81));
-    let mut client = Client::start(&site, &daemon, &new, SHORT);
+    let mut client = Client::start(&topology, &daemon, &new, SHORT);
     let status = daemon.status();
     assert_eq!(status["trial"]["policyDir"], path(&new).as_str());
     assert!(left(&daemon) <= SHORT);
     let _said = daemon.hep(&["status"]).exits(0).says("trial: generation 2");
-    expect_only(&site, "on trial", 81);
+    expect_only(&topology, "on trial", 81);
     assert_eq!(client.code(), 6, "{}", client.said());
     assert!(client.said().contains("rolled back"), "{}", client.said());
     wait_for_end(&daemon);
-    expect_only(&site, "after", 80);
+    expect_only(&topology, "after", 80);
     assert_eq!(
         history(&daemon),
         [
@@ -51,15 +51,15 @@ fn an_unconfirmed_policy_goes_again() {
 /// A confirmed policy stays, and the policy directory holds it, and nothing else of it changed.
 #[test]
 fn a_confirmed_policy_is_what_the_directory_holds() {
-    let site = Site::new();
-    let mut daemon = Daemon::start(&site.host, &only(80));
+    let topology = Topology::new();
+    let mut daemon = Daemon::start(&topology.host, &only(80));
     let own = daemon.directory().path().to_path_buf();
     fs::write(own.join("README"), "no policy").expect("can be written");
     let new = directory(&only(81));
-    let mut client = Client::start(&site, &daemon, &new, LONG);
+    let mut client = Client::start(&topology, &daemon, &new, LONG);
     let _said = daemon.hep(&["confirm"]).exits(0).says("is confirmed");
     assert_eq!(client.code(), 0, "{}", client.said());
-    expect_only(&site, "confirmed", 81);
+    expect_only(&topology, "confirmed", 81);
     let mut names: Vec<_> = fs::read_dir(&own)
         .expect("is there")
         .map(|entry| entry.expect("is there").file_name())
@@ -75,7 +75,7 @@ fn a_confirmed_policy_is_what_the_directory_holds() {
     daemon.stop();
     daemon.spawn();
     daemon.wait_for(1);
-    expect_only(&site, "after a restart", 81);
+    expect_only(&topology, "after a restart", 81);
     assert_eq!(
         history(&daemon),
         [
@@ -88,29 +88,29 @@ fn a_confirmed_policy_is_what_the_directory_holds() {
 /// SIGUSR1 confirms, SIGINT rejects, as with netplan.
 #[test]
 fn signals_to_the_client_confirm_and_reject() {
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &only(80));
-    let mut client = Client::start(&site, &daemon, &directory(&only(81)), LONG);
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &only(80));
+    let mut client = Client::start(&topology, &daemon, &directory(&only(81)), LONG);
     client.signal(Signal::SIGINT);
     assert_eq!(client.code(), 6, "{}", client.said());
-    expect_only(&site, "rejected", 80);
-    let mut client = Client::start(&site, &daemon, &directory(&only(81)), LONG);
+    expect_only(&topology, "rejected", 80);
+    let mut client = Client::start(&topology, &daemon, &directory(&only(81)), LONG);
     client.signal(Signal::SIGUSR1);
     assert_eq!(client.code(), 0, "{}", client.said());
-    expect_only(&site, "confirmed", 81);
+    expect_only(&topology, "confirmed", 81);
 }
 
 /// A daemon that is stopped in order does not leave a trial to nobody.
 #[test]
 fn the_trial_ends_when_the_daemon_is_stopped() {
-    let site = Site::new();
-    let mut daemon = Daemon::start(&site.host, &only(80));
+    let topology = Topology::new();
+    let mut daemon = Daemon::start(&topology.host, &only(80));
     let new = directory(&only(81));
     let arguments = ["try", "--policy-dir", &path(&new), "--detach"];
     let _said = daemon.hep(&arguments).exits(0);
-    expect_only(&site, "on trial", 81);
+    expect_only(&topology, "on trial", 81);
     daemon.stop();
-    expect_only(&site, "stopped", 80);
+    expect_only(&topology, "stopped", 80);
     let _said = daemon.hep(&["status"]).exits(0);
     assert_eq!(daemon.status()["trial"], Value::Null);
 }
@@ -118,24 +118,24 @@ fn the_trial_ends_when_the_daemon_is_stopped() {
 /// On a terminal there is a countdown; Enter confirms, q rejects.
 #[test]
 fn enter_on_a_terminal_confirms_and_q_rejects() {
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &only(80));
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &only(80));
     for (typed, code, open) in [("q\n", 6, 80), ("\n", 0, 81)] {
         let new = directory(&only(81));
-        let mut client = Client::start_on_terminal(&site, &daemon, &new, LONG);
+        let mut client = Client::start_on_terminal(&topology, &daemon, &new, LONG);
         let counts = eventually(PATIENCE, || client.said().contains(" s left"));
         assert!(counts, "{}", client.said());
         client.write(typed);
         assert_eq!(client.code(), code, "{typed:?}: {}", client.said());
-        expect_only(&site, typed, open);
+        expect_only(&topology, typed, open);
     }
 }
 
 /// A policy with errors is reported as by `hep validate` (exit 3), and nothing changes.
 #[test]
 fn an_invalid_policy_is_not_tried() {
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &only(80));
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &only(80));
     let new = Directory::new();
     new.write("policy.yaml", "kind: HostEndpoint\n");
     let arguments = ["validate", &path(&new), "--node", "h1", "-o", "json"];
@@ -153,8 +153,8 @@ fn an_invalid_policy_is_not_tried() {
 /// Trials that the daemon refuses up front (exit 5), with advice.
 #[test]
 fn a_trial_that_could_not_be_confirmed_is_refused() {
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &only(80));
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &only(80));
     let own = daemon.directory().path().to_path_buf();
     let attempt = |directory: &str, what: &str| {
         let said = daemon.hep(&["try", "--policy-dir", directory, "--timeout", "600s"]);
@@ -169,14 +169,14 @@ fn a_trial_that_could_not_be_confirmed_is_refused() {
     fs::rename(own.join("all.yaml"), own.join("..data/all.yaml")).expect("is there");
     symlink("..data/all.yaml", own.join("all.yaml")).expect("can be made");
     attempt(&path(&new), "is a symbolic link");
-    expect_only(&site, "unchanged", 80);
+    expect_only(&topology, "unchanged", 80);
 }
 
 /// A second trial is refused while one runs, and `hep rollback` ends it.
 #[test]
 fn one_trial_at_a_time_and_rollback_ends_it() {
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &only(80));
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &only(80));
     let new = directory(&only(81));
     let _said = daemon
         .hep(&["confirm"])
@@ -192,17 +192,17 @@ fn one_trial_at_a_time_and_rollback_ends_it() {
     ];
     let _said = daemon.hep(&arguments).exits(0).says("hep confirm");
     let _said = daemon.hep(&arguments).exits(5).says("is on trial");
-    expect_only(&site, "on trial", 81);
+    expect_only(&topology, "on trial", 81);
     let _said = daemon.hep(&["rollback"]).exits(0).says("is back");
-    expect_only(&site, "ended", 80);
+    expect_only(&topology, "ended", 80);
 }
 
 /// While a trial runs, changes of the policy directory are noted and not followed; confirming over
 /// them takes `--force`, and after the trial they count.
 #[test]
 fn changes_of_the_directory_wait_for_the_end_of_the_trial() {
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &only(80));
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &only(80));
     let new = directory(&only(81));
     let arguments = [
         "try",
@@ -216,7 +216,7 @@ fn changes_of_the_directory_wait_for_the_end_of_the_trial() {
     daemon.directory().write("all.yaml", &documents(&only(82)));
     let noted = eventually(PATIENCE, || daemon.status()["directoryChanged"] == true);
     assert!(noted, "{}", daemon.log());
-    expect_only(&site, "still on trial", 81);
+    expect_only(&topology, "still on trial", 81);
     let _said = daemon
         .hep(&["confirm"])
         .exits(5)
@@ -224,13 +224,13 @@ fn changes_of_the_directory_wait_for_the_end_of_the_trial() {
     let _said = daemon.hep(&["rollback"]).exits(0);
     let followed = eventually(PATIENCE, || daemon.status()["directoryChanged"] == false);
     assert!(followed, "{}", daemon.log());
-    expect_only(&site, "the directory's", 82);
+    expect_only(&topology, "the directory's", 82);
 
     let _said = daemon.hep(&arguments).exits(0);
     daemon.directory().write("all.yaml", &documents(&only(83)));
     let noted = eventually(PATIENCE, || daemon.status()["directoryChanged"] == true);
     assert!(noted, "{}", daemon.log());
     let _said = daemon.hep(&["confirm", "--force"]).exits(0);
-    expect_only(&site, "confirmed over the change", 81);
+    expect_only(&topology, "confirmed over the change", 81);
     assert!(!daemon.directory().path().join("all.yaml").exists());
 }

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use hep_tests::{
-    hep::{Said, binary},
+    hep::{Output, binary},
     program::program,
 };
 
@@ -22,7 +22,7 @@ fn systemd_accepts_the_units() {
         fs::write(&copy, text.replace("/usr/local/sbin/hep", &command)).expect("can be written");
         verify.arg(copy);
     }
-    let said = Said::by(&mut verify).exits(0);
+    let said = Output::by(&mut verify).exits(0);
     // What it ignores, it only tells.
     assert!(!said.stderr.contains("hep"), "{said:#?}");
 }

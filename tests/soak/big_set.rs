@@ -15,7 +15,7 @@ use hep_tests::{
     link::Link,
     packet,
     policy::{eth0, policy},
-    site::{HOST_MAC, OUTSIDE_MAC, Site},
+    topology::{HOST_MAC, OUTSIDE_MAC, Topology},
 };
 
 use crate::{figure::Figures, streams};
@@ -63,8 +63,8 @@ impl Plan {
 
 /// Runs the soak.
 pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
-    let site = Site::new();
-    site.pin_neighbours();
+    let topology = Topology::new();
+    topology.pin_neighbours();
     let allow = policy(
         "members",
         &format!(
@@ -72,11 +72,11 @@ pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
              source: {{selector: \"set == 'big'\"}}, destination: {{ports: [{PORT}]}}}}]"
         ),
     );
-    let daemon = Daemon::start(&site.host, &[eth0(), allow]);
+    let daemon = Daemon::start(&topology.host, &[eth0(), allow]);
     let mut set = Set {
         members: (0..plan.members).collect(),
         next: plan.members,
-        probe: Probe::new(&site),
+        probe: Probe::new(&topology),
         daemon,
     };
     let load = set.bring(plan.members - 1, true);
@@ -233,14 +233,15 @@ struct Probe {
 }
 
 impl Probe {
-    fn new(site: &Site) -> Self {
+    fn new(topology: &Topology) -> Self {
         let sinks = Net::both().map(|net| {
-            site.host
+            topology
+                .host
                 .run(|| streams::socket(net.host, PORT))
                 .unwrap_or_else(|error| panic!("receive at {}: {error}", net.host))
         });
         Self {
-            link: Link::open(&site.outside, "eth0"),
+            link: Link::open(&topology.outside, "eth0"),
             sinks,
         }
     }

@@ -17,7 +17,7 @@ use hep_tests::{
     namespace::Namespace,
     policy::{endpoint, policy},
     probe::{Connection, listen},
-    site::Site,
+    topology::Topology,
 };
 
 use crate::figure::Figures;
@@ -69,37 +69,37 @@ fn first_enforcement(plan: &Plan, tracks: bool, figures: &mut Figures) {
     } else {
         "without kernel conntrack"
     };
-    let site = Site::new();
-    site.pin_neighbours();
-    for machine in machines(&site) {
+    let topology = Topology::new();
+    topology.pin_neighbours();
+    for machine in machines(&topology) {
         // Without answer for a moment the last segment would be sent again, lost or not: on a busy
         // machine moments are long.
         machine.sysctl("net/ipv4/tcp_early_retrans", "0");
     }
     if tracks {
-        site.host.command("nft", &[TRACKING]);
+        topology.host.command("nft", &[TRACKING]);
     }
-    let (mut transfers, _listeners) = open(&site, plan.connections);
+    let (mut transfers, _listeners) = open(&topology, plan.connections);
     figures.tell(format!("{part}: connections"), transfers.len());
 
     let stop = AtomicBool::new(false);
-    let before = resent(&site);
+    let before = resent(&topology);
     thread::scope(|scope| {
         scope.spawn(|| transfer(&mut transfers, &stop));
         thread::sleep(Duration::from_secs(plan.before));
         stop.store(true, Ordering::Relaxed);
     });
-    let without = resent(&site) - before;
+    let without = resent(&topology) - before;
 
     stop.store(false, Ordering::Relaxed);
     let daemon = thread::scope(|scope| {
         scope.spawn(|| transfer(&mut transfers, &stop));
-        let daemon = Daemon::start(&site.host, &resources());
+        let daemon = Daemon::start(&topology.host, &resources());
         thread::sleep(Duration::from_nanos(GRACE_NS) + Duration::from_secs(1));
         stop.store(true, Ordering::Relaxed);
         daemon
     });
-    let with = resent(&site) - before - without;
+    let with = resent(&topology) - before - without;
 
     let bytes: u64 = transfers
         .iter()
@@ -151,13 +151,13 @@ fn resources() -> [String; 2] {
     ]
 }
 
-fn machines(site: &Site) -> [&Namespace; 3] {
-    [&site.host, &site.outside, &site.inside]
+fn machines(topology: &Topology) -> [&Namespace; 3] {
+    [&topology.host, &topology.outside, &topology.inside]
 }
 
 /// Segments that the machines' TCPs have sent again.
-fn resent(site: &Site) -> u64 {
-    machines(site)
+fn resent(topology: &Topology) -> u64 {
+    machines(topology)
         .iter()
         .map(|machine| {
             let text = machine.run(|| fs::read_to_string("/proc/thread-self/net/snmp"));
@@ -195,7 +195,7 @@ struct End {
 }
 
 /// Opens as many connections, as even as can be in all ways and families.
-fn open(site: &Site, number: usize) -> (Vec<Transfer>, Vec<TcpListener>) {
+fn open(topology: &Topology, number: usize) -> (Vec<Transfer>, Vec<TcpListener>) {
     let ways: Vec<_> = Net::each(|net| {
         [
             (net.client, net.host),
@@ -206,9 +206,9 @@ fn open(site: &Site, number: usize) -> (Vec<Transfer>, Vec<TcpListener>) {
     let each = number.div_ceil(ways.len());
     let (mut transfers, mut listeners) = (Vec::new(), Vec::new());
     for (from, to) in ways {
-        let listener = listen(site, to, PORT);
+        let listener = listen(topology, to, PORT);
         for _ in 0..each {
-            let connection = Connection::accepted_by(&listener, site, from);
+            let connection = Connection::accepted_by(&listener, topology, from);
             let ends = connection.into_ends().map(|stream| {
                 stream.set_nonblocking(true).expect("set non-blocking");
                 End {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use hep_tests::{daemon::Daemon, hep, site::Site};
+use hep_tests::{daemon::Daemon, hep, topology::Topology};
 
 use crate::{figure::Figures, policies, traffic::Traffic};
 
@@ -56,16 +56,16 @@ impl Plan {
 
 /// Runs the soak.
 pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
-    let site = Site::new();
-    site.pin_neighbours();
-    let mut daemon = Daemon::prepare(&site.host, &[]);
+    let topology = Topology::new();
+    topology.pin_neighbours();
+    let mut daemon = Daemon::prepare(&topology.host, &[]);
     let mut number = 0;
     daemon.directory().write(FILE, &policies::variant(number));
     let start = Instant::now();
     daemon.spawn();
     daemon.wait_for(1);
     let startup = start.elapsed();
-    let mut traffic = Traffic::open(&site);
+    let mut traffic = Traffic::open(&topology);
     let mut next = || {
         number += 1;
         policies::variant(number)

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hep_tests::{daemon::Daemon, eventually, policy::network_set, site::Site};
+use hep_tests::{daemon::Daemon, eventually, policy::network_set, topology::Topology};
 
 use crate::{
     chaos_dir::{self, ChaosDir},
@@ -62,12 +62,12 @@ pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
 }
 
 fn strange_things(plan: &Plan, figures: &mut Figures) {
-    let (site, mut daemon) = prepare();
+    let (topology, mut daemon) = prepare();
     let path = daemon.directory().path().to_owned();
     let mut chaos_dir = ChaosDir::new(&path, plan.seed);
     daemon.spawn();
     daemon.wait_for(1);
-    let reader = Reader::new(site, daemon.bpffs().to_owned());
+    let reader = Reader::new(topology, daemon.bpffs().to_owned());
     reader.during(|| {
         let slowest = disturb(plan, &mut chaos_dir, &reader);
         figures.exactly("operations", chaos_dir.done.values().sum(), plan.operations);
@@ -87,11 +87,11 @@ fn strange_things(plan: &Plan, figures: &mut Figures) {
 }
 
 fn swaps(plan: &Plan, figures: &mut Figures) {
-    let (site, mut daemon) = prepare();
+    let (topology, mut daemon) = prepare();
     let mut map = ConfigMap::new(daemon.directory().path(), plan.seed);
     daemon.spawn();
     daemon.wait_for(1);
-    let reader = Reader::new(site, daemon.bpffs().to_owned());
+    let reader = Reader::new(topology, daemon.bpffs().to_owned());
     reader.during(|| {
         for _ in 0..plan.swaps {
             let opens = map.swap();
@@ -103,11 +103,11 @@ fn swaps(plan: &Plan, figures: &mut Figures) {
     map.states.judge("swaps of ..data", &reader, figures);
 }
 
-fn prepare() -> (Site, Daemon) {
-    let site = Site::new();
-    site.pin_neighbours();
-    let daemon = Daemon::prepare(&site.host, &[]);
-    (site, daemon)
+fn prepare() -> (Topology, Daemon) {
+    let topology = Topology::new();
+    topology.pin_neighbours();
+    let daemon = Daemon::prepare(&topology.host, &[]);
+    (topology, daemon)
 }
 
 /// Waits until these ports are open; how long that took.

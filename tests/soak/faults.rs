@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use hep_tests::{daemon::Daemon, eventually, policy::endpoint, site::Site};
+use hep_tests::{daemon::Daemon, eventually, policy::endpoint, topology::Topology};
 
 use crate::{
     chaos_dir,
@@ -46,22 +46,22 @@ impl Plan {
 
 /// Runs the soak.
 pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
-    let site = Site::new();
-    site.pin_neighbours();
-    let mut daemon = Daemon::prepare(&site.host, &[]);
+    let topology = Topology::new();
+    topology.pin_neighbours();
+    let mut daemon = Daemon::prepare(&topology.host, &[]);
     daemon.directory().write("base.yaml", &chaos_dir::base());
     let guest = endpoint("guest", &format!("interfaceName: {GUEST}"));
     daemon.directory().write("guest.yaml", &guest);
     let mut fixture = Fixture {
         rng: Rng::with_seed(plan.seed),
-        host: site.host.clone(),
+        host: topology.host.clone(),
         states: States::default(),
         opens: 0,
     };
     fixture.next(&daemon);
     daemon.spawn();
     daemon.wait_for(1);
-    let reader = Reader::new(site, daemon.bpffs().to_owned());
+    let reader = Reader::new(topology, daemon.bpffs().to_owned());
     reader.during(|| {
         fixture.loads(plan, &daemon, &reader, figures);
         fixture.links(plan, &daemon, figures);

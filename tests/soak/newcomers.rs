@@ -18,7 +18,7 @@ use hep_tests::{
     policy::{endpoint, felix, network_set, policy},
     program::program,
     receiver::Receiver,
-    site::Site,
+    topology::Topology,
 };
 
 use crate::figure::Figures;
@@ -113,25 +113,26 @@ impl Plan {
 
 /// Runs the soak.
 pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
-    let site = Site::new();
+    let topology = Topology::new();
     for which in ["all", "default"] {
-        site.host
+        topology
+            .host
             .sysctl(&format!("net/ipv4/conf/{which}/rp_filter"), "0");
     }
-    let open = round(&site, 0, Duration::from_millis(200));
+    let open = round(&topology, 0, Duration::from_millis(200));
     figures.at_least(
         "no policy: datagrams that pass, of either direction",
         open.passed.into_iter().min().unwrap_or(0),
         10,
     );
-    let daemon = Daemon::start(&site.host, &plan.resources());
+    let daemon = Daemon::start(&topology.host, &plan.resources());
     let (mut in_time, mut latest, mut all) = (0, [Duration::ZERO; 2], Vec::new());
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        let flood = scope.spawn(|| flood(&site.host, plan.events, &done));
+        let flood = scope.spawn(|| flood(&topology.host, plan.events, &done));
         let limit = Duration::from_millis(plan.limit_ms);
         for number in 1..=plan.rounds {
-            let found = round(&site, number, limit.max(Duration::from_millis(150)) * 2);
+            let found = round(&topology, number, limit.max(Duration::from_millis(150)) * 2);
             let last = found.last.into_iter().max().unwrap_or_default();
             in_time += u64::from(last < limit);
             all.push(last);
@@ -157,15 +158,15 @@ struct Passed {
 }
 
 /// An interface appears, with both ends up at once, and all its packets in and out are denied.
-fn round(site: &Site, number: u64, time: Duration) -> Passed {
+fn round(topology: &Topology, number: u64, time: Duration) -> Passed {
     let (name, other) = (format!("new{number}"), format!("other{number}"));
     let counters: [Counter; 2] = Default::default();
     let listening = AtomicBool::new(true);
     thread::scope(|scope| {
         for net in Net::both() {
             let (counters, listening) = (&counters, &listening);
-            let host = Receiver::udp(&site.host, net.host, PORT);
-            let inside = Receiver::udp(&site.inside, net.inner, PORT);
+            let host = Receiver::udp(&topology.host, net.host, PORT);
+            let inside = Receiver::udp(&topology.inside, net.inner, PORT);
             for (receiver, way) in [(host, 0), (inside, 1)] {
                 scope.spawn(move || counters[way].count(&receiver, listening));
             }
@@ -174,16 +175,16 @@ fn round(site: &Site, number: u64, time: Duration) -> Passed {
         for counter in &counters {
             counter.begin(start);
         }
-        site.host.ip(&format!(
+        topology.host.ip(&format!(
             "link add {name} up address {} type veth peer name {other} address {} netns {}",
             text(NEW_MAC),
             text(OTHER_MAC),
-            site.inside.name()
+            topology.inside.name()
         ));
-        site.inside.ip(&format!("link set {other} up"));
+        topology.inside.ip(&format!("link set {other} up"));
         let ways = [
-            (&site.inside, &other, OTHER_MAC, NEW_MAC),
-            (&site.host, &name, NEW_MAC, OTHER_MAC),
+            (&topology.inside, &other, OTHER_MAC, NEW_MAC),
+            (&topology.host, &name, NEW_MAC, OTHER_MAC),
         ];
         for (way, (namespace, interface, from, to)) in ways.into_iter().enumerate() {
             let link = Link::open(namespace, interface);
@@ -202,7 +203,7 @@ fn round(site: &Site, number: u64, time: Duration) -> Passed {
         thread::sleep(time.saturating_sub(start.elapsed()));
         listening.store(false, Ordering::Relaxed);
     });
-    site.host.ip(&format!("link del {name}"));
+    topology.host.ip(&format!("link del {name}"));
     Passed {
         passed: [0, 1].map(|way| counters[way].passed.load(Ordering::Relaxed)),
         last: [0, 1].map(|way| counters[way].last()),

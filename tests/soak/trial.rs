@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hep_tests::{daemon::Daemon, eventually, program::program, site::Site};
+use hep_tests::{daemon::Daemon, eventually, program::program, topology::Topology};
 use tempfile::TempDir;
 
 use crate::{
@@ -105,8 +105,8 @@ pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
 /// One trial whose victim dies `delay` after it came into force; returns the time from its start until the
 /// previous policy is in force again.
 fn round(victim: Victim, timeout: Duration, delay: Duration) -> Duration {
-    let site = new_site();
-    let mut daemon = Daemon::prepare(&site.host, &[]);
+    let topology = new_topology();
+    let mut daemon = Daemon::prepare(&topology.host, &[]);
     daemon.directory().write("base.yaml", &chaos_dir::base());
     let [before, tried] = OPENS.map(|opens| chaos_dir::policy(0, opens));
     daemon.directory().write("p0.yaml", &before);
@@ -116,7 +116,7 @@ fn round(victim: Victim, timeout: Duration, delay: Duration) -> Duration {
     daemon.spawn();
     daemon.wait_for(1);
 
-    let reader = Reader::new(site, daemon.bpffs().to_owned());
+    let reader = Reader::new(topology, daemon.bpffs().to_owned());
     let (mut client, start) = reader.during(|| {
         assert!(eventually(LIMIT, || reader.now() == OPENS[0]), "{victim:?}");
         let start = Instant::now();
@@ -148,15 +148,15 @@ fn round(victim: Victim, timeout: Duration, delay: Duration) -> Duration {
             daemon.crash();
             daemon.unpin();
             drop(reader);
-            let site = new_site();
-            daemon.move_to(&site.host);
+            let topology = new_topology();
+            daemon.move_to(&topology.host);
             daemon.spawn();
             assert!(
                 eventually(LIMIT, || daemon.generation() > 0),
                 "the daemon does not come up:\n{}",
                 daemon.log()
             );
-            Reader::new(site, daemon.bpffs().to_owned())
+            Reader::new(topology, daemon.bpffs().to_owned())
         }
     };
     // Not what was read before.
@@ -174,10 +174,10 @@ fn round(victim: Victim, timeout: Duration, delay: Duration) -> Duration {
     time
 }
 
-fn new_site() -> Site {
-    let site = Site::new();
-    site.pin_neighbours();
-    site
+fn new_topology() -> Topology {
+    let topology = Topology::new();
+    topology.pin_neighbours();
+    topology
 }
 
 /// Starts `hep try`, on a terminal of its own if the victim is that.

@@ -10,7 +10,7 @@ use hep_tests::{
     daemon::Daemon,
     policy::{eth0, policy},
     receiver::Receiver,
-    site::Site,
+    topology::Topology,
 };
 
 /// From a netlink notification until flows are judged again.
@@ -54,13 +54,13 @@ fn hears(sender: &UdpSocket, to: SocketAddr, receiver: &Receiver, time: Duration
 #[test]
 fn ev_259_an_address_that_comes_makes_its_flows_local() {
     for (address, peer, bits) in floating() {
-        let site = Site::new();
-        site.pin_neighbours();
-        site.outside.ip(&format!(
+        let topology = Topology::new();
+        topology.pin_neighbours();
+        topology.outside.ip(&format!(
             "neighbour replace {address} lladdr 02:00:00:00:00:10 dev eth0 nud permanent"
         ));
-        let receiver = Receiver::udp(&site.host, address, DENIED);
-        let sender = site.outside.bind(|| UdpSocket::bind((peer, 6000)));
+        let receiver = Receiver::udp(&topology.host, address, DENIED);
+        let sender = topology.outside.bind(|| UdpSocket::bind((peer, 6000)));
         let to = SocketAddr::new(address, DENIED);
         let come = format!("address add {address}/{bits} dev eth0 nodad");
         let come = if address.is_ipv4() {
@@ -68,17 +68,18 @@ fn ev_259_an_address_that_comes_makes_its_flows_local() {
         } else {
             come
         };
-        site.host.ip(&come);
+        topology.host.ip(&come);
         let long = Duration::from_millis(500);
         assert!(hears(&sender, to, &receiver, long), "without policy");
-        site.host
+        topology
+            .host
             .ip(&format!("address del {address}/{bits} dev eth0"));
 
-        let daemon = Daemon::start(&site.host, &[eth0(), web()]);
+        let daemon = Daemon::start(&topology.host, &[eth0(), web()]);
         assert!(!hears(&sender, to, &receiver, long), "forwarded, to nobody");
         let flows = daemon.show("conntrack").to_string();
         assert!(flows.contains(&address.to_string()), "{flows}");
-        site.host.ip(&come);
+        topology.host.ip(&come);
         hears(&sender, to, &receiver, SETTLED);
         assert!(!hears(&sender, to, &receiver, 4 * long), "{}", daemon.log());
         let counted = daemon.show("counters").to_string();

@@ -15,7 +15,7 @@ use hep_tests::{
     policy::{eth0, network_set, policy},
     probe::PATIENCE,
     receiver::Receiver,
-    site::{HOST_MAC, OUTSIDE_MAC, Site},
+    topology::{HOST_MAC, OUTSIDE_MAC, Topology},
 };
 
 /// Payload of datagrams that policy denies.
@@ -32,16 +32,16 @@ const QUIET: u32 = 50;
 struct Pairs<'a> {
     link: Link,
     sent: u32,
-    site: &'a Site,
+    topology: &'a Topology,
 }
 
 impl<'a> Pairs<'a> {
-    fn new(site: &'a Site) -> Self {
-        let link = Link::open(&site.outside, "eth0");
+    fn new(topology: &'a Topology) -> Self {
+        let link = Link::open(&topology.outside, "eth0");
         Self {
             link,
             sent: 0,
-            site,
+            topology,
         }
     }
 
@@ -55,7 +55,7 @@ impl<'a> Pairs<'a> {
         done: &AtomicBool,
         pair: impl Fn(&Net) -> [packet::Packet; 2],
     ) -> [Vec<bool>; 2] {
-        let receivers = Net::both().map(|net| Receiver::udp(&self.site.host, net.host, port));
+        let receivers = Net::both().map(|net| Receiver::udp(&self.topology.host, net.host, port));
         let mut arrived = [Vec::new(), Vec::new()];
         let mut left = QUIET;
         while left > 0 {
@@ -107,7 +107,7 @@ fn client_then_member(net: &Net) -> [Packet; 2] {
 /// the rules of one with the sets of the other would do the reverse.
 #[test]
 fn ev_188_no_packet_is_judged_by_rules_and_sets_of_two_generations() {
-    let site = Site::new();
+    let topology = Topology::new();
     let addresses =
         |of: fn(&Net) -> std::net::IpAddr| Net::both().map(|net| net.prefix(of(&net))).to_vec();
     let generation = |rule_of: &str, other: &str| {
@@ -133,9 +133,9 @@ fn ev_188_no_packet_is_judged_by_rules_and_sets_of_two_generations() {
         ]
     };
     let generations = [generation("one", "two"), generation("two", "one")];
-    let mut daemon = Daemon::start(&site.host, &generations[0]);
+    let mut daemon = Daemon::start(&topology.host, &generations[0]);
     let done = AtomicBool::new(false);
-    let mut pairs = Pairs::new(&site);
+    let mut pairs = Pairs::new(&topology);
     let arrived = thread::scope(|scope| {
         let sending = scope.spawn(|| pairs.send(5000, &done, client_then_member));
         for change in 1..=CHANGES {
@@ -160,7 +160,7 @@ fn ev_188_no_packet_is_judged_by_rules_and_sets_of_two_generations() {
 /// through any more.
 #[test]
 fn ev_189_policy_begins_between_two_packets_and_stays() {
-    let site = Site::new();
+    let topology = Topology::new();
     let allow = policy(
         "some",
         &format!(
@@ -173,12 +173,12 @@ fn ev_189_policy_begins_between_two_packets_and_stays() {
                 .join(", ")
         ),
     );
-    let mut daemon = Daemon::prepare(&site.host, &[]);
+    let mut daemon = Daemon::prepare(&topology.host, &[]);
     daemon
         .directory()
         .write("all.yaml", &hep_tests::policy::documents(&[eth0(), allow]));
     let done = AtomicBool::new(false);
-    let mut pairs = Pairs::new(&site);
+    let mut pairs = Pairs::new(&topology);
     let arrived = thread::scope(|scope| {
         let sending = scope.spawn(|| pairs.send(5000, &done, client_then_member));
         thread::sleep(Duration::from_millis(20));
@@ -245,15 +245,15 @@ fn long_set(edit: u32) -> String {
 /// anything but its own verdict, allowed or denied.
 #[test]
 fn other_addresses_keep_their_verdicts_while_a_long_set_changes() {
-    let site = Site::new();
+    let topology = Topology::new();
     let members = policy(
         "members",
         "types: [Ingress], ingress: [{action: Allow, source: {selector: set == 'long'}}]",
     );
     let resources = |edit: u32| [eth0(), members.clone(), long_set(edit)];
-    let mut daemon = Daemon::start(&site.host, &resources(0));
+    let mut daemon = Daemon::start(&topology.host, &resources(0));
     let done = AtomicBool::new(false);
-    let mut pairs = Pairs::new(&site);
+    let mut pairs = Pairs::new(&topology);
     let arrived = thread::scope(|scope| {
         let sending = scope.spawn(|| pairs.send(5000, &done, client_then_member));
         for edit in 1..=EDITS {

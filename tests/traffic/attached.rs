@@ -12,7 +12,7 @@ use hep_tests::{
         Heard::{self, Answer, Nothing},
         PATIENCE, Probe, tcp,
     },
-    site::Site,
+    topology::Topology,
 };
 use serde_json::Value;
 
@@ -26,9 +26,9 @@ fn probes() -> Vec<(Probe, Heard)> {
     })
 }
 
-fn tc(site: &Site, arguments: &str) -> String {
+fn tc(topology: &Topology, arguments: &str) -> String {
     let arguments: Vec<&str> = arguments.split(' ').collect();
-    site.host.command("tc", &arguments)
+    topology.host.command("tc", &arguments)
 }
 
 /// How `eth0` has its programs: ingress, egress, and whether one was ever found gone.
@@ -49,25 +49,25 @@ fn both(hook: &str, was_missing: bool) -> (String, String, bool) {
 
 /// Has `take_away` done to programs that are attached so, and shows that they come back: they are shown
 /// as missing while nobody puts them back, and a daemon notices what is done to it.
-fn come_back(hook: &str, options: &str, take_away: impl Fn(&Site, &Daemon)) {
-    let site = Site::new();
+fn come_back(hook: &str, options: &str, take_away: impl Fn(&Topology, &Daemon)) {
+    let topology = Topology::new();
     let felix = felix(&format!("interfaceRefreshInterval: 1s{options}"));
-    let mut daemon = Daemon::start(&site.host, &[eth0(), felix]);
-    site.expect("policed", &probes());
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), felix]);
+    topology.expect("policed", &probes());
     assert_eq!(hooks(&daemon), both(hook, false));
 
-    take_away(&site, &daemon);
+    take_away(&topology, &daemon);
     let is_noted = eventually(PATIENCE, || hooks(&daemon) == both(hook, true));
     assert!(is_noted, "{:?}\n{}", hooks(&daemon), daemon.log());
     assert!(daemon.log().contains("hep's program was gone, and is back"));
-    site.expect("put back", &probes());
+    topology.expect("put back", &probes());
 
     daemon.crash();
-    take_away(&site, &daemon);
+    take_away(&topology, &daemon);
     let gone = both("missing", true);
     assert_eq!(hooks(&daemon), gone, "nobody puts them back");
     assert_eq!(told(&daemon.status()["interfaces"][0]), gone);
-    site.expect_all(
+    topology.expect_all(
         "really gone",
         Answer,
         &Net::both().map(|net| tcp(net.client, net.host, 80)),
@@ -75,23 +75,23 @@ fn come_back(hook: &str, options: &str, take_away: impl Fn(&Site, &Daemon)) {
     daemon.spawn();
     daemon.wait_for(2);
     assert_eq!(hooks(&daemon), both(hook, true));
-    site.expect("put back at the start", &probes());
+    topology.expect("put back at the start", &probes());
 }
 
 /// EV-265: filters go with their qdisc without a word about them.
 #[test]
 fn ev_265_filters_that_go_with_their_qdisc_come_back() {
-    come_back("clsact", ", bpfAttachType: TC", |site, _| {
-        tc(site, "qdisc del dev eth0 clsact");
+    come_back("clsact", ", bpfAttachType: TC", |topology, _| {
+        tc(topology, "qdisc del dev eth0 clsact");
     });
 }
 
 /// EV-265.
 #[test]
 fn ev_265_filters_that_are_deleted_come_back() {
-    come_back("clsact", ", bpfAttachType: TC", |site, _| {
+    come_back("clsact", ", bpfAttachType: TC", |topology, _| {
         for side in ["ingress", "egress"] {
-            tc(site, &format!("filter del dev eth0 {side}"));
+            tc(topology, &format!("filter del dev eth0 {side}"));
         }
     });
 }
@@ -99,18 +99,19 @@ fn ev_265_filters_that_are_deleted_come_back() {
 /// EV-265: the kernel sends no notification about links; they are checked at the refresh interval.
 #[test]
 fn ev_265_links_that_are_detached_come_back() {
-    let probe = Site::new();
+    let probe = Topology::new();
     let has_links = hooks(&Daemon::start(&probe.host, &[eth0()])).0 == "tcx";
     if !has_links {
         println!("skipped: TCX links need Linux 6.6");
         return;
     }
-    come_back("tcx", "", |site, daemon| {
+    come_back("tcx", "", |topology, daemon| {
         let version = format!("v{}/links", hep_common::ABI_VERSION);
         let links = fs::read_dir(daemon.bpffs().join(version)).expect("links are pinned");
         for link in links.flatten().filter(|link| link.path().is_file()) {
             let path = link.path().to_string_lossy().into_owned();
-            site.host
+            topology
+                .host
                 .command("bpftool", &["link", "detach", "pinned", &path]);
         }
     });
@@ -120,17 +121,17 @@ fn ev_265_links_that_are_detached_come_back() {
 /// that of the other side by a link, or, where the kernel has none, the operator gets advice.
 #[test]
 fn ev_265_an_ingress_qdisc_in_the_way_leaves_no_side_open_without_a_word() {
-    let site = Site::new();
-    tc(&site, "qdisc add dev eth0 ingress");
+    let topology = Topology::new();
+    tc(&topology, "qdisc add dev eth0 ingress");
     let felix = felix("bpfAttachType: TC");
-    let mut daemon = Daemon::prepare(&site.host, &[]);
+    let mut daemon = Daemon::prepare(&topology.host, &[]);
     daemon.write_all(&[eth0(), felix]);
     daemon.spawn();
     let is_in_force = eventually(PATIENCE * 10, || daemon.generation() > 0);
     assert!(is_in_force, "{}", daemon.log());
     let is_attached = eventually(PATIENCE, || hooks(&daemon).0 == "clsact");
     assert!(is_attached, "{:?}\n{}", hooks(&daemon), daemon.log());
-    site.expect("policed", &probes());
+    topology.expect("policed", &probes());
     if hooks(&daemon).1 == "missing" {
         let told = daemon.status()["degraded"].to_string();
         assert!(
@@ -141,26 +142,26 @@ fn ev_265_an_ingress_qdisc_in_the_way_leaves_no_side_open_without_a_word() {
     } else {
         assert_eq!(hooks(&daemon).1, "tcx");
     }
-    assert!(tc(&site, "qdisc show dev eth0").contains("ingress"));
+    assert!(tc(&topology, "qdisc show dev eth0").contains("ingress"));
 
-    tc(&site, "qdisc del dev eth0 ingress");
+    tc(&topology, "qdisc del dev eth0 ingress");
     let is_mended = eventually(PATIENCE, || {
         let (ingress, egress, _) = hooks(&daemon);
         (&*ingress, &*egress) == ("clsact", "clsact") && daemon.status()["ready"] == true
     });
     assert!(is_mended, "{:?}\n{}", hooks(&daemon), daemon.log());
-    site.expect("policed on clsact", &probes());
+    topology.expect("policed on clsact", &probes());
     daemon.stop();
     drop(daemon.down().exits(0));
-    assert!(!tc(&site, "qdisc show dev eth0").contains("clsact"));
+    assert!(!tc(&topology, "qdisc show dev eth0").contains("clsact"));
 }
 
 /// EV-265: an `ingress` qdisc of somebody else is still there after `hep down`.
 #[test]
 fn an_ingress_qdisc_of_somebody_else_stays() {
-    let site = Site::new();
-    tc(&site, "qdisc add dev eth0 ingress");
-    let mut daemon = Daemon::prepare(&site.host, &[]);
+    let topology = Topology::new();
+    tc(&topology, "qdisc add dev eth0 ingress");
+    let mut daemon = Daemon::prepare(&topology.host, &[]);
     daemon.write_all(&[eth0(), felix("bpfAttachType: TC")]);
     daemon.spawn();
     let is_attached = eventually(PATIENCE * 10, || {
@@ -169,6 +170,6 @@ fn an_ingress_qdisc_of_somebody_else_stays() {
     assert!(is_attached, "{}", daemon.log());
     daemon.stop();
     drop(daemon.down().exits(0));
-    assert!(tc(&site, "qdisc show dev eth0").contains("ingress"));
-    assert_eq!(tc(&site, "filter show dev eth0 ingress"), "");
+    assert!(tc(&topology, "qdisc show dev eth0").contains("ingress"));
+    assert_eq!(tc(&topology, "filter show dev eth0 ingress"), "");
 }

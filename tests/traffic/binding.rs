@@ -9,7 +9,7 @@ use hep_tests::{
         Heard::{self, Answer, Nothing},
         PATIENCE, Probe, tcp, time_until,
     },
-    site::Site,
+    topology::Topology,
 };
 
 use crate::judge;
@@ -73,14 +73,14 @@ fn a_wildcard_endpoint_covers_both_interfaces() {
 /// new name, and one that gains or loses an address follows its addresses.
 #[test]
 fn interfaces_that_appear_change_their_name_or_address_are_followed() {
-    let site = Site::new();
+    let topology = Topology::new();
     let net = Net::both()[0];
     let resources = [
         endpoint("by-name", "interfaceName: late0"),
         endpoint("by-address", "expectedIPs: [10.0.0.77]"),
     ];
-    let _daemon = Daemon::start(&site.host, &resources);
-    site.expect_all(
+    let _daemon = Daemon::start(&topology.host, &resources);
+    topology.expect_all(
         "eth1 has no endpoint yet",
         Answer,
         &[tcp(net.inner, net.host_inside, 80)],
@@ -88,27 +88,29 @@ fn interfaces_that_appear_change_their_name_or_address_are_followed() {
 
     // Sooner than the interfaces are looked at without an event.
     let until = |open| {
-        let took = time_until(&site, net.inner, net.host_inside, 80, open);
+        let took = time_until(&topology, net.inner, net.host_inside, 80, open);
         assert!(took < PATIENCE, "{open}: {took:?}");
     };
-    site.host.ip("address add 10.0.0.77/32 dev eth1");
+    topology.host.ip("address add 10.0.0.77/32 dev eth1");
     until(false);
-    site.host.ip("address del 10.0.0.77/32 dev eth1");
+    topology.host.ip("address del 10.0.0.77/32 dev eth1");
     until(true);
-    site.host
+    topology
+        .host
         .ip("link set eth1 down\nlink set eth1 name late0\nlink set late0 up");
     until(false);
-    site.host
+    topology
+        .host
         .ip("link set late0 down\nlink set late0 name eth1\nlink set eth1 up");
     until(true);
 
-    site.host.ip(&format!(
+    topology.host.ip(&format!(
         "link del eth1\nlink add late0 type veth peer name eth0 netns {}\n\
          address add {}/24 dev late0\nlink set late0 up",
-        site.inside.name(),
+        topology.inside.name(),
         net.host_inside
     ));
-    site.inside.ip(&format!(
+    topology.inside.ip(&format!(
         "link set eth0 up\naddress add {}/24 dev eth0",
         net.inner
     ));
@@ -118,39 +120,39 @@ fn interfaces_that_appear_change_their_name_or_address_are_followed() {
 /// EV-019: a program is in place before an interface that was down comes up.
 #[test]
 fn an_interface_that_is_down_is_policed_before_its_first_packet() {
-    let site = Site::new();
+    let topology = Topology::new();
     let net = Net::both()[1];
     let probe = tcp(net.inner, net.host_inside, 80);
     let up_again = || {
-        site.host.ip(&format!(
+        topology.host.ip(&format!(
             "link set eth1 up\naddress replace {}/64 dev eth1",
             net.host_inside
         ));
     };
-    site.host.ip("link set eth1 down");
+    topology.host.ip("link set eth1 down");
     up_again();
-    site.expect_all("no daemon", Answer, &[probe]);
-    site.host.ip("link set eth1 down");
+    topology.expect_all("no daemon", Answer, &[probe]);
+    topology.host.ip("link set eth1 down");
     let inside = endpoint("inside", "interfaceName: eth1");
-    let _daemon = Daemon::start(&site.host, &[inside]);
+    let _daemon = Daemon::start(&topology.host, &[inside]);
     up_again();
-    site.expect_all("up again", Nothing, &[probe]);
+    topology.expect_all("up again", Nothing, &[probe]);
 }
 
 /// EV-016: `*` leaves the member ports of a bridge to the bridge.
 #[test]
 fn a_wildcard_endpoint_polices_the_bridge_and_not_its_members() {
-    let site = Site::new();
+    let topology = Topology::new();
     let net = Net::both()[0];
-    site.host.ip(&format!(
+    topology.host.ip(&format!(
         "address flush dev eth1\nlink add br0 type bridge\nlink set eth1 master br0\n\
          link set br0 up\naddress add {}/24 dev br0",
         net.host_inside
     ));
     let probe = tcp(net.inner, net.host_inside, 80);
-    site.expect_all("no daemon", Answer, &[probe]);
-    let daemon = Daemon::start(&site.host, &[endpoint("all", "interfaceName: '*'")]);
-    site.expect_all("default deny", Nothing, &[probe]);
+    topology.expect_all("no daemon", Answer, &[probe]);
+    let daemon = Daemon::start(&topology.host, &[endpoint("all", "interfaceName: '*'")]);
+    topology.expect_all("default deny", Nothing, &[probe]);
     let interfaces = daemon.show("interfaces").to_string();
     assert!(interfaces.contains("\"br0\""), "{interfaces}");
     assert!(!interfaces.contains("\"eth1\""), "{interfaces}");
@@ -160,16 +162,18 @@ fn a_wildcard_endpoint_polices_the_bridge_and_not_its_members() {
 /// policy and failsafes do not apply to them, `applyOnForward` does, in both directions.
 #[test]
 fn ev_097_bridged_frames_are_forwarded_traffic() {
-    let site = Site::new();
-    site.host
+    let topology = Topology::new();
+    topology
+        .host
         .ip("address flush dev eth0\naddress flush dev eth1\n\
          link add br0 type bridge\nlink set br0 up\n\
          link set eth0 master br0\nlink set eth1 master br0");
     for net in Net::both() {
         // Each takes the other for a neighbour.
-        site.outside
+        topology
+            .outside
             .ip(&format!("route replace {} dev eth0", net.prefix(net.inner)));
-        site.inside.ip(&format!(
+        topology.inside.ip(&format!(
             "route replace {} dev eth0",
             net.prefix(net.client)
         ));
@@ -184,7 +188,7 @@ fn ev_097_bridged_frames_are_forwarded_traffic() {
             ]
         })
     };
-    site.expect("no daemon", &probes([Answer; 4]));
+    topology.expect("no daemon", &probes([Answer; 4]));
     let deny = |name: &str, direction: &str, flags: &str, ports: &str| {
         let key = direction.to_lowercase();
         policy(
@@ -198,12 +202,12 @@ fn ev_097_bridged_frames_are_forwarded_traffic() {
     };
     let endpoints = [eth0(), endpoint("h1-eth1", "interfaceName: eth1")];
     let normal = deny("normal", "Ingress", "", "'1:65535'");
-    let mut daemon = Daemon::start(&site.host, &[&endpoints[..], &[normal]].concat());
-    site.expect("normal policy", &probes([Answer; 4]));
+    let mut daemon = Daemon::start(&topology.host, &[&endpoints[..], &[normal]].concat());
+    topology.expect("normal policy", &probes([Answer; 4]));
     let incoming = deny("in", "Ingress", "applyOnForward: true, ", "22, 81");
     let outgoing = deny("out", "Egress", "applyOnForward: true, ", "82");
     daemon.replace(&[&endpoints[..], &[incoming, outgoing]].concat());
-    site.expect(
+    topology.expect(
         "applyOnForward",
         &probes([Answer, Nothing, Nothing, Nothing]),
     );
@@ -213,12 +217,13 @@ fn ev_097_bridged_frames_are_forwarded_traffic() {
 /// `defaultEndpointToHostAction`, and may always connect to them.
 #[test]
 fn workload_interfaces_follow_default_endpoint_to_host_action() {
-    let site = Site::new();
-    site.host
+    let topology = Topology::new();
+    topology
+        .host
         .ip("link set eth1 down\nlink set eth1 name cali1\nlink set cali1 up");
     for net in Net::both() {
         let bits = if net.host.is_ipv4() { 24 } else { 64 };
-        site.host.ip(&format!(
+        topology.host.ip(&format!(
             "address replace {}/{bits} dev cali1",
             net.host_inside
         ));
@@ -233,12 +238,12 @@ fn workload_interfaces_follow_default_endpoint_to_host_action() {
         })
     };
     let all = endpoint("all", "interfaceName: '*'");
-    let mut daemon = Daemon::start(&site.host, std::slice::from_ref(&all));
-    site.expect("Drop is the default", &probes(Nothing));
+    let mut daemon = Daemon::start(&topology.host, std::slice::from_ref(&all));
+    topology.expect("Drop is the default", &probes(Nothing));
     daemon.replace(&[all, felix("defaultEndpointToHostAction: Accept")]);
-    site.expect("Accept", &probes(Answer));
+    topology.expect("Accept", &probes(Answer));
     daemon.replace(&[eth0()]);
-    site.expect("no wildcard endpoint, no program", &probes(Answer));
+    topology.expect("no wildcard endpoint, no program", &probes(Answer));
     let without = eventually(PATIENCE, || {
         !daemon.show("interfaces").to_string().contains("cali1")
     });

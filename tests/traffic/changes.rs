@@ -6,7 +6,7 @@ use hep_tests::{
     address::Net,
     daemon::Daemon,
     eventually,
-    hep::Said,
+    hep::Output,
     policy::{eth0, policy},
     probe::{
         Connection,
@@ -14,7 +14,7 @@ use hep_tests::{
         PATIENCE, SILENCE, tcp, time_until,
     },
     program::program,
-    site::Site,
+    topology::Topology,
 };
 
 /// Longer than a file is waited for that may still be written to.
@@ -34,14 +34,14 @@ fn allow(port: u16) -> String {
 /// read without a notification. How soon is a figure of the bench.
 #[test]
 fn a_file_that_is_added_changed_or_deleted_takes_effect() {
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &[eth0()]);
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &[eth0()]);
     for net in Net::both() {
         let until = |port: u16, open: bool| {
-            let took = time_until(&site, net.client, net.host, port, open);
+            let took = time_until(&topology, net.client, net.host, port, open);
             assert!(took < PATIENCE, "{port} {open}: {took:?}\n{}", daemon.log());
         };
-        site.expect_all("nothing allowed", Nothing, &[tcp(net.client, net.host, 80)]);
+        topology.expect_all("nothing allowed", Nothing, &[tcp(net.client, net.host, 80)]);
         daemon.directory().write("web.yaml", &allow(80));
         until(80, true);
         daemon.directory().write("web.yaml", &allow(81));
@@ -56,8 +56,8 @@ fn a_file_that_is_added_changed_or_deleted_takes_effect() {
 /// daemon that starts with it.
 #[test]
 fn a_broken_file_changes_nothing_and_says_why() {
-    let site = Site::new();
-    let mut daemon = Daemon::start(&site.host, &[eth0()]);
+    let topology = Topology::new();
+    let mut daemon = Daemon::start(&topology.host, &[eth0()]);
     daemon.apply("web.yaml", &allow(80));
     let generation = daemon.generation();
     daemon
@@ -77,7 +77,7 @@ fn a_broken_file_changes_nothing_and_says_why() {
             (tcp(net.client, net.host, 82), Nothing),
         ]
     });
-    site.expect("the last good policy", &in_force);
+    topology.expect("the last good policy", &in_force);
 
     daemon.stop();
     daemon.spawn();
@@ -85,13 +85,13 @@ fn a_broken_file_changes_nothing_and_says_why() {
         daemon.status()["problems"].to_string().contains("web.yaml")
     });
     assert!(adopted, "{:#}\n{}", daemon.status(), daemon.log());
-    site.expect("restarted over a broken file", &in_force);
+    topology.expect("restarted over a broken file", &in_force);
 
     let generation = daemon.generation();
     daemon.directory().remove("other.yaml");
     daemon.directory().write("web.yaml", &allow(81));
     daemon.wait_for(generation + 1);
-    site.expect_all(
+    topology.expect_all(
         "mended",
         Answer,
         &[tcp(Net::both()[0].client, Net::both()[0].host, 81)],
@@ -102,8 +102,8 @@ fn a_broken_file_changes_nothing_and_says_why() {
 /// (RS-006).
 #[test]
 fn a_first_start_over_a_broken_directory_attaches_nothing() {
-    let site = Site::new();
-    let mut daemon = Daemon::prepare(&site.host, &[]);
+    let topology = Topology::new();
+    let mut daemon = Daemon::prepare(&topology.host, &[]);
     daemon.directory().write(
         "all.yaml",
         &eth0().replace("interfaceName", "interfacename"),
@@ -112,18 +112,18 @@ fn a_first_start_over_a_broken_directory_attaches_nothing() {
     let said = eventually(PATIENCE, || daemon.log().contains("interfacename"));
     assert!(said, "{}", daemon.log());
     let net = Net::both()[0];
-    site.expect_all("nothing attached", Answer, &[tcp(net.client, net.host, 80)]);
+    topology.expect_all("nothing attached", Answer, &[tcp(net.client, net.host, 80)]);
 }
 
 /// EV-248, EV-160: after a change that denies them, flows stop within one packet in both
 /// directions, and others lose nothing.
 #[test]
 fn ev_248_denied_flows_stop_at_once_and_others_go_on() {
-    let site = Site::new();
-    let mut daemon = Daemon::start(&site.host, &[eth0(), both(80, 81)]);
+    let topology = Topology::new();
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), both(80, 81)]);
     let mut flows: Vec<_> = Net::both()
         .iter()
-        .map(|net| [80, 81].map(|port| Connection::open(&site, net.client, net.host, port)))
+        .map(|net| [80, 81].map(|port| Connection::open(&topology, net.client, net.host, port)))
         .collect();
     for [cut, kept] in &mut flows {
         assert!(cut.forth(PATIENCE) && cut.back(PATIENCE));
@@ -147,9 +147,9 @@ fn ev_248_denied_flows_stop_at_once_and_others_go_on() {
 /// EV-248 with the first packet after the change from the host.
 #[test]
 fn ev_248_the_hosts_own_packets_find_the_flow_denied_too() {
-    let site = Site::new();
-    let mut daemon = Daemon::start(&site.host, &[eth0(), both(80, 81)]);
-    let mut flows = Net::both().map(|net| Connection::open(&site, net.client, net.host, 80));
+    let topology = Topology::new();
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), both(80, 81)]);
+    let mut flows = Net::both().map(|net| Connection::open(&topology, net.client, net.host, 80));
     daemon.replace(&[eth0(), both(81, 81)]);
     for flow in &mut flows {
         assert!(!flow.back(SILENCE), "from the host");
@@ -160,19 +160,19 @@ fn ev_248_the_hosts_own_packets_find_the_flow_denied_too() {
 /// EV-248 with `keep`: established flows outlive the change, new ones meet the new policy.
 #[test]
 fn ev_248_with_keep_established_flows_go_on() {
-    let site = Site::new();
+    let topology = Topology::new();
     let mut daemon = Daemon::start_with(
-        &site.host,
+        &topology.host,
         &[eth0(), both(80, 80)],
         &["--on-policy-change", "keep"],
     );
-    let mut flows = Net::both().map(|net| Connection::open(&site, net.client, net.host, 80));
+    let mut flows = Net::both().map(|net| Connection::open(&topology, net.client, net.host, 80));
     daemon.replace(&[eth0(), both(81, 81)]);
     for flow in &mut flows {
         assert!(flow.forth(PATIENCE) && flow.back(PATIENCE) && flow.forth(PATIENCE));
     }
     for net in Net::both() {
-        site.expect(
+        topology.expect(
             "new flows",
             &[
                 (tcp(net.client, net.host, 80), Nothing),
@@ -197,18 +197,18 @@ fn both(first: u16, second: u16) -> String {
 /// with its flows.
 #[test]
 fn enforcement_outlives_the_daemon_and_the_next_one_adopts_it() {
-    let site = Site::new();
-    let mut daemon = Daemon::start(&site.host, &[eth0(), both(80, 81)]);
-    let mut flows = Net::both().map(|net| Connection::open(&site, net.client, net.host, 80));
+    let topology = Topology::new();
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), both(80, 81)]);
+    let mut flows = Net::both().map(|net| Connection::open(&topology, net.client, net.host, 80));
     let probes: Vec<_> = Net::each(|net| {
         [
             (tcp(net.client, net.host, 80), Answer),
             (tcp(net.client, net.host, 82), Nothing),
         ]
     });
-    site.expect("daemon runs", &probes);
+    topology.expect("daemon runs", &probes);
     daemon.crash();
-    site.expect("daemon killed", &probes);
+    topology.expect("daemon killed", &probes);
     let status = daemon.hep(&["status", "-o", "json"]).json();
     assert_eq!(
         status["generation"], 1,
@@ -223,16 +223,16 @@ fn enforcement_outlives_the_daemon_and_the_next_one_adopts_it() {
     for flow in &mut flows {
         assert!(flow.forth(PATIENCE) && flow.back(PATIENCE), "flow adopted");
     }
-    site.expect("adopted", &probes);
+    topology.expect("adopted", &probes);
     daemon.stop();
-    site.expect("stopped", &probes);
+    topology.expect("stopped", &probes);
 }
 
 /// A directory that vanishes or turns empty at once is held, not obeyed.
 #[test]
 fn a_policy_directory_that_turns_empty_is_held() {
-    let site = Site::new();
-    let mut daemon = Daemon::start(&site.host, &[eth0(), both(80, 81)]);
+    let topology = Topology::new();
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), both(80, 81)]);
     let probes: Vec<_> = Net::both()
         .map(|net| (tcp(net.client, net.host, 82), Nothing))
         .into();
@@ -243,9 +243,9 @@ fn a_policy_directory_that_turns_empty_is_held() {
             .is_some_and(|text| text.contains("turned empty"))
     });
     assert!(is_held, "{}\n{}", daemon.status(), daemon.log());
-    site.expect("emptied", &probes);
+    topology.expect("emptied", &probes);
     daemon.replace(&[eth0(), both(80, 82)]);
-    site.expect_all(
+    topology.expect_all(
         "filled again",
         Answer,
         &[tcp(Net::both()[0].client, Net::both()[0].host, 82)],
@@ -255,29 +255,32 @@ fn a_policy_directory_that_turns_empty_is_held() {
 /// `hep down` removes programs, links, maps and directories, and traffic flows freely again.
 #[test]
 fn hep_down_leaves_nothing() {
-    let site = Site::new();
-    let mut daemon = Daemon::start(&site.host, &[eth0()]);
+    let topology = Topology::new();
+    let mut daemon = Daemon::start(&topology.host, &[eth0()]);
     let probes: Vec<_> = Net::both()
         .iter()
         .map(|net| tcp(net.client, net.host, 80))
         .collect();
-    site.expect_all("default deny", Nothing, &probes);
+    topology.expect_all("default deny", Nothing, &probes);
     assert!(daemon.bpffs().exists());
     let programs = program_ids(&daemon);
     assert!(!programs.is_empty(), "programs are attached");
     daemon.stop();
     let said = daemon.down().exits(0);
     assert!(!daemon.bpffs().exists(), "{said:?}");
-    site.expect_all("no policy", Answer, &probes);
+    topology.expect_all("no policy", Answer, &probes);
     assert_eq!(
-        site.host
+        topology
+            .host
             .command("tc", &["filter", "show", "dev", "eth0", "ingress"]),
         ""
     );
-    let qdiscs = site.host.command("tc", &["qdisc", "show", "dev", "eth0"]);
+    let qdiscs = topology
+        .host
+        .command("tc", &["qdisc", "show", "dev", "eth0"]);
     assert!(!qdiscs.contains("clsact"), "{qdiscs}");
     let gone = eventually(PATIENCE, || {
-        let loaded = site.host.command("bpftool", &["prog", "list", "-j"]);
+        let loaded = topology.host.command("bpftool", &["prog", "list", "-j"]);
         programs
             .iter()
             .all(|id| !loaded.contains(&format!("\"id\":{id},")))
@@ -311,7 +314,7 @@ fn program_ids(daemon: &Daemon) -> Vec<u64> {
                 folders.push(path);
                 continue;
             }
-            let said = Said::by(
+            let said = Output::by(
                 program("bpftool")
                     .args(["-j", "link", "show", "pinned"])
                     .arg(path),
@@ -327,16 +330,16 @@ fn program_ids(daemon: &Daemon) -> Vec<u64> {
 #[test]
 fn a_half_written_file_is_not_obeyed() {
     use std::io::Write as _;
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &[eth0()]);
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &[eth0()]);
     let net = Net::both()[0];
     let mut file = fs::File::create(daemon.directory().path().join("web.yaml")).expect("create");
     file.write_all(allow(80).as_bytes()).expect("write");
     file.flush().expect("flush");
     std::thread::sleep(SETTLED);
-    site.expect_all("still open", Nothing, &[tcp(net.client, net.host, 80)]);
+    topology.expect_all("still open", Nothing, &[tcp(net.client, net.host, 80)]);
     drop(file);
-    let took = time_until(&site, net.client, net.host, 80, true);
+    let took = time_until(&topology, net.client, net.host, 80, true);
     // Sooner than the directory is read without a notification.
     assert!(took < PATIENCE / 2, "closed: {took:?}\n{}", daemon.log());
 }

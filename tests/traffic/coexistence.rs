@@ -8,7 +8,7 @@ use hep_tests::{
         Heard::{Answer, Nothing},
         tcp,
     },
-    site::Site,
+    topology::Topology,
 };
 
 use crate::pass_freely;
@@ -26,10 +26,10 @@ fn allow(ports: &str) -> String {
 /// Two daemons in two namespaces have their own policy, flows and generations.
 #[test]
 fn daemons_in_two_namespaces_do_not_disturb_each_other() {
-    let site = Site::new();
-    let mut first = Daemon::start(&site.host, &[eth0(), allow("80")]);
+    let topology = Topology::new();
+    let mut first = Daemon::start(&topology.host, &[eth0(), allow("80")]);
     let second = Daemon::start(
-        &site.outside,
+        &topology.outside,
         &[
             eth0(),
             allow("81"),
@@ -37,7 +37,7 @@ fn daemons_in_two_namespaces_do_not_disturb_each_other() {
         ],
     );
     for net in Net::both() {
-        site.expect(
+        topology.expect(
             "each its own",
             &[
                 (tcp(net.client, net.host, 80), Answer),
@@ -52,7 +52,7 @@ fn daemons_in_two_namespaces_do_not_disturb_each_other() {
     assert_eq!(second.generation(), 1);
     drop(first);
     for net in Net::both() {
-        site.expect(
+        topology.expect(
             "one is gone",
             &[
                 (tcp(net.inner, net.client, 81), Answer),
@@ -67,7 +67,7 @@ fn daemons_in_two_namespaces_do_not_disturb_each_other() {
 /// second instance's, still decides.
 #[test]
 fn programs_that_follow_on_the_hook_still_run_after_an_accept() {
-    let site = Site::new();
+    let topology = Topology::new();
     let probes: Vec<_> = Net::each(|net| {
         [
             (tcp(net.client, net.host, 80), Answer),
@@ -75,31 +75,31 @@ fn programs_that_follow_on_the_hook_still_run_after_an_accept() {
             (tcp(net.client, net.host, 82), Nothing),
         ]
     });
-    pass_freely(&site, &probes);
-    let _first = Daemon::start(&site.host, &[eth0(), allow("80, 81")]);
-    let _second = Daemon::start(&site.host, &[eth0(), allow("80, 82")]);
-    site.expect("both must accept", &probes);
+    pass_freely(&topology, &probes);
+    let _first = Daemon::start(&topology.host, &[eth0(), allow("80, 81")]);
+    let _second = Daemon::start(&topology.host, &[eth0(), allow("80, 82")]);
+    topology.expect("both must accept", &probes);
 }
 
 /// EV-003: netfilter still runs after an accept.
 #[test]
 fn netfilter_still_runs_after_an_accept() {
-    let site = Site::new();
+    let topology = Topology::new();
     let probes: Vec<_> = Net::each(|net| {
         [
             (tcp(net.client, net.host, 80), Answer),
             (tcp(net.client, net.host, 81), Nothing),
         ]
     });
-    pass_freely(&site, &probes);
-    let _daemon = Daemon::start(&site.host, &[eth0_default_allow()]);
-    site.host.command(
+    pass_freely(&topology, &probes);
+    let _daemon = Daemon::start(&topology.host, &[eth0_default_allow()]);
+    topology.host.command(
         "nft",
         &["add table inet t; \
            add chain inet t in { type filter hook input priority 0; }; \
            add rule inet t in tcp dport 81 drop"],
     );
-    site.expect("netfilter drops what the daemon accepts", &probes);
+    topology.expect("netfilter drops what the daemon accepts", &probes);
 }
 
 /// EV-017, EV-113: a link without Ethernet headers is policed in both directions.
@@ -109,8 +109,8 @@ fn a_tun_device_is_policed() {
         probe::{PATIENCE, SILENCE},
         tun::{self, Tun},
     };
-    let site = Site::new();
-    let tun = Tun::new(&site.host, "tun0");
+    let topology = Topology::new();
+    let tun = Tun::new(&topology.host, "tun0");
     let answered = |identifier: u16, wanted: bool| {
         let limit = if wanted { PATIENCE } else { SILENCE };
         for ends in tun::ENDS {
@@ -120,7 +120,7 @@ fn a_tun_device_is_policed() {
     };
     answered(1, true);
     let tun0 = endpoint("tun0", "interfaceName: tun0");
-    let mut daemon = Daemon::start(&site.host, std::slice::from_ref(&tun0));
+    let mut daemon = Daemon::start(&topology.host, std::slice::from_ref(&tun0));
     answered(2, false);
     let ping = policy(
         "ping",

@@ -14,7 +14,7 @@ use hep_tests::{
         PATIENCE, SILENCE, ping, tcp,
     },
     receiver::Receiver,
-    site::{HOST_MAC, OUTSIDE_MAC, Site},
+    topology::{HOST_MAC, OUTSIDE_MAC, Topology},
 };
 
 use crate::{Fixture, fixture, pass_freely};
@@ -45,10 +45,10 @@ fn solicitation(source: IpAddr, target: IpAddr) -> Packet {
 #[test]
 fn ev_244_neighbour_discovery_passes_a_default_deny_only_with_hop_limit_255() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
+    let Fixture { topology, daemon } = &mut *fixture;
     let net = Net::of(Family::V6);
-    let link = Link::open(&site.outside, "eth0");
-    let receiver = Receiver::raw(&site.host, net.host, 58);
+    let link = Link::open(&topology.outside, "eth0");
+    let receiver = Receiver::raw(&topology.host, net.host, 58);
     let arrives = |hop_limit: u8, wanted: bool| {
         let frame = solicitation(net.peer, net.host).hop_limit(hop_limit);
         link.send(&frame.frame());
@@ -68,7 +68,7 @@ fn ev_244_neighbour_discovery_passes_a_default_deny_only_with_hop_limit_255() {
 #[test]
 fn neighbours_are_found_under_a_deny_of_everything() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
+    let Fixture { topology, daemon } = &mut *fixture;
     let probes: Vec<_> = Net::each(|net| {
         [
             (tcp(net.peer, net.host, 22), Answer),
@@ -76,21 +76,22 @@ fn neighbours_are_found_under_a_deny_of_everything() {
         ]
     });
     daemon.replace(&[eth0(), deny_all()]);
-    for namespace in [&site.host, &site.outside] {
+    for namespace in [&topology.host, &topology.outside] {
         namespace.ip("neighbour flush all");
     }
-    site.expect("neighbours unknown", &probes);
+    topology.expect("neighbours unknown", &probes);
 }
 
 /// EV-245: broadcast, multicast and link-local destinations are local, whatever is routed
 /// (EV-094, EV-095).
 #[test]
 fn ev_245_broadcast_multicast_and_link_local_packets_are_local() {
-    let site = Site::new();
-    site.host
+    let topology = Topology::new();
+    topology
+        .host
         .ip("address add 169.254.7.7/16 dev eth0\naddress add fe80::77/64 dev eth0");
-    let link = Link::open(&site.outside, "eth0");
-    let eth0_index = site.host.ifindex("eth0");
+    let link = Link::open(&topology.outside, "eth0");
+    let eth0_index = topology.host.ifindex("eth0");
     let cases = [
         ("192.0.2.1", "192.0.2.255"),
         ("192.0.2.1", "255.255.255.255"),
@@ -102,7 +103,7 @@ fn ev_245_broadcast_multicast_and_link_local_packets_are_local() {
     let arrives = |wanted: bool| {
         for (source, destination) in cases {
             let (source, destination) = (ip(source), ip(destination));
-            let mut receiver = Receiver::udp(&site.host, destination, 5353);
+            let mut receiver = Receiver::udp(&topology.host, destination, 5353);
             if destination.is_multicast() {
                 receiver = receiver.join(destination, eth0_index);
             }
@@ -122,7 +123,7 @@ fn ev_245_broadcast_multicast_and_link_local_packets_are_local() {
     };
     arrives(true);
     let deny = policy("none", "types: [Ingress], ingress: [{action: Deny}]");
-    let mut daemon = Daemon::start(&site.host, &[eth0_default_allow(), deny]);
+    let mut daemon = Daemon::start(&topology.host, &[eth0_default_allow(), deny]);
     arrives(false);
     daemon.replace(&[
         eth0(),
@@ -139,9 +140,9 @@ fn ev_245_broadcast_multicast_and_link_local_packets_are_local() {
 #[test]
 fn ev_246_dhcp_works_under_a_deny_of_everything() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
-    let from_host = Link::open(&site.host, "eth0");
-    let at_server = Link::open(&site.outside, "eth0");
+    let Fixture { topology, daemon } = &mut *fixture;
+    let from_host = Link::open(&topology.host, "eth0");
+    let at_server = Link::open(&topology.outside, "eth0");
     let discover = |port: u16| {
         packet::udp(ip("0.0.0.0"), ip("255.255.255.255"))
             .sport(68)
@@ -160,7 +161,7 @@ fn ev_246_dhcp_works_under_a_deny_of_everything() {
     };
     let offered = |destination: &str, wanted: bool| {
         let destination = ip(destination);
-        let receiver = Receiver::raw(&site.host, destination, 17);
+        let receiver = Receiver::raw(&topology.host, destination, 17);
         let offer = packet::udp(ip("192.0.2.1"), destination)
             .sport(67)
             .dport(68)
@@ -187,7 +188,7 @@ fn ev_246_dhcp_works_under_a_deny_of_everything() {
 #[test]
 fn ev_247_an_echo_flow_belongs_to_who_asked() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
+    let Fixture { topology, daemon } = &mut *fixture;
     let questions = |net: &Net| {
         [
             (ping(net.host, net.client, 77), Answer),
@@ -197,7 +198,7 @@ fn ev_247_an_echo_flow_belongs_to_who_asked() {
     };
     for net in Net::both() {
         for question in questions(&net) {
-            pass_freely(site, &[question]);
+            pass_freely(topology, &[question]);
         }
     }
     let rules: Vec<String> = Net::both()
@@ -216,7 +217,7 @@ fn ev_247_an_echo_flow_belongs_to_who_asked() {
     daemon.replace(&[eth0(), egress]);
     for net in Net::both() {
         for question in questions(&net) {
-            site.expect("in this order", &[question]);
+            topology.expect("in this order", &[question]);
         }
     }
 }
@@ -226,12 +227,12 @@ fn ev_247_an_echo_flow_belongs_to_who_asked() {
 #[test]
 fn vrrp_igmp_and_sctp_need_a_policy() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
-    let link = Link::open(&site.outside, "eth0");
-    let eth0_index = site.host.ifindex("eth0");
+    let Fixture { topology, daemon } = &mut *fixture;
+    let link = Link::open(&topology.outside, "eth0");
+    let eth0_index = topology.host.ifindex("eth0");
     let arrives = |number: u8, packet: Packet, wanted: bool| {
         let destination = packet.destination();
-        let mut receiver = Receiver::raw(&site.host, destination, number);
+        let mut receiver = Receiver::raw(&topology.host, destination, number);
         let mut mac = HOST_MAC;
         if destination.is_multicast() {
             receiver = receiver.join(destination, eth0_index);

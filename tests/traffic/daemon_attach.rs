@@ -11,7 +11,7 @@ use hep_tests::{
         Heard::{Answer, Nothing},
         PATIENCE, Probe, tcp,
     },
-    site::Site,
+    topology::Topology,
 };
 
 /// The probes that default deny lets through: those to the failsafe port.
@@ -24,17 +24,20 @@ fn probes() -> Vec<(Probe, hep_tests::probe::Heard)> {
     })
 }
 
-fn filters(site: &Site) -> String {
+fn filters(topology: &Topology) -> String {
     ["ingress", "egress"]
         .map(|side| {
-            site.host
+            topology
+                .host
                 .command("tc", &["filter", "show", "dev", "eth0", side])
         })
         .concat()
 }
 
-fn qdiscs(site: &Site) -> String {
-    site.host.command("tc", &["qdisc", "show", "dev", "eth0"])
+fn qdiscs(topology: &Topology) -> String {
+    topology
+        .host
+        .command("tc", &["qdisc", "show", "dev", "eth0"])
 }
 
 fn hooks(daemon: &Daemon) -> String {
@@ -47,16 +50,16 @@ fn hooks(daemon: &Daemon) -> String {
 /// RS-177: `TC` forces clsact filters; a change back to `TCX` removes all of them.
 #[test]
 fn rs_177_filters_where_asked_and_links_otherwise() {
-    let site = Site::new();
+    let topology = Topology::new();
     let tc = felix("bpfAttachType: TC");
-    let mut daemon = Daemon::start(&site.host, &[eth0(), tc.clone()]);
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), tc.clone()]);
     assert_eq!(hooks(&daemon), "clsact");
-    let text = filters(&site);
+    let text = filters(&topology);
     assert!(
         text.contains("hep_ingress") && text.contains("hep_egress"),
         "{text}"
     );
-    site.expect("filters", &probes());
+    topology.expect("filters", &probes());
 
     daemon.replace(&[eth0(), felix("bpfAttachType: TCX")]);
     assert!(
@@ -65,12 +68,16 @@ fn rs_177_filters_where_asked_and_links_otherwise() {
         daemon.log()
     );
     assert!(
-        eventually(PATIENCE, || filters(&site).is_empty()),
+        eventually(PATIENCE, || filters(&topology).is_empty()),
         "{}",
-        filters(&site)
+        filters(&topology)
     );
-    assert!(!qdiscs(&site).contains("clsact"), "{}", qdiscs(&site));
-    site.expect("links", &probes());
+    assert!(
+        !qdiscs(&topology).contains("clsact"),
+        "{}",
+        qdiscs(&topology)
+    );
+    topology.expect("links", &probes());
 
     daemon.replace(&[eth0(), tc]);
     assert!(
@@ -78,26 +85,35 @@ fn rs_177_filters_where_asked_and_links_otherwise() {
         "{}",
         daemon.log()
     );
-    site.expect("filters again", &probes());
+    topology.expect("filters again", &probes());
     daemon.stop();
-    site.expect("filters, no daemon", &probes());
+    topology.expect("filters, no daemon", &probes());
     let _said = daemon.down().exits(0);
-    assert_eq!(filters(&site), "");
-    assert!(!qdiscs(&site).contains("clsact"), "{}", qdiscs(&site));
+    assert_eq!(filters(&topology), "");
+    assert!(
+        !qdiscs(&topology).contains("clsact"),
+        "{}",
+        qdiscs(&topology)
+    );
 }
 
 /// A clsact qdisc that was there before is not ours to remove.
 #[test]
 fn a_clsact_qdisc_of_somebody_else_stays() {
-    let site = Site::new();
-    site.host
+    let topology = Topology::new();
+    topology
+        .host
         .command("tc", &["qdisc", "add", "dev", "eth0", "clsact"]);
-    let mut daemon = Daemon::start(&site.host, &[eth0(), felix("bpfAttachType: TC")]);
-    site.expect("filters", &probes());
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), felix("bpfAttachType: TC")]);
+    topology.expect("filters", &probes());
     daemon.stop();
     let _said = daemon.down().exits(0);
-    assert_eq!(filters(&site), "");
-    assert!(qdiscs(&site).contains("clsact"), "{}", qdiscs(&site));
+    assert_eq!(filters(&topology), "");
+    assert!(
+        qdiscs(&topology).contains("clsact"),
+        "{}",
+        qdiscs(&topology)
+    );
 }
 
 /// Packets that the programs of an interface have seen.
@@ -112,26 +128,26 @@ fn counted(daemon: &Daemon, interface: &str) -> u64 {
 /// EV-018: a pin of an interface that is gone is not used for another that got its number.
 #[test]
 fn ev_018_a_reused_interface_number_gets_links_of_its_own() {
-    let site = Site::new();
+    let topology = Topology::new();
     let add = "link add index 77 name eth7 type veth peer name peer7\nlink set eth7 up";
-    site.host.ip(add);
+    topology.host.ip(add);
     let resources = [eth0(), endpoint("h1-eth7", "interfaceName: eth7")];
-    let mut daemon = Daemon::start(&site.host, &resources);
+    let mut daemon = Daemon::start(&topology.host, &resources);
     let links = daemon
         .bpffs()
         .join(format!("v{}/links", hep_common::ABI_VERSION));
     assert!(links.join("77-ingress").exists());
     daemon.stop();
-    site.host.ip("link del eth7");
-    site.host.ip(add);
+    topology.host.ip("link del eth7");
+    topology.host.ip(add);
     daemon.spawn();
     daemon.wait_for(2);
     // Both ends up: multicast listener reports go both ways, and are counted if judged.
     let before = counted(&daemon, "eth7");
-    site.host.ip("link set peer7 up");
+    topology.host.ip("link set peer7 up");
     let is_judged = eventually(PATIENCE, || counted(&daemon, "eth7") > before);
     assert!(is_judged, "{}", daemon.log());
-    site.host.ip("link del eth7");
+    topology.host.ip("link del eth7");
     let names = || {
         fs::read_dir(&links)
             .expect("links are pinned")

@@ -4,7 +4,7 @@ use hep_tests::{
     address::Net,
     daemon::Daemon,
     eventually,
-    hep::{SHOWN, Said, binary},
+    hep::{Output, SHOWN, binary},
     namespace::Namespace,
     policy::{eth0, felix, policy},
     probe::{
@@ -12,21 +12,21 @@ use hep_tests::{
         PATIENCE, tcp,
     },
     program::program,
-    site::Site,
+    topology::Topology,
 };
 use serde_json::Value;
 
 /// A second daemon of one instance is refused and disturbs nothing; so is `hep down`.
 #[test]
 fn a_second_daemon_is_refused_and_down_refuses_while_one_runs() {
-    let site = Site::new();
-    let daemon = Daemon::start(&site.host, &[eth0()]);
+    let topology = Topology::new();
+    let daemon = Daemon::start(&topology.host, &[eth0()]);
     let directory = daemon.directory().path().to_string_lossy().into_owned();
     let said = daemon.hep(&["run", "--policy-dir", &directory]).exits(1);
     let _said = said.says("belongs to a running hep daemon");
     let _said = daemon.down().exits(5).says("stop it first");
     for net in Net::both() {
-        site.expect(
+        topology.expect(
             "still enforced",
             &[
                 (tcp(net.client, net.host, 22), Answer),
@@ -48,14 +48,14 @@ fn endpoint_named<'a>(endpoints: &'a Value, name: &str) -> Option<&'a Value> {
 /// the node's labels, and follows the host's addresses.
 #[test]
 fn the_generated_endpoint_takes_what_no_written_one_does() {
-    let site = Site::new();
+    let topology = Topology::new();
     let options = ["--auto-host-endpoint", "--node-label", "env=prod"];
     let no_ssh = policy(
         "no-http",
         "selector: env == 'prod', types: [Ingress], ingress: [{action: Deny, protocol: TCP, \
          destination: {ports: [81]}}, {action: Allow}]",
     );
-    let daemon = Daemon::start_with(&site.host, &[eth0(), no_ssh], &options);
+    let daemon = Daemon::start_with(&topology.host, &[eth0(), no_ssh], &options);
     let endpoints = daemon.show("endpoints");
     let generated = endpoint_named(&endpoints, "h1-auto-hep").expect("it is shown");
     assert_eq!(generated["generated"], Value::Bool(true));
@@ -66,7 +66,7 @@ fn the_generated_endpoint_takes_what_no_written_one_does() {
             addresses(generated).contains(&net.host.to_string()),
             "{generated}"
         );
-        site.expect(
+        topology.expect(
             "eth0 is written, eth1 generated",
             &[
                 (tcp(net.client, net.host, 80), Nothing),
@@ -76,7 +76,7 @@ fn the_generated_endpoint_takes_what_no_written_one_does() {
             ],
         );
     }
-    site.host.ip("address add 192.0.2.99/32 dev eth0");
+    topology.host.ip("address add 192.0.2.99/32 dev eth0");
     let follows = eventually(PATIENCE, || {
         let endpoints = daemon.show("endpoints");
         endpoint_named(&endpoints, "h1-auto-hep")
@@ -89,16 +89,16 @@ fn the_generated_endpoint_takes_what_no_written_one_does() {
 /// `Log` rule decides nothing.
 #[test]
 fn ev_135_a_log_rule_leaves_a_line_with_prefix_and_final_verdict() {
-    let site = Site::new();
+    let topology = Topology::new();
     let web = policy(
         "web",
         "types: [Ingress], ingress: [{action: Log, protocol: TCP, destination: {ports: [80, 81]}}, \
          {action: Allow, protocol: TCP, destination: {ports: [80]}}]",
     );
     let prefix = felix("logPrefix: 'hep %t %k %n'");
-    let daemon = Daemon::start(&site.host, &[eth0(), web, prefix]);
+    let daemon = Daemon::start(&topology.host, &[eth0(), web, prefix]);
     for net in Net::both() {
-        site.expect(
+        topology.expect(
             "the Log rule decides nothing",
             &[
                 (tcp(net.client, net.host, 80), Answer),
@@ -152,21 +152,21 @@ fn down_unmounts_the_file_system_that_hep_mounted() {
         .args(["--mount", "--propagation", "private", "sh", "-c", script])
         .env("HEP", binary())
         .env("DIR", directory.path());
-    let _said = namespace.run(|| Said::by(&mut command)).exits(0);
+    let _said = namespace.run(|| Output::by(&mut command)).exits(0);
 }
 
 /// All output of `hep show` and `hep status` comes from the kernel: as JSON, and after the daemon's death.
 #[test]
 fn everything_is_shown_without_a_daemon() {
-    let site = Site::new();
+    let topology = Topology::new();
     let rule = policy(
         "web",
         "types: [Ingress], ingress: [{action: Allow, source: {selector: role == 'host'}}]",
     );
-    let mut daemon = Daemon::start(&site.host, &[eth0(), rule]);
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), rule]);
     for net in Net::both() {
         let ssh = tcp(net.client, net.host, 22);
-        site.expect("a flow", &[(ssh, Answer)]);
+        topology.expect("a flow", &[(ssh, Answer)]);
     }
     daemon.crash();
     for what in SHOWN {

@@ -77,7 +77,7 @@ fn ev_229_a_tier_ends_only_in_the_direction_that_its_policies_have() {
 #[test]
 fn ev_005_without_its_endpoint_an_interface_is_free_again() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
+    let Fixture { topology, daemon } = &mut *fixture;
     let probes: Vec<_> = Net::each(|net| {
         [
             tcp(net.client, net.host, 81),
@@ -85,10 +85,11 @@ fn ev_005_without_its_endpoint_an_interface_is_free_again() {
         ]
     });
     daemon.replace(&[eth0(), allow_80()]);
-    site.expect_all("policed", Nothing, &probes);
-    let mut connections = Net::both().map(|net| Connection::open(site, net.client, net.host, 80));
+    topology.expect_all("policed", Nothing, &probes);
+    let mut connections =
+        Net::both().map(|net| Connection::open(topology, net.client, net.host, 80));
     daemon.replace(&no_endpoint());
-    site.expect_all("free again", Answer, &probes);
+    topology.expect_all("free again", Answer, &probes);
     assert_eq!(daemon.show("interfaces"), serde_json::json!([]));
     for connection in &mut connections {
         assert!(connection.forth(PATIENCE) && connection.back(PATIENCE));

@@ -15,7 +15,7 @@ use hep_tests::{
         PATIENCE, SILENCE, tcp, udp,
     },
     receiver::Receiver,
-    site::{HOST_MAC, OUTSIDE_MAC, Site},
+    topology::{HOST_MAC, OUTSIDE_MAC, Topology},
 };
 
 use crate::{Fixture, fixture, judge, pass_freely};
@@ -47,9 +47,9 @@ fn datagrams_of_8_kilobytes_pass_in_fragments() {
 #[test]
 fn ev_255_fragments_pass_after_their_first_and_not_before() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
-    let link = Link::open(&site.outside, "eth0");
-    let receiver_of = |net: &Net| Receiver::udp(&site.host, net.host, 5000);
+    let Fixture { topology, daemon } = &mut *fixture;
+    let link = Link::open(&topology.outside, "eth0");
+    let receiver_of = |net: &Net| Receiver::udp(&topology.host, net.host, 5000);
     let piece = |net: &Net, identification: u32, number: u16| {
         packet::udp(net.client, net.host)
             .dport(5000)
@@ -89,32 +89,36 @@ fn ev_255_fragments_pass_after_their_first_and_not_before() {
 /// discovery works: for the host's own flows.
 #[test]
 fn path_mtu_discovery_works_for_the_host_under_default_deny() {
-    let site = Site::new();
-    let far = Far::beyond_a_narrow_link(&site);
+    let topology = Topology::new();
+    let far = Far::beyond_a_narrow_link(&topology);
     let allow = policy(
         "out",
         "types: [Ingress, Egress], egress: [{action: Allow, protocol: UDP}]",
     );
     let sockets = Net::both().map(|net| {
-        let socket = site.host.run(|| UdpSocket::bind((net.host, 0)));
+        let socket = topology.host.run(|| UdpSocket::bind((net.host, 0)));
         let socket = socket.expect("bind a socket");
         let target = (far.address(&net), 9);
-        site.host.run(|| socket.connect(target)).expect("connect");
+        topology
+            .host
+            .run(|| socket.connect(target))
+            .expect("connect");
         socket
     });
-    let _daemon = Daemon::start(&site.host, &[eth0(), allow]);
+    let _daemon = Daemon::start(&topology.host, &[eth0(), allow]);
     for (socket, net) in sockets.iter().zip(Net::both()) {
-        site.expect_all("default deny", Nothing, &[tcp(net.client, net.host, 80)]);
-        let route = |site: &Site| {
-            site.host
+        topology.expect_all("default deny", Nothing, &[tcp(net.client, net.host, 80)]);
+        let route = |topology: &Topology| {
+            topology
+                .host
                 .command("ip", &["route", "get", &far.address(&net).to_string()])
         };
-        assert!(!route(&site).contains("mtu"), "not yet known");
+        assert!(!route(&topology).contains("mtu"), "not yet known");
         discover(socket);
         let learnt = hep_tests::eventually(PATIENCE, || {
-            route(&site).contains(&format!("mtu {NARROW_BYTES}"))
+            route(&topology).contains(&format!("mtu {NARROW_BYTES}"))
         });
-        assert!(learnt, "{}: {}", net.host, route(&site));
+        assert!(learnt, "{}: {}", net.host, route(&topology));
     }
 }
 
@@ -134,9 +138,9 @@ struct Far {
 }
 
 impl Far {
-    fn beyond_a_narrow_link(site: &Site) -> Self {
+    fn beyond_a_narrow_link(topology: &Topology) -> Self {
         let namespace = Namespace::new("far");
-        site.outside.ip(&format!(
+        topology.outside.ip(&format!(
             "link add far0 type veth peer name eth0 netns {}\n\
              link set far0 mtu {NARROW_BYTES} up\n\
              address add 198.18.0.1/24 dev far0\naddress add 2001:db8:f::1/64 dev far0",
@@ -147,8 +151,8 @@ impl Far {
              address add 198.18.0.2/24 dev eth0\naddress add 2001:db8:f::2/64 dev eth0\n\
              route add default via 198.18.0.1\nroute add default via 2001:db8:f::1"
         ));
-        site.outside.sysctl("net/ipv4/ip_forward", "1");
-        site.outside.sysctl("net/ipv6/conf/all/forwarding", "1");
+        topology.outside.sysctl("net/ipv4/ip_forward", "1");
+        topology.outside.sysctl("net/ipv6/conf/all/forwarding", "1");
         Self {
             _namespace: namespace,
         }
@@ -168,13 +172,13 @@ impl Far {
 #[test]
 fn icmp_errors_pass_only_about_known_flows() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
-    let link = Link::open(&site.outside, "eth0");
+    let Fixture { topology, daemon } = &mut *fixture;
+    let link = Link::open(&topology.outside, "eth0");
     let check = |policed: bool| {
         for net in Net::both() {
-            let connection = Connection::open(site, net.client, net.host, 80);
+            let connection = Connection::open(topology, net.client, net.host, 80);
             let (protocol, kind) = if net.host.is_ipv4() { (1, 3) } else { (58, 1) };
-            let receiver = Receiver::raw(&site.host, net.host, protocol);
+            let receiver = Receiver::raw(&topology.host, net.host, protocol);
             let flow = packet::tcp(net.host, net.client)
                 .sport(80)
                 .dport(connection.client_port())
@@ -212,11 +216,11 @@ fn icmp_errors_pass_only_about_known_flows() {
 #[test]
 fn vlan_tagged_frames_are_not_policed_and_priority_tagged_ones_are() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
-    let link = Link::open(&site.outside, "eth0");
-    let sniffer = Link::open(&site.host, "eth0");
+    let Fixture { topology, daemon } = &mut *fixture;
+    let link = Link::open(&topology.outside, "eth0");
+    let sniffer = Link::open(&topology.host, "eth0");
     let arrives = |net: &Net, tag: u16, wanted: bool| {
-        let receiver = Receiver::udp(&site.host, net.host, 5000);
+        let receiver = Receiver::udp(&topology.host, net.host, 5000);
         let frame = packet::udp(net.client, net.host)
             .dport(5000)
             .vlan(tag)
@@ -270,15 +274,15 @@ fn counted(daemon: &Daemon, reason: &str) -> u64 {
 /// EV-070: a connection that was established before the daemon's cold start continues (EV-158).
 #[test]
 fn connections_from_before_the_cold_start_go_on() {
-    let site = Site::new();
+    let topology = Topology::new();
     let probes = Net::both().map(|net| (tcp(net.client, net.host, 80), Nothing));
-    pass_freely(&site, &probes);
+    pass_freely(&topology, &probes);
     let mut connections = Net::both()
-        .map(|net| [22, 80].map(|port| Connection::open(&site, net.client, net.host, port)));
-    let _daemon = Daemon::start(&site.host, &[eth0()]);
+        .map(|net| [22, 80].map(|port| Connection::open(&topology, net.client, net.host, port)));
+    let _daemon = Daemon::start(&topology.host, &[eth0()]);
     for [ssh, web] in &mut connections {
         assert!(ssh.forth(PATIENCE) && ssh.back(PATIENCE), "a failsafe port");
         assert!(web.forth(PATIENCE) && web.back(PATIENCE), "seeded");
     }
-    site.expect("new flows", &probes);
+    topology.expect("new flows", &probes);
 }

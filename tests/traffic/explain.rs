@@ -10,7 +10,7 @@ use hep_tests::{
         Heard::{Answer, Nothing},
         tcp,
     },
-    site::Site,
+    topology::Topology,
 };
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ fn explain(daemon: &Daemon, from: IpAddr, to: IpAddr, port: u16) -> Value {
 /// the directory's newer content, and also when no daemon runs and in a panic.
 #[test]
 fn explain_live_tells_what_is_in_force() {
-    let site = Site::new();
+    let topology = Topology::new();
     let web = |port: u16| {
         policy(
             "web",
@@ -38,14 +38,14 @@ fn explain_live_tells_what_is_in_force() {
             ),
         )
     };
-    let mut daemon = Daemon::start(&site.host, &[eth0(), web(80)]);
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), web(80)]);
     let expect = |daemon: &Daemon, what: &str, port: u16, verdict: &str, reason: &str| {
         for net in Net::both() {
             let told = explain(daemon, net.client, net.host, port);
             let found = (&told["verdict"], &told["reason"]);
             assert_eq!(found, (&verdict.into(), &reason.into()), "{what}: {told:#}");
             let heard = if verdict == "allow" { Answer } else { Nothing };
-            site.expect(what, &[(tcp(net.client, net.host, port), heard)]);
+            topology.expect(what, &[(tcp(net.client, net.host, port), heard)]);
         }
     };
     expect(&daemon, "running", 80, "allow", "policy_allow");

@@ -14,7 +14,7 @@ use hep_tests::{
         PATIENCE, SILENCE, tcp, udp,
     },
     receiver::Receiver,
-    site::{HOST_MAC, OUTSIDE_MAC},
+    topology::{HOST_MAC, OUTSIDE_MAC},
 };
 
 use crate::{Fixture, fixture, judge};
@@ -77,12 +77,12 @@ fn failsafe_nets_limit_the_other_end() {
 #[test]
 fn empty_failsafe_lists_close_the_failsafe_ports() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
+    let Fixture { topology, daemon } = &mut *fixture;
     let probes = |heard| Net::both().map(|net| (tcp(net.client, net.host, 22), heard));
     daemon.replace(&[eth0(), deny_all()]);
-    site.expect("default lists", &probes(Answer));
+    topology.expect("default lists", &probes(Answer));
     daemon.replace(&[eth0(), deny_all(), no_failsafe()]);
-    site.expect("empty lists", &probes(Nothing));
+    topology.expect("empty lists", &probes(Nothing));
 }
 
 /// EV-070: a connection to or from a failsafe port whose flow was deleted continues with whichever end
@@ -92,13 +92,13 @@ fn empty_failsafe_lists_close_the_failsafe_ports() {
 fn ev_070_connections_of_failsafe_ports_outlive_their_flows() {
     const IDLE: Duration = Duration::from_secs(1);
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
+    let Fixture { topology, daemon } = &mut *fixture;
     let timeouts = |failsafes: &str| {
         felix(&format!(
             "bpfConntrackTimeouts: {{tcpEstablished: 1s, tcpSynSent: 1s}}{failsafes}"
         ))
     };
-    let link = Link::open(&site.outside, "eth0");
+    let link = Link::open(&topology.outside, "eth0");
     // Once it is over, nothing passes for being from before the policy (EV-158).
     daemon.replace(&[eth0_default_allow()]);
     thread::sleep(Duration::from_nanos(GRACE_NS));
@@ -111,9 +111,10 @@ fn ev_070_connections_of_failsafe_ports_outlive_their_flows() {
     ] {
         daemon.replace(&[eth0_default_allow()]);
         // To the host's port 22, and to port 2379 of somebody else.
-        let mut inbound = Net::both().map(|net| Connection::open(site, net.client, net.host, 22));
+        let mut inbound =
+            Net::both().map(|net| Connection::open(topology, net.client, net.host, 22));
         let mut outbound =
-            Net::both().map(|net| Connection::open(site, net.host, net.client, 2379));
+            Net::both().map(|net| Connection::open(topology, net.host, net.client, 2379));
         daemon.replace(&[eth0(), deny_all(), timeouts(failsafes)]);
         let limit = if lives { PATIENCE } else { SILENCE };
         let told = |heard: bool, what: &str| assert_eq!(heard, lives, "{what}{failsafes}");
@@ -132,8 +133,8 @@ fn ev_070_connections_of_failsafe_ports_outlive_their_flows() {
     daemon.replace(&[eth0(), deny_all()]);
     for net in Net::both() {
         // No socket but a listening one has this port.
-        let _listener = site.host.bind(|| TcpListener::bind((net.host, 4444)));
-        let receiver = Receiver::raw(&site.host, net.host, 6);
+        let _listener = topology.host.bind(|| TcpListener::bind((net.host, 4444)));
+        let receiver = Receiver::raw(&topology.host, net.host, 6);
         let [from, to] = [2379_u16, 4444];
         let stray = packet::tcp(net.client, net.host)
             .sport(from)

@@ -17,13 +17,13 @@ use hep_tests::{
         Heard::{Answer, Nothing},
         PATIENCE, tcp,
     },
-    site::{HOST_MAC, OUTSIDE_MAC, Site},
+    topology::{HOST_MAC, OUTSIDE_MAC, Topology},
 };
 
 /// The status line and the whole answer to `GET PATH` at a port of the host's loopback interface.
-fn get(site: &Site, port: u16, path: &str) -> Option<(u16, String)> {
+fn get(topology: &Topology, port: u16, path: &str) -> Option<(u16, String)> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = site.host.run(|| TcpStream::connect(address)).ok()?;
+    let mut stream = topology.host.run(|| TcpStream::connect(address)).ok()?;
     stream
         .set_read_timeout(Some(PATIENCE))
         .expect("set a timeout");
@@ -46,18 +46,18 @@ fn metric(text: &str, start: &str) -> Option<f64> {
 /// Packets, rules, loads and tables are exported to Prometheus at the address in the option.
 #[test]
 fn metrics_tell_of_traffic_policies_loads_and_tables() {
-    let site = Site::new();
+    let topology = Topology::new();
     let rules = "types: [Ingress], ingress: [{action: Allow, protocol: TCP, \
                  destination: {ports: [80]}}]";
     let resources = [eth0(), policy("web", rules), staged_policy("plan", rules)];
     let options = ["--metrics-listen", "127.0.0.1:9191", "--memory-total", "1"];
-    let daemon = Daemon::start_with(&site.host, &resources, &options);
+    let daemon = Daemon::start_with(&topology.host, &resources, &options);
     for net in Net::both() {
         let to = |port| tcp(net.client, net.host, port);
-        site.expect("policy", &[(to(80), Answer), (to(81), Nothing)]);
+        topology.expect("policy", &[(to(80), Answer), (to(81), Nothing)]);
     }
     let page = || {
-        let (code, text) = get(&site, 9191, "/metrics").expect("it listens");
+        let (code, text) = get(&topology, 9191, "/metrics").expect("it listens");
         assert_eq!(code, 200, "{text}");
         text
     };
@@ -122,23 +122,23 @@ fn metrics_tell_of_traffic_policies_loads_and_tables() {
     assert!(told, "{text}");
     assert!(metric(&text, "hep_problems{severity=\"error\"}") >= Some(1.0));
     assert_eq!(metric(&text, "hep_generation "), Some(1.0));
-    let readiness = get(&site, 9191, "/readiness").map(|(code, _)| code);
+    let readiness = get(&topology, 9191, "/readiness").map(|(code, _)| code);
     assert_eq!(readiness, Some(200), "what was last good is enforced");
-    let missing = get(&site, 9191, "/").map(|(code, _)| code);
+    let missing = get(&topology, 9191, "/").map(|(code, _)| code);
     assert_eq!(missing, Some(404));
 }
 
 /// Operators' decisions beside the policy directory are exported, and the entries that a load wrote.
 #[test]
 fn metrics_tell_of_trials_holds_panics_and_what_a_load_wrote() {
-    let site = Site::new();
+    let topology = Topology::new();
     let options = ["--metrics-listen", "127.0.0.1:9191"];
-    let mut daemon = Daemon::start_with(&site.host, &[eth0()], &options);
+    let mut daemon = Daemon::start_with(&topology.host, &[eth0()], &options);
     // Figures are kept for a moment, and longer where reading them takes long.
     let becomes = |start: &str, wanted: Option<f64>| {
         let mut last = None;
         let came = eventually(PATIENCE, || {
-            let (_, text) = get(&site, 9191, "/metrics").expect("it listens");
+            let (_, text) = get(&topology, 9191, "/metrics").expect("it listens");
             last = metric(&text, start);
             last == wanted
         });
@@ -172,7 +172,7 @@ fn metrics_tell_of_trials_holds_panics_and_what_a_load_wrote() {
     let order = |words: &[&str]| drop(daemon.hep(words).exits(0));
     order(&["try", "--policy-dir", &path, "--timeout", "1h", "--detach"]);
     states(one, none, none);
-    let (_, text) = get(&site, 9191, "/metrics").expect("it listens");
+    let (_, text) = get(&topology, 9191, "/metrics").expect("it listens");
     let [end, start] = ["hep_trial_end_time_seconds ", "hep_start_time_seconds "]
         .map(|start| metric(&text, start));
     assert!(end > start && start.is_some(), "{end:?}, {start:?}");
@@ -192,13 +192,13 @@ fn metrics_tell_of_trials_holds_panics_and_what_a_load_wrote() {
 /// from the load that sets it to the load that does not.
 #[test]
 fn metrics_and_health_checks_follow_the_configuration() {
-    let site = Site::new();
+    let topology = Topology::new();
     let both = felix(
         "prometheusMetricsEnabled: true, prometheusMetricsHost: 127.0.0.1, \
          prometheusMetricsPort: 9292, healthEnabled: true, healthHost: 127.0.0.1",
     );
-    let mut daemon = Daemon::start(&site.host, &[eth0()]);
-    let code = |port: u16, path: &str| get(&site, port, path).map(|(code, _)| code);
+    let mut daemon = Daemon::start(&topology.host, &[eth0()]);
+    let code = |port: u16, path: &str| get(&topology, port, path).map(|(code, _)| code);
     assert_eq!(
         (code(9292, "/metrics"), code(9099, "/liveness")),
         (None, None)
@@ -229,12 +229,12 @@ fn capacity(daemon: &Daemon, table: &str, family: Option<u8>) -> u32 {
 /// EV-159: a table that is four fifths full is reported by `hep status`, in the log and in the metrics.
 #[test]
 fn a_table_that_gets_full_is_told() {
-    let site = Site::new();
+    let topology = Topology::new();
     let allow = policy(
         "all",
         "types: [Ingress], ingress: [{action: Allow, protocol: UDP}]",
     );
-    let daemon = Daemon::start_with(&site.host, &[eth0(), allow], &["--memory-total", "1"]);
+    let daemon = Daemon::start_with(&topology.host, &[eth0(), allow], &["--memory-total", "1"]);
     let pressing = || {
         let status = daemon.status();
         let tables = status["tables"].as_array().expect("a list").clone();
@@ -244,7 +244,7 @@ fn a_table_that_gets_full_is_told() {
             .collect::<Vec<_>>()
     };
     assert_eq!(pressing(), Vec::<serde_json::Value>::new());
-    let link = Link::open(&site.outside, "eth0");
+    let link = Link::open(&topology.outside, "eth0");
     let net = Net::both()[0];
     for flow in 0..capacity(&daemon, "unassured", None) {
         let [_, second, third, fourth] = flow.to_be_bytes();
@@ -270,19 +270,21 @@ fn a_table_that_gets_full_is_told() {
 /// disconnected after five seconds.
 #[test]
 fn idle_clients_delay_nobody() {
-    let site = Site::new();
+    let topology = Topology::new();
     let options = ["--metrics-listen", "127.0.0.1:9191"];
-    let daemon = Daemon::start_with(&site.host, &[eth0()], &options);
+    let daemon = Daemon::start_with(&topology.host, &[eth0()], &options);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9191));
     let idle = |count: usize| -> Vec<TcpStream> {
         let connect = || TcpStream::connect(address).expect("it listens");
-        site.host.run(|| (0..count).map(|_| connect()).collect())
+        topology
+            .host
+            .run(|| (0..count).map(|_| connect()).collect())
     };
     for count in [33, 500] {
         let clients = idle(count);
         for page in ["/liveness", "/readiness", "/metrics"] {
             let started = Instant::now();
-            let code = get(&site, 9191, page).map(|(code, _)| code);
+            let code = get(&topology, 9191, page).map(|(code, _)| code);
             assert_eq!(code, Some(200), "{page} beside {count}");
             let took = started.elapsed();
             assert!(

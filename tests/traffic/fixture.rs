@@ -9,15 +9,15 @@ use hep_tests::{
     probe::{Connection, Heard, PATIENCE, ping, tcp, udp},
     program::program,
     receiver::Receiver,
-    site::{HOST_MAC, OUTSIDE_MAC, Site},
+    topology::{HOST_MAC, OUTSIDE_MAC, Topology},
     tun::{self, Tun},
 };
 
 #[test]
 fn every_kind_of_probe_gets_through_without_the_daemon() {
-    let site = Site::new();
+    let topology = Topology::new();
     for net in Net::both() {
-        site.expect_all(
+        topology.expect_all(
             "no daemon",
             Heard::Answer,
             &[
@@ -32,15 +32,15 @@ fn every_kind_of_probe_gets_through_without_the_daemon() {
                 ping(net.client, net.inner, 9),
             ],
         );
-        let mut connection = Connection::open(&site, net.client, net.inner, 81);
+        let mut connection = Connection::open(&topology, net.client, net.inner, 81);
         assert!(connection.forth(PATIENCE) && connection.back(PATIENCE));
     }
 }
 
 #[test]
 fn crafted_frames_are_answered_without_the_daemon() {
-    let site = Site::new();
-    let link = Link::open(&site.outside, "eth0");
+    let topology = Topology::new();
+    let link = Link::open(&topology.outside, "eth0");
     for net in Net::both() {
         let request = packet::tcp(net.client, net.host)
             .ethernet(OUTSIDE_MAC, HOST_MAC)
@@ -61,7 +61,7 @@ fn crafted_frames_are_answered_without_the_daemon() {
 /// Processes that other tests start hold a socket for a moment after it was closed.
 #[test]
 fn an_address_is_free_again_while_processes_are_started() {
-    let site = Site::new();
+    let topology = Topology::new();
     thread::scope(|scope| {
         let starting = scope.spawn(|| {
             for _ in 0..100 {
@@ -71,7 +71,7 @@ fn an_address_is_free_again_while_processes_are_started() {
         });
         while !starting.is_finished() {
             for net in Net::both() {
-                drop(Receiver::udp(&site.host, net.host, 5353));
+                drop(Receiver::udp(&topology.host, net.host, 5353));
             }
         }
     });
@@ -79,8 +79,8 @@ fn an_address_is_free_again_while_processes_are_started() {
 
 #[test]
 fn a_tun_device_carries_packets_both_ways() {
-    let site = Site::new();
-    let tun = Tun::new(&site.host, "tun0");
+    let topology = Topology::new();
+    let tun = Tun::new(&topology.host, "tun0");
     for ends in tun::ENDS {
         assert!(tun.is_answered(ends, 3, PATIENCE), "{ends:?}");
     }

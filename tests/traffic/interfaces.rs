@@ -9,7 +9,7 @@ use hep_tests::{
     namespace::Namespace,
     packet,
     policy::{endpoint, policy},
-    site::OUTSIDE_MAC,
+    topology::OUTSIDE_MAC,
 };
 
 /// Enough that waiting for all CPUs after each link would take many seconds.

@@ -8,7 +8,7 @@ use hep_tests::{
     policy::{eth0, policy},
     probe::{PATIENCE, SILENCE},
     receiver::Receiver,
-    site::{HOST_MAC, OUTSIDE_MAC, Site},
+    topology::{HOST_MAC, OUTSIDE_MAC, Topology},
 };
 
 /// Payload of an aggregate of TCP segments.
@@ -59,21 +59,21 @@ struct Way<'a> {
 }
 
 /// Into the host from its peer, and out of it.
-fn ways(site: &Site) -> [Way<'_>; 2] {
+fn ways(topology: &Topology) -> [Way<'_>; 2] {
     [
         Way {
             direction: "ingress",
-            link: Link::open(&site.outside, "eth0"),
+            link: Link::open(&topology.outside, "eth0"),
             macs: (OUTSIDE_MAC, HOST_MAC),
             turn: |packet| packet,
-            far: &site.host,
+            far: &topology.host,
         },
         Way {
             direction: "egress",
-            link: Link::open(&site.host, "eth0"),
+            link: Link::open(&topology.host, "eth0"),
             macs: (HOST_MAC, OUTSIDE_MAC),
             turn: Packet::reversed,
-            far: &site.outside,
+            far: &topology.outside,
         },
     ]
 }
@@ -101,14 +101,14 @@ impl Way<'_> {
 /// bytes.
 #[test]
 fn an_aggregated_packet_is_judged_once_and_counted_whole() {
-    let site = Site::new();
+    let topology = Topology::new();
     let segments = |net: &Net, port: u16| {
         packet::tcp(net.client, net.host)
             .dport(port)
             .flags(ACK | PSH)
             .payload(AGGREGATE_BYTES)
     };
-    let ways = ways(&site);
+    let ways = ways(&topology);
     let arrives = |way: &Way<'_>, net: &Net, port: u16, wanted: bool| {
         let offload = Offload::tcp(ip_bytes(net), SEGMENT_BYTES);
         let got = way.arrives(6, segments(net, port), offload, (AGGREGATE_BYTES, wanted));
@@ -121,7 +121,7 @@ fn an_aggregated_packet_is_judged_once_and_counted_whole() {
         arrives(way, &net, 80, true);
         arrives(way, &net, 81, true);
     }
-    let daemon = Daemon::start(&site.host, &[eth0(), web()]);
+    let daemon = Daemon::start(&topology.host, &[eth0(), web()]);
     for (way, net) in ways
         .iter()
         .flat_map(|way| Net::both().map(|net| (way, net)))
@@ -151,8 +151,8 @@ fn an_aggregated_packet_is_judged_once_and_counted_whole() {
 /// headers before them; one that is not there drops the packet.
 #[test]
 fn headers_behind_the_linear_area_are_read() {
-    let site = Site::new();
-    for namespace in [&site.host, &site.outside] {
+    let topology = Topology::new();
+    for namespace in [&topology.host, &topology.outside] {
         namespace.ip(&format!("link set eth0 mtu {MTU}"));
     }
     let datagram = |net: &Net, port: u16| {
@@ -165,7 +165,7 @@ fn headers_behind_the_linear_area_are_read() {
         std::net::IpAddr::V4(_) => datagram(net, port).options(&[1; 4]),
         std::net::IpAddr::V6(_) => datagram(net, port).extension(60, &[0, 1, 4, 0, 0, 0, 0]),
     };
-    let ways = ways(&site);
+    let ways = ways(&topology);
     let check = |policed: bool| {
         for (way, net) in ways
             .iter()
@@ -184,7 +184,7 @@ fn headers_behind_the_linear_area_are_read() {
         }
     };
     check(false);
-    let daemon = Daemon::start(&site.host, &[eth0(), web()]);
+    let daemon = Daemon::start(&topology.host, &[eth0(), web()]);
     check(true);
     for (way, net) in ways
         .iter()

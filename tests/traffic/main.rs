@@ -42,23 +42,23 @@ use hep_tests::{
     policy::tier,
     probe::{Heard, Probe},
     shared::{Lease, Pool},
-    site::Site,
+    topology::Topology,
 };
 
-/// A site whose host runs the daemon, for tests that change nothing but policy.
+/// A topology whose host runs the daemon, for tests that change nothing but policy.
 struct Fixture {
     // Ends before the namespaces do.
     daemon: Daemon,
-    site: Site,
+    topology: Topology,
 }
 
 /// Waits for the fixture; it has no endpoint, so nothing is policed.
 fn fixture() -> Lease<Fixture> {
     static POOL: Pool<Fixture> = Pool::new();
     let mut fixture = POOL.borrow(|| {
-        let site = Site::new();
-        let daemon = Daemon::start(&site.host, &no_endpoint());
-        Fixture { daemon, site }
+        let topology = Topology::new();
+        let daemon = Daemon::start(&topology.host, &no_endpoint());
+        Fixture { daemon, topology }
     });
     fixture.daemon.replace(&no_endpoint());
     fixture
@@ -75,17 +75,17 @@ fn no_endpoint() -> Vec<String> {
 fn judge(resources: &[String], cases: impl Fn(&Net) -> Vec<(Probe, Heard)>) {
     let probes: Vec<_> = Net::each(cases);
     let mut fixture = fixture();
-    pass_freely(&fixture.site, &probes);
+    pass_freely(&fixture.topology, &probes);
     fixture.daemon.replace(resources);
-    fixture.site.expect("under policy", &probes);
+    fixture.topology.expect("under policy", &probes);
 }
 
 /// Shows that all probes get through while nothing is policed.
 #[track_caller]
-fn pass_freely(site: &Site, probes: &[(Probe, Heard)]) {
+fn pass_freely(topology: &Topology, probes: &[(Probe, Heard)]) {
     let freely: Vec<_> = probes
         .iter()
         .map(|(probe, _)| (*probe, Heard::Answer))
         .collect();
-    site.expect("no policy", &freely);
+    topology.expect("no policy", &freely);
 }

@@ -10,7 +10,7 @@ use hep_tests::{
         Probe, ping, tcp, udp,
     },
     receiver::Receiver,
-    site::Site,
+    topology::Topology,
 };
 
 use crate::{Fixture, fixture, judge, pass_freely};
@@ -37,7 +37,7 @@ fn ev_242_a_rule_with_nets_of_one_family_is_none_of_the_other() {
 #[test]
 fn ev_243_icmpv6_matches_by_name_and_by_number() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
+    let Fixture { topology, daemon } = &mut *fixture;
     let [v4, v6] = Net::both();
     let probes = |answer_v4, answer_v6| {
         [
@@ -45,16 +45,16 @@ fn ev_243_icmpv6_matches_by_name_and_by_number() {
             (ping(v6.client, v6.host, 5), answer_v6),
         ]
     };
-    pass_freely(site, &probes(Answer, Answer));
+    pass_freely(topology, &probes(Answer, Answer));
     let rule = |protocol: &str| ingress(&format!("{{action: Allow, protocol: {protocol}}}"));
     daemon.replace(&[eth0(), rule("58")]);
-    site.expect("58", &probes(Nothing, Answer));
+    topology.expect("58", &probes(Nothing, Answer));
     daemon.replace(&[eth0(), rule("TCP")]);
-    site.expect("TCP", &probes(Nothing, Nothing));
+    topology.expect("TCP", &probes(Nothing, Nothing));
     daemon.replace(&[eth0(), rule("ICMPv6")]);
-    site.expect("ICMPv6", &probes(Nothing, Answer));
+    topology.expect("ICMPv6", &probes(Nothing, Answer));
     daemon.replace(&[eth0(), rule("ICMP")]);
-    site.expect("ICMP", &probes(Answer, Nothing));
+    topology.expect("ICMP", &probes(Answer, Nothing));
 }
 
 /// EV-252: a named port applies at the expected addresses of its endpoint (EV-124, EV-126).
@@ -86,7 +86,7 @@ fn ev_252_a_named_port_matches_only_at_the_expected_addresses() {
 fn ev_253_254_selectors_stand_for_addresses() {
     let members: Vec<String> = Net::both().map(|net| net.prefix(net.member)).into();
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
+    let Fixture { topology, daemon } = &mut *fixture;
     let probes = |client, member| {
         Net::each(|net| {
             [
@@ -95,14 +95,14 @@ fn ev_253_254_selectors_stand_for_addresses() {
             ]
         })
     };
-    pass_freely(site, &probes(Answer, Answer));
+    pass_freely(topology, &probes(Answer, Answer));
     let set = network_set("known", "role: bad", &members);
     let known = ingress("{action: Allow, source: {selector: all()}}");
     daemon.replace(&[eth0(), set.clone(), known]);
-    site.expect("selector: all()", &probes(Nothing, Answer));
+    topology.expect("selector: all()", &probes(Nothing, Answer));
     let not_bad = ingress("{action: Allow, source: {notSelector: \"role == 'bad'\"}}");
     daemon.replace(&[eth0(), set, not_bad]);
-    site.expect("notSelector", &probes(Answer, Nothing));
+    topology.expect("notSelector", &probes(Answer, Nothing));
 }
 
 /// Ports, ranges, nets, negations, both ends, all fields ANDed (EV-104 to EV-112), on one policy.
@@ -209,11 +209,11 @@ fn any_protocol_is_matched_by_its_number_and_sctp_by_its_ports() {
         link::Link,
         packet::{Packet, protocol, sctp},
         probe::{PATIENCE, SILENCE},
-        site::{HOST_MAC, OUTSIDE_MAC},
+        topology::{HOST_MAC, OUTSIDE_MAC},
     };
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
-    let link = Link::open(&site.outside, "eth0");
+    let Fixture { topology, daemon } = &mut *fixture;
+    let link = Link::open(&topology.outside, "eth0");
     let sent = |net: &Net| -> Vec<(&str, Packet, u8, bool)> {
         vec![
             ("VRRP", protocol(net.peer, net.host, 112, 20), 112, true),
@@ -241,7 +241,7 @@ fn any_protocol_is_matched_by_its_number_and_sctp_by_its_ports() {
     let check = |policed: bool| {
         for net in Net::both() {
             for (name, packet, number, allowed) in sent(&net) {
-                let receiver = Receiver::raw(&site.host, net.host, number);
+                let receiver = Receiver::raw(&topology.host, net.host, number);
                 link.send(&packet.ethernet(OUTSIDE_MAC, HOST_MAC).frame());
                 let wanted = !policed || allowed;
                 let limit = if wanted { PATIENCE } else { SILENCE };
@@ -279,7 +279,7 @@ fn traffic_of_the_host_to_itself_is_not_policed() {
 /// as it is; two spellings of one selector share a set.
 #[test]
 fn sl_059_sets_follow_the_objects() {
-    let site = Site::new();
+    let topology = Topology::new();
     let rules = [(80, "team == 'red'"), (81, "(team==\"red\")")]
         .map(|(port, selector)| {
             format!(
@@ -288,7 +288,7 @@ fn sl_059_sets_follow_the_objects() {
             )
         })
         .join(", ");
-    let mut daemon = Daemon::start(&site.host, &[eth0(), ingress(&rules)]);
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), ingress(&rules)]);
     let members: Vec<_> = Net::both().map(|net| net.prefix(net.member)).to_vec();
     let [v4, v6] = Net::both().map(|net| net.member);
     let elsewhere = resource(
@@ -299,7 +299,7 @@ fn sl_059_sets_follow_the_objects() {
     );
     let expect = |what: &str, heard| {
         let probes: Vec<_> = Net::each(|net| [80, 81].map(|port| tcp(net.member, net.host, port)));
-        site.expect_all(what, heard, &probes);
+        topology.expect_all(what, heard, &probes);
     };
     expect("no object", Nothing);
     daemon.apply("object.yaml", &network_set("some", "team: red", &members));

@@ -19,7 +19,7 @@ use hep_tests::{
         tcp,
     },
     schema,
-    site::Site,
+    topology::Topology,
 };
 use serde_json::Value;
 
@@ -110,18 +110,18 @@ fn parse(line: &str) -> Value {
 /// file and line; rules have budgets of their own (RS-197).
 #[test]
 fn logged_and_denied_packets_are_told_with_the_rule() {
-    let site = Site::new();
+    let topology = Topology::new();
     let rules = policy(
         "web",
         "types: [Ingress], ingress: [{action: Log, protocol: TCP, destination: {ports: [80]}}, \
          {action: Allow, protocol: TCP, destination: {ports: [80]}}, \
          {action: Deny, protocol: TCP, destination: {ports: [81]}}]",
     );
-    let daemon = Daemon::start_with(&site.host, &[eth0(), rules], &["--deny-events"]);
+    let daemon = Daemon::start_with(&topology.host, &[eth0(), rules], &["--deny-events"]);
     let traffic = || {
         for net in Net::both() {
             let to = |port| tcp(net.client, net.host, port);
-            site.expect(
+            topology.expect(
                 "policy",
                 &[(to(80), Answer), (to(81), Nothing), (to(82), Nothing)],
             );
@@ -181,14 +181,14 @@ fn logged_and_denied_packets_are_told_with_the_rule() {
 /// `--count` ends it after this many events of any kind.
 #[test]
 fn a_monitor_ends_after_as_many_events_as_asked_for() {
-    let site = Site::new();
+    let topology = Topology::new();
     let rule = policy("web", "types: [Ingress], ingress: [{action: Log}]");
-    let daemon = Daemon::start(&site.host, &[eth0(), rule]);
+    let daemon = Daemon::start(&topology.host, &[eth0(), rule]);
     let net = Net::both()[0];
     let counting = Monitor::start(&daemon, &["--count", "2"]);
     let _lines = counting.until(
         |lines| lines.len() >= 2,
-        || site.expect("policy", &[(tcp(net.client, net.host, 80), Nothing)]),
+        || topology.expect("policy", &[(tcp(net.client, net.host, 80), Nothing)]),
     );
     let (code, lines, said) = counting.end();
     assert_eq!((code, lines.len()), (Some(0), 2), "{lines:#?} {said}");
@@ -198,18 +198,18 @@ fn a_monitor_ends_after_as_many_events_as_asked_for() {
 /// in the kernel, and what is over it is counted.
 #[test]
 fn events_are_limited_in_the_kernel() {
-    let site = Site::new();
+    let topology = Topology::new();
     let rules = policy(
         "web",
         "types: [Ingress], ingress: [{action: Log, protocol: TCP, destination: {ports: [80]}}, \
          {action: Deny}]",
     );
     let limit = felix("logActionRateLimit: 30/minute, logActionRateLimitBurst: 1");
-    let daemon = Daemon::start(&site.host, &[eth0(), rules, limit]);
+    let daemon = Daemon::start(&topology.host, &[eth0(), rules, limit]);
     let net = Net::both()[0];
     let traffic = || {
         let to = |port| (tcp(net.client, net.host, port), Nothing);
-        site.expect("policy", &[to(80), to(81)]);
+        topology.expect("policy", &[to(80), to(81)]);
     };
     // Each CPU has a budget of its own, so four of these are from one, the last 6 s after the first;
     // they are told a moment after they happened.
@@ -235,15 +235,15 @@ fn events_are_limited_in_the_kernel() {
 /// The end of the daemon is the end of its events; where none runs there are none.
 #[test]
 fn monitor_ends_with_the_daemon() {
-    let site = Site::new();
+    let topology = Topology::new();
     let rule = policy("web", "types: [Ingress], ingress: [{action: Log}]");
-    let mut daemon = Daemon::start(&site.host, &[eth0(), rule]);
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), rule]);
     let net = Net::both()[1];
     let listening = Monitor::start(&daemon, &[]);
     // It listens once it has told of something.
     let _lines = listening.until(
         |lines| !lines.is_empty(),
-        || site.expect("policy", &[(tcp(net.client, net.host, 80), Nothing)]),
+        || topology.expect("policy", &[(tcp(net.client, net.host, 80), Nothing)]),
     );
     daemon.stop();
     let (code, _, said) = listening.end();

@@ -9,7 +9,7 @@ use hep_tests::{
         Heard::{Answer, Nothing},
         PATIENCE, tcp,
     },
-    site::Site,
+    topology::Topology,
 };
 
 /// So many policies apply to `*` that a load takes much longer than the thread.
@@ -30,23 +30,25 @@ fn large() -> impl Iterator<Item = String> {
 }
 
 /// Puts the inner machine behind another interface of the host.
-fn appear(site: &Site, name: &str) {
-    site.host.ip("link del eth1");
-    site.host.ip(&format!(
+fn appear(topology: &Topology, name: &str) {
+    topology.host.ip("link del eth1");
+    topology.host.ip(&format!(
         "link add {name} up type veth peer name eth0 netns {}",
-        site.inside.name()
+        topology.inside.name()
     ));
-    site.inside.ip("link set eth0 up");
+    topology.inside.ip("link set eth0 up");
     for net in Net::both() {
         let (bits, flags) = match net.inner.is_ipv4() {
             true => (24, ""),
             false => (64, " nodad"),
         };
         let host = net.host_inside;
-        site.host
+        topology
+            .host
             .ip(&format!("address add {host}/{bits} dev {name}{flags}"));
         let inner = net.inner;
-        site.inside
+        topology
+            .inside
             .ip(&format!("address add {inner}/{bits} dev eth0{flags}"));
     }
 }
@@ -74,7 +76,7 @@ fn ev_018_an_interface_that_appears_is_policed_before_a_load() {
         ),
     ];
     for (configuration, name, heard) in cases {
-        let site = Site::new();
+        let topology = Topology::new();
         let mut resources = vec![
             all.clone(),
             named.clone(),
@@ -82,9 +84,9 @@ fn ev_018_an_interface_that_appears_is_policed_before_a_load() {
             felix(configuration),
         ];
         resources.extend(large());
-        let daemon = Daemon::start(&site.host, &resources);
+        let daemon = Daemon::start(&topology.host, &resources);
         let before = daemon.generation();
-        appear(&site, name);
+        appear(&topology, name);
         let is_told = || {
             let log = daemon.log();
             let line = format!("{name} appeared, HostEndpoint ");
@@ -95,14 +97,14 @@ fn ev_018_an_interface_that_appears_is_policed_before_a_load() {
             let to = |port| tcp(net.inner, net.host_inside, port);
             [(to(80), heard[0]), (to(81), heard[1])]
         });
-        site.expect(name, &probes);
+        topology.expect(name, &probes);
         let is_loaded = || {
             let shown = daemon.show("interfaces");
             let mut shown = shown.as_array().into_iter().flatten();
             daemon.generation() > before && shown.any(|interface| interface["name"] == name)
         };
         assert!(eventually(PATIENCE, is_loaded), "{name}\n{}", daemon.log());
-        site.expect("named by a load", &probes);
+        topology.expect("named by a load", &probes);
         let log = daemon.log();
         assert!(!log.contains("was gone"), "{log}");
     }

@@ -9,7 +9,7 @@ use hep_tests::{
         Heard::{Answer, Nothing},
         PATIENCE, tcp,
     },
-    site::Site,
+    topology::Topology,
 };
 use hep_userspace::daemon::identity;
 use serde_json::Value;
@@ -17,20 +17,20 @@ use serde_json::Value;
 /// EV-007, RS-138: the endpoint and the configuration are those of one node, however its name is written.
 #[test]
 fn ev_007_a_name_in_capitals_means_the_same_to_endpoints_and_configuration() {
-    let site = Site::new();
+    let topology = Topology::new();
     let configuration = resource(
         "FelixConfiguration",
         "node.h1",
         "",
         "failsafeInboundHostPorts: [{protocol: TCP, port: 2222}]",
     );
-    let mut daemon = Daemon::prepare(&site.host, &[]);
+    let mut daemon = Daemon::prepare(&topology.host, &[]);
     daemon.write_all(&[eth0(), configuration]);
     daemon.spawn_as(&["--node", " H1 "]);
     daemon.wait_for(1);
     for net in Net::both() {
         let to = |port| tcp(net.client, net.host, port);
-        site.expect(
+        topology.expect(
             "the node's own failsafes",
             &[(to(2222), Answer), (to(22), Nothing)],
         );
@@ -43,15 +43,15 @@ fn ev_007_a_name_in_capitals_means_the_same_to_endpoints_and_configuration() {
 /// policy until an endpoint has the new name; and the name outlives a restart on the same host.
 #[test]
 fn ev_266_the_nodes_name_follows_the_hosts() {
-    let site = Site::new();
-    let mut daemon = Daemon::prepare(&site.host, &[]);
+    let topology = Topology::new();
+    let mut daemon = Daemon::prepare(&topology.host, &[]);
     let refresh = felix("interfaceRefreshInterval: 1s");
     daemon.write_all(&[eth0(), refresh.clone()]);
     daemon.spawn_called("localhost");
     daemon.wait_for(1);
     let net = &Net::both()[1];
     let closed = tcp(net.client, net.host, 80);
-    site.expect("nothing is for localhost", &[(closed, Answer)]);
+    topology.expect("nothing is for localhost", &[(closed, Answer)]);
 
     daemon.call("H1");
     let is_policed = || {
@@ -61,20 +61,20 @@ fn ev_266_the_nodes_name_follows_the_hosts() {
     };
     let is_named = eventually(PATIENCE, is_policed);
     assert!(is_named, "{}\n{}", daemon.status(), daemon.log());
-    site.expect("the host is called h1", &[(closed, Nothing)]);
+    topology.expect("the host is called h1", &[(closed, Nothing)]);
 
     daemon.call("h2");
     let is_told = eventually(PATIENCE, || daemon.status()["hostName"] == "h2");
     assert!(is_told, "{}\n{}", daemon.status(), daemon.log());
     assert_eq!(daemon.status()["node"], "h1");
-    site.expect("no endpoint is for h2", &[(closed, Nothing)]);
+    topology.expect("no endpoint is for h2", &[(closed, Nothing)]);
 
     if identity::machine_id().is_some() {
         daemon.stop();
         daemon.spawn_called("h3");
         daemon.wait_for(1);
         assert_eq!(daemon.status()["node"], "h1", "kept");
-        site.expect("h1, though called h3", &[(closed, Nothing)]);
+        topology.expect("h1, though called h3", &[(closed, Nothing)]);
         daemon.call("h2");
     } else {
         println!("the restart is left out: this machine has no machine-id");
@@ -90,7 +90,7 @@ fn ev_266_the_nodes_name_follows_the_hosts() {
     });
     assert!(is_renamed, "{}\n{}", daemon.status(), daemon.log());
     assert_eq!(daemon.status()["hostName"], Value::Null);
-    site.expect(
+    topology.expect(
         "eth0 is h1's alone",
         &[
             (closed, Answer),

@@ -123,7 +123,7 @@ fn rs_116_staged_policies_are_counted_in_their_place() {
         )
     };
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
+    let Fixture { topology, daemon } = &mut *fixture;
     daemon.replace(&[
         eth0(),
         staged_policy(
@@ -134,7 +134,7 @@ fn rs_116_staged_policies_are_counted_in_their_place() {
         staged_policy("late", &spec(3, &[rule("Deny", 80), rule("Allow", 81)])),
     ]);
     for net in Net::both() {
-        site.expect(
+        topology.expect(
             "staged policies decide nothing",
             &[
                 (tcp(net.client, net.host, 80), Answer),

@@ -6,7 +6,7 @@ use hep_tests::{
     daemon::Daemon,
     policy::{Directory, documents, endpoint, eth0, policy},
     probe::{Connection, PATIENCE, SILENCE},
-    site::Site,
+    topology::Topology,
 };
 use serde_json::Value;
 
@@ -50,10 +50,10 @@ fn cut(difference: &Value) -> Vec<(String, String)> {
 /// both families, by the rule that it names, and no other.
 #[test]
 fn the_flows_that_a_change_cuts_are_foretold() {
-    let site = Site::new();
+    let topology = Topology::new();
     let eth1 = endpoint("h1-eth1", "interfaceName: eth1");
     let mut daemon = Daemon::start(
-        &site.host,
+        &topology.host,
         &[eth0(), eth1.clone(), open("80, 81", "82, 83")],
     );
     let mut flows: Vec<_> = Net::both()
@@ -65,7 +65,7 @@ fn the_flows_that_a_change_cuts_are_foretold() {
                 (net.inner, 82),
                 (net.inner, 83),
             ]
-            .map(|(to, port)| Connection::open(&site, net.client, to, port))
+            .map(|(to, port)| Connection::open(&topology, net.client, to, port))
         })
         .collect();
     for flow in flows.iter_mut().flatten() {
@@ -143,13 +143,13 @@ fn the_flows_that_a_change_cuts_are_foretold() {
 /// force also when no daemon runs.
 #[test]
 fn with_keep_nothing_would_be_cut() {
-    let site = Site::new();
+    let topology = Topology::new();
     let mut daemon = Daemon::start_with(
-        &site.host,
+        &topology.host,
         &[eth0(), open("80", "82")],
         &["--on-policy-change", "keep"],
     );
-    let _flows = Net::both().map(|net| Connection::open(&site, net.client, net.host, 80));
+    let _flows = Net::both().map(|net| Connection::open(&topology, net.client, net.host, 80));
     daemon.stop();
     let planned = Directory::new();
     planned.write("all.yaml", &documents(&[eth0(), open("81", "82")]));

@@ -5,7 +5,7 @@ use hep_tests::{
     daemon::Daemon,
     policy::{eth0, policy},
     probe::{Connection, Heard::Nothing, PATIENCE, SILENCE, tcp},
-    site::Site,
+    topology::Topology,
 };
 
 /// A port that no policy here allows.
@@ -34,15 +34,15 @@ fn carry(connections: &mut [Connection], limit: std::time::Duration) -> Vec<bool
 /// EV-160: another policy ends them.
 #[test]
 fn ev_158_connections_from_before_outlive_restarts_of_the_daemon() {
-    let site = Site::new();
+    let topology = Topology::new();
     let open = || -> Vec<Connection> {
         let each = Net::both();
         let each = each.iter();
-        each.map(|net| Connection::open(&site, net.client, net.host, DENIED))
+        each.map(|net| Connection::open(&topology, net.client, net.host, DENIED))
             .collect()
     };
     let (mut busy, mut silent) = (open(), open());
-    let mut daemon = Daemon::start(&site.host, &[eth0(), only(80)]);
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), only(80)]);
     assert_eq!(carry(&mut busy, PATIENCE), [true; 2], "first enforcement");
     assert_eq!(carry(&mut silent, PATIENCE), [true; 2], "first enforcement");
     for round in 0..3 {
@@ -56,7 +56,7 @@ fn ev_158_connections_from_before_outlive_restarts_of_the_daemon() {
         daemon.wait_for(before + 1);
         assert_eq!(carry(&mut busy, PATIENCE), [true; 2], "restart {round}");
         let new = Net::each(|net| [(tcp(net.client, net.host, DENIED), Nothing)]);
-        site.expect("new connections", &new);
+        topology.expect("new connections", &new);
     }
     assert_eq!(carry(&mut silent, PATIENCE), [true; 2], "three restarts");
     daemon.replace(&[eth0(), only(8080)]);

@@ -16,7 +16,7 @@ use hep_tests::{
         Heard::{Answer, Nothing},
         PATIENCE, tcp,
     },
-    site::Site,
+    topology::Topology,
 };
 
 /// Policies of 1000 rules each, one rule a port from `first_port` on.
@@ -43,12 +43,12 @@ fn policies(count: u16, first_port: u16) -> Vec<String> {
 /// 10 000 rules load, and the first, one in the middle and the last of them are enforced.
 #[test]
 fn ten_thousand_rules_load_and_are_enforced() {
-    let site = Site::new();
+    let topology = Topology::new();
     let mut resources = policies(10, 20_000);
     resources.push(eth0());
-    let daemon = Daemon::start(&site.host, &resources);
+    let daemon = Daemon::start(&topology.host, &resources);
     for net in Net::both() {
-        site.expect(
+        topology.expect(
             "10 000 rules",
             &[
                 (tcp(net.client, net.host, 20_000), Answer),
@@ -77,7 +77,7 @@ fn ten_thousand_rules_load_and_are_enforced() {
 /// 100 000 members of a set, half of each family, are matched, and their neighbours are not.
 #[test]
 fn a_set_of_a_hundred_thousand_members_is_enforced() {
-    let site = Site::new();
+    let topology = Topology::new();
     let mut members = Vec::new();
     for number in 0..49_999_u32 {
         // Every other address, so that no two members merge.
@@ -91,15 +91,15 @@ fn a_set_of_a_hundred_thousand_members_is_enforced() {
         "large",
         "types: [Ingress], ingress: [{action: Allow, source: {selector: size == 'large'}}]",
     );
-    site.outside.ip(
+    topology.outside.ip(
         "address add 11.0.1.14/32 dev eth0\naddress add 11.0.1.15/32 dev eth0\n\
          address add 2001:db8:ff:0:2:7600::/128 dev eth0\n\
          address add 2001:db8:ff:0:2:7700::/128 dev eth0",
     );
     let ip = |text: &str| text.parse::<IpAddr>().expect("a literal address");
     let [v4, v6] = Net::both();
-    let _daemon = Daemon::start(&site.host, &[eth0(), set, rule]);
-    site.expect(
+    let _daemon = Daemon::start(&topology.host, &[eth0(), set, rule]);
+    topology.expect(
         "100 000 members",
         &[
             (tcp(v4.member, v4.host, 80), Answer),
@@ -118,13 +118,13 @@ fn a_set_of_a_hundred_thousand_members_is_enforced() {
 /// rules of a list, RS-170 for members of sets, RS-172 for interfaces.
 #[test]
 fn what_is_past_a_limit_is_refused_with_its_number_and_the_limit() {
-    let site = Site::new();
+    let topology = Topology::new();
     let net = Net::both()[0];
     let web = policy(
         "web",
         "types: [Ingress], ingress: [{action: Allow, protocol: TCP, destination: {ports: [80]}}]",
     );
-    let mut daemon = Daemon::start(&site.host, &[eth0(), web]);
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), web]);
     let members: Vec<String> = (0..5).map(|number| format!("192.0.2.{number}")).collect();
     let rule = "types: [Ingress], ingress: [{action: Allow, source: {selector: size == 'large'}}]";
     let rows = [
@@ -164,7 +164,7 @@ fn what_is_past_a_limit_is_refused_with_its_number_and_the_limit() {
         });
         assert!(refused, "{name}: {:#}\n{}", daemon.status(), daemon.log());
         assert_eq!(daemon.generation(), 1, "{name}");
-        site.expect(
+        topology.expect(
             name,
             &[
                 (tcp(net.client, net.host, 80), Answer),
@@ -174,5 +174,5 @@ fn what_is_past_a_limit_is_refused_with_its_number_and_the_limit() {
     }
     daemon.directory().remove("more.yaml");
     daemon.apply("more.yaml", &policy("ssh", "types: [Ingress], ingress: [{action: Allow, protocol: TCP, destination: {ports: [20000]}}]"));
-    site.expect("within", &[(tcp(net.client, net.host, 20_000), Answer)]);
+    topology.expect("within", &[(tcp(net.client, net.host, 20_000), Answer)]);
 }

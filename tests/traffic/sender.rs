@@ -13,7 +13,7 @@ use hep_tests::{
     policy::{eth0, policy},
     probe::{PATIENCE, SILENCE},
     receiver::Receiver,
-    site::Site,
+    topology::Topology,
 };
 use socket2::{Domain, Socket, Type};
 
@@ -55,9 +55,9 @@ fn send(from: &Namespace, source: IpAddr, net: &Net) -> io::Result<usize> {
 /// what a macvlan child in a container sends is forwarded.
 #[test]
 fn ev_261_a_process_is_the_hosts_whatever_its_source() {
-    let site = Site::new();
+    let topology = Topology::new();
     let container = Namespace::new("container");
-    site.host.ip(&format!(
+    topology.host.ip(&format!(
         "link add child link eth0 type macvlan mode bridge\nlink set child netns {}",
         container.name()
     ));
@@ -72,7 +72,7 @@ fn ev_261_a_process_is_the_hosts_whatever_its_source() {
             child(&net)
         ));
     }
-    let mut daemon = Daemon::start(&site.host, &[]);
+    let mut daemon = Daemon::start(&topology.host, &[]);
     for (rules, policed, host_passes) in [
         ("types: [Egress]", false, true),
         ("types: [Egress]", true, false),
@@ -89,16 +89,16 @@ fn ev_261_a_process_is_the_hosts_whatever_its_source() {
         for net in Net::both() {
             let child_passes = !rules.starts_with("applyOnForward");
             for (who, from, source, passes) in [
-                ("the host as itself", &site.host, net.host, host_passes),
+                ("the host as itself", &topology.host, net.host, host_passes),
                 (
                     "the host as another",
-                    &site.host,
+                    &topology.host,
                     foreign(&net),
                     host_passes,
                 ),
                 ("the child", &container, child(&net), child_passes),
             ] {
-                let receiver = Receiver::udp(&site.outside, net.peer, PORT);
+                let receiver = Receiver::udp(&topology.outside, net.peer, PORT);
                 let sent = send(from, source, &net);
                 assert_eq!(sent.ok(), Some(5), "{who}, {rules}");
                 let limit = if passes { PATIENCE } else { SILENCE };

@@ -8,7 +8,7 @@ use hep_tests::{
         Heard::{Answer, Nothing, Request},
         tcp, udp,
     },
-    site::Site,
+    topology::Topology,
 };
 
 use crate::{Fixture, fixture, judge, pass_freely};
@@ -82,7 +82,7 @@ fn tracked(daemon: &Daemon, port: u16) -> bool {
 #[test]
 fn ev_237_238_untracked_traffic_needs_a_rule_for_each_direction() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
+    let Fixture { topology, daemon } = &mut *fixture;
     let request = untracked(
         "dns-in",
         "types: [Ingress], \
@@ -93,12 +93,12 @@ fn ev_237_238_untracked_traffic_needs_a_rule_for_each_direction() {
         "types: [Egress], egress: [{action: Allow, protocol: UDP, source: {ports: [5053]}}]",
     );
     let probes = |heard| Net::both().map(|net| (udp(net.client, net.host, 5053), heard));
-    pass_freely(site, &probes(Answer));
+    pass_freely(topology, &probes(Answer));
     daemon.replace(&[eth0(), request.clone()]);
-    site.expect("ingress rule only", &probes(Request));
+    topology.expect("ingress rule only", &probes(Request));
     assert!(!tracked(daemon, 5053), "{}", daemon.show("conntrack"));
     daemon.replace(&[eth0(), request, answer]);
-    site.expect("rules for both directions", &probes(Answer));
+    topology.expect("rules for both directions", &probes(Answer));
     assert!(!tracked(daemon, 5053), "{}", daemon.show("conntrack"));
 }
 
@@ -148,8 +148,8 @@ fn forwarded_traffic_accepted_untracked_is_exempt_at_the_other_interface() {
 /// (EV-091).
 #[test]
 fn ev_257_a_published_port_is_judged_before_translation() {
-    let site = Site::new();
-    site.host.command(
+    let topology = Topology::new();
+    topology.host.command(
         "nft",
         &["add table inet published; \
            add chain inet published in { type nat hook prerouting priority -100; }; \
@@ -163,7 +163,7 @@ fn ev_257_a_published_port_is_judged_before_translation() {
             (probe, heard)
         })
     };
-    pass_freely(&site, &probes(Answer));
+    pass_freely(&topology, &probes(Answer));
     let allow = |port: u16| {
         policy(
             "web",
@@ -173,8 +173,8 @@ fn ev_257_a_published_port_is_judged_before_translation() {
             ),
         )
     };
-    let mut daemon = Daemon::start(&site.host, &[eth0(), allow(80)]);
-    site.expect("only the container's port is allowed", &probes(Nothing));
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), allow(80)]);
+    topology.expect("only the container's port is allowed", &probes(Nothing));
     daemon.replace(&[eth0(), allow(8080)]);
-    site.expect("the published port is allowed", &probes(Answer));
+    topology.expect("the published port is allowed", &probes(Answer));
 }

@@ -14,7 +14,7 @@ use hep_tests::{
         PATIENCE, SILENCE, tcp, udp,
     },
     receiver::Receiver,
-    site::{HOST_MAC, OUTSIDE_MAC},
+    topology::{HOST_MAC, OUTSIDE_MAC},
 };
 
 fn web() -> String {
@@ -57,8 +57,8 @@ fn is_answered(
 #[test]
 fn ev_256_an_ack_without_a_flow_is_picked_up_and_a_fin_is_not() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
-    let link = Link::open(&site.outside, "eth0");
+    let Fixture { topology, daemon } = &mut *fixture;
+    let link = Link::open(&topology.outside, "eth0");
     let segments = [
         ("ACK to 80", ACK, 80, true),
         ("ACK to 81", ACK, 81, false),
@@ -96,15 +96,15 @@ fn ev_256_an_ack_without_a_flow_is_picked_up_and_a_fin_is_not() {
 #[test]
 fn a_forged_reset_or_syn_does_not_end_a_flow() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
-    let link = Link::open(&site.outside, "eth0");
+    let Fixture { topology, daemon } = &mut *fixture;
+    let link = Link::open(&topology.outside, "eth0");
     daemon.replace(&[eth0(), web()]);
     for net in Net::both() {
-        site.expect(
+        topology.expect(
             "the policy is in force",
             &[(tcp(net.client, net.host, 81), Nothing)],
         );
-        let mut connection = Connection::open(site, net.client, net.host, 80);
+        let mut connection = Connection::open(topology, net.client, net.host, 80);
         let forged = packet::tcp(net.client, net.host)
             .sport(connection.client_port())
             .dport(80)
@@ -122,7 +122,7 @@ fn a_forged_reset_or_syn_does_not_end_a_flow() {
 #[test]
 fn an_idle_flow_expires_at_its_next_packet() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
+    let Fixture { topology, daemon } = &mut *fixture;
     let timeouts = felix("bpfConntrackTimeouts: {udpTimeout: 5s}");
     let echo = policy(
         "echo",
@@ -130,13 +130,13 @@ fn an_idle_flow_expires_at_its_next_packet() {
     );
     daemon.replace(&[eth0(), echo, timeouts]);
     for net in Net::both() {
-        site.expect("at once", &[(udp(net.client, net.host, 5000), Answer)]);
+        topology.expect("at once", &[(udp(net.client, net.host, 5000), Answer)]);
         let request = packet::udp(net.client, net.host)
             .sport(7777)
             .dport(5000)
             .ethernet(OUTSIDE_MAC, HOST_MAC);
-        let link = Link::open(&site.outside, "eth0");
-        let server = site
+        let link = Link::open(&topology.outside, "eth0");
+        let server = topology
             .host
             .bind(|| std::net::UdpSocket::bind((net.host, 5000)));
         link.send(&request.frame());
@@ -144,7 +144,7 @@ fn an_idle_flow_expires_at_its_next_packet() {
             .set_read_timeout(Some(PATIENCE))
             .expect("set a timeout");
         let (_, from) = server.recv_from(&mut [0; 64]).expect("the request arrives");
-        let answer = Receiver::raw(&site.outside, net.client, 17);
+        let answer = Receiver::raw(&topology.outside, net.client, 17);
         server.send_to(b"in time", from).expect("send");
         assert!(
             answer

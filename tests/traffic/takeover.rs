@@ -20,7 +20,7 @@ use hep_tests::{
         PATIENCE, SILENCE, listen, tcp,
     },
     receiver::Receiver,
-    site::{HOST_INSIDE_MAC, INSIDE_MAC, Site},
+    topology::{HOST_INSIDE_MAC, INSIDE_MAC, Topology},
 };
 
 use crate::{Fixture, fixture, pass_freely};
@@ -75,7 +75,7 @@ struct Kept {
 
 impl Kept {
     /// Four connections to the host and four it has opened, for each family.
-    fn open(site: &Site, inward: u16, outward: u16) -> Self {
+    fn open(topology: &Topology, inward: u16, outward: u16) -> Self {
         let mut kept = Self {
             connections: Vec::new(),
             _listeners: Vec::new(),
@@ -85,9 +85,9 @@ impl Kept {
                 ("in", net.client, net.host, inward),
                 ("out", net.host, net.client, outward),
             ] {
-                let listener = listen(site, to, port);
+                let listener = listen(topology, to, port);
                 for _ in 0..4 {
-                    let connection = Connection::accepted_by(&listener, site, from);
+                    let connection = Connection::accepted_by(&listener, topology, from);
                     kept.connections.push((what, connection));
                 }
                 kept._listeners.push(listener);
@@ -146,17 +146,17 @@ fn counted(daemon: &Daemon, wanted: impl Fn(&str, &str) -> bool) -> u64 {
 #[test]
 fn ev_264_a_connection_that_is_idle_for_too_long_goes_on_while_the_host_has_it() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
+    let Fixture { topology, daemon } = &mut *fixture;
     let probes: Vec<_> = Net::each(|net| {
         [
             (tcp(net.client, net.host, 81), Nothing),
             (tcp(net.host, net.client, 80), Nothing),
         ]
     });
-    pass_freely(site, &probes);
+    pass_freely(topology, &probes);
     let forgetful = felix("bpfConntrackTimeouts: {tcpEstablished: 3s}");
     daemon.replace(&[eth0(), in_and_out(80, 81), forgetful]);
-    let mut kept = Kept::open(site, 80, 81);
+    let mut kept = Kept::open(topology, 80, 81);
     // The kernel's own look at connections from before is over then, too.
     thread::sleep(Duration::from_nanos(GRACE_NS).max(IDLE));
     assert_eq!(kept.known(daemon), 0, "all are forgotten");
@@ -165,17 +165,17 @@ fn ev_264_a_connection_that_is_idle_for_too_long_goes_on_while_the_host_has_it()
     assert!(fared.iter().all(|(_, goes_on)| *goes_on), "{fared:?}");
     let picked_up = counted(daemon, |_, reason| reason == "picked_up") - before;
     assert_eq!(picked_up, fared.len() as u64, "each was found once");
-    site.expect("other connections", &probes);
+    topology.expect("other connections", &probes);
 }
 
 /// EV-264: the rules in force judge the packet that opened the connection.
 #[test]
 fn ev_264_an_idle_connection_that_policy_no_longer_allows_is_lost() {
     let mut fixture = fixture();
-    let Fixture { site, daemon } = &mut *fixture;
+    let Fixture { topology, daemon } = &mut *fixture;
     let forgetful = felix("bpfConntrackTimeouts: {tcpEstablished: 3s}");
     daemon.replace(&[eth0(), in_and_out(80, 81), forgetful.clone()]);
-    let mut kept = Kept::open(site, 80, 81);
+    let mut kept = Kept::open(topology, 80, 81);
     thread::sleep(Duration::from_nanos(GRACE_NS).max(IDLE));
     // Only outward, and with the ports of the other direction.
     daemon.replace(&[eth0(), in_and_out(81, 81), forgetful]);
@@ -189,23 +189,23 @@ fn ev_264_an_idle_connection_that_policy_no_longer_allows_is_lost() {
 /// policy is, and no other one comes about.
 #[test]
 fn connections_from_before_the_first_endpoint_go_on() {
-    let site = Site::new();
+    let topology = Topology::new();
     let probes: Vec<_> = Net::each(|net| {
         [
             (tcp(net.client, net.host, 80), Nothing),
             (tcp(net.host, net.client, 81), Nothing),
         ]
     });
-    pass_freely(&site, &probes);
-    let mut daemon = Daemon::start(&site.host, &[elsewhere()]);
-    let mut kept = Kept::open(&site, 82, 83);
-    let mut silent = Kept::open(&site, 84, 85);
+    pass_freely(&topology, &probes);
+    let mut daemon = Daemon::start(&topology.host, &[elsewhere()]);
+    let mut kept = Kept::open(&topology, 82, 83);
+    let mut silent = Kept::open(&topology, 84, 85);
     daemon.replace(&[eth0()]);
     let fared = kept.speak(PATIENCE);
     assert!(fared.iter().all(|(_, goes_on)| *goes_on), "{fared:?}");
     let dropped = counted(&daemon, |verdict, _| verdict == "deny");
     assert_eq!(dropped, 0, "{:#}", daemon.show("counters"));
-    site.expect("new connections", &probes);
+    topology.expect("new connections", &probes);
     thread::sleep(Duration::from_nanos(GRACE_NS));
     let fared = silent.speak(PATIENCE);
     assert!(fared.iter().all(|(_, goes_on)| *goes_on), "{fared:?}");
@@ -228,7 +228,7 @@ fn pushed(net: &Net, [sport, dport]: [u16; 2], flags: u8) -> Packet {
 /// out.
 #[test]
 fn a_forwarded_connection_is_taken_up_from_either_end_for_a_few_seconds() {
-    let site = Site::new();
+    let topology = Topology::new();
     let probes: Vec<_> = Net::each(|net| {
         [
             (tcp(net.client, net.inner, 81), Nothing),
@@ -236,19 +236,19 @@ fn a_forwarded_connection_is_taken_up_from_either_end_for_a_few_seconds() {
             (tcp(net.inner, net.client, 82), Nothing),
         ]
     });
-    pass_freely(&site, &probes);
+    pass_freely(&topology, &probes);
     let mut open = Net::both()
-        .map(|net| [80, 81].map(|port| Connection::open(&site, net.client, net.inner, port)));
-    let daemon = Daemon::start(&site.host, &[everywhere(), through(80)]);
+        .map(|net| [80, 81].map(|port| Connection::open(&topology, net.client, net.inner, port)));
+    let daemon = Daemon::start(&topology.host, &[everywhere(), through(80)]);
     let enforced = Instant::now();
     for [allowed, other] in &mut open {
         // Without a word of the client.
         assert!(allowed.back(PATIENCE), "the server speaks");
         assert!(!other.back(SILENCE), "no rule allows it");
     }
-    let inside = Link::open(&site.inside, "eth0");
+    let inside = Link::open(&topology.inside, "eth0");
     let arrives = |net: &Net, ports: [u16; 2], flags: u8| {
-        let heard = Receiver::raw(&site.outside, net.client, protocol::TCP);
+        let heard = Receiver::raw(&topology.outside, net.client, protocol::TCP);
         inside.send(&pushed(net, ports, flags).frame());
         let wanted = ports[1].to_be_bytes();
         let at = if net.client.is_ipv4() { 22 } else { 2 };
@@ -272,16 +272,16 @@ fn a_forwarded_connection_is_taken_up_from_either_end_for_a_few_seconds() {
     for [allowed, _] in &mut open {
         assert!(allowed.forth(PATIENCE) && allowed.back(PATIENCE));
     }
-    site.expect("new connections", &probes);
+    topology.expect("new connections", &probes);
     drop(daemon);
 }
 
 /// EV-158: an interface that comes under policy beside another one.
 #[test]
 fn forwarded_connections_go_on_when_a_second_interface_comes_under_policy() {
-    let site = Site::new();
-    let mut daemon = Daemon::start(&site.host, &[eth0(), through(80)]);
-    let mut open = Net::both().map(|net| Connection::open(&site, net.client, net.inner, 80));
+    let topology = Topology::new();
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), through(80)]);
+    let mut open = Net::both().map(|net| Connection::open(&topology, net.client, net.inner, 80));
     let eth1 = endpoint("h1-eth1", "interfaceName: eth1");
     daemon.replace(&[eth0(), eth1, through(80)]);
     for connection in &mut open {

@@ -5,7 +5,7 @@ use hep_tests::{
     eventually,
     policy::{documents, endpoint, eth0_default_allow, policy},
     probe::PATIENCE,
-    site::Site,
+    topology::Topology,
 };
 use serde_json::Value;
 
@@ -18,8 +18,9 @@ fn problems(daemon: &Daemon) -> Vec<Value> {
 /// on the port of a bridge are reported with file and line, until the interfaces change.
 #[test]
 fn endpoints_that_the_interfaces_make_odd_are_told() {
-    let site = Site::new();
-    site.host
+    let topology = Topology::new();
+    topology
+        .host
         .ip("link add br0 type bridge\nlink set eth1 master br0\nlink set br0 up");
     let open = |name: &str, interface: &str| {
         let profiles = "profiles: [projectcalico-default-allow]";
@@ -31,7 +32,7 @@ fn endpoints_that_the_interfaces_make_odd_are_told() {
         open("missing", "eth9"),
         open("port", "eth1"),
     ];
-    let daemon = Daemon::start(&site.host, &resources);
+    let daemon = Daemon::start(&topology.host, &resources);
     let told = || {
         let mut told: Vec<_> = problems(&daemon)
             .iter()
@@ -54,7 +55,8 @@ fn endpoints_that_the_interfaces_make_odd_are_told() {
     let all = [member, later.clone(), missing];
     assert!(eventually(PATIENCE, || told() == all), "{:#?}", told());
     drop(daemon.hep(&["status"]).says("all.yaml:5"));
-    site.host
+    topology
+        .host
         .ip("link set eth1 nomaster\nlink add eth9 type bridge\nlink set eth9 up");
     assert!(
         eventually(PATIENCE, || told() == [later.clone()]),
@@ -67,8 +69,8 @@ fn endpoints_that_the_interfaces_make_odd_are_told() {
 #[test]
 fn of_many_problems_the_log_holds_the_first() {
     const MANY: usize = 60;
-    let site = Site::new();
-    let mut daemon = Daemon::start(&site.host, &[eth0_default_allow()]);
+    let topology = Topology::new();
+    let mut daemon = Daemon::start(&topology.host, &[eth0_default_allow()]);
     let idle: Vec<String> = (0..MANY)
         .map(|number| policy(&format!("p{number}"), "selector: has(nothing)"))
         .collect();

@@ -9,7 +9,7 @@ use hep_tests::{
     bench::{Bench, EGRESS, INGRESS, Row},
     packet::{self, Packet},
     policy::{eth0, no_failsafe, policy},
-    site::{HOST_MAC, OUTSIDE_MAC},
+    topology::{HOST_MAC, OUTSIDE_MAC},
 };
 
 const DENIED: Reason = Reason::TierDefault;

@@ -13,7 +13,7 @@ use super::{
     addresses::{Net, address},
     chance,
     felix::felix,
-    packets::{NEVER_HEADERLESS, Site, packets},
+    packets::{NEVER_HEADERLESS, Topology, packets},
     pick,
     policies::{PORT_NAMES, PORTS, policies, profiles, resource, tiers},
     selectors::labels,
@@ -45,11 +45,11 @@ pub fn generate(seed: u64, packets_wanted: usize) -> Case {
         .filter(|name| **name != NEVER_HEADERLESS && chance(rng, 10))
         .map(|name| (*name).to_owned())
         .collect();
-    let site = Site {
+    let topology = Topology {
         interfaces: &interfaces,
         headerless: &headerless,
     };
-    let packets = packets(rng, &resources, site, packets_wanted);
+    let packets = packets(rng, &resources, topology, packets_wanted);
     Case {
         id: format!("fuzz/{seed}"),
         why: String::new(),

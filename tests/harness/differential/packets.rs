@@ -29,7 +29,7 @@ const ETHERTYPES: [u16; 6] = [0x0800, 0x86dd, 0x8100, 0x88a8, 0x8847, 0x8848];
 
 /// The interfaces that packets are met at.
 #[derive(Clone, Copy)]
-pub(super) struct Site<'a> {
+pub(super) struct Topology<'a> {
     pub(super) interfaces: &'a BTreeMap<String, Vec<IpAddr>>,
     /// Those without Ethernet headers.
     pub(super) headerless: &'a [String],
@@ -46,17 +46,17 @@ struct Material {
 pub(super) fn packets(
     rng: &mut Rng,
     resources: &[Value],
-    site: Site<'_>,
+    topology: Topology<'_>,
     count: usize,
 ) -> Vec<PacketCase> {
-    let material = Material::new(rng, resources, site.interfaces);
+    let material = Material::new(rng, resources, topology.interfaces);
     let mut packets: Vec<PacketCase> = Vec::with_capacity(count);
     for _ in 0..count {
         let mut packet = match packets.last() {
             Some(former) if chance(rng, 15) => sibling(rng, &material, former),
             _ => packet(rng, &material),
         };
-        fit_link(&mut packet, site);
+        fit_link(&mut packet, topology);
         packets.push(packet);
     }
     packets
@@ -220,8 +220,8 @@ fn extensions(rng: &mut Rng) -> Vec<ExtensionCase> {
 /// A frame without Ethernet header has no tags. The call that tests a program takes its first bytes for such
 /// a header all the same: what depends on whose frame it is, or looks like another EtherType, is met at an
 /// interface that has Ethernet headers.
-fn fit_link(packet: &mut PacketCase, site: Site<'_>) {
-    let is_headerless = |name: &String| site.headerless.contains(name);
+fn fit_link(packet: &mut PacketCase, topology: Topology<'_>) {
+    let is_headerless = |name: &String| topology.headerless.contains(name);
     if !packet.interface.as_ref().is_some_and(is_headerless) {
         return;
     }
@@ -243,7 +243,7 @@ fn fit_link(packet: &mut PacketCase, site: Site<'_>) {
         || packet.src == packet.dst
         || packet.src.is_loopback()
         || packet.dst.is_loopback()
-        || site
+        || topology
             .interfaces
             .values()
             .flatten()

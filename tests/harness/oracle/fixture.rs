@@ -8,7 +8,7 @@ use crate::{
     daemon::Daemon,
     namespace::Namespace,
     program::program,
-    site::{HOST_INSIDE_MAC, HOST_MAC, INSIDE_MAC},
+    topology::{HOST_INSIDE_MAC, HOST_MAC, INSIDE_MAC},
 };
 
 /// A kind of link.

@@ -10,7 +10,7 @@
 use fastrand::Rng;
 
 use super::datagrams::{Datagrams, ONLY_WALKED_BY_PROGRAMS};
-use crate::site::{HOST_MAC, INSIDE_MAC};
+use crate::topology::{HOST_MAC, INSIDE_MAC};
 
 /// The UDP port that policy allows.
 pub(super) const UDP_PORT: u16 = 5000;

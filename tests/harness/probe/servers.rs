@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{Heard, Kind, Probe, TICK};
-use crate::site::Site;
+use crate::topology::Topology;
 
 /// The echo servers that a set of probes needs.
 pub(super) struct Servers {
@@ -24,7 +24,7 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    pub(super) fn open(site: &Site, probes: &[(Probe, Heard)]) -> Self {
+    pub(super) fn open(topology: &Topology, probes: &[(Probe, Heard)]) -> Self {
         let wanted: BTreeSet<_> = probes
             .iter()
             .map(|(probe, _)| (probe.kind, probe.server))
@@ -36,7 +36,7 @@ impl Servers {
             done: AtomicBool::new(false),
         };
         for (kind, address) in wanted {
-            let namespace = site.owner(address.ip());
+            let namespace = topology.owner(address.ip());
             match kind {
                 Kind::Tcp => {
                     let listener = namespace.bind(|| TcpListener::bind(address));

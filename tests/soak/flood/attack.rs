@@ -14,7 +14,7 @@ use hep_tests::{
     link::Link,
     policy::{eth0, felix, policy},
     probe::{connect, listen},
-    site::Site,
+    topology::Topology,
 };
 
 use super::{
@@ -36,16 +36,16 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Floods the host by every kind from every source.
 pub(super) fn run(plan: &Plan, figures: &mut Figures) {
-    let site = Site::new();
-    site.pin_neighbours();
-    let daemon = Daemon::start(&site.host, &resources(plan));
+    let topology = Topology::new();
+    topology.pin_neighbours();
+    let daemon = Daemon::start(&topology.host, &resources(plan));
     let victim = Victim {
         daemon,
-        local: Idle::local(&site, plan.connections),
-        forwarded: Idle::forwarded(&site, plan.connections),
+        local: Idle::local(&topology, plan.connections),
+        forwarded: Idle::forwarded(&topology, plan.connections),
         // Its queue is full soon, and each SYN is answered all the same.
-        _servers: Net::both().map(|net| listen(&site, net.host, PORT)),
-        site,
+        _servers: Net::both().map(|net| listen(&topology, net.host, PORT)),
+        topology,
     };
     figures.tell("idle connections, local", victim.local.len());
     figures.tell("idle connections, forwarded", victim.forwarded.len());
@@ -100,7 +100,7 @@ struct Victim {
     local: Idle,
     forwarded: Idle,
     _servers: [TcpListener; 2],
-    site: Site,
+    topology: Topology,
 }
 
 impl Victim {
@@ -123,7 +123,7 @@ impl Victim {
                 scope.spawn(move || self.answer(&net, is_over));
             }
             let senders = [0, 1].map(|sender| {
-                let link = Link::open(&self.site.outside, "eth0");
+                let link = Link::open(&self.topology.outside, "eth0");
                 let rate = rate.map(|rate| rate / 2);
                 let first = sender * FLOWS_PER_SENDER;
                 scope.spawn(move || send(&link, kind, source, first, rate, time))
@@ -164,8 +164,8 @@ impl Victim {
 
     /// Opens connections from the host until it is over.
     fn open_new(&self, is_over: &AtomicBool) -> Opened {
-        let nets = Net::both().map(|net| (net, listen(&self.site, net.client, NEW_PORT)));
-        let _entered = self.site.host.enter();
+        let nets = Net::both().map(|net| (net, listen(&self.topology, net.client, NEW_PORT)));
+        let _entered = self.topology.host.enter();
         let mut opened = Opened::default();
         for (net, listener) in nets.iter().cycle() {
             let started = Instant::now();
@@ -185,7 +185,7 @@ impl Victim {
     /// Answers datagrams until it is over.
     fn answer(&self, net: &Net, is_over: &AtomicBool) {
         let socket: UdpSocket = self
-            .site
+            .topology
             .host
             .run(|| streams::socket(net.host, PORT))
             .unwrap_or_else(|error| panic!("receive at {}: {error}", net.host));

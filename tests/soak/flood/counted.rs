@@ -11,7 +11,7 @@ use hep_tests::{
     link::Link,
     policy::{eth0, felix, policy},
     probe::listen,
-    site::Site,
+    topology::Topology,
 };
 
 use super::{
@@ -48,14 +48,14 @@ fn allow() -> [String; 2] {
 }
 
 fn floods(plan: &Plan, figures: &mut Figures) {
-    let site = Site::new();
-    site.pin_neighbours();
-    let daemon = Daemon::start(&site.host, &allow());
-    let connections = Idle::to_host(&site, plan.connections);
+    let topology = Topology::new();
+    topology.pin_neighbours();
+    let daemon = Daemon::start(&topology.host, &allow());
+    let connections = Idle::to_host(&topology, plan.connections);
     // The flooded port has a server, which answers each SYN.
-    let _servers = Net::both().map(|net| listen(&site, net.host, PORT));
+    let _servers = Net::both().map(|net| listen(&topology, net.host, PORT));
 
-    let rate = send(&site, Kind::SynOpen, plan.syns, || {});
+    let rate = send(&topology, Kind::SynOpen, plan.syns, || {});
     figures.tell("SYNs from as many sources", plan.syns);
     figures.tell("SYNs a second", rate);
     figures.exactly(
@@ -64,10 +64,10 @@ fn floods(plan: &Plan, figures: &mut Figures) {
         plan.connections,
     );
 
-    let sinks = sinks(&site);
-    let dropped_before = queues::dropped(&site);
+    let sinks = sinks(&topology);
+    let dropped_before = queues::dropped(&topology);
     let mut received = 0;
-    let rate = send(&site, Kind::TwoDatagrams, plan.datagrams, || {
+    let rate = send(&topology, Kind::TwoDatagrams, plan.datagrams, || {
         for sink in &sinks {
             while sink.recv(&mut [0; 16]).is_ok() {
                 received += 1;
@@ -76,7 +76,7 @@ fn floods(plan: &Plan, figures: &mut Figures) {
     });
     figures.tell("UDP flows of one packet", plan.datagrams);
     figures.tell("UDP packets a second", rate);
-    let dropped = queues::dropped(&site) - dropped_before;
+    let dropped = queues::dropped(&topology) - dropped_before;
     figures.tell("of these, dropped by full queues of the kernel", dropped);
     figures.exactly(
         "UDP packets delivered, of the others",
@@ -94,16 +94,16 @@ fn floods(plan: &Plan, figures: &mut Figures) {
 /// A server that answers spoofed requests establishes no flow. The tables have room for the connections,
 /// and for a fraction of the senders.
 fn answered(plan: &Plan, figures: &mut Figures) {
-    let site = Site::new();
-    site.pin_neighbours();
+    let topology = Topology::new();
+    topology.pin_neighbours();
     let mut resources = allow().to_vec();
     let room = 8 * plan.connections;
     resources.push(felix(&format!("bpfMapSizeConntrack: {room}")));
-    let _daemon = Daemon::start(&site.host, &resources);
-    let connections = Idle::to_host(&site, plan.connections);
-    let sinks = sinks(&site);
+    let _daemon = Daemon::start(&topology.host, &resources);
+    let connections = Idle::to_host(&topology, plan.connections);
+    let sinks = sinks(&topology);
     let mut answers = 0;
-    let rate = send(&site, Kind::TwoDatagrams, plan.answered, || {
+    let rate = send(&topology, Kind::TwoDatagrams, plan.answered, || {
         let mut request = [0; 16];
         for sink in &sinks {
             while let Ok((length, from)) = sink.recv_from(&mut request) {
@@ -130,12 +130,12 @@ fn answered(plan: &Plan, figures: &mut Figures) {
 
 /// More connections than fit into the tables.
 fn full_tables(plan: &Plan, figures: &mut Figures) {
-    let site = Site::new();
-    site.pin_neighbours();
+    let topology = Topology::new();
+    topology.pin_neighbours();
     let mut resources = allow().to_vec();
     resources.push(felix(&format!("bpfMapSizeConntrack: {}", plan.room)));
-    let daemon = Daemon::start(&site.host, &resources);
-    let connections = Idle::to_host(&site, plan.connections);
+    let daemon = Daemon::start(&topology.host, &resources);
+    let connections = Idle::to_host(&topology, plan.connections);
     figures.tell("full tables: flows that fit into each", plan.room);
     figures.exactly(
         "full tables: connections that pass data",
@@ -149,9 +149,10 @@ fn full_tables(plan: &Plan, figures: &mut Figures) {
 }
 
 /// Sockets of the host for the datagrams.
-fn sinks(site: &Site) -> [UdpSocket; 2] {
+fn sinks(topology: &Topology) -> [UdpSocket; 2] {
     Net::both().map(|net| {
-        site.host
+        topology
+            .host
             .run(|| streams::socket(net.host, PORT))
             .unwrap_or_else(|error| panic!("receive at {}: {error}", net.host))
     })
@@ -159,8 +160,8 @@ fn sinks(site: &Site) -> [UdpSocket; 2] {
 
 /// Sends the first packets of `count` flows from anywhere, and calls `take` again and again, to take what
 /// arrives; how many a second.
-fn send(site: &Site, kind: Kind, count: u64, mut take: impl FnMut()) -> u64 {
-    let link = Link::open(&site.outside, "eth0");
+fn send(topology: &Topology, kind: Kind, count: u64, mut take: impl FnMut()) -> u64 {
+    let link = Link::open(&topology.outside, "eth0");
     let mut flows = Flows::new(kind, Source::Anywhere);
     let start = Instant::now();
     for number in 0..count {

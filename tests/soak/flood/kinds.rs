@@ -136,7 +136,7 @@ impl Source {
             }
             (Self::Anywhere, IpAddr::V4(_)) => {
                 let [a, b, c, d, ..] = scattered.to_be_bytes();
-                // Not what the kernel takes from nobody, nor the networks of the site.
+                // Not what the kernel takes from nobody, nor the networks of the topology.
                 let is_special = matches!(a, 0 | 10 | 127 | 192 | 198 | 203 | 224..);
                 Ipv4Addr::new(if is_special { 45 } else { a }, b, c, d).into()
             }

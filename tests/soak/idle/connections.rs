@@ -9,7 +9,7 @@ use std::{
 use hep_tests::{
     address::Net,
     probe::{Connection, listen},
-    site::Site,
+    topology::Topology,
 };
 
 /// The port of connections to the host and through it.
@@ -37,41 +37,44 @@ pub(crate) struct Idle {
 
 impl Idle {
     /// Opens `count` connections to the host, half of each family.
-    pub(crate) fn to_host(site: &Site, count: usize) -> Self {
+    pub(crate) fn to_host(topology: &Topology, count: usize) -> Self {
         let counts = [count.div_ceil(2), count / 2];
         let nets = Net::both().into_iter().zip(counts);
         let ways = nets.map(|(net, count)| (net.client, net.host, PORT, count));
-        Self::of(site, ways)
+        Self::of(topology, ways)
     }
 
     /// Opens `count` connections of each family to this port of the host.
-    pub(crate) fn to_port(site: &Site, port: u16, count: usize) -> Self {
+    pub(crate) fn to_port(topology: &Topology, port: u16, count: usize) -> Self {
         let ways = Net::both().map(|net| (net.client, net.host, port, count));
-        Self::of(site, ways)
+        Self::of(topology, ways)
     }
 
     /// Opens `count` connections of each family that end at the host; the host opens half of them.
-    pub(crate) fn local(site: &Site, count: usize) -> Self {
+    pub(crate) fn local(topology: &Topology, count: usize) -> Self {
         let ways = Net::each(|net| {
             [
                 (net.client, net.host, PORT, count.div_ceil(2)),
                 (net.host, net.client, OUTBOUND_PORT, count / 2),
             ]
         });
-        Self::of(site, ways)
+        Self::of(topology, ways)
     }
 
     /// Opens `count` connections of each family that the host forwards.
-    pub(crate) fn forwarded(site: &Site, count: usize) -> Self {
+    pub(crate) fn forwarded(topology: &Topology, count: usize) -> Self {
         let ways = Net::both().map(|net| (net.client, net.inner, PORT, count));
-        Self::of(site, ways)
+        Self::of(topology, ways)
     }
 
-    fn of(site: &Site, ways: impl IntoIterator<Item = (IpAddr, IpAddr, u16, usize)>) -> Self {
+    fn of(
+        topology: &Topology,
+        ways: impl IntoIterator<Item = (IpAddr, IpAddr, u16, usize)>,
+    ) -> Self {
         let (mut all, mut listeners) = (Vec::new(), Vec::new());
         for (from, to, port, count) in ways {
-            let listener = listen(site, to, port);
-            all.extend(open(site, from, &listener, count));
+            let listener = listen(topology, to, port);
+            all.extend(open(topology, from, &listener, count));
             listeners.push(listener);
         }
         Self {
@@ -134,14 +137,14 @@ impl Idle {
     }
 }
 
-/// Opens connections from an address of a site.
+/// Opens connections from an address of a topology.
 fn open(
-    site: &Site,
+    topology: &Topology,
     from: IpAddr,
     listener: &TcpListener,
     count: usize,
 ) -> Vec<(TcpStream, TcpStream)> {
-    let open = (0..count).map(|_| Connection::accepted_by(listener, site, from));
+    let open = (0..count).map(|_| Connection::accepted_by(listener, topology, from));
     open.map(|connection| connection.into_ends().into())
         .collect()
 }

@@ -12,7 +12,7 @@ use hep_tests::{
     link::Link,
     packet::{self, ACK, Mac, RST},
     policy::{eth0, felix, policy},
-    site::{HOST_INSIDE_MAC, HOST_MAC, INSIDE_MAC, OUTSIDE_MAC, Site},
+    topology::{HOST_INSIDE_MAC, HOST_MAC, INSIDE_MAC, OUTSIDE_MAC, Topology},
 };
 
 pub(crate) use connections::{End, Idle, NEW_PORT, OUTBOUND_PORT, PORT};
@@ -74,20 +74,20 @@ fn allow(ports: &[u16]) -> String {
 /// RSTs with numbers that an attacker guesses, from either end; then both ends are silent for longer than a
 /// connection is kept after a genuine one.
 fn blind_resets(plan: &Plan, figures: &mut Figures) {
-    let site = Site::new();
-    site.pin_neighbours();
+    let topology = Topology::new();
+    topology.pin_neighbours();
     let timers = felix(&format!(
         "bpfConntrackTimeouts: {{tcpResetSeen: {}s}}",
         plan.timer
     ));
-    let _daemon = Daemon::start(&site.host, &[eth0(), allow(&[PORT]), timers]);
+    let _daemon = Daemon::start(&topology.host, &[eth0(), allow(&[PORT]), timers]);
     let half = plan.connections.div_ceil(2);
-    let local = Idle::local(&site, half);
-    let forwarded = Idle::forwarded(&site, half);
+    let local = Idle::local(&topology, half);
+    let forwarded = Idle::forwarded(&topology, half);
     let mut rng = Rng::with_seed(1);
     let mut sent = 0;
     for idle in [&local, &forwarded] {
-        sent += reset(&site, idle, plan.resets, &mut rng);
+        sent += reset(&topology, idle, plan.resets, &mut rng);
     }
     plan.wait();
     figures.tell("blind RSTs", sent);
@@ -101,10 +101,10 @@ fn blind_resets(plan: &Plan, figures: &mut Figures) {
 }
 
 /// Sends `count` RSTs at each connection from each end that is not the host; returns how many.
-fn reset(site: &Site, idle: &Idle, count: u32, rng: &mut Rng) -> u32 {
-    let outside = (Link::open(&site.outside, "eth0"), OUTSIDE_MAC, HOST_MAC);
+fn reset(topology: &Topology, idle: &Idle, count: u32, rng: &mut Rng) -> u32 {
+    let outside = (Link::open(&topology.outside, "eth0"), OUTSIDE_MAC, HOST_MAC);
     let inside = (
-        Link::open(&site.inside, "eth0"),
+        Link::open(&topology.inside, "eth0"),
         INSIDE_MAC,
         HOST_INSIDE_MAC,
     );
@@ -140,19 +140,19 @@ fn reset(site: &Site, idle: &Idle, count: u32, rng: &mut Rng) -> u32 {
 
 /// Connections that are silent for longer than `tcpEstablished`, so that their flows are gone.
 fn beyond_the_timer(plan: &Plan, figures: &mut Figures) {
-    let site = Site::new();
-    site.pin_neighbours();
+    let topology = Topology::new();
+    topology.pin_neighbours();
     let timers = felix(&format!(
         "bpfConntrackTimeouts: {{tcpEstablished: {}s}}",
         plan.timer
     ));
     let mut daemon = Daemon::start(
-        &site.host,
+        &topology.host,
         &[eth0(), allow(&[PORT, OUTLAWED_PORT]), timers.clone()],
     );
     let half = plan.connections.div_ceil(2);
-    let idle = Idle::local(&site, half);
-    let outlawed = Idle::to_port(&site, OUTLAWED_PORT, 2);
+    let idle = Idle::local(&topology, half);
+    let outlawed = Idle::to_port(&topology, OUTLAWED_PORT, 2);
     // At first every connection that the host has open goes on (spec EV-158).
     thread::sleep(Duration::from_nanos(GRACE_NS));
     for (what, first) in [("the server", End::Server), ("the client", End::Client)] {

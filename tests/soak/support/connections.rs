@@ -11,7 +11,7 @@ use std::{
 use hep_tests::{
     address::Net,
     probe::{Connection, listen},
-    site::Site,
+    topology::Topology,
 };
 
 use crate::figure::Figures;
@@ -45,7 +45,7 @@ pub(crate) struct Stalls {
 
 impl Connections {
     /// Opens all; policy must let them.
-    pub(crate) fn open(site: &Site) -> Self {
+    pub(crate) fn open(topology: &Topology) -> Self {
         let mut open = Vec::new();
         for net in Net::both() {
             let ways = [
@@ -54,9 +54,9 @@ impl Connections {
                 (net.client, net.inner),
             ];
             for (from, to) in ways {
-                let listener = listen(site, to, PORT);
+                let listener = listen(topology, to, PORT);
                 for _ in 0..EACH {
-                    let ends = Connection::accepted_by(&listener, site, from).into_ends();
+                    let ends = Connection::accepted_by(&listener, topology, from).into_ends();
                     for stream in &ends {
                         stream
                             .set_read_timeout(Some(PATIENCE))

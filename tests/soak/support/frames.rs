@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use hep_tests::{
     packet::Packet,
-    site::{HOST_MAC, OUTSIDE_MAC},
+    topology::{HOST_MAC, OUTSIDE_MAC},
 };
 
 const ETHERNET_BYTES: usize = 14;

@@ -1,20 +1,20 @@
 //! Packets that the kernel's queues dropped, so that they are not counted against the firewall.
 
-use hep_tests::{namespace::Namespace, site::Site};
+use hep_tests::{namespace::Namespace, topology::Topology};
 
-/// Packets that the site's queues dropped since they were made: backlogs of interfaces, and buffers of
+/// Packets that the topology's queues dropped since they were made: backlogs of interfaces, and buffers of
 /// sockets.
-pub(crate) fn dropped(site: &Site) -> u64 {
+pub(crate) fn dropped(topology: &Topology) -> u64 {
     let interfaces = [
-        (&site.host, "eth0"),
-        (&site.host, "eth1"),
-        (&site.outside, "eth0"),
-        (&site.inside, "eth0"),
+        (&topology.host, "eth0"),
+        (&topology.host, "eth1"),
+        (&topology.outside, "eth0"),
+        (&topology.inside, "eth0"),
     ];
     let backlogs = interfaces
         .iter()
         .map(|(namespace, interface)| rx_dropped(namespace, interface));
-    let buffers = [&site.host, &site.outside, &site.inside];
+    let buffers = [&topology.host, &topology.outside, &topology.inside];
     backlogs.sum::<u64>() + buffers.map(full_buffers).iter().sum::<u64>()
 }
 

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hep_tests::{address::Net, site::Site};
+use hep_tests::{address::Net, topology::Topology};
 use hep_userspace::datapath::Maps;
 
 use crate::{streams, traffic::StopOnDrop};
@@ -39,7 +39,7 @@ pub(crate) struct Verdict {
 /// Asks by datagrams of fresh flows, in both families in turn.
 pub(crate) struct Reader {
     sinks: [Vec<UdpSocket>; 2],
-    site: Site,
+    topology: Topology,
     pins: PathBuf,
     seen: Mutex<Seen>,
 }
@@ -54,12 +54,13 @@ struct Seen {
 }
 
 impl Reader {
-    /// Asks across `site` about the instance that is pinned at `pins`.
-    pub(crate) fn new(site: Site, pins: PathBuf) -> Self {
+    /// Asks across `topology` about the instance that is pinned at `pins`.
+    pub(crate) fn new(topology: Topology, pins: PathBuf) -> Self {
         let sinks = Net::both().map(|net| {
             (0..=COUNT)
                 .map(|number| {
-                    site.host
+                    topology
+                        .host
                         .run(|| streams::socket(net.host, PORTS + number))
                         .unwrap_or_else(|error| panic!("receive at {}: {error}", net.host))
                 })
@@ -67,7 +68,7 @@ impl Reader {
         });
         Self {
             sinks,
-            site,
+            topology,
             pins,
             seen: Mutex::default(),
         }
@@ -88,7 +89,7 @@ impl Reader {
     }
 
     fn read(&self, stop: &AtomicBool) {
-        let _entered = self.site.outside.enter();
+        let _entered = self.topology.outside.enter();
         let maps = Maps::open(&self.pins).expect("a daemon is there");
         let generation = || maps.control().expect("one word").generation;
         let mut round: u64 = 0;

@@ -13,7 +13,7 @@ use hep_tests::{
     address::Net,
     link::Link,
     packet,
-    site::{HOST_MAC, OUTSIDE_MAC, Site},
+    topology::{HOST_MAC, OUTSIDE_MAC, Topology},
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -81,8 +81,8 @@ enum Source {
     Flows { link: Link, frame: Vec<u8> },
 }
 
-/// All streams there are between the machines of a site.
-pub(crate) fn all(site: &Site) -> Vec<Stream> {
+/// All streams there are between the machines of a topology.
+pub(crate) fn all(topology: &Topology) -> Vec<Stream> {
     let mut streams = Vec::new();
     let mut number = 0;
     for way in [Way::In, Way::Out, Way::Through] {
@@ -95,7 +95,7 @@ pub(crate) fn all(site: &Site) -> Vec<Stream> {
                         is_fresh,
                         is_allowed,
                     };
-                    streams.push(Stream::open(site, kind, number));
+                    streams.push(Stream::open(topology, kind, number));
                     number += 1;
                 }
             }
@@ -105,7 +105,7 @@ pub(crate) fn all(site: &Site) -> Vec<Stream> {
 }
 
 impl Stream {
-    fn open(site: &Site, kind: Kind, number: u16) -> Self {
+    fn open(topology: &Topology, kind: Kind, number: u16) -> Self {
         let net = Net::both()[usize::from(!kind.is_v4)];
         let (from, to) = match kind.way {
             Way::In => (net.client, net.host),
@@ -118,7 +118,7 @@ impl Stream {
             } else {
                 DENIED_PORTS
             };
-        let sink = site
+        let sink = topology
             .owner(to)
             .run(|| socket(to, port))
             .unwrap_or_else(|error| {
@@ -132,7 +132,7 @@ impl Stream {
             let mut numbered = [0; NUMBERED_BYTES];
             numbered[8..].fill(0xff);
             Source::Flows {
-                link: Link::open(site.owner(from), "eth0"),
+                link: Link::open(topology.owner(from), "eth0"),
                 frame: packet::udp(from, to)
                     .sport(0)
                     .dport(port)
@@ -141,7 +141,7 @@ impl Stream {
                     .frame(),
             }
         } else {
-            let socket = site.owner(from).run(|| {
+            let socket = topology.owner(from).run(|| {
                 let socket = socket(from, 0)?;
                 socket.connect(SocketAddr::new(to, port))?;
                 Ok::<_, io::Error>(socket)

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hep_tests::site::Site;
+use hep_tests::topology::Topology;
 
 use crate::{
     connections::{Connections, Stalls},
@@ -26,9 +26,9 @@ const BURST: u64 = 20;
 /// How long what is on the way may take.
 const AFTERGLOW: Duration = Duration::from_millis(300);
 
-/// Streams and connections between the machines of a site.
+/// Streams and connections between the machines of a topology.
 pub(crate) struct Traffic<'a> {
-    site: &'a Site,
+    topology: &'a Topology,
     streams: Mutex<Vec<Stream>>,
     connections: Connections,
 }
@@ -51,18 +51,18 @@ pub(crate) struct Outcome {
 
 impl<'a> Traffic<'a> {
     /// Opens all streams and connections; policy must let them.
-    pub(crate) fn open(site: &'a Site) -> Self {
+    pub(crate) fn open(topology: &'a Topology) -> Self {
         Self {
-            site,
-            streams: Mutex::new(streams::all(site)),
-            connections: Connections::open(site),
+            topology,
+            streams: Mutex::new(streams::all(topology)),
+            connections: Connections::open(topology),
         }
     }
 
     /// Sends and receives while `work` runs.
     pub(crate) fn during<T>(&mut self, work: impl FnOnce() -> T) -> (T, Outcome) {
         let before = self.counts();
-        let queues_before = queues::dropped(self.site);
+        let queues_before = queues::dropped(self.topology);
         let start = Instant::now();
         let (result, stalls) = self.carry(work);
         let seconds = start.elapsed().as_secs_f64();
@@ -106,7 +106,7 @@ impl<'a> Traffic<'a> {
         let mut outcome = Outcome {
             seconds,
             stalls,
-            queues_dropped: queues::dropped(self.site) - queues_before,
+            queues_dropped: queues::dropped(self.topology) - queues_before,
             ..Outcome::default()
         };
         let streams = self.streams.lock().expect("nobody panicked");

@@ -9,7 +9,7 @@ use hep_tests::{
     probe::{Connection, Heard::Answer, PATIENCE, SILENCE, tcp},
 };
 
-use super::{allow, cases, connection, has_links, site, state, translate, vip, wait_for, web};
+use super::{allow, cases, connection, has_links, state, topology, translate, vip, wait_for, web};
 
 /// Longer than a segment that was dropped for some seconds takes to be resent.
 const RESENT: Duration = Duration::from_secs(8);
@@ -18,15 +18,15 @@ const RESENT: Duration = Duration::from_secs(8);
 /// hook stays while no daemon runs, and goes with `hep down`.
 #[test]
 fn ev_260_the_rules_in_force_hold_for_translated_connections_until_down() {
-    let site = site();
-    translate(&site);
-    let mut daemon = Daemon::start(&site.host, &[eth0(), web()]);
+    let topology = topology();
+    translate(&topology);
+    let mut daemon = Daemon::start(&topology.host, &[eth0(), web()]);
     if !wait_for(&daemon, "attached") {
         return;
     }
     let mut connections: Vec<Connection> = Net::both()
         .iter()
-        .map(|net| connection(&site, net, 8443, 443))
+        .map(|net| connection(&topology, net, 8443, 443))
         .collect();
     let mut carry = |limit| -> Vec<bool> {
         let of = |connection: &mut Connection| connection.forth(limit) && connection.back(limit);
@@ -42,7 +42,7 @@ fn ev_260_the_rules_in_force_hold_for_translated_connections_until_down() {
     daemon.crash();
     assert_eq!(carry(PATIENCE), [true; 2], "without a daemon");
     let denied = Net::each(|net| cases(net, 1));
-    site.expect("without a daemon", &denied);
+    topology.expect("without a daemon", &denied);
     daemon.spawn();
     daemon.wait_for(1);
     assert!(wait_for(&daemon, "attached"));
@@ -54,9 +54,9 @@ fn ev_260_the_rules_in_force_hold_for_translated_connections_until_down() {
     daemon.wait_for(before + 1);
     assert!(wait_for(&daemon, "attached"));
     assert_eq!(carry(RESENT), [false; 2], "nor after a restart");
-    site.host.ip("link set eth0 name gone");
+    topology.host.ip("link set eth0 name gone");
     assert!(wait_for(&daemon, "not-needed"));
-    site.host.ip("link set gone name eth0");
+    topology.host.ip("link set gone name eth0");
     assert!(wait_for(&daemon, "attached"));
     assert_eq!(carry(RESENT), [false; 2], "nor when the interface is back");
     daemon.stop();
@@ -68,7 +68,7 @@ fn ev_260_the_rules_in_force_hold_for_translated_connections_until_down() {
             Answer,
         )]
     });
-    site.expect("after `hep down`", &freely);
+    topology.expect("after `hep down`", &freely);
 }
 
 /// EV-260, EV-158: first enforcement does not cut a translated connection, be it at the daemon's start or
@@ -76,13 +76,13 @@ fn ev_260_the_rules_in_force_hold_for_translated_connections_until_down() {
 #[test]
 fn ev_158_a_translated_connection_from_before_goes_on() {
     for first in [&[eth0(), web()][..], &[web()]] {
-        let site = site();
-        translate(&site);
+        let topology = topology();
+        translate(&topology);
         let mut connections: Vec<Connection> = Net::both()
             .iter()
-            .map(|net| connection(&site, net, 80, 81))
+            .map(|net| connection(&topology, net, 80, 81))
             .collect();
-        let mut daemon = Daemon::start(&site.host, first);
+        let mut daemon = Daemon::start(&topology.host, first);
         if first.len() == 1 {
             assert_eq!(state(&daemon), "not-needed", "nothing is policed");
             daemon.replace(&[eth0(), web()]);
@@ -93,26 +93,26 @@ fn ev_158_a_translated_connection_from_before_goes_on() {
         for connection in &mut connections {
             assert!(connection.forth(PATIENCE) && connection.back(PATIENCE));
         }
-        site.expect("new ones are denied", &Net::each(|net| cases(net, 1)));
+        topology.expect("new ones are denied", &Net::each(|net| cases(net, 1)));
     }
 }
 
 /// EV-260: there is a hook as long as there are rules for NAT, and it is there soon after them.
 #[test]
 fn ev_260_the_hook_comes_and_goes_with_what_translates() {
-    let site = site();
-    let daemon = Daemon::start(&site.host, &[eth0(), web()]);
+    let topology = topology();
+    let daemon = Daemon::start(&topology.host, &[eth0(), web()]);
     assert_eq!(state(&daemon), "not-needed");
     assert!(!has_links(&daemon));
-    translate(&site);
+    translate(&topology);
     if !wait_for(&daemon, "attached") {
         return;
     }
     assert!(has_links(&daemon));
-    site.expect("with rules", &Net::each(|net| cases(net, 1)));
+    topology.expect("with rules", &Net::each(|net| cases(net, 1)));
     let said = daemon.hep(&["status"]).stdout;
     assert!(said.contains("translated: what NAT rules hand"), "{said}");
-    site.host.command("nft", &["delete table inet vip"]);
+    topology.host.command("nft", &["delete table inet vip"]);
     wait_for(&daemon, "not-needed");
     assert!(!has_links(&daemon));
 }

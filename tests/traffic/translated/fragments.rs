@@ -10,13 +10,13 @@ use hep_tests::{
     },
 };
 
-use super::{nft_family, site, wait_for, web};
+use super::{nft_family, topology, wait_for, web};
 
 /// EV-260: what was the host's own at ingress is not judged again, not even fragments, which the kernel
 /// puts together later where it does not track connections of their family.
 #[test]
 fn ev_260_fragments_for_the_host_pass_where_the_other_family_is_translated() {
-    let site = site();
+    let topology = topology();
     let probes = Net::each(|net| {
         let fragmented = |from, to, port| udp(from, to, port).payload(4000);
         [
@@ -25,18 +25,19 @@ fn ev_260_fragments_for_the_host_pass_where_the_other_family_is_translated() {
             (fragmented(net.host, net.peer, 53), Answer),
         ]
     });
-    let daemon = Daemon::start(&site.host, &[eth0(), web()]);
-    site.expect("nothing translates", &probes);
+    let daemon = Daemon::start(&topology.host, &[eth0(), web()]);
+    topology.expect("nothing translates", &probes);
     for net in Net::both() {
         let ip = nft_family(&net);
         let chain = "{ type nat hook postrouting priority srcnat; }";
         let table = format!("add table {ip} nat; add chain {ip} nat post {chain};");
-        site.host.command("nft", &[&table]);
+        topology.host.command("nft", &[&table]);
         if !wait_for(&daemon, "attached") {
             return;
         }
-        site.expect(ip, &probes);
-        site.host
+        topology.expect(ip, &probes);
+        topology
+            .host
             .command("nft", &[&format!("delete table {ip} nat")]);
         wait_for(&daemon, "not-needed");
     }

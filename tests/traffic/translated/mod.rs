@@ -23,7 +23,7 @@ use hep_tests::{
         Heard::{self, Answer, Nothing},
         Probe, ping, tcp, udp,
     },
-    site::Site,
+    topology::Topology,
 };
 
 use crate::pass_freely;
@@ -40,14 +40,14 @@ fn vip(net: &Net) -> IpAddr {
     text.parse().expect("a literal address")
 }
 
-/// A site whose outside sends packets for the [`vip`]s to the host.
-fn site() -> Site {
-    let site = Site::new();
+/// A topology whose outside sends packets for the [`vip`]s to the host.
+fn topology() -> Topology {
+    let topology = Topology::new();
     for net in Net::both() {
         let route = format!("route add {} via {}", net.prefix(vip(&net)), net.host);
-        site.outside.ip(&route);
+        topology.outside.ip(&route);
     }
-    site
+    topology
 }
 
 /// `ip` or `ip6`, as nftables has them.
@@ -59,7 +59,7 @@ fn nft_family(net: &Net) -> &'static str {
 }
 
 /// Ports of the VIP and of the host lead to other ports of the host.
-fn translate(site: &Site) {
+fn translate(topology: &Topology) {
     let rules = Net::each(|net| {
         let (ip, vip, host) = (nft_family(net), vip(net), net.host);
         let to = |port| match net.family {
@@ -88,7 +88,7 @@ fn translate(site: &Site) {
         .collect();
     let table = "add table inet vip; \
                  add chain inet vip pre { type nat hook prerouting priority -100; };";
-    site.host.command("nft", &[&format!("{table} {rules}")]);
+    topology.host.command("nft", &[&format!("{table} {rules}")]);
 }
 
 /// Nothing but TCP and UDP 443 to this host.
@@ -165,26 +165,29 @@ fn wait_for(daemon: &Daemon, wanted: &str) -> bool {
 /// EV-260: by DNAT and REDIRECT, TCP, UDP and ICMP, in both families; the answers of what is let in pass.
 #[test]
 fn ev_260_what_is_translated_into_the_host_is_judged_as_what_it_has_become() {
-    let site = site();
-    translate(&site);
+    let topology = topology();
+    translate(&topology);
     let probes = |identifier| Net::each(|net| cases(net, identifier));
-    pass_freely(&site, &probes(1));
-    let daemon = Daemon::start(&site.host, &[eth0(), web()]);
+    pass_freely(&topology, &probes(1));
+    let daemon = Daemon::start(&topology.host, &[eth0(), web()]);
     if !wait_for(&daemon, "attached") {
         return;
     }
-    site.expect("while the host forwards", &probes(2));
-    site.host.sysctl("net/ipv4/ip_forward", "0");
-    site.host.sysctl("net/ipv6/conf/all/forwarding", "0");
-    site.expect("while it does not", &probes(3));
+    topology.expect("while the host forwards", &probes(2));
+    topology.host.sysctl("net/ipv4/ip_forward", "0");
+    topology.host.sysctl("net/ipv6/conf/all/forwarding", "0");
+    topology.expect("while it does not", &probes(3));
 }
 
 /// EV-260: what was the host's before translation stays as EV-091 has it: the published port counts.
 #[test]
 fn ev_091_a_published_port_of_the_host_is_judged_once_as_it_came() {
-    let site = site();
-    translate(&site);
-    let daemon = Daemon::start(&site.host, &[eth0(), allow("published", "8081", "8081")]);
+    let topology = topology();
+    translate(&topology);
+    let daemon = Daemon::start(
+        &topology.host,
+        &[eth0(), allow("published", "8081", "8081")],
+    );
     if !wait_for(&daemon, "attached") {
         return;
     }
@@ -201,7 +204,7 @@ fn ev_091_a_published_port_of_the_host_is_judged_once_as_it_came() {
             ),
         ]
     });
-    site.expect("by the published port", &probes);
+    topology.expect("by the published port", &probes);
 }
 
 /// EV-260, EV-044, EV-091: pre-DNAT policy sees what was received, and its Allow is enough; what it has
@@ -217,8 +220,8 @@ fn ev_260_pre_dnat_and_untracked_policy_see_what_was_received() {
             ),
         )
     };
-    let site = site();
-    translate(&site);
+    let topology = topology();
+    translate(&topology);
     let resources = [
         eth0(),
         web(),
@@ -226,7 +229,7 @@ fn ev_260_pre_dnat_and_untracked_policy_see_what_was_received() {
         before("not-81", "preDNAT", "Allow", 81),
         before("not-443", "preDNAT", "Deny", 443),
     ];
-    let mut daemon = Daemon::start(&site.host, &resources);
+    let mut daemon = Daemon::start(&topology.host, &resources);
     if !wait_for(&daemon, "attached") {
         return;
     }
@@ -241,9 +244,9 @@ fn ev_260_pre_dnat_and_untracked_policy_see_what_was_received() {
             ]
         })
     };
-    site.expect("pre-DNAT", &rows(Answer));
+    topology.expect("pre-DNAT", &rows(Answer));
     daemon.replace(&[eth0(), web(), before("vip", "preDNAT", "Deny", 5443)]);
-    site.expect("nothing of the sort", &rows(Nothing));
+    topology.expect("nothing of the sort", &rows(Nothing));
     // The answers are the host's own, though from the VIP (EV-261), and need a rule of their own (EV-075).
     let answers = "egress: [{action: Allow, protocol: UDP, source: {ports: [80]}}]";
     for (egress, heard) in [("egress: []", Heard::Request), (answers, Answer)] {
@@ -256,7 +259,7 @@ fn ev_260_pre_dnat_and_untracked_policy_see_what_was_received() {
         );
         daemon.replace(&[eth0(), web(), untracked]);
         let by_udp = |net: &Net, port| udp(net.client, vip(net), port).served_at(net.host, 81);
-        site.expect(egress, &Net::each(|net| [(by_udp(net, 80), heard)]));
+        topology.expect(egress, &Net::each(|net| [(by_udp(net, 80), heard)]));
     }
 }
 
@@ -269,16 +272,16 @@ fn ev_260_verdicts_behind_the_translation_explain_themselves() {
          {action: Log, protocol: TCP, destination: {ports: [81]}}, \
          {action: Deny, protocol: TCP, destination: {ports: [81]}}]",
     );
-    let site = site();
-    translate(&site);
-    let daemon = Daemon::start(&site.host, &[eth0(), logged]);
+    let topology = topology();
+    translate(&topology);
+    let daemon = Daemon::start(&topology.host, &[eth0(), logged]);
     if !wait_for(&daemon, "attached") {
         return;
     }
     for net in Net::both() {
         let (vip, host) = (vip(&net), net.host);
         let denied = (tcp(net.client, vip, 80).served_at(host, 81), Nothing);
-        site.expect("denied", &[denied]);
+        topology.expect("denied", &[denied]);
         let record = format!("translated src={} dst={host} proto=TCP", net.client);
         let is_reported = eventually(LIMIT, || {
             let log = daemon.log();
@@ -304,11 +307,11 @@ fn ev_260_verdicts_behind_the_translation_explain_themselves() {
 }
 
 /// A connection from the client to a port of the VIP, which leads to a port of the host.
-fn connection(site: &Site, net: &Net, port: u16, host_port: u16) -> Connection {
+fn connection(topology: &Topology, net: &Net, port: u16, host_port: u16) -> Connection {
     let at = SocketAddr::new(net.host, host_port);
-    let listener = site.host.bind(|| TcpListener::bind(at));
+    let listener = topology.host.bind(|| TcpListener::bind(at));
     let to = SocketAddr::new(vip(net), port);
-    Connection::through(&listener, site, net.client, to)
+    Connection::through(&listener, topology, net.client, to)
 }
 
 /// Whether the instance has links behind the translation.

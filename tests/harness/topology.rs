@@ -22,7 +22,7 @@ pub const INSIDE_MAC: Mac = [2, 0, 0, 0, 0, 0x05];
 
 /// Three namespaces and two links.
 #[derive(Debug)]
-pub struct Site {
+pub struct Topology {
     /// The machine under policy.
     pub host: Namespace,
     /// Everything behind the host's `eth0`: peer, client and set member.
@@ -31,7 +31,7 @@ pub struct Site {
     pub inside: Namespace,
 }
 
-impl Site {
+impl Topology {
     /// Makes the namespaces, links, addresses and routes of both families.
     ///
     /// # Panics
@@ -39,31 +39,33 @@ impl Site {
     /// If the kernel or `ip` refuses.
     #[must_use]
     pub fn new() -> Self {
-        let site = Self {
+        let topology = Self {
             host: Namespace::new("host"),
             outside: Namespace::new("outside"),
             inside: Namespace::new("inside"),
         };
-        site.host.ip(&format!(
+        topology.host.ip(&format!(
             "link add eth0 type veth peer name eth0 netns {}\n\
              link add eth1 type veth peer name eth0 netns {}\n\
              link set eth0 address {} up\n\
              link set eth1 address {} up",
-            site.outside.name(),
-            site.inside.name(),
+            topology.outside.name(),
+            topology.inside.name(),
             mac(HOST_MAC),
             mac(HOST_INSIDE_MAC),
         ));
-        site.outside
+        topology
+            .outside
             .ip(&format!("link set eth0 address {} up", mac(OUTSIDE_MAC)));
-        site.inside
+        topology
+            .inside
             .ip(&format!("link set eth0 address {} up", mac(INSIDE_MAC)));
         for net in Net::both() {
-            site.address(&net);
+            topology.address(&net);
         }
-        site.host.sysctl("net/ipv4/ip_forward", "1");
-        site.host.sysctl("net/ipv6/conf/all/forwarding", "1");
-        site
+        topology.host.sysctl("net/ipv4/ip_forward", "1");
+        topology.host.sysctl("net/ipv6/conf/all/forwarding", "1");
+        topology
     }
 
     fn address(&self, net: &Net) {
@@ -128,7 +130,7 @@ impl Site {
     }
 }
 
-impl Default for Site {
+impl Default for Topology {
     fn default() -> Self {
         Self::new()
     }
