@@ -5,6 +5,7 @@
 //! both, which then also have to name the same rule.
 
 mod case;
+mod expect;
 mod file;
 mod frame;
 mod kernel;
@@ -12,11 +13,14 @@ mod load;
 mod namespace;
 mod packet;
 mod run;
+mod wire;
 
-pub use case::{Case, CaseOptions, Expect, Resource};
+pub use case::{Case, CaseOptions, Resource};
+pub use expect::Expect;
 pub use file::{FileError, parse, read};
 pub use kernel::{KernelEngine, KernelEngineError, KernelVerdict};
 pub use load::{LoadError, LoadedCase};
 pub use namespace::NamespaceError;
-pub use packet::{CaseError, DirectionText, ExtensionCase, PacketCase, ProtocolText, TagCase};
+pub use packet::{DirectionText, ExtensionCase, PacketCase, ProtocolText, TagCase};
 pub use run::{CaseReport, EngineReport, Engines, Failure, disagreement, run_case};
+pub use wire::CaseError;

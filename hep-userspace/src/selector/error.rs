@@ -1,6 +1,6 @@
 //! Mistakes in a selector, each with its column.
 
-use super::{MAX_CHARACTERS, MAX_DEPTH};
+use super::limits::{MAX_CHARACTERS, MAX_DEPTH};
 
 /// Why a text is not a selector. Columns count bytes from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

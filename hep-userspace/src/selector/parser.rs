@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
-    MAX_DEPTH, SelectorError,
+    error::SelectorError,
     expression::Expression,
+    limits::MAX_DEPTH,
     token::{OPERATOR, Token, TokenKind, Tokens},
 };
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{SelectorError, expression::Comparison};
+use super::{error::SelectorError, expression::Comparison};
 
 /// Most bytes in a label key (SL-004).
 const MAX_KEY_BYTES: usize = 512;
