@@ -10,6 +10,7 @@ mod host;
 mod kind;
 mod members;
 mod metadata;
+mod nets;
 mod network_set;
 mod node_name;
 mod origin;
@@ -29,8 +30,9 @@ pub use felix::{
 };
 pub use host::{Conf, Interface, LinkLayer};
 pub use kind::{Kind, ResourceId};
-pub use members::{Bounds, Members, NetList, Nets};
+pub use members::{Bounds, Members};
 pub use metadata::Metadata;
+pub use nets::{NetList, Nets};
 pub use network_set::GlobalNetworkSet;
 pub use node_name::NodeName;
 pub use origin::{ObjectKey, Origin, Position, written_at};
