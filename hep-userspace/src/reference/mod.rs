@@ -8,10 +8,14 @@
 //! [`Selector`]: crate::selector::Selector
 
 mod binding;
+mod essential;
+mod failsafe;
 mod framing;
+mod invalid;
 mod judgement;
 mod mismatch;
 mod objects;
+mod options;
 mod packet;
 mod pipeline;
 mod plan;
@@ -24,7 +28,8 @@ pub use binding::Role;
 pub use framing::{Extension, Framing, MAX_EXTENSIONS, MAX_TAGS, Tag};
 pub use judgement::{Decider, Judgement, RuleRef, Source, Stage, Step};
 pub use mismatch::{Field, Mismatch, Side};
+pub use options::Options;
 pub use packet::{IcmpHeader, Packet, Ports, sctp_chunk, tcp_flags};
-pub use pipeline::{Options, Reference};
+pub use pipeline::Reference;
 pub use render::Place;
 pub use spec::{PacketError, PacketSpec, protocol_number};

@@ -6,44 +6,19 @@ use std::{
     sync::Arc,
 };
 
-use hep_common::{Direction, counter::Reason, protocol};
+use hep_common::{Direction, counter::Reason};
 
 use super::{
     binding::{self, Role},
+    essential, failsafe, invalid,
     judgement::{Decider, Judgement, Stage, Step},
     objects::Objects,
-    packet::{Packet, sctp_chunk, tcp_flags},
+    options::Options,
+    packet::Packet,
     plan::{List, Plan},
     walk::{Decision, Walker},
 };
-use crate::model::{
-    Conf, EndpointToHostAction, FailsafePort, Interface, IpFamily, ReversePath, Snapshot,
-};
-
-/// Inputs besides the resources that change verdicts: options of `hep run`, and why a packet is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Neighbour discovery and multicast listener traffic passes (EV-172).
-    pub nd_exempt: bool,
-    /// Of these, accept router advertisements.
-    pub ra_exempt: bool,
-    /// The skb mark bit of forwarded packets that were accepted untracked (EV-080); 0: none.
-    pub bypass_mark: u32,
-    /// Policy judges ICMP messages of any type but errors and redirects, as if each belonged to a flow or
-    /// opened one (EV-171).
-    pub any_icmp: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            nd_exempt: true,
-            ra_exempt: true,
-            bypass_mark: 0,
-            any_icmp: false,
-        }
-    }
-}
+use crate::model::{Conf, EndpointToHostAction, Interface, IpFamily, ReversePath, Snapshot};
 
 /// An interface with what its packets are judged by.
 struct Policed<'a> {
@@ -142,52 +117,34 @@ impl<'a> Reference<'a> {
         let Some(plan) = &policed.plan else {
             return by_pipeline(Reason::Unpoliced); // EV-004, EV-061
         };
-        if let Some(reason) = packet.framing.link_layer() {
-            return by_pipeline(reason); // EV-184, EV-258
-        }
-        if packet.family() == IpFamily::V6 && !self.snapshot.felix.ipv6_support {
-            walker.record.trace.push(Step::Ipv6Unpoliced); // RS-157
-            return by_pipeline(Reason::Unpoliced);
-        }
-        if let Some(reason) = packet.framing.extension_headers(packet.fragmented) {
-            return by_pipeline(reason); // EV-183
-        }
-        if self.is_martian(packet, policed) {
-            return by_pipeline(Reason::Martian); // EV-262
-        }
-        let forwarded = packet.forwarded;
-        // EV-172: what leaves with such a hop limit was not routed.
-        let is_routed = forwarded && packet.direction == Direction::Ingress && !policed.is_member;
-        let is_advertisement = packet.icmp.is_some_and(|icmp| icmp.icmp_type == 134);
-        let is_exempt = self.options.nd_exempt && (self.options.ra_exempt || !is_advertisement);
-        if is_exempt && is_essential(packet) && !is_routed {
-            return by_pipeline(Reason::Essential); // I5, E5
+        if let Some(reason) = self.before_policy(walker, policed) {
+            return by_pipeline(reason);
         }
         let is_workload = match policed.role {
             Role::Workload(_) => true,
             Role::Endpoint(_) | Role::Unpoliced => false,
         };
-        if self.is_bypassed(packet, forwarded) {
-            return by_pipeline(Reason::Bypass);
-        }
-        if !is_workload && let Some(decision) = self.untracked(walker, plan, forwarded) {
+        if !is_workload && let Some(decision) = self.untracked(walker, plan) {
             return decision; // I7, E7
         }
-        if let Some(reason) = self.invalid(packet) {
-            return by_pipeline(reason); // I8, E8: it fits no flow and can open none
+        let felix = &self.snapshot.felix;
+        if !felix.allow_invalid
+            && let Some(reason) = invalid::reason(packet, self.options.any_icmp)
+        {
+            return by_pipeline(reason); // I8, E8
         }
         if is_workload && packet.direction == Direction::Egress {
             return (Reason::ToWorkload, Decider::Workload); // EV-100, EV-103
         }
         if packet.direction == Direction::Ingress
             && !is_workload
-            && self.snapshot.felix.reverse_path != ReversePath::Disabled
+            && felix.reverse_path != ReversePath::Disabled
         {
             walker.record.trace.push(Step::ReversePathUnknown); // I9
         }
-        if !forwarded && !is_workload {
+        if !packet.forwarded && !is_workload {
             // I10, E9; EV-066, EV-069.
-            if let Some((direction, entry)) = self.failsafe(packet) {
+            if let Some((direction, entry)) = failsafe::own(packet, felix) {
                 return (Reason::Failsafe, Decider::Failsafe(direction, entry));
             }
             walker.record.trace.push(Step::NoFailsafe);
@@ -197,7 +154,7 @@ impl<'a> Reference<'a> {
         {
             return decision; // I11; EV-090: from workloads, too
         }
-        match (forwarded, is_workload) {
+        match (packet.forwarded, is_workload) {
             (false, false) => Self::local(walker, plan),
             (true, false) => Self::forward(walker, plan),
             (false, true) => self.judge_workload(),
@@ -205,9 +162,31 @@ impl<'a> Reference<'a> {
         }
     }
 
+    /// The reason of a verdict that depends on no policy (I1 to I5, E1 to E5, EV-080).
+    fn before_policy(&self, walker: &mut Walker<'a, '_>, policed: &Policed<'_>) -> Option<Reason> {
+        let packet = walker.packet;
+        if let Some(reason) = packet.framing.link_layer() {
+            return Some(reason); // EV-184, EV-258
+        }
+        if packet.family() == IpFamily::V6 && !self.snapshot.felix.ipv6_support {
+            walker.record.trace.push(Step::Ipv6Unpoliced); // RS-157
+            return Some(Reason::Unpoliced);
+        }
+        if let Some(reason) = packet.framing.extension_headers(packet.fragmented) {
+            return Some(reason); // EV-183
+        }
+        if self.is_martian(packet, policed) {
+            return Some(Reason::Martian); // EV-262
+        }
+        if essential::is_exempt(packet, policed.is_member, self.options) {
+            return Some(Reason::Essential); // I5, E5
+        }
+        self.is_bypassed(packet).then_some(Reason::Bypass)
+    }
+
     /// EV-080: forwarded, and exempt because it was accepted untracked where it came in.
-    fn is_bypassed(&self, packet: &Packet, forwarded: bool) -> bool {
-        forwarded
+    fn is_bypassed(&self, packet: &Packet) -> bool {
+        packet.forwarded
             && matches!(packet.direction, Direction::Egress)
             && packet.mark & self.options.bypass_mark != 0
             && self.has_untracked()
@@ -257,20 +236,15 @@ impl<'a> Reference<'a> {
 
     /// EV-075 to EV-079: for egress only what this host sends itself; failsafe traffic of this host
     /// is exempt.
-    fn untracked(
-        &self,
-        walker: &mut Walker<'a, '_>,
-        plan: &Plan<'a>,
-        forwarded: bool,
-    ) -> Option<Decision<'a>> {
+    fn untracked(&self, walker: &mut Walker<'a, '_>, plan: &Plan<'a>) -> Option<Decision<'a>> {
         let packet = walker.packet;
-        if packet.direction == Direction::Egress && forwarded {
+        if packet.direction == Direction::Egress && packet.forwarded {
             return None;
         }
-        if !forwarded
-            && let Some((direction, entry)) = self
-                .failsafe(packet)
-                .or_else(|| self.reverse_failsafe(packet))
+        let felix = &self.snapshot.felix;
+        if !packet.forwarded
+            && let Some((direction, entry)) =
+                failsafe::own(packet, felix).or_else(|| failsafe::reverse(packet, felix))
         {
             walker
                 .record
@@ -308,117 +282,8 @@ impl<'a> Reference<'a> {
         };
         (reason, Decider::EndpointToHost(action))
     }
-
-    /// Why a packet without a flow cannot open one (RS-183).
-    const fn invalid(&self, packet: &Packet) -> Option<Reason> {
-        if self.snapshot.felix.allow_invalid {
-            return None;
-        }
-        match packet.protocol {
-            protocol::TCP if !opens_or_continues(packet.tcp_flags) => Some(Reason::InvalidTcp),
-            protocol::SCTP if !opens_association(packet.sctp_chunk) => Some(Reason::InvalidSctp),
-            _ if is_about_another_flow(packet) => Some(Reason::InvalidIcmp),
-            _ if !self.options.any_icmp && !may_come_first(packet) => Some(Reason::InvalidIcmp),
-            _ => None,
-        }
-    }
-
-    /// The failsafe entry of the packet's own direction (EV-063 to EV-065).
-    fn failsafe(&self, packet: &Packet) -> Option<(Direction, &'a FailsafePort)> {
-        let ports = packet.ports_for_rules()?;
-        let felix = &self.snapshot.felix;
-        let (list, other_end) = match packet.direction {
-            Direction::Ingress => (&felix.failsafe_inbound, packet.source),
-            Direction::Egress => (&felix.failsafe_outbound, packet.destination),
-        };
-        find(list, packet.protocol, ports.destination, other_end)
-            .map(|entry| (packet.direction, entry))
-    }
-
-    /// The entry of the other direction that the packet could be a reply under (EV-068 (b)).
-    fn reverse_failsafe(&self, packet: &Packet) -> Option<(Direction, &'a FailsafePort)> {
-        let ports = packet.ports_for_rules()?;
-        let felix = &self.snapshot.felix;
-        let (direction, list, other_end) = match packet.direction {
-            Direction::Ingress => (Direction::Egress, &felix.failsafe_outbound, packet.source),
-            Direction::Egress => (
-                Direction::Ingress,
-                &felix.failsafe_inbound,
-                packet.destination,
-            ),
-        };
-        find(list, packet.protocol, ports.source, other_end).map(|entry| (direction, entry))
-    }
 }
 
 const fn by_pipeline<'a>(reason: Reason) -> Decision<'a> {
     (reason, Decider::Pipeline)
-}
-
-fn find(
-    list: &[FailsafePort],
-    protocol: u8,
-    port: u16,
-    other_end: IpAddr,
-) -> Option<&FailsafePort> {
-    list.iter().find(|entry| {
-        entry.protocol.number == protocol
-            && entry.port == port
-            && entry.net.is_none_or(|net| net.contains(other_end))
-    })
-}
-
-/// A SYN opens a connection; a bare ACK is picked up, in the kernel's default loose mode (EV-157).
-const fn opens_or_continues(flags: u8) -> bool {
-    use tcp_flags::{ACK, FIN, RST, SYN};
-    matches!(flags & (SYN | ACK | FIN | RST), SYN | ACK)
-}
-
-/// EV-267.
-const fn opens_association(chunk: u8) -> bool {
-    matches!(chunk, sctp_chunk::INIT | sctp_chunk::HEARTBEAT)
-}
-
-/// EV-170, EV-171, EV-173: errors, source quench and redirects, which belong to the flow of the packet
-/// in them.
-const fn is_about_another_flow(packet: &Packet) -> bool {
-    match (packet.family(), packet.icmp) {
-        (IpFamily::V4, Some(icmp)) => matches!(icmp.icmp_type, 3 | 4 | 5 | 11 | 12),
-        (IpFamily::V6, Some(icmp)) => matches!(icmp.icmp_type, 1..=4),
-        (IpFamily::V4 | IpFamily::V6, None) => false,
-    }
-}
-
-/// EV-171: queries, and IPv6's link-local messages: neighbour discovery, multicast listening (EV-172) and
-/// the discovery of multicast routers.
-const fn may_come_first(packet: &Packet) -> bool {
-    match (packet.family(), packet.icmp) {
-        (IpFamily::V4, Some(icmp)) => matches!(icmp.icmp_type, 8 | 13 | 15 | 17),
-        (IpFamily::V6, Some(icmp)) => {
-            matches!(icmp.icmp_type, 128 | 139 | 130..=136 | 143 | 151..=153)
-        }
-        (IpFamily::V4 | IpFamily::V6, None) => true,
-    }
-}
-
-/// EV-172: neighbour discovery and multicast listener traffic that cannot have been routed.
-fn is_essential(packet: &Packet) -> bool {
-    let (IpAddr::V6(source), Some(icmp)) = (packet.source, packet.icmp) else {
-        return false;
-    };
-    if packet.fragmented || packet.destination.is_unspecified() {
-        return false;
-    }
-    let link_local = source.is_unicast_link_local();
-    match icmp.icmp_type {
-        133 | 135 | 136 => packet.hop_limit == 255 && icmp.code == 0,
-        134 => {
-            packet.hop_limit == 255
-                && icmp.code == 0
-                && link_local
-                && packet.direction == Direction::Ingress
-        }
-        130..=132 | 143 => packet.hop_limit == 1 && (link_local || source.is_unspecified()),
-        _ => false,
-    }
 }

@@ -2,7 +2,6 @@
 
 /// Functions of more than 60 lines, until they are divided.
 pub(super) const LONG_FUNCTIONS: &[&str] = &[
-    "hep-userspace/src/reference/pipeline.rs: decide",
     "hep-userspace/src/validate/endpoint.rs: decode",
     "hep-userspace/src/validate/rule.rs: rule",
     "tests/bench/live/policy.rs: nftables",
