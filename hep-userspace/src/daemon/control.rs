@@ -14,7 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::{io::AsyncWriteExt as _, net::unix::OwnedWriteHalf, sync::oneshot, time::timeout};
 
-use super::{feed::Monitoring, status::Report};
+use super::status::Report;
 
 /// Version of requests and answers.
 pub const VERSION: u32 = 1;
@@ -111,6 +111,14 @@ pub enum Answer {
     Refused(Vec<String>),
     /// The request failed.
     Failed(String),
+}
+
+/// First line that a listener receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Monitoring {
+    /// Whether denied packets are events, too, whatever the rules log.
+    pub deny_events: bool,
 }
 
 /// The result of a request that changed what is in force.

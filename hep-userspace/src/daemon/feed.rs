@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    control::{self, Answer, AskError, Request},
+    control::{self, Answer, AskError, Monitoring, Request},
     events::Record,
 };
 
@@ -26,14 +26,6 @@ const BACKLOG: usize = 1024;
 pub struct Feed {
     sender: broadcast::Sender<Arc<str>>,
     monitoring: Monitoring,
-}
-
-/// First line that a listener receives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Monitoring {
-    /// Whether denied packets are events, too, whatever the rules log.
-    pub deny_events: bool,
 }
 
 /// One line for a listener.

@@ -315,7 +315,8 @@ pub(crate) struct Classified {
 }
 
 impl Classified {
-    /// The classes that the used ones of `predicates` accept; those that are as in `former` are shared with it.
+    /// The classes that the used ones of `predicates` accept; those that are as in `former` are shared with
+    /// it.
     pub(crate) fn new(
         predicates: &Predicates,
         of_sets: &SetClasses,

@@ -26,7 +26,7 @@ use super::{
         sockets,
         summary::chain,
     },
-    Shared,
+    state::Shared,
 };
 use crate::{
     datapath::attach::{AttachError, Attachments, Target},

@@ -11,8 +11,9 @@ use sd_notify::NotifyState;
 use super::super::{
     DaemonError, Options,
     clock::unix_ms,
+    control::Monitoring,
     events::Record,
-    feed::{Feed, Monitoring},
+    feed::Feed,
     metrics::{Listeners, Metrics},
     reconcile::{Enforced, Reconciler},
     status::{Report, ReportedProblem, SharedReport, Written},

@@ -8,12 +8,11 @@
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
-    io,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStringExt as _,
     },
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use rustix::{
@@ -21,10 +20,11 @@ use rustix::{
     io::Errno,
 };
 
-/// Most links on the way to a directory; the kernel's own limit.
-const MAX_LINKS: usize = 40;
-/// Flags to open a directory for inspection and for walking on.
-const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+use super::{
+    error::{DirectoryError, fail},
+    way::{Ending, LOOK, Way, is_roots, shared},
+};
+
 /// Flags to open a directory for listing and writing.
 const OPEN: OFlags = OFlags::DIRECTORY
     .union(OFlags::NOFOLLOW)
@@ -33,58 +33,6 @@ const OPEN: OFlags = OFlags::DIRECTORY
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_SYMLINKS)
     .union(ResolveFlags::NO_MAGICLINKS);
-
-/// Reason why a directory is not written to.
-#[derive(Debug, thiserror::Error)]
-pub enum DirectoryError {
-    /// A system call failed.
-    #[error("{}", path.display())]
-    Io {
-        /// File or directory.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
-    /// The path is a symbolic link, so something else manages its content.
-    #[error("{} is a symbolic link, so something else puts the files there", .0.display())]
-    Link(PathBuf),
-    /// Users other than root could replace it, or put something into it.
-    #[error(
-        "{} belongs to user {owner} and has mode {mode:o}: others than root can change what is there",
-        path.display()
-    )]
-    Shared {
-        /// The directory, or a link on the way.
-        path: PathBuf,
-        /// User id of the owner.
-        owner: u32,
-        /// Permission bits.
-        mode: u32,
-    },
-}
-
-impl DirectoryError {
-    /// Advice for the operator.
-    #[must_use]
-    pub const fn advice(&self) -> &'static str {
-        match self {
-            Self::Shared { .. } => {
-                "make it root's alone (chown root, chmod go-w), or start the daemon with \
-                 --allow-shared-policy-dir"
-            }
-            Self::Io { .. } => "make it writable",
-            Self::Link(_) => "change the policy where it comes from",
-        }
-    }
-}
-
-pub(super) fn fail<E: Into<io::Error>>(path: &Path) -> impl FnOnce(E) -> DirectoryError {
-    let path = path.to_path_buf();
-    move |source| DirectoryError::Io {
-        path,
-        source: source.into(),
-    }
-}
 
 /// Which directories may be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,105 +260,6 @@ pub fn check(path: &Path) -> Result<(), DirectoryError> {
         trust: Trust::Root,
     };
     end.judge()
-}
-
-/// Whether a path may end in a link.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    Any,
-    NoLink,
-}
-
-/// The directories from the root to the target of a path.
-struct Way {
-    directories: Vec<(OwnedFd, PathBuf)>,
-    links: usize,
-}
-
-impl Way {
-    fn new() -> Result<Self, DirectoryError> {
-        let root = Path::new("/");
-        let opened = rustix::fs::open(root, LOOK, Mode::empty()).map_err(fail(root))?;
-        Ok(Self {
-            directories: vec![(opened, root.to_path_buf())],
-            links: 0,
-        })
-    }
-
-    fn last(&self) -> &(OwnedFd, PathBuf) {
-        let last = self.directories.last();
-        last.expect("the root is never taken off")
-    }
-
-    fn end(mut self) -> OwnedFd {
-        let last = self.directories.pop();
-        last.expect("the root is never taken off").0
-    }
-
-    /// Walks on along a path.
-    fn follow(&mut self, path: &Path, ending: Ending) -> Result<(), DirectoryError> {
-        let mut components = path.components().peekable();
-        while let Some(component) = components.next() {
-            match component {
-                Component::RootDir => self.directories.truncate(1),
-                Component::CurDir | Component::Prefix(_) => {}
-                Component::ParentDir => {
-                    let above = self.directories.len() - 1;
-                    self.directories.truncate(above.max(1));
-                }
-                Component::Normal(name) if components.peek().is_none() => {
-                    self.enter(name, ending)?;
-                }
-                Component::Normal(name) => self.enter(name, Ending::Any)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Walks on into an entry of the last directory.
-    fn enter(&mut self, name: &OsStr, ending: Ending) -> Result<(), DirectoryError> {
-        let (directory, before) = self.last();
-        let path = before.join(name);
-        let stat = rustix::fs::fstat(directory).map_err(fail(before))?;
-        let is_sticky = stat.st_mode & 0o1000 != 0;
-        if !is_roots(&stat) || (stat.st_mode & 0o022 != 0 && !is_sticky) {
-            return Err(shared(before, &stat));
-        }
-        let entry = rustix::fs::openat(directory, name, LOOK, Mode::empty());
-        let entry = entry.map_err(fail(&path))?;
-        let stat = rustix::fs::fstat(&entry).map_err(fail(&path))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
-            self.directories.push((entry, path));
-            return Ok(());
-        }
-        if ending == Ending::NoLink {
-            return Err(DirectoryError::Link(path));
-        }
-        // In a sticky directory anybody can create a link.
-        if !is_roots(&stat) {
-            return Err(shared(&path, &stat));
-        }
-        self.links += 1;
-        if self.links > MAX_LINKS {
-            return Err(fail(&path)(Errno::LOOP));
-        }
-        let target = rustix::fs::readlinkat(&entry, "", Vec::new()).map_err(fail(&path))?;
-        let target = OsString::from_vec(target.into_bytes());
-        self.follow(Path::new(&target), Ending::Any)
-    }
-}
-
-/// Whether root or the user of this process owns it, so that nobody else can change its permissions.
-fn is_roots(stat: &Stat) -> bool {
-    stat.st_uid == 0 || stat.st_uid == rustix::process::geteuid().as_raw()
-}
-
-fn shared(path: &Path, stat: &Stat) -> DirectoryError {
-    DirectoryError::Shared {
-        path: path.to_path_buf(),
-        owner: stat.st_uid,
-        mode: stat.st_mode & 0o7777,
-    }
 }
 
 fn link_or(errno: Errno, path: &Path) -> DirectoryError {

@@ -26,7 +26,10 @@ use rustix::{
     rand::{GetRandomFlags, getrandom},
 };
 
-use super::trusted::{Directory, DirectoryError, Trust, fail};
+use super::{
+    error::{DirectoryError, fail},
+    trusted::{Directory, Trust},
+};
 use crate::{source, store::PolicySet};
 
 /// Prefix of the directories in which files are written before they are renamed into place; the reader
