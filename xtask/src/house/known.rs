@@ -15,5 +15,4 @@ pub(super) const LONG_FUNCTIONS: &[&str] = &[
 ];
 
 /// Files that are in a circle of modules, until it is undone.
-pub(super) const CIRCLES: &[&str] = &[
-];
+pub(super) const CIRCLES: &[&str] = &[];
