@@ -5,8 +5,11 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, Result, anyhow};
 use plotters::{
     backend::SVGBackend,
-    chart::{ChartBuilder, SeriesLabelPosition},
-    coord::combinators::IntoLogRange as _,
+    chart::{ChartBuilder, ChartContext, SeriesLabelPosition},
+    coord::{
+        cartesian::Cartesian2d,
+        combinators::{IntoLogRange as _, LogCoord},
+    },
     drawing::IntoDrawingArea as _,
     element::{Circle, PathElement},
     series::LineSeries,
@@ -56,6 +59,10 @@ pub(crate) fn draw(outcomes: &[Outcome], directory: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+/// Two logarithmic axes in an image.
+type Axes<'area, 'file> =
+    ChartContext<'area, SVGBackend<'file>, Cartesian2d<LogCoord<f64>, LogCoord<f64>>>;
 
 /// A contender's points: size and added nanoseconds.
 struct Line {
@@ -128,28 +135,8 @@ fn plot(
         .x_label_formatter(&|value| number(*value))
         .y_label_formatter(&|value| number(*value))
         .draw()?;
-    for Line {
-        contender,
-        color,
-        points,
-    } in lines
-    {
-        let color = *color;
-        let width = if *contender == Contender::Hep { 4 } else { 2 };
-        chart
-            .draw_series(LineSeries::new(
-                points.iter().copied(),
-                color.stroke_width(width),
-            ))?
-            .label(contender.name())
-            .legend(move |(x, y)| {
-                PathElement::new([(x, y), (x + 22, y)], color.stroke_width(width))
-            });
-        chart.draw_series(
-            points
-                .iter()
-                .map(|point| Circle::new(*point, 4, color.filled())),
-        )?;
+    for line in lines {
+        curve(&mut chart, line)?;
     }
     chart
         .configure_series_labels()
@@ -159,6 +146,29 @@ fn plot(
         .border_style(BLACK.mix(0.2))
         .draw()?;
     area.present()?;
+    Ok(())
+}
+
+/// Draws a line with its points and its entry in the legend.
+fn curve<'area, 'file>(
+    chart: &mut Axes<'area, 'file>,
+    line: &Line,
+) -> Result<(), Box<dyn std::error::Error>>
+where
+    'file: 'area,
+{
+    let color = line.color;
+    let width = if line.contender == Contender::Hep {
+        4
+    } else {
+        2
+    };
+    let points = line.points.iter().copied();
+    chart
+        .draw_series(LineSeries::new(points.clone(), color.stroke_width(width)))?
+        .label(line.contender.name())
+        .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], color.stroke_width(width)));
+    chart.draw_series(points.map(|point| Circle::new(point, 4, color.filled())))?;
     Ok(())
 }
 

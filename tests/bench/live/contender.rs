@@ -6,10 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use aya::programs::{TcAttachType, tc::SchedClassifierLink};
 use hep_tests::{daemon::Daemon, program::program};
 
-use super::{
-    policy::{Form, Policy},
-    testbed::Testbed,
-};
+use super::{nftables::Form, policy::Policy, testbed::Testbed};
 use crate::{fixture::Yardsticks, policy::INTERFACE};
 
 /// The filter that packets pass.

@@ -7,12 +7,15 @@
 mod comparison;
 mod contender;
 mod generator;
+mod nftables;
+mod plan;
 mod policy;
 mod program;
 mod testbed;
 
 pub(crate) use comparison::{Score, subject};
 pub(crate) use contender::Contender;
+pub(crate) use plan::Chart;
 pub(crate) use policy::{Accepted, Policy};
-pub(crate) use program::{Chart, Outcome, compared, run};
+pub(crate) use program::{Outcome, compared, run};
 pub(crate) use testbed::Way;

@@ -21,17 +21,6 @@ pub(crate) enum Accepted {
     Members(usize),
 }
 
-/// How nftables holds what is accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// One rule after the other.
-    Rules,
-    /// In one interval set.
-    Set,
-    /// In a map from the port to the chain of its rule.
-    Map,
-}
-
 /// A policy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
@@ -129,70 +118,6 @@ impl Policy {
         resources
     }
 
-    /// A table of nftables; a set of members is one in every form.
-    pub(super) fn nftables(self, form: Form) -> String {
-        let (ip, kind) = if self.v6 {
-            ("ip6", "ipv6_addr")
-        } else {
-            ("ip", "ipv4_addr")
-        };
-        let mut text = "table inet bench {\n".to_owned();
-        let mut rules = String::new();
-        match self.accepted {
-            Accepted::Rules(count) if form == Form::Map => {
-                text.push_str("map chains {\ntype inet_service : verdict\nelements = { ");
-                for number in 0..count {
-                    let _infallible = writeln!(text, "{} : jump r{number},", port(number));
-                }
-                text.push_str("}\n}\n");
-                for number in 0..count {
-                    let source = network(number, self.v6);
-                    let _infallible =
-                        writeln!(text, "chain r{number} {{\n{ip} saddr {source} accept\n}}");
-                }
-                rules.push_str("udp dport vmap @chains\n");
-            }
-            Accepted::Rules(count) if form == Form::Set => {
-                let elements = (0..count)
-                    .map(|number| format!("{} . {}", network(number, self.v6), port(number)));
-                push_set(&mut text, &format!("{kind} . inet_service"), elements);
-                let _infallible = writeln!(
-                    rules,
-                    "meta l4proto udp {ip} saddr . udp dport @accepted accept"
-                );
-            }
-            Accepted::Rules(count) => {
-                for number in 0..count {
-                    let _infallible = writeln!(
-                        rules,
-                        "{ip} saddr {} udp dport {} accept",
-                        network(number, self.v6),
-                        port(number)
-                    );
-                }
-            }
-            Accepted::Members(count) => {
-                push_set(&mut text, kind, (0..count).map(|n| member(n, self.v6)));
-                let _infallible = writeln!(rules, "meta l4proto udp {ip} saddr @accepted accept");
-            }
-        }
-        let (hook, interface) = match self.way {
-            Way::In => ("input", String::new()),
-            Way::Through => ("forward", format!("oifname != {INSIDE} accept\n")),
-        };
-        let known = if self.tracked {
-            "ct state established,related accept\n"
-        } else {
-            ""
-        };
-        let _infallible = write!(
-            text,
-            "chain filter {{\ntype filter hook {hook} priority 0; policy drop;\n\
-             {interface}{known}{rules}}}\n}}\n"
-        );
-        text
-    }
-
     /// Input of `iptables-restore`, and that of `ipset restore` if the accepted is in a set.
     pub(crate) fn iptables(self, sets: bool) -> (String, Option<String>) {
         let family = if self.v6 { "inet6" } else { "inet" };
@@ -250,19 +175,6 @@ fn set(members: usize, v6: bool) -> String {
         let _infallible = writeln!(text, "  - {}", member(number, v6));
     }
     text
-}
-
-/// Adds a set of nftables.
-fn push_set(text: &mut String, kind: &str, elements: impl Iterator<Item = String>) {
-    let _infallible = write!(
-        text,
-        "set accepted {{\ntype {kind}\nflags interval\nauto-merge\nelements = {{ "
-    );
-    for element in elements {
-        text.push_str(&element);
-        text.push_str(",\n");
-    }
-    text.push_str("}\n}\n");
 }
 
 /// Input of `ipset restore`.

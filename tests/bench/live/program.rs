@@ -1,6 +1,6 @@
-//! The comparisons, in order.
+//! The comparisons made, in order, and their figures.
 
-use std::{net::IpAddr, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use anyhow::Result;
 
@@ -8,8 +8,7 @@ use super::{
     comparison::{Comparison, Expect, Score, subject},
     contender::Contender,
     generator::Generator,
-    policy::{Accepted, Policy},
-    testbed::{Flow, Way},
+    plan::{Chart, plans},
 };
 use crate::{expectation::Figures, fixture::Yardsticks, interleave::Effort, table};
 
@@ -24,69 +23,12 @@ const FULL: Effort = Effort {
     turn: Duration::from_millis(50),
 };
 
-/// Who is compared where rules are.
-const ALL: [Contender; 6] = [
-    Contender::Hep,
-    Contender::NftLinear,
-    Contender::NftSet,
-    Contender::NftMap,
-    Contender::Iptables,
-    Contender::Ipset,
-];
-/// The contenders in comparisons by number of rules.
-const FRIENDLY: [Contender; 2] = [Contender::HepFriendly, Contender::HepFriendlyTen];
-/// The contenders that pass packets of existing flows before the rules.
-const TRACKERS: [Contender; 3] = [Contender::Hep, Contender::NftLinear, Contender::Iptables];
-/// Who is compared where a set is.
-const SETS: [Contender; 3] = [Contender::Hep, Contender::NftSet, Contender::Ipset];
-/// Who is compared where everything is denied.
-const DROPS: [Contender; 4] = [
-    Contender::Hep,
-    Contender::TcDrop,
-    Contender::NftSet,
-    Contender::Ipset,
-];
-
-/// New flows of one turn.
-const NEW_FLOWS: usize = 20_000;
-/// Flows of one exchange.
-const EXCHANGES: usize = 100_000;
-/// Hosts that flows of one network come from.
-const HOSTS: usize = 250;
-/// Between the ports of two flows of a host: each turn of new flows takes the next port.
-const PORT_STEP: usize = 64;
-
-/// Quantity of a plot's horizontal axis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Chart {
-    Rules,
-    Members,
-    Flows,
-    /// No plot.
-    None,
-}
-
 /// A comparison that was made.
 pub(crate) struct Outcome {
     pub(crate) chart: Chart,
     pub(crate) size: usize,
     pub(crate) v6: bool,
     pub(crate) scores: Vec<Score>,
-}
-
-/// A comparison to make.
-struct Plan {
-    chart: Chart,
-    /// Rules, members or flows.
-    size: usize,
-    /// Also made by a quick run.
-    is_quick: bool,
-    title: String,
-    policy: Policy,
-    /// Flows that packets are sent of.
-    flows: usize,
-    expect: Expect,
-    contenders: &'static [Contender],
 }
 
 /// Makes all comparisons with `only` in their title, prints them, and adds the ratios of `hep` to
@@ -130,146 +72,6 @@ pub(crate) fn run(
     }
     add_flatness(&outcomes, figures);
     Ok(outcomes)
-}
-
-/// The comparisons of one family.
-fn plans(quick: bool, v6: bool) -> Vec<Plan> {
-    let policy = |accepted, tracked, way| Policy {
-        accepted,
-        v6,
-        way,
-        tracked,
-    };
-    let mut plans = Vec::new();
-    for (count, is_quick) in [(10, !v6), (100, false), (1_000, true), (10_000, !v6)] {
-        plans.push(Plan {
-            chart: Chart::Rules,
-            size: count,
-            is_quick,
-            title: format!("{count} rules, the last accepts"),
-            policy: policy(Accepted::Rules(count), false, Way::In),
-            flows: 64,
-            expect: Expect::Accepted,
-            contenders: &ALL,
-        });
-    }
-    plans.push(Plan {
-        chart: Chart::None,
-        size: 10_000,
-        is_quick: true,
-        title: "10000 friendly rules".to_owned(),
-        policy: policy(Accepted::Rules(10_000), false, Way::In),
-        flows: 64,
-        expect: Expect::Accepted,
-        contenders: &FRIENDLY,
-    });
-    for (count, is_quick) in [(1_000, !v6), (100_000, true), (1_000_000, false)] {
-        plans.push(Plan {
-            chart: Chart::Members,
-            size: count,
-            is_quick,
-            title: format!("set of {count}"),
-            policy: policy(Accepted::Members(count), false, Way::In),
-            flows: count,
-            expect: Expect::Accepted,
-            contenders: &SETS,
-        });
-    }
-    for (count, is_quick) in [(1, false), (1_000, true), (100_000, !v6)] {
-        plans.push(Plan {
-            chart: Chart::Flows,
-            size: count,
-            is_quick,
-            title: format!("established, {count} flows"),
-            policy: policy(Accepted::Rules(10), true, Way::In),
-            flows: count,
-            expect: Expect::Established,
-            contenders: &TRACKERS,
-        });
-    }
-    plans.push(Plan {
-        chart: Chart::None,
-        size: EXCHANGES,
-        is_quick: true,
-        title: format!("one exchange, {EXCHANGES} flows"),
-        policy: policy(Accepted::Rules(10), true, Way::In),
-        flows: EXCHANGES,
-        expect: Expect::Exchanged,
-        contenders: &TRACKERS,
-    });
-    for (count, is_quick) in [(10, !v6), (1_000, false)] {
-        plans.push(Plan {
-            chart: Chart::None,
-            size: count,
-            is_quick,
-            title: format!("new flows, {count} rules"),
-            policy: policy(Accepted::Rules(count), true, Way::In),
-            flows: NEW_FLOWS,
-            expect: Expect::New,
-            contenders: &TRACKERS,
-        });
-    }
-    plans.push(Plan {
-        chart: Chart::None,
-        size: 1_000,
-        is_quick: !v6,
-        title: "denied by default, 1000 rules".to_owned(),
-        policy: policy(Accepted::Rules(1_000), true, Way::In),
-        flows: 1_000,
-        expect: Expect::Denied,
-        contenders: &DROPS,
-    });
-    plans.push(Plan {
-        chart: Chart::None,
-        size: 1_000,
-        is_quick: !v6,
-        title: "egress, established, 1000 flows".to_owned(),
-        policy: policy(Accepted::Rules(10), true, Way::Through),
-        flows: 1_000,
-        expect: Expect::Established,
-        contenders: &TRACKERS,
-    });
-    plans.retain(|plan| plan.is_quick || !quick);
-    plans
-}
-
-impl Plan {
-    /// The flows, in random order.
-    fn flows(&self) -> Vec<Flow> {
-        let mut flows: Vec<Flow> = (0..self.flows)
-            .filter_map(|number| {
-                let source_port = 1024 + number / HOSTS * PORT_STEP % 60_000;
-                Some(Flow {
-                    source: self.source(number)?,
-                    source_port: u16::try_from(source_port).ok()?,
-                    port: self.policy.last_port(),
-                })
-            })
-            .collect();
-        fastrand::Rng::with_seed(7).shuffle(&mut flows);
-        flows
-    }
-
-    /// The source address of flow `number`.
-    fn source(&self, number: usize) -> Option<IpAddr> {
-        let network = self.policy.source(number)?;
-        if matches!(self.policy.accepted, Accepted::Members(_)) {
-            return Some(network);
-        }
-        let host = u8::try_from(1 + number % HOSTS).ok()?;
-        Some(match (network, self.expect) {
-            (IpAddr::V4(_), Expect::Denied) => IpAddr::from([10, 200, 0, host]),
-            (IpAddr::V4(v4), _) => {
-                let [a, b, c, _] = v4.octets();
-                IpAddr::from([a, b, c, host])
-            }
-            (IpAddr::V6(v6), expect) => {
-                let [a, b, c, ..] = v6.segments();
-                let c = if expect == Expect::Denied { 0xffff } else { c };
-                IpAddr::from([a, b, c, 0, 0, 0, 0, u16::from(host)])
-            }
-        })
-    }
 }
 
 /// The compared cost of a packet: beyond a packet without a filter, or the total of a denied one.

@@ -4,9 +4,6 @@
 pub(super) const LONG_FUNCTIONS: &[&str] = &[
     "hep-userspace/src/validate/endpoint.rs: decode",
     "hep-userspace/src/validate/rule.rs: rule",
-    "tests/bench/live/policy.rs: nftables",
-    "tests/bench/live/program.rs: plans",
-    "tests/bench/plot.rs: plot",
     "tests/harness/oracle/datagrams.rs: ipv6",
     "tests/harness/oracle/text.rs: describe",
     "tests/harness/packet/transport.rs: bytes",
