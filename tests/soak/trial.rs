@@ -106,16 +106,7 @@ pub(crate) fn run(plan: &Plan, figures: &mut Figures) {
 /// previous policy is in force again.
 fn round(victim: Victim, timeout: Duration, delay: Duration) -> Duration {
     let topology = new_topology();
-    let mut daemon = Daemon::prepare(&topology.host, &[]);
-    daemon.directory().write("base.yaml", &chaos_dir::base());
-    let [before, tried] = OPENS.map(|opens| chaos_dir::policy(0, opens));
-    daemon.directory().write("p0.yaml", &before);
-    let tries = tempfile::tempdir().expect("make a directory");
-    fs::write(tries.path().join("base.yaml"), chaos_dir::base()).expect("write a file");
-    fs::write(tries.path().join("p0.yaml"), tried).expect("write a file");
-    daemon.spawn();
-    daemon.wait_for(1);
-
+    let (mut daemon, tries) = prepare(&topology);
     let reader = Reader::new(topology, daemon.bpffs().to_owned());
     let (mut client, start) = reader.during(|| {
         assert!(eventually(LIMIT, || reader.now() == OPENS[0]), "{victim:?}");
@@ -132,7 +123,40 @@ fn round(victim: Victim, timeout: Duration, delay: Duration) -> Duration {
     if victim != Victim::Daemon && victim != Victim::DaemonForGood {
         client.kill().expect("kill the command");
     }
-    let reader = match victim {
+    let reader = after_death(victim, &mut daemon, reader);
+    // Not what was read before.
+    reader.forget();
+    let is_back = reader.during(|| eventually(LIMIT, || reader.now() == OPENS[0]));
+    let time = start.elapsed();
+    assert!(
+        is_back,
+        "{victim:?}: it never comes back; the daemon said:\n{}\nthe command said:\n{}",
+        daemon.log(),
+        fs::read_to_string(tries.path().join(SAID)).unwrap_or_default()
+    );
+    drop(client.kill());
+    client.wait().expect("the command ends");
+    time
+}
+
+/// A daemon with the first policy in force, and the directory of the one to try.
+fn prepare(topology: &Topology) -> (Daemon, TempDir) {
+    let mut daemon = Daemon::prepare(&topology.host, &[]);
+    daemon.directory().write("base.yaml", &chaos_dir::base());
+    let [before, tried] = OPENS.map(|opens| chaos_dir::policy(0, opens));
+    daemon.directory().write("p0.yaml", &before);
+    let tries = tempfile::tempdir().expect("make a directory");
+    fs::write(tries.path().join("base.yaml"), chaos_dir::base()).expect("write a file");
+    fs::write(tries.path().join("p0.yaml"), tried).expect("write a file");
+    daemon.spawn();
+    daemon.wait_for(1);
+    (daemon, tries)
+}
+
+/// Ends the daemon if it is among the victims, and starts it again if that is what follows; returns the
+/// reader of the topology that it is in then.
+fn after_death(victim: Victim, daemon: &mut Daemon, reader: Reader) -> Reader {
+    match victim {
         Victim::Client | Victim::Session => reader,
         Victim::Daemon | Victim::Both => {
             daemon.crash();
@@ -158,20 +182,7 @@ fn round(victim: Victim, timeout: Duration, delay: Duration) -> Duration {
             );
             Reader::new(topology, daemon.bpffs().to_owned())
         }
-    };
-    // Not what was read before.
-    reader.forget();
-    let is_back = reader.during(|| eventually(LIMIT, || reader.now() == OPENS[0]));
-    let time = start.elapsed();
-    assert!(
-        is_back,
-        "{victim:?}: it never comes back; the daemon said:\n{}\nthe command said:\n{}",
-        daemon.log(),
-        fs::read_to_string(tries.path().join(SAID)).unwrap_or_default()
-    );
-    drop(client.kill());
-    client.wait().expect("the command ends");
-    time
+    }
 }
 
 fn new_topology() -> Topology {

@@ -94,46 +94,16 @@ impl Datagrams {
     }
 
     fn ipv6(&mut self, rng: &mut Rng, upper: &Upper, to: &mut Vec<u8>) {
-        let mut chain = Vec::new();
-        if rng.u8(0..5) == 0 {
-            let known = if upper.allowed || upper.protocol == ICMPV6 {
-                COMMON_EXTENSIONS
-            } else {
-                EXTENSIONS.len()
-            };
-            for _ in 0..rng.usize(1..=11) {
-                chain.push(*pick(rng, &EXTENSIONS[..known]));
-            }
-        }
+        let chain = extension_numbers(rng, upper);
         let (source, destination) = (source6(rng, upper), destination6(rng));
         let hop_limit = *pick(rng, &[64, 64, 1, 255, 255]);
         let types: Vec<u8> = chain.iter().map(|_| rng.u8(0..6)).collect();
         let packet = |fragment: Option<(u16, u32)>, body: &[u8]| {
-            let mut extensions = Vec::new();
-            let last = if fragment.is_some() {
-                44
-            } else {
-                upper.protocol
-            };
-            for (index, number) in chain.iter().enumerate() {
-                extensions.push(chain.get(index + 1).copied().unwrap_or(last));
-                match number {
-                    // Routing: its type, and no segments left.
-                    43 => extensions.extend([0, types[index], 0, 0, 0, 0, 0]),
-                    51 => extensions.extend([0, 0, 0, 0, 0, 1, 1]),
-                    // Options: padding.
-                    _ => extensions.extend([0, 1, 4, 0, 0, 0, 0]),
-                }
-            }
-            if let Some((field, id)) = fragment {
-                extensions.extend([upper.protocol, 0]);
-                extensions.extend(field.to_be_bytes());
-                extensions.extend(id.to_be_bytes());
-            }
+            let (first, extensions) = extensions(&chain, &types, fragment, upper.protocol);
             let length = u16::try_from(extensions.len() + body.len()).unwrap_or(u16::MAX);
             let mut bytes = vec![0x60, 0, 0, 0];
             bytes.extend(length.to_be_bytes());
-            bytes.extend([chain.first().copied().unwrap_or(last), hop_limit]);
+            bytes.extend([first, hop_limit]);
             bytes.extend(source.octets());
             bytes.extend(destination.octets());
             bytes.extend(extensions);
@@ -154,6 +124,49 @@ impl Datagrams {
         self.due.extend(pieces.map(|bytes| (IPV6, bytes)));
         self.due.truncate(64);
     }
+}
+
+/// The extension headers of a packet, by number; mostly none.
+fn extension_numbers(rng: &mut Rng, upper: &Upper) -> Vec<u8> {
+    if rng.u8(0..5) != 0 {
+        return Vec::new();
+    }
+    let known = if upper.allowed || upper.protocol == ICMPV6 {
+        COMMON_EXTENSIONS
+    } else {
+        EXTENSIONS.len()
+    };
+    (0..rng.usize(1..=11))
+        .map(|_| *pick(rng, &EXTENSIONS[..known]))
+        .collect()
+}
+
+/// Extension headers with these numbers, then a fragment header of this field and identification, in front
+/// of `protocol`; with the number of the first header.
+fn extensions(
+    chain: &[u8],
+    types: &[u8],
+    fragment: Option<(u16, u32)>,
+    protocol: u8,
+) -> (u8, Vec<u8>) {
+    let mut bytes = Vec::new();
+    let last = if fragment.is_some() { 44 } else { protocol };
+    for (index, number) in chain.iter().enumerate() {
+        bytes.push(chain.get(index + 1).copied().unwrap_or(last));
+        match number {
+            // Routing: its type, and no segments left.
+            43 => bytes.extend([0, types[index], 0, 0, 0, 0, 0]),
+            51 => bytes.extend([0, 0, 0, 0, 0, 1, 1]),
+            // Options: padding.
+            _ => bytes.extend([0, 1, 4, 0, 0, 0, 0]),
+        }
+    }
+    if let Some((field, id)) = fragment {
+        bytes.extend([protocol, 0]);
+        bytes.extend(field.to_be_bytes());
+        bytes.extend(id.to_be_bytes());
+    }
+    (chain.first().copied().unwrap_or(last), bytes)
 }
 
 /// One of the items.

@@ -8,67 +8,75 @@ use super::frames::Frame;
 pub(super) fn describe(frame: &Frame, ethernet: bool) -> String {
     let bytes = &frame.bytes;
     let mut text = String::new();
-    let (mut kind, mut at) = (frame.ether_type, 0);
-    if ethernet {
-        kind = word(bytes, 12);
-        at = 14;
+    let (kind, at) = if ethernet {
+        (word(bytes, 12), 14)
+    } else {
+        (frame.ether_type, 0)
+    };
+    let (kind, at) = tags(&mut text, bytes, kind, at);
+    put(&mut text, format_args!("type {kind:04x}, "));
+    let rest = bytes.get(at..).unwrap_or_default();
+    match rest.first().map(|first| first >> 4) {
+        Some(4) if rest.len() >= 20 => ipv4(&mut text, rest),
+        Some(6) if rest.len() >= 40 => ipv6(&mut text, rest),
+        _ => text.push_str("no IP header"),
     }
+    let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{text}\n  {:04x} {}", frame.ether_type, hex.concat())
+}
+
+/// Tags from an offset on, the first of EtherType `kind`; returns the EtherType and the offset after them.
+fn tags(text: &mut String, bytes: &[u8], mut kind: u16, mut at: usize) -> (u16, usize) {
     while matches!(kind, 0x8100 | 0x88a8 | 0x9100) && at + 4 <= bytes.len() {
         let control = word(bytes, at);
         let (id, priority) = (control & 0xfff, control >> 12);
         put(
-            &mut text,
+            text,
             format_args!("tag {kind:04x} vlan {id} priority {priority:x}, "),
         );
         kind = word(bytes, at + 2);
         at += 4;
     }
-    put(&mut text, format_args!("type {kind:04x}, "));
-    let rest = bytes.get(at..).unwrap_or_default();
-    match rest.first().map(|first| first >> 4) {
-        Some(4) if rest.len() >= 20 => {
-            let words = usize::from(rest[0] & 15);
-            let (id, fragment) = (word(rest, 4), word(rest, 6));
-            put(
-                &mut text,
-                format_args!(
-                    "IPv4 {} → {} header {words} words, total {}, id {id:04x}, fragment \
-                     {fragment:04x}, hop limit {}, ",
-                    dotted(&rest[12..16]),
-                    dotted(&rest[16..20]),
-                    word(rest, 2),
-                    rest[8],
-                ),
-            );
-            upper(
-                &mut text,
-                rest[9],
-                rest.get(words * 4..).unwrap_or_default(),
-            );
-        }
-        Some(6) if rest.len() >= 40 => {
-            let address = |from: usize| {
-                let groups: Vec<String> = (0..8)
-                    .map(|group| format!("{:x}", word(rest, from + 2 * group)))
-                    .collect();
-                groups.join(":")
-            };
-            put(
-                &mut text,
-                format_args!(
-                    "IPv6 {} → {} payload {}, hop limit {}, ",
-                    address(8),
-                    address(24),
-                    word(rest, 4),
-                    rest[7]
-                ),
-            );
-            upper(&mut text, rest[6], &rest[40..]);
-        }
-        _ => text.push_str("no IP header"),
-    }
-    let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{text}\n  {:04x} {}", frame.ether_type, hex.concat())
+    (kind, at)
+}
+
+/// A packet of at least 20 bytes.
+fn ipv4(text: &mut String, packet: &[u8]) {
+    let words = usize::from(packet[0] & 15);
+    let (id, fragment) = (word(packet, 4), word(packet, 6));
+    put(
+        text,
+        format_args!(
+            "IPv4 {} → {} header {words} words, total {}, id {id:04x}, fragment \
+             {fragment:04x}, hop limit {}, ",
+            dotted(&packet[12..16]),
+            dotted(&packet[16..20]),
+            word(packet, 2),
+            packet[8],
+        ),
+    );
+    upper(text, packet[9], packet.get(words * 4..).unwrap_or_default());
+}
+
+/// A packet of at least 40 bytes.
+fn ipv6(text: &mut String, packet: &[u8]) {
+    let address = |from: usize| {
+        let groups: Vec<String> = (0..8)
+            .map(|group| format!("{:x}", word(packet, from + 2 * group)))
+            .collect();
+        groups.join(":")
+    };
+    put(
+        text,
+        format_args!(
+            "IPv6 {} → {} payload {}, hop limit {}, ",
+            address(8),
+            address(24),
+            word(packet, 4),
+            packet[7]
+        ),
+    );
+    upper(text, packet[6], &packet[40..]);
 }
 
 /// Extension headers, and the first words of what follows.

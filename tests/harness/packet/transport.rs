@@ -47,6 +47,18 @@ enum Kind {
     Opaque,
 }
 
+impl Kind {
+    /// Offset of the checksum that is computed; none for headers without one, and for SCTP.
+    fn checksum_at(self) -> Option<usize> {
+        match self {
+            Self::Tcp { .. } => Some(16),
+            Self::Udp => Some(6),
+            Self::Icmp { .. } => Some(2),
+            Self::Sctp { .. } | Self::Ports | Self::Opaque => None,
+        }
+    }
+}
+
 impl Transport {
     fn new(kind: Kind, payload_bytes: usize) -> Self {
         Self {
@@ -145,52 +157,9 @@ impl Transport {
 
     /// Header and payload with the checksum, except SCTP's, which nothing here reads.
     pub(super) fn bytes(&self, source: IpAddr, destination: IpAddr, protocol: u8) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let ports = || {
-            let mut ports = self.source_port.to_be_bytes().to_vec();
-            ports.extend(self.destination_port.to_be_bytes());
-            ports
-        };
-        let mut checksum_at = None;
-        match self.kind {
-            Kind::Tcp {
-                flags,
-                sequence,
-                acknowledgement,
-            } => {
-                bytes.extend(ports());
-                bytes.extend(sequence.to_be_bytes());
-                bytes.extend(acknowledgement.to_be_bytes());
-                bytes.extend([5 << 4, flags, 0xff, 0xff, 0, 0, 0, 0]);
-                checksum_at = Some(16);
-            }
-            Kind::Udp => {
-                bytes.extend(ports());
-                let length = u16::try_from(8 + self.payload.len()).expect("the datagram fits");
-                bytes.extend(length.to_be_bytes());
-                bytes.extend([0, 0]);
-                checksum_at = Some(6);
-            }
-            Kind::Sctp { chunk } => {
-                bytes.extend(ports());
-                bytes.extend([0; 8]);
-                let length = u16::try_from(4 + self.payload.len()).expect("the chunk fits");
-                bytes.extend([chunk, 0]);
-                bytes.extend(length.to_be_bytes());
-            }
-            Kind::Icmp { kind, code } => {
-                bytes.extend([kind, code, 0, 0]);
-                bytes.extend(ports());
-                checksum_at = Some(2);
-            }
-            Kind::Ports => {
-                bytes.extend(ports());
-                bytes.extend([0; 8]);
-            }
-            Kind::Opaque => {}
-        }
+        let mut bytes = self.header();
         bytes.extend(&self.payload);
-        if let Some(at) = checksum_at {
+        if let Some(at) = self.kind.checksum_at() {
             let pseudo = if protocol == 1 {
                 Vec::new()
             } else {
@@ -202,6 +171,49 @@ impl Transport {
                 sum = u16::MAX;
             }
             bytes[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+        }
+        bytes
+    }
+
+    /// Header with a checksum of 0.
+    fn header(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let [a, b] = self.source_port.to_be_bytes();
+        let [c, d] = self.destination_port.to_be_bytes();
+        let ports = [a, b, c, d];
+        match self.kind {
+            Kind::Tcp {
+                flags,
+                sequence,
+                acknowledgement,
+            } => {
+                bytes.extend(ports);
+                bytes.extend(sequence.to_be_bytes());
+                bytes.extend(acknowledgement.to_be_bytes());
+                bytes.extend([5 << 4, flags, 0xff, 0xff, 0, 0, 0, 0]);
+            }
+            Kind::Udp => {
+                bytes.extend(ports);
+                let length = u16::try_from(8 + self.payload.len()).expect("the datagram fits");
+                bytes.extend(length.to_be_bytes());
+                bytes.extend([0, 0]);
+            }
+            Kind::Sctp { chunk } => {
+                bytes.extend(ports);
+                bytes.extend([0; 8]);
+                let length = u16::try_from(4 + self.payload.len()).expect("the chunk fits");
+                bytes.extend([chunk, 0]);
+                bytes.extend(length.to_be_bytes());
+            }
+            Kind::Icmp { kind, code } => {
+                bytes.extend([kind, code, 0, 0]);
+                bytes.extend(ports);
+            }
+            Kind::Ports => {
+                bytes.extend(ports);
+                bytes.extend([0; 8]);
+            }
+            Kind::Opaque => {}
         }
         bytes
     }

@@ -24,9 +24,24 @@ pub(crate) fn variant(number: u64) -> String {
             &["198.51.100.0/24".to_owned(), "2001:db8:c::/64".to_owned()],
         ),
     ];
+    let rules = rules(&mut rng).join(", ");
+    resources.extend(match number % 3 {
+        0 => vec![policy("all", &both_ways("", &rules))],
+        1 => after_pass(&rules),
+        _ => after_clients(&rules),
+    });
+    documents(&resources)
+}
+
+/// The ports of the streams and connections that must pass.
+fn ports() -> String {
     let last = ALLOWED_PORTS + PORTS - 1;
-    let ports = format!("['{ALLOWED_PORTS}:{last}', {}]", connections::PORT);
-    let stranger_rules = (0..rng.usize(0..40))
+    format!("['{ALLOWED_PORTS}:{last}', {}]", connections::PORT)
+}
+
+/// Rules that allow what must pass, among rules for strangers.
+fn rules(rng: &mut Rng) -> Vec<String> {
+    let mut rules: Vec<String> = (0..rng.usize(0..40))
         .map(|port| {
             format!(
                 "{{action: {}, protocol: TCP, source: {{selector: \"set == 'crowd'\"}}, \
@@ -35,64 +50,49 @@ pub(crate) fn variant(number: u64) -> String {
                 port + 9000
             )
         })
-        .collect::<Vec<_>>();
-    let allow = |protocol: &str| {
+        .collect();
+    let ports = ports();
+    rules.extend(["TCP", "UDP"].map(|protocol| {
         format!("{{action: Allow, protocol: {protocol}, destination: {{ports: {ports}}}}}")
-    };
-    let mut rules = stranger_rules;
-    rules.extend([allow("TCP"), allow("UDP")]);
+    }));
     rng.shuffle(&mut rules);
-    let rules = rules.join(", ");
-    let both = |rules: &str| format!("ingress: [{rules}], egress: [{rules}]");
-    match number % 3 {
-        0 => resources.push(policy(
-            "all",
-            &format!(
-                "types: [Ingress, Egress], applyOnForward: true, {}",
-                both(&rules)
-            ),
-        )),
-        1 => {
-            resources.push(tier("first", "order: 10"));
-            resources.push(resource(
-                "GlobalNetworkPolicy",
-                "first.pass",
-                "",
-                &format!(
-                    "tier: first, types: [Ingress, Egress], applyOnForward: true, {}",
-                    both("{action: Pass}")
-                ),
-            ));
-            resources.push(policy(
-                "second",
-                &format!(
-                    "types: [Ingress, Egress], applyOnForward: true, {}",
-                    both(&rules)
-                ),
-            ));
-        }
-        _ => {
-            let named = format!(
-                "{{action: Allow, source: {{selector: \"set == 'clients'\"}}, protocol: UDP, \
-                 destination: {{ports: {ports}}}}}"
-            );
-            resources.push(policy(
-                "clients",
-                &format!(
-                    "order: 5, types: [Ingress, Egress], applyOnForward: true, {}",
-                    both(&named)
-                ),
-            ));
-            resources.push(policy(
-                "rest",
-                &format!(
-                    "order: 7, types: [Ingress, Egress], applyOnForward: true, {}",
-                    both(&rules)
-                ),
-            ));
-        }
-    }
-    documents(&resources)
+    rules
+}
+
+/// The specification of a policy with the same rules in both directions, for forwarded traffic, too; `head`
+/// is in front of the other fields.
+fn both_ways(head: &str, rules: &str) -> String {
+    format!(
+        "{head}types: [Ingress, Egress], applyOnForward: true, \
+         ingress: [{rules}], egress: [{rules}]"
+    )
+}
+
+/// The rules, in a tier after one that passes all.
+fn after_pass(rules: &str) -> Vec<String> {
+    vec![
+        tier("first", "order: 10"),
+        resource(
+            "GlobalNetworkPolicy",
+            "first.pass",
+            "",
+            &both_ways("tier: first, ", "{action: Pass}"),
+        ),
+        policy("second", &both_ways("", rules)),
+    ]
+}
+
+/// The rules, in a policy after one that allows UDP from the set of clients.
+fn after_clients(rules: &str) -> Vec<String> {
+    let named = format!(
+        "{{action: Allow, source: {{selector: \"set == 'clients'\"}}, protocol: UDP, \
+         destination: {{ports: {}}}}}",
+        ports()
+    );
+    vec![
+        policy("clients", &both_ways("order: 5, ", &named)),
+        policy("rest", &both_ways("order: 7, ", rules)),
+    ]
 }
 
 /// Networks that no packet of a soak is from or to.

@@ -4,11 +4,6 @@
 pub(super) const LONG_FUNCTIONS: &[&str] = &[
     "hep-userspace/src/validate/endpoint.rs: decode",
     "hep-userspace/src/validate/rule.rs: rule",
-    "tests/harness/oracle/datagrams.rs: ipv6",
-    "tests/harness/oracle/text.rs: describe",
-    "tests/harness/packet/transport.rs: bytes",
-    "tests/soak/support/policies.rs: variant",
-    "tests/soak/trial.rs: round",
 ];
 
 /// Files that are in a circle of modules, until it is undone.
