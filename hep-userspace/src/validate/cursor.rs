@@ -1,21 +1,17 @@
 //! Walking a document: typed access to fields, with a problem reported for each that is not valid, and for
 //! each key that no decoder read.
 
-use std::{borrow::Cow, collections::HashSet, ops::RangeInclusive, sync::Arc};
+use std::{ops::RangeInclusive, sync::Arc};
 
 use super::{
     Code, Severity,
     place::{Context, Place, Step, Steps},
+    words::{in_quotes, one_of, shown},
 };
 use crate::{
     model::{GlobalNetworkSet, Position},
-    source::{Entry, Number, Piece, Scalar, Value as Yaml, YamlNode, whole},
+    source::{Number, Scalar, Value as Yaml, YamlNode, whole},
 };
-
-/// Longest value that a message repeats.
-const MAX_SHOWN: usize = 80;
-/// Most items of a list that is not meant to be long, but called like one that is.
-const SHORT_LIST: usize = 256;
 
 /// A value of the document.
 #[derive(Clone)]
@@ -42,6 +38,11 @@ impl<'n> Value<'n> {
             node,
             steps: self.steps.then(Step::Key(key.to_owned())),
         }
+    }
+
+    /// The unit's sets at the previous reading.
+    pub(super) fn former_sets(&self) -> &'n [Arc<GlobalNetworkSet>] {
+        self.context.input.former
     }
 
     /// Where the value starts.
@@ -222,235 +223,5 @@ impl<'n> Value<'n> {
             None => format!("write {}", one_of(&words)),
         };
         self.error(Code::Enum, "is not an allowed value", advice)
-    }
-
-    /// The items of a list.
-    pub(super) fn items(&self) -> Option<impl ExactSizeIterator<Item = Self> + use<'n>> {
-        let Yaml::Sequence(list) = &self.node.value else {
-            return self.wrong_type("a list", "write \"- \" before each item, or [a, b]");
-        };
-        let Some(nodes) = list.items() else {
-            return self.too_many(list.len(), SHORT_LIST);
-        };
-        let (context, steps) = (self.context, self.steps.clone());
-        Some(nodes.iter().enumerate().map(move |(index, node)| Self {
-            context,
-            node,
-            steps: steps.then(Step::Index(index)),
-        }))
-    }
-
-    /// The items of a list in order: long runs of lines are not taken apart.
-    pub(super) fn pieces(&self) -> Option<impl Iterator<Item = Piece<'n, 'n>> + use<'n>> {
-        match &self.node.value {
-            Yaml::Sequence(nodes) => Some(nodes.pieces()),
-            Yaml::Scalar(_) | Yaml::Mapping(_) => self.items().and(None),
-        }
-    }
-
-    /// An item of this list.
-    pub(super) fn item<'i>(&self, index: usize, node: &'i YamlNode<'i>) -> Value<'i>
-    where
-        'n: 'i,
-    {
-        Value {
-            context: self.context,
-            node,
-            steps: self.steps.then(Step::Index(index)),
-        }
-    }
-
-    /// The unit's sets at the previous reading.
-    pub(super) fn former_sets(&self) -> &'n [Arc<GlobalNetworkSet>] {
-        self.context.input.former
-    }
-
-    /// How many items a list has; `None` if this is no list.
-    pub(super) fn len(&self) -> Option<usize> {
-        match &self.node.value {
-            Yaml::Sequence(nodes) => Some(nodes.len()),
-            Yaml::Scalar(_) | Yaml::Mapping(_) => None,
-        }
-    }
-
-    /// The items of a list of at most `limit`, none of them empty.
-    pub(super) fn items_up_to(&self, limit: usize) -> Option<Vec<Self>> {
-        match self.len() {
-            Some(items) if items > limit => self.too_many(items, limit),
-            _ => Some(self.items()?.collect()),
-        }
-    }
-
-    fn too_many<T>(&self, items: usize, limit: usize) -> Option<T> {
-        self.error(
-            Code::Range,
-            format!("has {items} items, at most {limit} are allowed"),
-            "split it",
-        )
-    }
-
-    /// A list of text without repeats.
-    pub(super) fn distinct_texts(&self, limit: usize) -> Option<Vec<(Self, &'n str)>> {
-        let is_repeat = |item: &Self| {
-            item.error(
-                Code::Duplicate,
-                "is already in this list",
-                "keep one of the two",
-            )
-        };
-        self.texts_once(self.items_up_to(limit)?, is_repeat)
-    }
-
-    /// A list of texts; repeats count once (RS-303).
-    pub(super) fn texts(&self) -> Option<Vec<(Self, &'n str)>> {
-        let is_repeat = |item: &Self| {
-            item.notice_repeat();
-            Some(())
-        };
-        self.texts_once(self.items()?.collect(), is_repeat)
-    }
-
-    /// Says that a list has this item already (RS-303).
-    pub(super) fn notice_repeat(&self) {
-        self.notice(
-            Code::RepeatedItem,
-            "is already in this list, and counts once",
-            "",
-        );
-    }
-
-    fn texts_once(
-        &self,
-        items: Vec<Self>,
-        is_repeat: impl Fn(&Self) -> Option<()>,
-    ) -> Option<Vec<(Self, &'n str)>> {
-        let mut known = HashSet::new();
-        let mut seen: Vec<(Self, &'n str)> = Vec::with_capacity(items.len());
-        for item in items {
-            let Some(text) = item.text() else { continue };
-            if known.insert(text) {
-                seen.push((item, text));
-            } else {
-                is_repeat(&item);
-            }
-        }
-        Some(seen)
-    }
-
-    /// Warns of a list longer than Calico's schema allows from 3.33 on (RS-302).
-    pub(super) fn warn_if_longer(&self, limit: usize) {
-        if let Some(items) = self.len().filter(|items| *items > limit) {
-            self.warn(
-                Code::Schema,
-                format!("has {items} items; Calico's schema allows {limit} from 3.33 on"),
-                "split it if Calico is to take it as well",
-            );
-        }
-    }
-
-    /// The keys and values of a mapping whose keys are the author's own.
-    pub(super) fn entries(&self) -> Option<impl Iterator<Item = (&'n str, Self)> + use<'n>> {
-        let Yaml::Mapping(entries) = &self.node.value else {
-            return self.wrong_type("a mapping", "write key: value, one per line");
-        };
-        let owner = self.clone();
-        Some(entries.iter().filter_map(move |entry| {
-            let value = Self {
-                context: owner.context,
-                node: &entry.value,
-                steps: owner.steps.then(Step::Key(entry.key.clone().into_owned())),
-            };
-            value.has_text_key(entry).then_some((&*entry.key, value))
-        }))
-    }
-
-    /// Whether every reader takes the key of this value for text; reports it if not (RS-301).
-    fn has_text_key(&self, entry: &Entry<'_>) -> bool {
-        let key = Scalar {
-            text: Cow::Borrowed(&entry.key),
-            plain: entry.plain,
-        };
-        if key.is_text() {
-            return true;
-        }
-        let mut place = self.place();
-        place.position = Position::new(self.context.input.origin, entry.line, entry.column);
-        let message = match key.calico_text() {
-            Some(other) => format!(
-                "the key {} is {other} to Calico, which reads YAML 1.1",
-                key.text
-            ),
-            None => format!(
-                "the key {} is text to Calico, and a number to YAML 1.2",
-                key.text
-            ),
-        };
-        let advice = in_quotes(&key.text);
-        self.context.input.problems.borrow_mut().push(place.problem(
-            Severity::Error,
-            Code::Syntax,
-            message,
-            advice,
-        ));
-        false
-    }
-
-    /// Whether this is a mapping with a value for this key.
-    pub(super) fn has_key(&self, key: &str) -> bool {
-        let Yaml::Mapping(entries) = &self.node.value else {
-            return false;
-        };
-        let is_null =
-            |node: &YamlNode<'_>| matches!(&node.value, Yaml::Scalar(scalar) if scalar.is_null());
-        entries
-            .iter()
-            .any(|entry| entry.key == key && !is_null(&entry.value))
-    }
-}
-
-/// Advice to write a text in quotes.
-fn in_quotes(text: &str) -> String {
-    format!("put it in quotes: \"{text}\"")
-}
-
-/// The valid word that was probably meant.
-pub(super) fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
-    // The distance costs the product of the lengths.
-    if word.len() > MAX_SHOWN {
-        return None;
-    }
-    let distance = |known: &str| {
-        strsim::damerau_levenshtein(&word.to_ascii_lowercase(), &known.to_ascii_lowercase())
-    };
-    known
-        .iter()
-        .map(|known| (distance(known), *known))
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 4 && *distance < known.len())
-        .min()
-        .map(|(_, known)| known)
-}
-
-/// `a`, `a or b`, `a, b or c`.
-pub(super) fn one_of(words: &[&str]) -> String {
-    match words {
-        [] => String::new(),
-        [only] => (*only).to_owned(),
-        [before @ .., last] => format!("{} or {last}", before.join(", ")),
-    }
-}
-
-/// A scalar as messages show it: on one line, cut short.
-fn shown(scalar: &Scalar<'_>) -> String {
-    let mut text: String = scalar.text.chars().take(MAX_SHOWN).collect();
-    if text.len() < scalar.text.len() {
-        text.push('…');
-    }
-    let text = text
-        .replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
-        .replace('\n', "\\n");
-    match text.contains('"') {
-        _ if scalar.plain && !text.is_empty() => text,
-        true => format!("'{text}'"),
-        false => format!("\"{text}\""),
     }
 }

@@ -1,14 +1,15 @@
 //! HostEndpoint (RS-028 to RS-035).
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use super::{
     Code,
-    cursor::{Value, one_of},
+    cursor::Value,
     header::Header,
     names::NameRule,
     object::Object,
     scalars::{address, is_interface_name, port_name, port_number, protocol},
+    words::one_of,
 };
 use crate::model::{EndpointPort, HostEndpoint, InterfaceMatch, Kind, ResourceId};
 
@@ -27,59 +28,69 @@ pub(super) fn decode(header: Header<'_>, spec: Object<'_>) -> Option<HostEndpoin
             "remove it",
         );
     }
-    let node = spec
-        .required(
-            "node",
-            "write the host's name, as the daemon has it (hep status shows it)",
-        )
-        .and_then(|value| match value.text()? {
-            "" => value.error(Code::Required, "node missing", "write the host's name"),
-            _ => NameRule::Subdomain.read(&value),
-        });
+    let node = node(&spec);
     let interface = spec.read_or("interfaceName", InterfaceMatch::ByAddress, interface);
-    let expected_ips = spec.read_or("expectedIPs", BTreeSet::new(), |value| {
-        let texts = value.texts()?;
-        Some(
-            texts
-                .iter()
-                .filter_map(|(item, text)| address(item, text))
-                .collect(),
-        )
-    });
-    let profiles = spec.read_or("profiles", Vec::new(), |value| {
-        let texts = value.texts()?;
-        let names = texts.iter().filter_map(|(item, _)| {
-            let name = NameRule::Subdomain.read(item)?;
-            header.refer(ResourceId::global(Kind::Profile, name), item);
-            Some(Arc::from(name))
-        });
-        Some(names.collect())
-    });
+    let expected_ips = spec.read_or("expectedIPs", BTreeSet::new(), addresses);
+    let profiles = spec.read_or("profiles", Vec::new(), |value| profiles(&header, value));
     let ports = spec.read_or("ports", Vec::new(), ports);
-    let nowhere = interface == Some(InterfaceMatch::ByAddress)
-        && expected_ips.as_ref().is_some_and(BTreeSet::is_empty);
-    if nowhere
-        && spec.optional("expectedIPs").is_none_or(|value| {
-            value
-                .items()
-                .is_some_and(|mut items| items.next().is_none())
-        })
+    if interface == Some(InterfaceMatch::ByAddress)
+        && expected_ips.as_ref().is_some_and(BTreeSet::is_empty)
     {
-        spec.missing(
-            "interfaceName",
-            "write interfaceName: eth0, interfaceName: \"*\" for all interfaces, or expectedIPs",
-        );
+        check_addresses(&spec);
     }
     spec.finish();
     Some(HostEndpoint {
         metadata: header.metadata,
-        node: Arc::from(node?),
+        node: node?,
         interface: interface?,
         expected_ips: expected_ips?,
         profiles: profiles?,
         ports: ports?,
         generated: false,
     })
+}
+
+fn node(spec: &Object<'_>) -> Option<Arc<str>> {
+    let value = spec.required(
+        "node",
+        "write the host's name, as the daemon has it (hep status shows it)",
+    )?;
+    match value.text()? {
+        "" => value.error(Code::Required, "node missing", "write the host's name"),
+        _ => NameRule::Subdomain.read(&value).map(Arc::from),
+    }
+}
+
+fn addresses(value: &Value<'_>) -> Option<BTreeSet<IpAddr>> {
+    let texts = value.texts()?;
+    let addresses = texts.iter().filter_map(|(item, text)| address(item, text));
+    Some(addresses.collect())
+}
+
+/// The profiles by name, each of which has to exist.
+fn profiles(header: &Header<'_>, value: &Value<'_>) -> Option<Vec<Arc<str>>> {
+    let texts = value.texts()?;
+    let names = texts.iter().filter_map(|(item, _)| {
+        let name = NameRule::Subdomain.read(item)?;
+        header.refer(ResourceId::global(Kind::Profile, name), item);
+        Some(Arc::from(name))
+    });
+    Some(names.collect())
+}
+
+/// Reports an endpoint without an interface, unless addresses are written and none of them is valid, which
+/// is reported there.
+fn check_addresses(spec: &Object<'_>) {
+    let has_none = spec.optional("expectedIPs").is_none_or(|value| {
+        let items = value.items();
+        items.is_some_and(|mut items| items.next().is_none())
+    });
+    if has_none {
+        spec.missing(
+            "interfaceName",
+            "write interfaceName: eth0, interfaceName: \"*\" for all interfaces, or expectedIPs",
+        );
+    }
 }
 
 fn interface(value: &Value<'_>) -> Option<InterfaceMatch> {

@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    Code, Scope, Severity, built_in, collected::Collected, cursor::nearest, place::Place,
-    problems::Problems,
+    Code, Scope, Severity, built_in, collected::Collected, place::Place, problems::Problems,
+    words::nearest,
 };
 use crate::model::{Kind, ResourceId};
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use super::{
     Code,
     collected::Resource,
-    cursor::{Value, nearest, one_of},
+    cursor::Value,
     endpoint, felix,
     header::Header,
     names::NameRule,
     object::Object,
     policy, simple,
     version::is_mistyped,
+    words::{nearest, one_of},
 };
 use crate::model::Kind;
 

@@ -1,7 +1,7 @@
 //! The right place of a misplaced key. The advice is never to remove the key: without the condition, a rule
 //! matches more.
 
-use super::cursor::nearest;
+use super::words::nearest;
 
 /// Keys of `source` and `destination`.
 const SIDE: [&str; 9] = [

@@ -14,8 +14,10 @@ mod header;
 mod http;
 mod index;
 mod kinds;
+mod lists;
 mod load;
 mod loader;
+mod mappings;
 mod metadata;
 mod misplaced;
 mod names;
@@ -33,6 +35,7 @@ mod simple;
 #[cfg(test)]
 mod tests;
 mod version;
+mod words;
 
 pub use advice::advice;
 pub use code::{Code, code_page};

@@ -55,23 +55,14 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
     let action = object
         .required("action", "write Allow, Deny, Log or Pass")
         .and_then(|value| value.choice(&ACTIONS));
-    let ip_version = object.read("ipVersion", |value| match value.integer(0..=255)? {
-        4 => Some(IpFamily::V4),
-        6 => Some(IpFamily::V6),
-        _ => value.error(Code::Enum, "is not an IP version", "write 4 or 6"),
-    });
+    let ip_version = object.read("ipVersion", ip_version);
     let protocol_field = object.read("protocol", protocol);
     let not_protocol = object.read("notProtocol", protocol);
     let icmp = object.read("icmp", icmp);
     let not_icmp = object.read("notICMP", self::icmp);
     let source = side(object.optional("source"));
     let destination = side(object.optional("destination"));
-    let annotations = object.read_or("metadata", BTreeMap::new(), |value| {
-        let metadata = value.object()?;
-        let annotations = metadata.read_or("annotations", BTreeMap::new(), names::annotations);
-        metadata.finish();
-        annotations
-    });
+    let annotations = object.read_or("metadata", BTreeMap::new(), annotations);
     if let Some(value) = object.optional("http") {
         http::refuse(&value);
     }
@@ -81,27 +72,13 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
         check_ports(&sides, protocol);
         check_icmp(&object, protocol);
     }
+    let (family, protocol) = (ip_version.flatten(), protocol_field.flatten());
     let mixed = check_one_family(&sides);
     if !mixed {
-        check_family(
-            &object,
-            &sides,
-            ip_version.flatten(),
-            protocol_field.flatten(),
-        );
+        check_family(&object, &sides, family, protocol);
     }
-    check_protocol_family(
-        &object,
-        "protocol",
-        protocol_field.flatten(),
-        ip_version.flatten(),
-    );
-    check_protocol_family(
-        &object,
-        "notProtocol",
-        not_protocol.flatten(),
-        ip_version.flatten(),
-    );
+    check_protocol_family(&object, "protocol", protocol, family);
+    check_protocol_family(&object, "notProtocol", not_protocol.flatten(), family);
 
     object.finish();
     Some(Rule {
@@ -116,6 +93,21 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
         annotations: annotations?,
         position: value.position(),
     })
+}
+
+fn ip_version(value: &Value<'_>) -> Option<IpFamily> {
+    match value.integer(0..=255)? {
+        4 => Some(IpFamily::V4),
+        6 => Some(IpFamily::V6),
+        _ => value.error(Code::Enum, "is not an IP version", "write 4 or 6"),
+    }
+}
+
+fn annotations(value: &Value<'_>) -> Option<BTreeMap<String, String>> {
+    let metadata = value.object()?;
+    let annotations = metadata.read_or("annotations", BTreeMap::new(), names::annotations);
+    metadata.finish();
+    annotations
 }
 
 /// RS-023.
