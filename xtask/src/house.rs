@@ -26,13 +26,6 @@ const VAGUE_OPENINGS: [&str; 2] = ["What ", "As ["];
 /// Most characters of a commit's subject.
 const MOST_SUBJECT: usize = 72;
 
-/// Files from before the rule, with the most lines that each may have until it is divided.
-const LONG_FILES: &[(&str, usize)] = &[
-    ("hep-userspace/src/validate/cursor.rs", 465),
-    ("hep-userspace/src/validate/tests/resources.rs", 536),
-    ("hep-userspace/src/validate/tests/rules.rs", 476),
-];
-
 /// Checks everything.
 ///
 /// # Errors
@@ -113,15 +106,9 @@ fn rooms(architecture: &str) -> Vec<String> {
 
 fn check(name: &str, text: &str, rooms: &[String], found: &mut Vec<String>) {
     let lines = text.lines().count();
-    let known = LONG_FILES.iter().find(|(file, _)| *file == name);
-    let most = known.map_or(MOST_LINES, |(_, most)| *most);
-    if lines > most {
+    if lines > MOST_LINES {
         found.push(format!(
-            "{name}: has {lines} lines, more than {most}: divide it by subjects"
-        ));
-    } else if known.is_some() && lines <= MOST_LINES {
-        found.push(format!(
-            "{name}: is short enough now: take it off LONG_FILES"
+            "{name}: has {lines} lines, more than {MOST_LINES}: divide it by subjects"
         ));
     }
     for (number, line) in (1..).zip(text.lines()) {

@@ -3,17 +3,24 @@
 mod advice;
 mod again;
 mod changes;
+mod contradictions;
 mod elsewhere;
+mod endpoints;
 mod felix;
 mod felix_unused;
 mod hostile;
 mod load;
+mod metadata;
 mod misplaced;
+mod network_sets;
 mod policies;
-mod resources;
+mod profiles;
 mod rules;
+mod selectors;
 mod stored;
 mod text;
+mod tiers;
+mod unsupported;
 
 use std::{collections::BTreeMap, path::Path};
 
