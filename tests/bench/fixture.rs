@@ -18,7 +18,7 @@ use hep_tests::namespace::Namespace;
 use hep_userspace::{
     compile::{self, Generation, Options, Slots, compile},
     datapath::{FlowRoom, Kernel, LoadOptions},
-    model::{Interface, LinkLayer, LogLevel, Snapshot},
+    model::{Behaviour, Interface, LinkLayer, LogLevel, Snapshot},
     source::Unit,
     validate::{Loader, Node, Scope},
 };
@@ -174,11 +174,7 @@ fn interface(ifindex: u32) -> Interface {
 fn options() -> Options {
     const HOUR_NS: u64 = 3_600_000_000_000;
     Options {
-        nd_exempt: true,
-        ra_exempt: true,
-        revalidate: true,
-        bypass_mark: 0,
-        deny_events: false,
+        behaviour: Behaviour::default(),
         any_icmp: false,
         fragment_timeout: Duration::from_secs(30),
         timeouts: Timeouts {

@@ -9,7 +9,7 @@ use hep_common::{Direction, counter::Reason, endpoint::QUICK_INTERFACES};
 use hep_userspace::{
     compile::{self, Generation, Options, Slots},
     datapath::{Flow, FlowRoom, Kernel, LoadOptions, OwnAddresses},
-    model::{Interface, LinkLayer, LogLevel},
+    model::{Behaviour, Interface, LinkLayer, LogLevel},
 };
 
 use crate::{
@@ -170,11 +170,12 @@ impl Bench {
     pub fn apply(&mut self, resources: &[String]) {
         let snapshot = load(resources);
         let options = Options {
-            nd_exempt: self.nd_exempt,
-            ra_exempt: true,
-            revalidate: self.revalidate,
-            bypass_mark: 1 << 30,
-            deny_events: false,
+            behaviour: Behaviour {
+                nd_exempt: self.nd_exempt,
+                revalidate: self.revalidate,
+                bypass_mark: 1 << 30,
+                ..Behaviour::default()
+            },
             any_icmp: false,
             fragment_timeout: snapshot
                 .felix

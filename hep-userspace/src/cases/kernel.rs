@@ -184,11 +184,7 @@ impl KernelEngine {
     fn compile(case: &LoadedCase) -> Result<Generation, CompileError> {
         let long = u64::try_from(LONG.as_nanos()).unwrap_or(u64::MAX);
         let options = compile::Options {
-            nd_exempt: case.options.nd_exempt,
-            ra_exempt: case.options.ra_exempt,
-            revalidate: true,
-            bypass_mark: case.options.bypass_mark,
-            deny_events: false,
+            behaviour: case.options.behaviour,
             any_icmp: case.options.any_icmp,
             fragment_timeout: LONG,
             timeouts: Timeouts {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Case, CaseError, Resource};
 use crate::{
-    model::{Interface, LinkLayer, NodeName, Snapshot},
+    model::{Behaviour, Interface, LinkLayer, NodeName, Snapshot},
     reference::{Options, Packet},
     source::Unit,
     store::directory::{self, ReadError},
@@ -88,10 +88,12 @@ impl LoadedCase {
             interfaces: interfaces(case, devices)?,
             packets: packets.collect::<Result<_, _>>()?,
             options: Options {
-                nd_exempt: case.options.ipv6_nd_exempt,
-                ra_exempt: case.options.ipv6_ra_exempt,
+                behaviour: Behaviour {
+                    nd_exempt: case.options.ipv6_nd_exempt,
+                    ra_exempt: case.options.ipv6_ra_exempt,
+                    ..Behaviour::default()
+                },
                 any_icmp: !case.options.icmp_invalid_check,
-                ..Options::default()
             },
         })
     }

@@ -18,7 +18,7 @@ use crate::{
         effective::{self, Host},
         identity, sysctl, warnings,
     },
-    model::{Interface, NodeName, Origin, Position, Snapshot},
+    model::{Behaviour, Interface, NodeName, Origin, Position, Snapshot},
     printable,
     source::Unit,
     store::directory::{self, ReadError},
@@ -192,11 +192,7 @@ fn as_loaded(arguments: &Arguments, snapshot: &Snapshot, node: &str) -> Vec<Prob
 fn too_large(snapshot: &Snapshot, node: &str, interfaces: &[Interface]) -> Option<Problem> {
     let felix = &snapshot.felix;
     let options = compile::Options {
-        nd_exempt: true,
-        ra_exempt: true,
-        revalidate: true,
-        bypass_mark: 0,
-        deny_events: false,
+        behaviour: Behaviour::default(),
         any_icmp: false,
         fragment_timeout: sysctl::fragment_timeout(felix.fragment_timeout),
         timeouts: sysctl::timeouts(&felix.timeouts),

@@ -30,7 +30,7 @@ use super::{
     sets::selected::AllUnions,
     tables::RuleTables,
 };
-use crate::model::{FelixConfiguration, Interface, LogRate, ReversePath, Snapshot};
+use crate::model::{Behaviour, FelixConfiguration, Interface, LogRate, ReversePath, Snapshot};
 
 /// Everything that one generation puts into the kernel.
 #[derive(Clone, Debug)]
@@ -46,16 +46,8 @@ pub struct Generation {
 /// The operator's options outside the resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Accept neighbour discovery and multicast listener traffic without policy (EV-172).
-    pub nd_exempt: bool,
-    /// Of these, accept router advertisements.
-    pub ra_exempt: bool,
-    /// Judge established flows again when the generation changed (EV-160).
-    pub revalidate: bool,
-    /// The skb mark bit that exempts a forwarded packet accepted untracked; 0: none (EV-080).
-    pub bypass_mark: u32,
-    /// Report denied packets.
-    pub deny_events: bool,
+    /// How packets and flows are treated beyond the policy.
+    pub behaviour: Behaviour,
     /// Judge ICMP messages of any type but errors and redirects by policy, without a flow too (EV-171).
     pub any_icmp: bool,
     /// Life of a fragmented packet's stored verdict.
@@ -167,7 +159,7 @@ impl Compiler<'_> {
         let mut settings = settings(&snapshot.felix, self.options, named_ports);
         if lists.has_untracked() {
             // Else the bit is whoever's it is (EV-080).
-            settings.bypass_mark = self.options.bypass_mark;
+            settings.bypass_mark = self.options.behaviour.bypass_mark;
         }
         let newcomers = Newcomers::new(snapshot, self.node, &binding, &lists, &settings);
         let entries = entries(&binding, &newcomers, &slots);
@@ -299,11 +291,12 @@ impl Compiled {
 /// The settings, but for the size of the interface table, the bypass mark, and since when the rules are the
 /// same.
 fn settings(felix: &FelixConfiguration, options: &Options, named_ports: bool) -> Settings {
+    let behaviour = options.behaviour;
     let flags = [
-        (options.nd_exempt, FLAG_ND_EXEMPT),
-        (options.ra_exempt, FLAG_RA_EXEMPT),
-        (options.revalidate, FLAG_REVALIDATE),
-        (options.deny_events, FLAG_DENY_EVENTS),
+        (behaviour.nd_exempt, FLAG_ND_EXEMPT),
+        (behaviour.ra_exempt, FLAG_RA_EXEMPT),
+        (behaviour.revalidate, FLAG_REVALIDATE),
+        (behaviour.deny_events, FLAG_DENY_EVENTS),
         (felix.allow_invalid, FLAG_ALLOW_INVALID),
         (options.any_icmp, FLAG_ANY_ICMP),
         (!felix.ipv6_support, FLAG_NO_IPV6),

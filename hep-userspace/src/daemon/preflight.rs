@@ -23,11 +23,10 @@ impl<'a> Preflight<'a> {
         node: &str,
         interfaces: &'a [Interface],
         options: Options,
-        revalidate: bool,
     ) -> Self {
         Self {
             reference: Reference::new(snapshot, node, interfaces, options),
-            revalidate,
+            revalidate: options.behaviour.revalidate,
         }
     }
 

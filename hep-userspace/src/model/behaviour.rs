@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Behaviour {
-    /// Judge established flows again when the policy changes, instead of keeping them.
+    /// Judge established flows again when the policy changes, instead of keeping them (EV-160).
     pub revalidate: bool,
-    /// Accept neighbour discovery and multicast listener traffic before policy.
+    /// Accept neighbour discovery and multicast listener traffic before policy (EV-172).
     pub nd_exempt: bool,
     /// Accept router advertisements among these.
     #[serde(default = "usual")]
     pub ra_exempt: bool,
-    /// The skb mark bit of forwarded packets that an untracked policy accepted; 0: none.
+    /// The skb mark bit of forwarded packets that an untracked policy accepted (EV-080); 0: none.
     pub bypass_mark: u32,
     /// Report denied packets on the event ring.
     #[serde(default)]

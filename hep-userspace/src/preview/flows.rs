@@ -59,7 +59,7 @@ type Verdict = (u32, bool, bool, Family);
 
 impl<'a> FlowJudge<'a> {
     /// A judge for the host `node`, by a `generation` that was compiled of `snapshot` for these
-    /// interfaces; unless `revalidates`, established flows outlive a change of policy, and only
+    /// interfaces; unless flows are judged again, established flows outlive a change of policy, and only
     /// untracked rules can cut them.
     #[must_use]
     pub fn new(
@@ -67,7 +67,6 @@ impl<'a> FlowJudge<'a> {
         node: &str,
         interfaces: &'a [Interface],
         options: Options,
-        revalidates: bool,
     ) -> Self {
         Self {
             generation,
@@ -82,7 +81,7 @@ impl<'a> FlowJudge<'a> {
             ),
             interfaces,
             by_index: interfaces.iter().map(|it| (it.ifindex, it)).collect(),
-            revalidates,
+            revalidates: options.behaviour.revalidate,
             places: RefCell::default(),
         }
     }

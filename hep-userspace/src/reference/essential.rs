@@ -12,7 +12,8 @@ pub(super) fn is_exempt(packet: &Packet, is_member: bool, options: Options) -> b
     // What leaves with such a hop limit was not routed.
     let is_routed = packet.forwarded && packet.direction == Direction::Ingress && !is_member;
     let is_advertisement = packet.icmp.is_some_and(|icmp| icmp.icmp_type == 134);
-    let is_exempt = options.nd_exempt && (options.ra_exempt || !is_advertisement);
+    let is_exempt =
+        options.behaviour.nd_exempt && (options.behaviour.ra_exempt || !is_advertisement);
     is_exempt && is_essential(packet) && !is_routed
 }
 

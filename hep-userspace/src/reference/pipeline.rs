@@ -188,7 +188,7 @@ impl<'a> Reference<'a> {
     fn is_bypassed(&self, packet: &Packet) -> bool {
         packet.forwarded
             && matches!(packet.direction, Direction::Egress)
-            && packet.mark & self.options.bypass_mark != 0
+            && packet.mark & self.options.behaviour.bypass_mark != 0
             && self.has_untracked()
     }
 

@@ -14,7 +14,7 @@ use crate::{
         state::{self, StateError},
     },
     datapath::{KernelError, Maps},
-    model::{HostEndpoint, InterfaceMatch, Metadata, Position, Snapshot},
+    model::{Behaviour, HostEndpoint, InterfaceMatch, Metadata, Position, Snapshot},
     reference,
     source::Unit,
 };
@@ -77,27 +77,25 @@ impl Live {
         self.is_panic
     }
 
+    /// How the daemon treats packets and flows beyond the policy.
+    #[must_use]
+    pub fn behaviour(&self) -> Behaviour {
+        Behaviour {
+            revalidate: self.has(FLAG_REVALIDATE),
+            nd_exempt: self.has(FLAG_ND_EXEMPT),
+            ra_exempt: self.has(FLAG_RA_EXEMPT),
+            bypass_mark: self.settings.bypass_mark,
+            deny_events: self.has(FLAG_DENY_EVENTS),
+        }
+    }
+
     /// The options of `hep run` that the reference evaluator needs.
     #[must_use]
     pub fn options(&self) -> reference::Options {
         reference::Options {
-            nd_exempt: self.has(FLAG_ND_EXEMPT),
-            ra_exempt: self.has(FLAG_RA_EXEMPT),
-            bypass_mark: self.settings.bypass_mark,
-            ..reference::Options::default()
+            behaviour: self.behaviour(),
+            any_icmp: false,
         }
-    }
-
-    /// Whether established flows are judged again when the policy changes.
-    #[must_use]
-    pub fn revalidates(&self) -> bool {
-        self.has(FLAG_REVALIDATE)
-    }
-
-    /// Whether denied packets are reported.
-    #[must_use]
-    pub fn reports_denials(&self) -> bool {
-        self.has(FLAG_DENY_EVENTS)
     }
 
     const fn has(&self, flag: u32) -> bool {

@@ -160,7 +160,6 @@ fn flows(live: &Live, node: &str, after: &Side, interfaces: &[Interface]) -> Res
         node,
         interfaces,
         options,
-        live.revalidates(),
     );
     let known = live.maps.flows()?;
     let passing = known.iter().filter(|flow| !flow.is_blocked);

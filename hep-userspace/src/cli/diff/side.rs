@@ -68,13 +68,8 @@ impl Side {
 
 fn options(snapshot: &Snapshot, live: Option<&Live>) -> compile::Options {
     let felix = &snapshot.felix;
-    let reference = live.map(Live::options).unwrap_or_default();
     compile::Options {
-        nd_exempt: reference.nd_exempt,
-        ra_exempt: reference.ra_exempt,
-        revalidate: live.is_none_or(Live::revalidates),
-        bypass_mark: reference.bypass_mark,
-        deny_events: live.is_some_and(Live::reports_denials),
+        behaviour: live.map(Live::behaviour).unwrap_or_default(),
         any_icmp: false,
         fragment_timeout: sysctl::fragment_timeout(felix.fragment_timeout),
         timeouts: sysctl::timeouts(&felix.timeouts),

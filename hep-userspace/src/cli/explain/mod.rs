@@ -23,7 +23,7 @@ use super::{
 use crate::{
     daemon::{control, identity, local_in::LocalInStatus},
     datapath::links_directory,
-    model::{Interface, LinkLayer, NodeName, Snapshot},
+    model::{Behaviour, Interface, LinkLayer, NodeName, Snapshot},
     reference::{Options, Packet, PacketSpec, Reference, protocol_number},
     store,
     validate::{self, Scope},
@@ -174,9 +174,12 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
         Some(live) => (live.complete(&snapshot), live.options()),
         None => {
             let options = Options {
-                nd_exempt: arguments.ipv6_nd_exempt,
-                ra_exempt: arguments.ipv6_ra_exempt,
-                ..Options::default()
+                behaviour: Behaviour {
+                    nd_exempt: arguments.ipv6_nd_exempt,
+                    ra_exempt: arguments.ipv6_ra_exempt,
+                    ..Behaviour::default()
+                },
+                any_icmp: false,
             };
             let snapshot = arguments.auto.complete(&snapshot, &node, &interfaces);
             (snapshot.into_owned(), options)

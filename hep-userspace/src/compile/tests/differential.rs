@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     compile::{Generation, RuleDescription},
-    model::Snapshot,
+    model::{Behaviour, Snapshot},
     reference::{self, Reference, RuleRef, Source},
 };
 
@@ -39,9 +39,11 @@ fn agree(snapshot: &Snapshot, packets: &[(At, Packet)]) -> Result<(), TestCaseEr
     )
     .expect("within limits");
     let options = reference::Options {
-        nd_exempt: false,
-        ra_exempt: true,
-        ..reference::Options::default()
+        behaviour: Behaviour {
+            nd_exempt: false,
+            ..Behaviour::default()
+        },
+        any_icmp: false,
     };
     let reference = Reference::new(snapshot, "h1", &interfaces, options);
     for (at, packet) in packets {

@@ -10,10 +10,10 @@ pub(in crate::compile) use super::packets::{At, check, icmp6, judge, outcome, po
 use crate::{
     compile::{Generation, Options, Slots, compile},
     model::{
-        Action, DEFAULT_ALLOW_PROFILE, DEFAULT_TIER, DefaultAction, EndpointPort, EntityRule,
-        FailsafePort, GlobalNetworkSet, HostEndpoint, IcmpMatch, Interface, InterfaceMatch,
-        LinkLayer, Metadata, Origin, Policy, PolicyKind, PortMatch, PortRange, Position, Profile,
-        Protocol, Rule, Snapshot, Stage, Tier,
+        Action, Behaviour, DEFAULT_ALLOW_PROFILE, DEFAULT_TIER, DefaultAction, EndpointPort,
+        EntityRule, FailsafePort, GlobalNetworkSet, HostEndpoint, IcmpMatch, Interface,
+        InterfaceMatch, LinkLayer, Metadata, Origin, Policy, PolicyKind, PortMatch, PortRange,
+        Position, Profile, Protocol, Rule, Snapshot, Stage, Tier,
     },
     selector::Selector,
 };
@@ -57,11 +57,7 @@ pub(in crate::compile) fn address(text: &str) -> IpAddr {
 
 pub(in crate::compile) fn options() -> Options {
     Options {
-        nd_exempt: true,
-        ra_exempt: true,
-        revalidate: true,
-        bypass_mark: 0,
-        deny_events: false,
+        behaviour: Behaviour::default(),
         any_icmp: false,
         fragment_timeout: Duration::from_secs(30),
         timeouts: settings::Timeouts::default(),

@@ -24,7 +24,7 @@ use crate::{
         self, FlowRoom, Kernel, KernelError, LoadOptions, OwnAddresses, attach::Attachments,
         local_in::LocalIn,
     },
-    model::{Interface, NodeName, ReversePath, Snapshot},
+    model::{Behaviour, Interface, NodeName, ReversePath, Snapshot},
     validate::Problem,
 };
 
@@ -265,11 +265,10 @@ impl Reconciler {
         let felix = &snapshot.felix;
         let behaviour = self.options.behaviour;
         let options = compile::Options {
-            nd_exempt: behaviour.nd_exempt,
-            ra_exempt: behaviour.ra_exempt,
-            revalidate: behaviour.revalidate && !self.is_panic,
-            bypass_mark: behaviour.bypass_mark,
-            deny_events: behaviour.deny_events,
+            behaviour: Behaviour {
+                revalidate: behaviour.revalidate && !self.is_panic,
+                ..behaviour
+            },
             any_icmp: false,
             fragment_timeout: sysctl::fragment_timeout(felix.fragment_timeout),
             timeouts: sysctl::timeouts(&felix.timeouts),

@@ -25,20 +25,11 @@ impl Daemon {
         let own = ssh.session_of(caller);
         let completed = self.enforcer.reconciler.completed(snapshot);
         let interfaces = &self.enforcer.reconciler.network().interfaces;
-        let behaviour = self.options.behaviour;
         let options = reference::Options {
-            nd_exempt: behaviour.nd_exempt,
-            ra_exempt: behaviour.ra_exempt,
-            bypass_mark: behaviour.bypass_mark,
-            ..reference::Options::default()
+            behaviour: self.options.behaviour,
+            any_icmp: false,
         };
-        let preflight = Preflight::new(
-            &completed,
-            &self.follower.node.name,
-            interfaces,
-            options,
-            behaviour.revalidate,
-        );
+        let preflight = Preflight::new(&completed, &self.follower.node.name, interfaces, options);
         let is_own = |session: &Session| {
             let own = own.as_ref();
             own.is_some_and(|own| (own.peer, own.local) == (session.peer, session.local))
