@@ -168,7 +168,8 @@ impl DirectoryReader {
     /// one cannot be read. Then [`Self::read`] is needed.
     pub fn read_touched(&mut self, touched: &BTreeSet<PathBuf>) -> Option<Vec<Unit>> {
         let now = SystemTime::now();
-        if !self.is_whole || touched.is_empty() {
+        // Without any file, nothing tells whether the directory itself is still there.
+        if !self.is_whole || touched.is_empty() || self.known.is_empty() {
             return None;
         }
         for path in touched {
