@@ -2,9 +2,9 @@
 //!
 //! | part | owns |
 //! | --- | --- |
-//! | [`follower`] | what is wanted: the store, its validated content, what is pending or refused |
-//! | [`enforcer`] | what is in force: the snapshot, the kernel's state, what failed and when to retry |
-//! | [`reporter`] | what is said of it: report, events, metrics, service manager |
+//! | `follower` | what is wanted: the store, its validated content, what is pending or refused |
+//! | `enforcer` | what is in force: the snapshot, the kernel's state, what failed and when to retry |
+//! | `reporter` | what is said of it: report, events, metrics, service manager |
 //!
 //! The journal ([`super::state`]) says which policy is to be in force, and [`super::mode`] why.
 

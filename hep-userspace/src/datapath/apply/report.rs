@@ -35,7 +35,8 @@ pub trait Observer {
     ///
     /// # Errors
     ///
-    /// Stops the load with [`KernelError::Stopped`]; the former generation stays in force.
+    /// Stops the load with [`KernelError::Stopped`](crate::datapath::KernelError::Stopped); the former
+    /// generation stays in force.
     fn before(&mut self, step: Step) -> io::Result<()>;
 
     /// Called right after the flip: the generation is in force.
