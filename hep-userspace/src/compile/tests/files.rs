@@ -52,6 +52,8 @@ pub(super) struct Model {
     /// Label of the set, and of the endpoint of another node; the latter's name of its port.
     labels: [usize; 3],
     members: Vec<usize>,
+    /// Rules of a policy that is always there: with many, no list of packets that it judges is short.
+    fillers: usize,
 }
 
 /// A change of one file: mostly the file's number, and its new content.
@@ -87,7 +89,7 @@ pub(super) fn some_change() -> impl Strategy<Value = Change> {
         1 => any::<bool>().prop_map(Change::TierAction),
         1 => any::<bool>().prop_map(Change::Failsafes),
         2 => (0..3_usize, 0..3_usize).prop_map(|(which, label)| Change::Label(which, label)),
-        2 => (0..6_usize).prop_map(Change::Member),
+        4 => (0..6_usize).prop_map(Change::Member),
     ]
 }
 
@@ -99,6 +101,14 @@ fn toggle(all: &mut Vec<usize>, one: usize) {
 }
 
 impl Model {
+    /// No policy but one of `fillers` rules that decide nothing, and a few that log.
+    pub(super) fn with_fillers(fillers: usize) -> Self {
+        Self {
+            fillers,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn change(&mut self, change: &Change) {
         let policies = &mut self.policies;
         match *change {
@@ -134,6 +144,7 @@ impl Model {
         let mut texts = BTreeMap::from([
             ("base.yaml".to_owned(), self.base()),
             ("set.yaml".to_owned(), self.set()),
+            ("filler.yaml".to_owned(), self.filler()),
         ]);
         for (number, policy) in self.policies.iter().enumerate() {
             if policy.is_there {
@@ -175,6 +186,23 @@ impl Model {
                 &format!("ingress: [{}]", rules(&self.profile))
             ),
         )
+    }
+
+    /// A tier that passes every packet on, and shows which of them the set's selectors match.
+    fn filler(&self) -> String {
+        let ports = (0..self.fillers).map(|port| {
+            let port = 9000 + port;
+            format!("{{action: Deny, protocol: TCP, destination: {{ports: [{port}]}}}}")
+        });
+        let log = ["role == 'a'", "has(x)"]
+            .map(|selector| format!("{{action: Log, source: {{selector: {selector}}}}}"));
+        let rules: Vec<String> = ports.chain(log).collect();
+        let rules = rules.join(", ");
+        let spec = format!(
+            "tier: filler, order: 0, types: [Ingress, Egress], ingress: [{rules}], egress: [{rules}]"
+        );
+        document("Tier", "filler", "order: 0, defaultAction: Pass")
+            + &document("GlobalNetworkPolicy", "filler.all", &spec)
     }
 
     fn set(&self) -> String {
