@@ -35,7 +35,7 @@ pub(crate) fn is_essential<A: Address>(
     if !matches!(A::FAMILY, Family::V6)
         || packet.protocol != protocol::ICMPV6
         || packet.fragment != Fragment::Whole
-        // Nobody: Linux routes what goes there.
+        // No host has this address; Linux routes packets to it.
         || packet.dst.is_unspecified()
     {
         return false;

@@ -1,12 +1,12 @@
 //! The userspace half of hep: YAML in, maps out.
 //!
-//! Modules in order of dependency; each imports only from earlier ones: `printable` escapes foreign
-//! text, `model` and `selector` are the resources as types, `source` reads texts into documents, `store`
-//! reads and follows the places where they are kept, `validate` checks rules that span resources, `compile`
-//! turns a snapshot into tables, `datapath` loads them into the kernel, `reference` judges packets without
-//! the kernel, `preview` computes what a load would change, `cases` runs policy tests on both engines,
-//! `daemon` keeps the kernel in step with files and interfaces, `view` makes models of what commands show,
-//! and `cli` is the command line.
+//! Modules in order of dependency; each imports only from earlier ones: `printable` escapes foreign text,
+//! `model` and `selector` are the resources as types, `source` reads texts into documents, `store` reads,
+//! follows and writes the places where they are kept, `validate` checks rules that span resources,
+//! `compile` turns a snapshot into tables, `datapath` loads them into the kernel, `reference` judges
+//! packets without the kernel, `preview` computes what a load would change, `cases` runs policy tests on
+//! both engines, `daemon` keeps the kernel in step with files and interfaces, `view` makes models of what
+//! commands show, and `cli` is the command line.
 
 #![deny(unsafe_code)]
 

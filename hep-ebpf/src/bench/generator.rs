@@ -10,7 +10,7 @@ use aya_ebpf::{
 
 /// Length of a flow's entry in words: the first 64 bytes of its frames hold all headers.
 const WORDS: usize = 8;
-/// Most flows of one course.
+/// Most flows whose frames one run sends.
 const MAX_FLOWS: usize = 1 << 20;
 
 /// The first bytes of the frames of each flow.
@@ -50,8 +50,8 @@ fn send(ctx: &XdpContext) -> Option<u32> {
     for word in 0..WORDS {
         // SAFETY: that many bytes from `start` on were just checked to lie in the frame, which lives
         // as long as the program runs and begins at a multiple of 8 bytes; the entry is aligned and
-        // live, and no one writes it meanwhile. Volatile, so that the compiler does not make one call
-        // of a function that copies bytes of it.
+        // live, and no one writes it meanwhile. Volatile, or the compiler replaces the loop by a call
+        // of a function that copies byte by byte.
         unsafe { (&raw mut (*frame)[word]).write_volatile((&raw const (*headers)[word]).read()) };
     }
     // SAFETY: plain numbers.

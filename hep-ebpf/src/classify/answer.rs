@@ -18,8 +18,8 @@ pub(crate) enum Answer {
 
 /// Special reason number: [`Answer::Continue`].
 pub(super) const CONTINUE: u32 = 0xff;
-/// Special reason number: the list is long and takes a walk. (The caller makes it, not the function that
-/// finds this out, since nested calls share the stack.)
+/// Special reason number: the list is long and takes a walk. (The function that finds this out returns before
+/// its caller makes the walk, since nested calls share the stack.)
 pub(super) const LONG: u32 = 0xfe;
 
 impl Answer {

@@ -52,7 +52,7 @@ impl Search {
         None
     }
 
-    /// The range's place in that block.
+    /// The range's place in `block`, which the function above has found.
     #[inline(always)]
     fn place<const LEN: usize, R>(
         &self,
@@ -105,7 +105,7 @@ fn is_at_most(start: u64, value: u64, wide: bool) -> usize {
     } else {
         difference
     } >> 63;
-    // Opaque, or the compiler makes a branch of what is done with it.
+    // Opaque, or the compiler branches on it.
     helpers::opaque(borrow as usize).wrapping_sub(1)
 }
 
@@ -172,7 +172,7 @@ const fn place(number: u32, per_block: u32) -> (u32, usize) {
     )
 }
 
-/// Addresses of which the tables have classes.
+/// Addresses that the tables divide into classes.
 pub(crate) trait Classed: Address {
     /// The class of this address, or [`FAULT`].
     fn class(&self, slot: Slot) -> u32;

@@ -1,4 +1,4 @@
-//! A TCP segment of a connection whose start was not seen (spec EV-070, EV-157, EV-158, EV-264).
+//! Judges TCP segments of connections whose start was not seen (spec EV-070, EV-157, EV-158, EV-264).
 
 use hep_common::{conntrack::TAKEN_OVER, counter::Reason, settings::FLAG_ALLOW_INVALID};
 
@@ -23,8 +23,8 @@ fn is_in_grace(context: &PacketContext<'_>) -> bool {
     context.now_ns < maps::grace_until_ns(context.interface.ifindex)
 }
 
-/// Judges a segment that belongs to no known flow, or to one that `is_known` but not approved at this
-/// kind of hook, and opens none.
+/// Judges a segment that does not open a connection. Its flow is not known or, if `is_known`, not approved at
+/// this kind of hook.
 #[inline(always)]
 pub(crate) fn judge<A: Ip>(
     context: &PacketContext<'_>,
@@ -52,13 +52,13 @@ pub(crate) fn judge<A: Ip>(
 
 /// A segment, and how it may be judged.
 struct Segment {
-    /// Its flags of state.
+    /// Its TCP flags of state (`tcp::STATE`).
     flags: u8,
-    /// Its flow is known.
+    /// Whether its flow is known.
     is_known: bool,
-    /// By the rules of its own direction (spec EV-157).
+    /// Whether the rules of its own direction may judge it (spec EV-157).
     by_policy: bool,
-    /// Its connection may predate policy on the interface (spec EV-158).
+    /// Whether its connection may be older than policy on the interface (spec EV-158).
     in_grace: bool,
 }
 
@@ -85,7 +85,7 @@ impl Segment {
         }
     }
 
-    /// Decision by the rules of its own direction, or that it is invalid.
+    /// Judges the segment by the rules of its own direction; it is invalid if they may not judge it.
     #[inline(always)]
     fn by_own_rules<A: Ip>(
         &self,
@@ -206,7 +206,7 @@ fn forwarded<A: Ip>(
     segment.by_own_rules(context, scratch)
 }
 
-/// Whether the rules of the packet's own direction accept it; they leave their trace in `other_trace`.
+/// Whether the rules of the packet's own direction accept it; their trace is in `other_trace`.
 #[inline(never)]
 fn own_rules_allow<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> bool {
     let Scratch {
@@ -222,7 +222,7 @@ fn own_rules_allow<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>)
     }
 }
 
-/// Verdict of the other direction's rules about the packet that this one answers; they leave their trace in
+/// Verdict of the other direction's rules on the packet that this one answers; their trace is in
 /// `other_trace`.
 #[inline(never)]
 fn answered<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) -> Reason {

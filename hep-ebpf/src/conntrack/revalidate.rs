@@ -33,8 +33,8 @@ pub(crate) fn reclassify<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scrat
     classify_again(context, scratch, flow)
 }
 
-/// Judges the opener's tuple, which [`reclassify`] has stored, again wherever the flow was approved. The flow
-/// then counts as judged by the generation in force: it continues, or it is blocked.
+/// Judges the opener's tuple again at each hook that approved the flow; [`reclassify`] has stored the tuple.
+/// The flow then counts as judged by the generation in force: it continues, or it is blocked.
 #[inline(always)]
 pub(crate) fn revalidate<A: Ip>(context: &PacketContext<'_>, scratch: &mut Scratch<A>) {
     let found = find(context, scratch);
@@ -135,8 +135,7 @@ fn is_forwarded_in<A: Ip>(
     Some(!route::is_for_host(context, &scratch.other, interface))
 }
 
-/// Whether the opener's packets that leave are forwarded; `None` if the packet at hand does not show
-/// it.
+/// Whether the opener's packets that leave are forwarded; `None` if the current packet does not show it.
 #[inline(always)]
 fn is_forwarded_out<A: Ip>(
     context: &PacketContext<'_>,
@@ -152,7 +151,7 @@ fn is_forwarded_out<A: Ip>(
     let forwarded = route::is_forwarded(context, packet, trace);
     match (context.direction, is_from_opener) {
         (Direction::Egress, true) => Some(forwarded),
-        // An answer to an address of this host may be one to a flow whose source is translated.
+        // A local answer proves nothing about a forwarded flow: the kernel may translate that flow's source.
         (Direction::Ingress, false)
             if forwarded || conn.judged & forward_bit(Direction::Egress) == 0 =>
         {
@@ -178,7 +177,7 @@ fn set_tuple<A: Ip>(scratch: &mut Scratch<A>, flow: Flow) {
     };
 }
 
-/// Verdict of the rules in force about the flow's opener at an interface; `None` if that is not policed.
+/// Verdict of the rules in force on the opener's tuple at an interface; `None` if that is not policed.
 #[inline(always)]
 fn judge_at<A: Ip>(
     context: &PacketContext<'_>,

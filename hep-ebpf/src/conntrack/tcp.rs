@@ -10,7 +10,7 @@ pub(crate) const fn is_opening(protocol: u8, tcp_flags: u8) -> bool {
     protocol == protocol::TCP && tcp_flags & tcp::STATE == tcp::SYN
 }
 
-/// Whether a packet may be one that only continues a flow: TCP with no flag of state but ACK, or UDP.
+/// Whether a packet may be one that only continues a flow: UDP, or TCP with ACK as the only flag of state.
 #[inline(always)]
 pub(crate) fn may_continue<A>(packet: &Plain<A>) -> bool {
     packet.protocol != protocol::TCP || packet.ports.tcp_flags & tcp::STATE == tcp::ACK

@@ -1,4 +1,4 @@
-//! Questions about a frame that the kernel answers from its own tables.
+//! Queries about a frame, which the kernel answers from its own tables.
 
 use aya_ebpf::bindings::{
     bpf_fib_lookup, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1,
@@ -21,21 +21,21 @@ pub(crate) trait Query: Frame {
     fn is_of_own_socket(&self) -> bool;
 }
 
-/// Argument and result of a routing look-up: a `bpf_fib_lookup` whose last fields, which are not used, are
-/// whole words.
+/// Argument and result of a route look-up: a `bpf_fib_lookup`, whose unused fields at the end are whole words
+/// here.
 #[repr(C)]
 pub(crate) struct FibQuestion {
-    /// Address family of the socket interface.
+    /// `AF_INET` or `AF_INET6`.
     pub(crate) family: u8,
-    /// Protocol.
+    /// IANA protocol number.
     pub(crate) protocol: u8,
     /// Network byte order.
     pub(crate) sport: u16,
     /// Network byte order.
     pub(crate) dport: u16,
-    /// 0: no check whether a packet fits.
+    /// Packet length to check against the route's MTU, bytes; 0: none.
     pub(crate) length: u16,
-    /// The interface that has the packet; in the result, the one that it leaves by.
+    /// Index of the interface where the packet arrived; in the result, of the one where it leaves.
     pub(crate) ifindex: u32,
     /// IPv4: type of service, IPv6: flow information in network byte order.
     pub(crate) flow: u32,
@@ -54,8 +54,8 @@ const _: () = {
 
 /// Ports and addresses of a connection, network byte order: the remote end first.
 pub(crate) enum Tuple {
-    /// Of IPv4.
+    /// IPv4.
     V4(bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1),
-    /// Of IPv6.
+    /// IPv6.
     V6(bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2),
 }

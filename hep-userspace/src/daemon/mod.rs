@@ -1,7 +1,7 @@
-//! The reconcile loop: the only tasks, timers, clocks and signals.
+//! The reconcile loop: its tasks, timers, sockets and signals.
 //!
 //! ```text
-//! watch ──files──▶ validate ──snapshot──▶ compile ──generation──▶ kernel ──▶ attach
+//! store ──files──▶ validate ──snapshot──▶ compile ──generation──▶ kernel ──▶ attach
 //! netlink ──interfaces, addresses──────────┘                                  │
 //! status ◀── result of the load ──────────────────────────────────────────────┘
 //! ```

@@ -1,4 +1,4 @@
-//! The only user of aya and of the bpf system call.
+//! All calls of aya and of the bpf system call.
 //!
 //! [`Kernel`] loads the programs and brings generations into force; [`Maps`] reads what is there,
 //! also from the pins alone; [`attach`] puts the programs on interfaces.

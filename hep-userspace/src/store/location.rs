@@ -1,4 +1,4 @@
-//! Where policy is kept, and how such a store is opened.
+//! Location of a store, and its opening.
 
 use std::path::{Path, PathBuf};
 
@@ -20,8 +20,8 @@ pub enum Location {
 }
 
 impl Location {
-    /// A directory of policy files; `is_shared` allows to write confirmed policies where users other than
-    /// root can write.
+    /// A directory of policy files. If `is_shared`, confirmed policies may be written to it even if users
+    /// other than root can write to it.
     #[must_use]
     pub const fn directory(path: PathBuf, is_shared: bool) -> Self {
         let trust = if is_shared {
@@ -32,7 +32,7 @@ impl Location {
         Self::Directory { path, trust }
     }
 
-    /// Whether confirmed policies may be written where users other than root can write.
+    /// Whether confirmed policies may be written to a directory that users other than root can write to.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         match self {
@@ -40,7 +40,7 @@ impl Location {
         }
     }
 
-    /// Opens the store; needs a tokio runtime. It need not exist yet.
+    /// Opens the store, which need not exist yet; needs a tokio runtime.
     #[must_use]
     pub fn open(&self) -> Box<dyn Source> {
         match self {

@@ -1,7 +1,7 @@
 //! Stores of policy: how policy is kept, read, followed and written, behind one trait for all kinds.
 //!
-//! Everything above asks a [`Source`] and never which kind it is. A second kind is one module here, and one
-//! variant of [`Location`].
+//! The daemon uses a [`Source`], whatever its kind; commands read a path in their arguments by [`directory`].
+//! Another kind takes a module here, and a variant of [`Location`], [`StoreError`] and [`WriteError`].
 
 pub mod directory;
 mod location;

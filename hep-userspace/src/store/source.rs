@@ -1,4 +1,4 @@
-//! The trait that every kind of store implements, and what it yields.
+//! The trait that every kind of store implements, and the results of its methods.
 
 use std::pin::Pin;
 
@@ -17,7 +17,7 @@ pub enum Distrust {
 }
 
 impl Distrust {
-    /// The message for the operator.
+    /// Message for the operator.
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
@@ -46,18 +46,18 @@ pub enum Found {
     Unreadable(StoreError),
 }
 
-/// Why a store cannot be read.
+/// Reason why a store cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Files of a directory.
+    /// Files of a directory cannot be read.
     #[error(transparent)]
     Directory(#[from] directory::ReadError),
 }
 
-/// Why a policy cannot be written to a store, and what to do.
+/// Reason why a policy cannot be written to a store, with advice.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// Files of a directory.
+    /// Files of a directory cannot be written.
     #[error(transparent)]
     Directory(#[from] directory::DirectoryError),
 }
@@ -72,7 +72,7 @@ impl WriteError {
     }
 }
 
-/// A store that policy is read from, and that is followed.
+/// A store of policy that is read, followed and written to.
 pub trait Source {
     /// Waits until the store should be read. Cancel-safe.
     fn changed(&mut self) -> Later<'_, ()>;
@@ -80,17 +80,17 @@ pub trait Source {
     /// Reads all content, complete and at one moment.
     fn read(&mut self) -> Later<'_, Found>;
 
-    /// The content that was accepted last.
+    /// The last content that was trusted: of a read, or assumed.
     fn content(&self) -> &PolicySet;
 
-    /// Sets, before the first read, the content to compare with, and to use where the present one is being
-    /// written.
+    /// Sets the content of the previous run, before the first read: the read compares with it, and takes from
+    /// it the files that are being written.
     fn assume(&mut self, content: PolicySet);
 
-    /// Makes the next read look at everything, whether it seems changed or not.
+    /// Makes the next read cover everything, also what seems unchanged.
     fn forget(&mut self);
 
-    /// Makes `policy` read as this store's content would be: with its names.
+    /// `policy` as it would be read from this store: with this store's names.
     fn adopt(&self, policy: &PolicySet) -> PolicySet;
 
     /// Checks that [`Self::write`] could make the store hold `policy`.
@@ -100,7 +100,7 @@ pub trait Source {
     /// The first obstacle.
     fn may_write(&self, policy: &PolicySet) -> Result<(), WriteError>;
 
-    /// Makes the store hold `policy` and no other; what it holds now is read first.
+    /// Makes the store hold `policy` and no other; reads its present content first, to replace all of it.
     ///
     /// # Errors
     ///

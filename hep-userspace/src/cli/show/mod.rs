@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     }
 }
 
-/// Prints the items that are read from what is in force; without any, an empty list.
+/// Prints the items that `read` makes of the policy in force; an empty list if none is in force.
 fn list<T: Serialize>(
     found: Option<Found>,
     format: Format,

@@ -8,7 +8,7 @@ use super::{
     trial::Trial,
 };
 
-/// Decides which policy is in force when there is no panic.
+/// Decision about the policy in force when there is no panic.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Basis {

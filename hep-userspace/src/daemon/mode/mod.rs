@@ -1,13 +1,17 @@
-//! Modes: the decision about the policy in force. All changes of mode are in one table, [`Mode::after`].
+//! Modes: the decision about the policy in force. Every change of mode goes through [`Mode::after`].
 //!
-//! ```text
-//!                begin trial                    freeze
-//! Following ───────────────────▶ Trial   Following ──────▶ Frozen ──begin trial──▶ Trial
-//!     ▲     ◀──confirm, end trial──┘         ▲               │  ▲                    │
-//!     └──────────── confirm ───────          └───── follow ──┘  └──── end trial ─────┘
+//! | event | in mode | next mode |
+//! | --- | --- | --- |
+//! | begin trial | following, frozen | trial |
+//! | confirm | trial | following |
+//! | end trial | trial | frozen if the trial began so, else following |
+//! | freeze | following, frozen | frozen |
+//! | follow | following, frozen | following |
+//! | panic | any | panic over that mode |
+//! | resume | panic | the mode below it |
 //!
-//! Panic over any of these; resume returns to the one below.
-//! ```
+//! Two more events keep the mode and record a fact in it: that the policy on trial is in force, and which
+//! content of the store a frozen policy overrides. During a panic, a trial below it can only end.
 
 mod basis;
 mod event;
@@ -25,7 +29,7 @@ pub use frozen::Frozen;
 pub use panic::Panic;
 pub use trial::Trial;
 
-/// Decides which policy is in force.
+/// Decision about the policy in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Mode {

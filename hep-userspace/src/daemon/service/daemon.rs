@@ -35,7 +35,7 @@ pub(super) struct Daemon {
     pub(super) network: NetworkWatch,
     pub(super) wakeups: Wakeups,
     pub(super) commands: Option<mpsc::Receiver<Command>>,
-    /// Dropped last: the next process waits for its lock, and must then find the lock of the pins free.
+    /// Dropped last: the next process waits for this lock, and the lock of the pins must be free by then.
     pub(super) state: StateDirectory,
 }
 
@@ -75,7 +75,7 @@ impl Daemon {
         })
     }
 
-    /// Changes the journal; a failure is logged, and the change is lost.
+    /// Changes the journal. If that fails, the change is lost, and the log names it as `what`.
     pub(super) fn note(&mut self, what: &str, change: impl FnOnce(&mut Journal)) {
         if let Err(error) = self.state.update(change) {
             log::error!("note {what}: {}", chain(&error));
@@ -100,7 +100,7 @@ impl Daemon {
     }
 }
 
-/// Decides whether a policy that a dead daemon was about to load is in force.
+/// Records the policy that a dead daemon was about to load, if it came into force.
 fn recover(state: &mut StateDirectory, previous: &Result<Option<Description>, KernelError>) {
     match previous {
         Ok(previous) => {

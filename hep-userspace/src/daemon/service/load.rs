@@ -17,8 +17,9 @@ use super::{
 use crate::store::PolicySet;
 
 impl Daemon {
-    /// The first load: enforces what the journal decides (panic, trial), else the store's content, else the
-    /// last good policy, else leaves what is pinned; with none of them nothing is attached (spec RS-006).
+    /// The first load. Enforces the first of these that there is: the policy of a panic or trial in the
+    /// journal; the store's content, unless an earlier policy is frozen; the last good policy. Without any,
+    /// what is pinned stays in force; without that, nothing is attached (spec RS-006).
     pub(super) async fn first_load(&mut self) -> Result<(), DaemonError> {
         let is_panic = self.state.journal().mode.panic().is_some();
         if is_panic {
@@ -49,7 +50,7 @@ impl Daemon {
     /// Follows the store unless an earlier policy is frozen; returns whether its policy is in force.
     async fn follow_at_start(&mut self) -> Result<bool, DaemonError> {
         let started = Instant::now();
-        // The last complete text is used for files that are being written now.
+        // Files that are being written now are taken from the last policy.
         let frozen = self.state.journal().mode.frozen().cloned();
         if frozen.is_none()
             && let Some((_, last)) = self.state.head()
@@ -76,7 +77,7 @@ impl Daemon {
         Ok(true)
     }
 
-    /// Whether the store's content ends what is frozen; notes it if it was not known.
+    /// Whether `policy`, the store's content, ends the freeze; records the content if none is recorded yet.
     fn ends_frozen(&mut self, frozen: &Frozen, policy: &PolicySet) -> bool {
         let found = policy.checksum();
         let head = self.state.journal().head();
@@ -182,7 +183,7 @@ impl Daemon {
         }
     }
 
-    /// Keeps a change of the store until `what` is over, unless it is as it was before.
+    /// Keeps a change of the store until `what` is over, unless the content is again the one followed last.
     fn wait_with(&mut self, policy: PolicySet, what: &str) {
         if self.followed_checksum() == Some(policy.checksum()) {
             self.follower.pending = None;
@@ -235,7 +236,7 @@ impl Daemon {
         self.enforce_judged(judged, target).await
     }
 
-    /// Brings a validated policy into force, and notes the reason if that fails.
+    /// Brings a policy into force if it is valid; notes the reason if it is not, or if that fails.
     async fn enforce_judged(
         &mut self,
         judged: Judged,

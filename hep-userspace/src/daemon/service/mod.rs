@@ -2,11 +2,11 @@
 //!
 //! | part | owns |
 //! | --- | --- |
-//! | `follower` | what is wanted: the store, its validated content, what is pending or refused |
-//! | `enforcer` | what is in force: the snapshot, the kernel's state, what failed and when to retry |
-//! | `reporter` | what is said of it: report, events, metrics, service manager |
+//! | `follower` | the wanted state: the store, its validated content, what is pending or refused |
+//! | `enforcer` | the state in force: the snapshot, the kernel's state, what failed and when to retry |
+//! | `reporter` | reports: status, events, metrics, service manager |
 //!
-//! The journal ([`super::state`]) says which policy is to be in force, and [`super::mode`] why.
+//! The journal ([`super::state`]) records which policy is to be in force, and its mode ([`super::mode`]) why.
 
 mod commit;
 mod daemon;
@@ -50,7 +50,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     tokio::spawn(sockets.serve(report, feed, commands));
     daemon.commands = Some(received);
     daemon.first_load().await?;
-    // The host may have got its name meanwhile.
+    // The host's name may have been set during the load.
     daemon.refresh_name().await;
     daemon.publish();
     notify(&[NotifyState::Ready]);
