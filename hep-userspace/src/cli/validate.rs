@@ -45,7 +45,7 @@ pub(super) struct Arguments {
     /// Node name to validate for, as in spec.node [default: the kernel's host name in lower case]
     #[arg(long, value_name = "NAME", env = "HEP_NODE")]
     node: Option<NodeName>,
-    /// State directory of this host's daemon, which tells its node's name
+    /// State directory of this host's daemon, where the name of its node is
     #[arg(
         long,
         value_name = "DIR",
