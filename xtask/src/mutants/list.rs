@@ -44,7 +44,7 @@ const fn mistake(
 }
 
 const LISTS: &str = "hep-userspace/src/compile/lists/flatten.rs";
-const EXPAND: &str = "hep-userspace/src/compile/lists/expand.rs";
+const CONDITIONS: &str = "hep-userspace/src/compile/lists/conditions.rs";
 const EXECUTOR: &str = "hep-ebpf/src/classify/executor.rs";
 const WALK: &str = "hep-ebpf/src/classify/walk.rs";
 const SERVICE: &str = "hep-ebpf/src/classify/service.rs";
@@ -276,35 +276,35 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     // The compiler.
     mistake(
         "notNets taken for nets",
-        EXPAND,
+        CONDITIONS,
         "let set = space.set(not_nets);\n            terms.push(Term { set, negated: true });",
         "let set = space.set(not_nets);\n            terms.push(Term { set, negated: false });",
         Both,
     ),
     mistake(
         "notPorts forgotten",
-        EXPAND,
+        CONDITIONS,
         "let none_of: Vec<PortRange> = side.not_ports.iter().filter_map(range).collect();",
         "let none_of: Vec<PortRange> = Vec::new();",
         Both,
     ),
     mistake(
         "names in notPorts want a port",
-        EXPAND,
+        CONDITIONS,
         "side.not_ports.iter().any(|item| name(item).is_none())",
         "!side.not_ports.is_empty()",
         Both,
     ),
     mistake(
         "nets of the other family ignored, their rule kept",
-        EXPAND,
+        CONDITIONS,
         "&& has_nets_of(&rule.source, family)\n        && has_nets_of(&rule.destination, family)",
         "&& (has_nets_of(&rule.source, family) || has_nets_of(&rule.destination, family))",
         Both,
     ),
     mistake(
         "ICMP by name matches in both families",
-        EXPAND,
+        CONDITIONS,
         "rule.protocol.and_then(|protocol| protocol.implied_family())",
         "rule.protocol.and_then(|_| None)",
         Both,
