@@ -110,6 +110,8 @@ struct Known {
     file: Unit,
     /// Whether a change since then has given the file another stamp.
     is_settled: bool,
+    /// Whether its path leads through a link: then a notification may name another path, or none comes.
+    is_linked: bool,
 }
 
 impl DirectoryReader {
@@ -131,14 +133,14 @@ impl DirectoryReader {
     /// Reads every policy file that can be read, and reports an error for each of the others.
     fn readable(&mut self, directory: &Path, now: SystemTime) -> (Vec<Unit>, Vec<ReadError>) {
         let mut walk = Walk::default();
-        if let Err(error) = walk.enter(directory, 0) {
+        if let Err(error) = walk.enter(directory, 0, false) {
             walk.errors.push(error);
         }
         walk.found.sort_by(|a, b| a.0.cmp(&b.0));
         let mut known = std::mem::take(&mut self.known);
         let mut files = Vec::with_capacity(walk.found.len());
         let mut total = 0;
-        for (path, stamp) in walk.found {
+        for (path, stamp, is_linked) in walk.found {
             let former = known.remove(&path);
             let former = former.filter(|known| known.stamp == stamp && known.is_settled);
             let file = match former.map_or_else(|| file(&path), |former| Ok(former.file)) {
@@ -154,15 +156,17 @@ impl DirectoryReader {
                 break;
             }
             files.push(file.clone());
-            self.known.insert(path, Known::new(stamp, file, now));
+            let known = Known::new(stamp, file, is_linked, now);
+            self.known.insert(path, known);
         }
         self.is_whole = walk.errors.is_empty();
         walk.errors.sort_by(|a, b| a.path().cmp(b.path()));
         (files, walk.errors)
     }
 
-    /// Reads the files with a notification since the last read, and those that may have changed without
-    /// another stamp, and takes all others as they were: 1 000 files need not be looked at for one.
+    /// Reads the files with a notification since the last read and those that may have changed without
+    /// another stamp, looks at those behind links, and takes all others as they were: 1 000 files need not be
+    /// looked at for one.
     ///
     /// `None` if that is not enough: the last read was not of all files, a file or directory came or went, or
     /// one cannot be read. Then [`Self::read`] is needed.
@@ -179,15 +183,22 @@ impl DirectoryReader {
                 return None;
             }
         }
-        let unsettled = self.known.iter_mut().filter(|(_, known)| !known.is_settled);
-        for (path, known) in unsettled {
-            let metadata = fs::metadata(path).ok()?;
+        let in_doubt = self
+            .known
+            .iter_mut()
+            .filter(|(_, known)| !known.is_settled || known.is_linked);
+        for (path, known) in in_doubt {
+            let stamp = Stamp::of(&fs::metadata(path).ok()?);
+            if known.is_settled && known.stamp == stamp {
+                continue;
+            }
+            let is_linked = known.is_linked || fs::symlink_metadata(path).ok()?.is_symlink();
             let mut file = file(path).ok()?;
             if file == known.file {
                 // Whoever compares it with the former one is done at once.
                 file = known.file.clone();
             }
-            *known = Known::new(Stamp::of(&metadata), file, now);
+            *known = Known::new(stamp, file, is_linked, now);
         }
         let files: Vec<Unit> = self
             .known
@@ -221,11 +232,12 @@ impl DirectoryReader {
 }
 
 impl Known {
-    fn new(stamp: Stamp, file: Unit, now: SystemTime) -> Self {
+    fn new(stamp: Stamp, file: Unit, is_linked: bool, now: SystemTime) -> Self {
         Self {
             stamp,
             file,
             is_settled: stamp.is_settled(now),
+            is_linked,
         }
     }
 }
@@ -316,7 +328,8 @@ fn is_hidden(path: &Path) -> bool {
 
 #[derive(Default)]
 struct Walk {
-    found: Vec<(PathBuf, Stamp)>,
+    /// Policy files, and whether a link below the directory leads to them.
+    found: Vec<(PathBuf, Stamp, bool)>,
     /// Device and inode of the directories entered.
     entered: BTreeSet<(u64, u64)>,
     /// Files and directories that cannot be read.
@@ -324,7 +337,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn enter(&mut self, directory: &Path, depth: usize) -> Result<(), ReadError> {
+    fn enter(&mut self, directory: &Path, depth: usize, is_linked: bool) -> Result<(), ReadError> {
         let io = |source| ReadError::Io {
             path: directory.to_owned(),
             source,
@@ -337,8 +350,9 @@ impl Walk {
             return Err(ReadError::Loop(directory.to_owned()));
         }
         for entry in fs::read_dir(directory).map_err(io)? {
-            let path = entry.map_err(io)?.path();
-            match self.consider(path, depth) {
+            let entry = entry.map_err(io)?;
+            let is_linked = is_linked || entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            match self.consider(entry.path(), depth, is_linked) {
                 Err(error @ ReadError::TooMany(_)) => return Err(error),
                 Err(error) => self.errors.push(error),
                 Ok(()) => {}
@@ -347,7 +361,7 @@ impl Walk {
         Ok(())
     }
 
-    fn consider(&mut self, path: PathBuf, depth: usize) -> Result<(), ReadError> {
+    fn consider(&mut self, path: PathBuf, depth: usize, is_linked: bool) -> Result<(), ReadError> {
         if is_hidden(&path) {
             return Ok(());
         }
@@ -368,13 +382,13 @@ impl Walk {
             return Err(ReadError::NotAFile(path));
         }
         if metadata.is_dir() {
-            return self.enter(&path, depth + 1);
+            return self.enter(&path, depth + 1, is_linked);
         }
         if is_policy {
             if self.found.len() == MAX_FILES {
                 return Err(ReadError::TooMany(path));
             }
-            self.found.push((path, Stamp::of(&metadata)));
+            self.found.push((path, Stamp::of(&metadata), is_linked));
         }
         Ok(())
     }

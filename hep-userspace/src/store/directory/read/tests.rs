@@ -1,6 +1,7 @@
 //! Hostile and ordinary directories.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, FileTimes, OpenOptions},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
@@ -266,4 +267,30 @@ fn what_was_touched_is_read_alone_while_no_file_comes_or_goes() {
         None,
         "all is to be read"
     );
+}
+
+/// A notification names the file that was written, not the links to it.
+#[test]
+fn files_behind_links_are_looked_at_whatever_was_touched() {
+    let directory = Directory::new("touched-links");
+    let path = |name: &str| directory.path(name);
+    for name in [".hidden/a.yaml", "target.txt", ".away/b.yaml", "plain.yaml"] {
+        directory.write(name, "one");
+    }
+    symlink(".hidden/a.yaml", path("a.yaml")).expect("can be made");
+    symlink(".away", path("folder")).expect("can be made");
+    symlink("target.txt", path("c.yaml")).expect("can be made");
+    let mut reader = DirectoryReader::default();
+    let first = read(&mut reader, &directory.0);
+    assert_eq!(texts(&first), [b"one"; 4]);
+    thread::sleep(Duration::from_millis(50));
+    directory.write(".away/b.yaml", "two");
+    directory.write("target.txt", "six");
+    let touched = BTreeSet::from([path("target.txt")]);
+    let some = reader.read_touched(&touched).expect("no file came or went");
+    assert_eq!(texts(&some), [b"one", b"six", b"two", b"one"]);
+    assert!(are_same(&first[0], &some[0]));
+    fs::remove_file(path("target.txt")).expect("removable");
+    assert_eq!(reader.read_touched(&touched), None, "a link leads nowhere");
+    assert!(matches!(directory.error(), ReadError::Dangling(_)));
 }
