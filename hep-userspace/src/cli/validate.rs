@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use serde::Serialize;
 
 use super::{
     auto::AutoHostEndpoint,
@@ -23,7 +22,7 @@ use crate::{
     source::Unit,
     store::directory::{self, ReadError},
     validate::{self, Code, Loaded, Problem, Scope, Severity},
-    view::{Failure, Validation},
+    view::{Codes, Failure, Validation},
 };
 
 /// Check policy files without loading them
@@ -77,30 +76,6 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<Exit> {
     } else {
         Exit::Invalid
     })
-}
-
-/// The codes of problems.
-#[derive(Serialize)]
-#[serde(transparent)]
-struct Codes(Vec<CodeLine>);
-
-/// A code and its meaning.
-#[derive(Serialize)]
-struct CodeLine {
-    code: Code,
-    severity: &'static str,
-    meaning: &'static str,
-}
-
-impl Codes {
-    fn all() -> Self {
-        let line = |code: Code| CodeLine {
-            code,
-            severity: code.severity().name(),
-            meaning: code.meaning(),
-        };
-        Self(Code::ALL.map(line).into())
-    }
 }
 
 impl Text for Codes {

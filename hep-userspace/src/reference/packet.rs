@@ -112,10 +112,7 @@ impl Packet {
 impl fmt::Display for Packet {
     /// `ingress eth0 TCP 198.51.100.7:40000 -> 192.0.2.10:80`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let direction = match self.direction {
-            Direction::Ingress => "ingress",
-            Direction::Egress => "egress",
-        };
+        let direction = self.direction.name();
         let protocol = crate::model::Protocol {
             number: self.protocol,
             by_name: true,

@@ -179,7 +179,7 @@ fn step_line(step: &Step<'_>) -> String {
 
 /// `ingress[2]`.
 fn rule_name(here: RuleRef<'_>) -> String {
-    format!("{}[{}]", direction_name(here.direction), here.index)
+    format!("{}[{}]", here.direction.name(), here.index)
 }
 
 /// `ingress[2] Deny (policies.yaml:14)`.
@@ -202,12 +202,5 @@ fn failsafe_name(direction: Direction, entry: &FailsafePort) -> String {
     match entry.net {
         Some(net) => format!("{list} {protocol} {} {preposition} {net}", entry.port),
         None => format!("{list} {protocol} {}", entry.port),
-    }
-}
-
-const fn direction_name(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Ingress => "ingress",
-        Direction::Egress => "egress",
     }
 }

@@ -9,5 +9,5 @@ mod policy_set;
 mod source;
 
 pub use location::Location;
-pub use policy_set::PolicySet;
+pub use policy_set::{PolicySet, hex};
 pub use source::{Distrust, Found, Later, Source, StoreError, WriteError};

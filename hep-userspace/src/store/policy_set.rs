@@ -32,12 +32,7 @@ impl PolicySet {
                 hash.update(part);
             }
         }
-        hash.finalize()
-            .iter()
-            .fold(String::new(), |mut text, byte| {
-                write!(text, "{byte:02x}").expect("a String takes whatever is written");
-                text
-            })
+        hex(&hash.finalize())
     }
 
     /// Whether both have the same files, whatever their directories.
@@ -69,33 +64,43 @@ impl PolicySet {
     }
 }
 
+/// Hexadecimal digits of bytes, as of a checksum.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes whatever is written");
+        text
+    })
+}
+
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    fn policy(base: &str, files: &[(&str, &str)]) -> PolicySet {
-        let files = files.iter().map(|(path, text)| {
-            let text = Bytes::copy_from_slice(text.as_bytes());
-            source::Unit::file(Path::new(base).join(path), text)
-        });
-        PolicySet {
+impl PolicySet {
+    /// Files below a directory, by name and text.
+    pub(crate) fn of(base: &str, files: &[(&str, &str)]) -> Self {
+        let unit = |(name, text): &(&str, &str)| {
+            source::Unit::file(Path::new(base).join(name), text.as_bytes().to_vec())
+        };
+        Self {
             base: PathBuf::from(base),
-            files: files.collect(),
+            files: files.iter().map(unit).collect(),
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn the_checksum_is_of_names_and_texts_wherever_they_are() {
-        let here = policy("/p", &[("a.yaml", "x"), ("b.yaml", "y")]);
-        let there = policy("/q/r", &[("a.yaml", "x"), ("b.yaml", "y")]);
+        let here = PolicySet::of("/p", &[("a.yaml", "x"), ("b.yaml", "y")]);
+        let there = PolicySet::of("/q/r", &[("a.yaml", "x"), ("b.yaml", "y")]);
         assert_eq!(here.checksum(), there.checksum());
         assert_eq!(here.rebased(Path::new("/q/r")), there);
         for other in [
-            policy("/p", &[("a.yaml", "x"), ("b.yaml", "z")]),
-            policy("/p", &[("a.yaml", "x"), ("c.yaml", "y")]),
-            policy("/p", &[("a.yaml", "xb.yamly")]),
+            PolicySet::of("/p", &[("a.yaml", "x"), ("b.yaml", "z")]),
+            PolicySet::of("/p", &[("a.yaml", "x"), ("c.yaml", "y")]),
+            PolicySet::of("/p", &[("a.yaml", "xb.yamly")]),
         ] {
             assert_ne!(here.checksum(), other.checksum());
         }

@@ -5,6 +5,7 @@
 //! They are types of their own, so that these can change without a program noticing that reads JSON: what
 //! such a program may rely on is here, and in the schemas generated from it ([`schemas`]).
 
+mod codes;
 mod counters;
 mod difference;
 mod endpoints;
@@ -30,6 +31,7 @@ mod test_report;
 mod validation;
 mod version;
 
+pub use codes::{Code, Codes};
 pub use counters::Count;
 pub use difference::{
     Change, Cut, Difference, FieldChange, Flows, Hunk, InterfaceChange, Line, ListChange,

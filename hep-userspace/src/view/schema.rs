@@ -3,16 +3,17 @@
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
 use super::{
-    Count, Difference, Endpoint, Event, Explanation, FailsafePort, Failure, Flow, History,
+    Codes, Count, Difference, Endpoint, Event, Explanation, FailsafePort, Failure, Flow, History,
     Interface, Lost, Outcome, Policy, Removal, RuleList, SelectorAnswer, Set, Shown, Status,
     TestReport, TrialOutcome, Validation,
 };
 
-/// Name and schema of each document. The name is the command's, except for `error` (of every command),
-/// `outcome` (of `hep confirm`, `rollback`, `panic` and `resume`) and `monitor-lost`.
+/// Name and schema of each document. The name is the command's, except for `codes` (of `hep validate
+/// --list-codes`), `error` (of every command), `outcome` (of `hep confirm`, `rollback`, `panic` and `resume`) and `monitor-lost`.
 #[must_use]
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
+        schema::<Codes>("codes"),
         schema::<Difference>("diff"),
         schema::<Removal>("down"),
         schema::<Failure>("error"),

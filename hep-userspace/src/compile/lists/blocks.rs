@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hep_common::{Direction, counter::Reason};
 use rustc_hash::FxHashMap;
 
-use super::{conditions::Conditions, names::direction_name, rules::RuleText};
+use super::{conditions::Conditions, rules::RuleText};
 use crate::{
     compile::description::{shape::RuleDescription, text},
     model::{self, Metadata, Rule},
@@ -94,7 +94,7 @@ impl Block {
             let description = describe(source, owner, rule, index, direction);
             BlockRule {
                 action: rule.action,
-                text: Arc::new(RuleText::new(direction_name(direction), description)),
+                text: Arc::new(RuleText::new(direction.name(), description)),
                 conditions: Conditions::of(rule),
             }
         });
@@ -151,7 +151,7 @@ fn describe(
         stage: source.stage.to_owned(),
         tier: source.tier.to_owned(),
         policy: owner.to_owned(),
-        rule: format!("{}[{index}]", direction_name(direction)),
+        rule: format!("{}[{index}]", direction.name()),
         action: rule.action.name().to_owned(),
         staged: source.staged,
         reason: reason.to_owned(),

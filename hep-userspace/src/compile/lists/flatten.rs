@@ -9,7 +9,7 @@ use super::{
     builder::{Builder, FlatList, RuleId, Template},
     expand::{FailsafeEnds, Matcher},
     flattened::Flattened,
-    names::{action_name, direction_name, phase_reasons, stage_name},
+    names::{action_name, phase_reasons, stage_name},
     order::{DirectionTiers, Phase, TierPart},
     rules::{RuleText, Rules},
     templates::Templates,
@@ -373,7 +373,7 @@ impl<'s> Flattener<'s> {
     }
 
     fn add(&mut self, direction: Direction, description: RuleDescription) -> RuleId {
-        let text = RuleText::new(direction_name(direction), description);
+        let text = RuleText::new(direction.name(), description);
         self.rules.add(&Arc::new(text))
     }
 

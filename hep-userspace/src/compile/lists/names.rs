@@ -1,6 +1,6 @@
 //! Names of stages, directions, actions and reasons in descriptions.
 
-use hep_common::{Direction, counter::Reason, rule::Action};
+use hep_common::{counter::Reason, rule::Action};
 
 use super::order::Phase;
 
@@ -11,14 +11,6 @@ pub(crate) const fn stage_name(phase: Phase) -> &'static str {
         Phase::PreDnat => "preDNAT",
         Phase::Normal => "normal",
         Phase::Forward => "forward",
-    }
-}
-
-/// `ingress` or `egress`.
-pub(crate) const fn direction_name(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Ingress => "ingress",
-        Direction::Egress => "egress",
     }
 }
 

@@ -15,7 +15,6 @@ use rustc_hash::FxHashMap;
 use super::{
     builder::FlatList,
     flatten::Flattener,
-    names::direction_name,
     order::{DirectionTiers, Ordered, Phase},
 };
 use crate::{
@@ -144,7 +143,7 @@ impl ListTable {
             .chain(self.lists.iter().map(|list| {
                 ListDescription {
                     kind: list.kind,
-                    direction: direction_name(list.direction).to_owned(),
+                    direction: list.direction.name().to_owned(),
                     family: text::family_number(list.family),
                     interfaces: Vec::new(),
                     rules: list
@@ -214,7 +213,7 @@ fn number_of(
             list: format!(
                 "{} {} IPv{} list",
                 kind_name(list.kind),
-                direction_name(list.direction),
+                list.direction.name(),
                 text::family_number(list.family)
             ),
             rules: list.rules.len(),

@@ -97,7 +97,7 @@ fn reference_name(rule: &RuleRef<'_>) -> Name {
         Source::Policy(_, policy) => format!("{}/{}", policy.kind.name(), policy.metadata.name),
         Source::Profile(profile) => format!("Profile/{}", profile.metadata.name),
     };
-    let direction = crate::compile::lists::names::direction_name(rule.direction);
+    let direction = rule.direction.name();
     (
         rule.stage.name().to_owned(),
         owner,

@@ -137,8 +137,3 @@ pub(super) fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
 pub(super) fn snapshot_path(directory: &Path, generation: u32) -> PathBuf {
     directory.join(SNAPSHOTS).join(generation.to_string())
 }
-
-/// Hexadecimal digits of bytes.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

@@ -11,11 +11,12 @@ use sha2::{Digest as _, Sha256};
 use super::{
     super::mode::{Basis, Frozen, Mode},
     error::{StateError, fail},
-    files::{self, JOURNAL, SNAPSHOTS, hex, replace},
+    files::{self, JOURNAL, SNAPSHOTS, replace},
     format1::Journal1,
     journal::{Cause, Entry, Journal, Outcome},
     snapshot,
 };
+use crate::store::hex;
 
 /// First word of the journal's file, with the version of the framing around the JSON.
 const MAGIC: &str = "hep-journal-2";

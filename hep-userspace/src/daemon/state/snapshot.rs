@@ -12,8 +12,11 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{super::mode::Frozen, files::hex, journal::Cause};
-use crate::{source, store::PolicySet};
+use super::{super::mode::Frozen, journal::Cause};
+use crate::{
+    source,
+    store::{PolicySet, hex},
+};
 
 /// First word of the file, with the version of its format.
 const MAGIC: &str = "hep-snapshot-1";
@@ -166,17 +169,6 @@ fn cut_line(body: &[u8]) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
 
-    fn policy(base: &str, files: &[(&str, &str)]) -> PolicySet {
-        let files = files.iter().map(|(path, text)| {
-            let text = Bytes::copy_from_slice(text.as_bytes());
-            source::Unit::file(Path::new(base).join(path), text)
-        });
-        PolicySet {
-            base: PathBuf::from(base),
-            files: files.collect(),
-        }
-    }
-
     fn written(policy: &PolicySet) -> Bytes {
         let mut body = Vec::new();
         let head = Head::new(policy, 7, 1, Cause::Store, 2);
@@ -186,7 +178,7 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read() {
-        let policy = policy(
+        let policy = PolicySet::of(
             "/p",
             &[("a.yaml", "# é\n"), ("b/c.yaml", ""), ("d.yaml", "x")],
         );
@@ -197,7 +189,10 @@ mod tests {
 
     #[test]
     fn any_changed_or_missing_byte_is_noticed() {
-        let body = written(&policy("/p", &[("a.yaml", "x: 1\n"), ("b.yaml", "y")]));
+        let body = written(&PolicySet::of(
+            "/p",
+            &[("a.yaml", "x: 1\n"), ("b.yaml", "y")],
+        ));
         assert!(read(&body, |_| None).is_some());
         for at in 0..body.len() {
             let mut damaged = body.to_vec();
@@ -209,13 +204,13 @@ mod tests {
 
     #[test]
     fn what_an_earlier_snapshot_has_may_be_left_out() {
-        let former = policy("/p", &[("a.yaml", "one two three"), ("b.yaml", "same")]);
+        let former = PolicySet::of("/p", &[("a.yaml", "one two three"), ("b.yaml", "same")]);
         let files = [
             ("a.yaml", "one 2 three"),
             ("b.yaml", "same"),
             ("c.yaml", ""),
         ];
-        let next = policy("/q", &files);
+        let next = PolicySet::of("/q", &files);
         let kept = in_common(&next, &former);
         assert_eq!(kept, [Some([4, 6]), Some([4, 0]), None]);
         let mut head = Head::new(&next, 8, 1, Cause::Store, 2);

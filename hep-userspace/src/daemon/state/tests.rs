@@ -9,10 +9,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     super::mode::{Frozen, Mode},
-    files::{JOURNAL, PENDING, hex, snapshot_path},
+    files::{JOURNAL, PENDING, snapshot_path},
     *,
 };
-use crate::{source, store::PolicySet};
+use crate::store::{PolicySet, hex};
 
 struct Scratch(PathBuf);
 
@@ -34,13 +34,7 @@ impl Drop for Scratch {
 }
 
 fn policy_with(text: &str) -> PolicySet {
-    PolicySet {
-        base: PathBuf::from("/p"),
-        files: vec![source::Unit::file(
-            Path::new("/p/a.yaml"),
-            text.as_bytes().to_vec(),
-        )],
-    }
+    PolicySet::of("/p", &[("a.yaml", text)])
 }
 
 fn pending(policy: PolicySet, cause: Cause) -> PendingPolicy {

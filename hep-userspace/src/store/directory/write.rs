@@ -245,14 +245,7 @@ mod tests {
     }
 
     fn policy(files: &[(&str, &str)]) -> PolicySet {
-        let base = PathBuf::from("/new");
-        let files = files
-            .iter()
-            .map(|(path, text)| source::Unit::file(base.join(path), text.as_bytes().to_vec()));
-        PolicySet {
-            files: files.collect(),
-            base: base.clone(),
-        }
+        PolicySet::of("/new", files)
     }
 
     #[test]
