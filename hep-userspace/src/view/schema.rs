@@ -9,7 +9,8 @@ use super::{
 };
 
 /// Name and schema of each document. The name is the command's, except for `codes` (of `hep validate
-/// --list-codes`), `error` (of every command), `outcome` (of `hep confirm`, `rollback`, `panic` and `resume`) and `monitor-lost`.
+/// --list-codes`), `error` (of every command), `outcome` (of `hep confirm`, `rollback`, `panic` and
+/// `resume`) and `monitor-lost`.
 #[must_use]
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
