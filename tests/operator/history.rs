@@ -31,6 +31,8 @@ fn a_rollback_holds_the_directory_until_it_changes() {
     daemon.wait_for(6);
     expect_only(&topology, "after a restart", 80);
     assert_eq!(daemon.status()["frozen"]["generation"], 1);
+    let status = daemon.status();
+    assert_eq!(status["held"], status["frozen"], "its name until now");
     daemon.apply("all.yaml", &documents(&only(83)));
     expect_only(&topology, "the directory changed", 83);
     assert_eq!(daemon.status()["frozen"], Value::Null);

@@ -243,6 +243,8 @@ fn a_policy_directory_that_turns_empty_is_held() {
             .is_some_and(|text| text.contains("turned empty"))
     });
     assert!(is_held, "{}\n{}", daemon.status(), daemon.log());
+    let status = daemon.status();
+    assert_eq!(status["holding"], status["untrusted"], "its name until now");
     topology.expect("emptied", &probes);
     daemon.replace(&[eth0(), both(80, 82)]);
     topology.expect_all(
