@@ -25,7 +25,7 @@ const LINKER_VERSION: [u32; 3] = [0, 13, 0];
 const LLVM_PREFIX: &str = "/usr/lib/llvm-22";
 
 /// Needed to build anything.
-const COMPILERS: [Package; 2] = [
+const COMPILERS: [Package; 3] = [
     Package {
         name: "gcc",
         mark: "cc",
@@ -33,6 +33,11 @@ const COMPILERS: [Package; 2] = [
     Package {
         name: "libc6-dev",
         mark: "/usr/include/stdio.h",
+    },
+    // The client of etcd is made from etcd's own descriptions of its messages.
+    Package {
+        name: "protobuf-compiler",
+        mark: "protoc",
     },
 ];
 

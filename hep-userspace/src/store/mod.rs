@@ -3,8 +3,11 @@
 //! The daemon uses a [`Source`], whatever its kind; commands read a path in their arguments by [`directory`].
 //! Another kind takes a module here, and a variant of [`Location`], [`StoreError`] and [`WriteError`].
 
+pub mod config;
 pub mod directory;
+pub mod etcd;
 mod location;
+pub mod objects;
 mod policy_set;
 mod source;
 

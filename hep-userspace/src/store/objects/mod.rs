@@ -1,0 +1,9 @@
+//! Stores that keep each resource as an object of its own: what an object is, and how it is read and written.
+
+mod client;
+mod error;
+mod object;
+
+pub use client::{Client, Listing};
+pub use error::{ClientError, Field, Operation};
+pub use object::Object;
