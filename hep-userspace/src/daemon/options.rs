@@ -31,6 +31,15 @@ impl Role {
         }
     }
 
+    /// Whether a store that cannot be reached is waited for.
+    #[must_use]
+    pub const fn is_awaited(&self) -> bool {
+        match self {
+            Self::Follow(location) => location.is_awaited(),
+            Self::Boot => false,
+        }
+    }
+
     /// The path of the store; empty without one.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -21,7 +21,7 @@ use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::model::Origin;
+use crate::model::{ObjectKey, Origin};
 
 pub use abridged::Outline;
 pub use builder::Parsed;
@@ -73,6 +73,15 @@ impl Unit {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.origin.path()
+    }
+
+    /// The object's name and version, if it is one.
+    #[must_use]
+    pub fn object(&self) -> Option<(&Arc<ObjectKey>, &Arc<str>)> {
+        match &self.origin {
+            Origin::Object { key, revision } => Some((key, revision)),
+            Origin::File(_) | Origin::BuiltIn => None,
+        }
     }
 
     /// Whether it is a copy of `other`, which is clear without reading either. Others may be equal, too.

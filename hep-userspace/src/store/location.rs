@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    config::Config,
     directory::{Trust, Watch},
+    etcd::EtcdUpstream,
+    follow::Follow,
     source::Source,
 };
+use crate::model::NodeName;
 
 /// Where policy is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +20,13 @@ pub enum Location {
         path: PathBuf,
         /// Which directories confirmed policies may be written to.
         trust: Trust,
+    },
+    /// Objects of a store.
+    Objects {
+        /// How to reach it.
+        config: Box<Config>,
+        /// Its name, as commands and reports show it.
+        name: PathBuf,
     },
 }
 
@@ -32,27 +43,51 @@ impl Location {
         Self::Directory { path, trust }
     }
 
+    /// A store of objects.
+    #[must_use]
+    pub fn objects(config: Config) -> Self {
+        let name = PathBuf::from(config.to_string());
+        let config = Box::new(config);
+        Self::Objects { config, name }
+    }
+
     /// Whether confirmed policies may be written to a directory that users other than root can write to.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         match self {
             Self::Directory { trust, .. } => *trust == Trust::Anybody,
+            Self::Objects { .. } => false,
         }
     }
 
-    /// Opens the store, which need not exist yet; needs a tokio runtime.
+    /// Whether nothing at all may be there for a while without that being a mistake: a store that cannot be
+    /// reached is waited for.
     #[must_use]
-    pub fn open(&self) -> Box<dyn Source> {
+    pub const fn is_awaited(&self) -> bool {
+        matches!(self, Self::Objects { .. })
+    }
+
+    /// Opens the store, which need not exist yet, for the node of this name; needs a tokio runtime.
+    #[must_use]
+    pub fn open(&self, node: &NodeName) -> Box<dyn Source> {
         match self {
             Self::Directory { path, trust } => Box::new(Watch::new(path, *trust)),
+            Self::Objects { config, name } => match &**config {
+                Config::Etcd(config) => Box::new(Follow::new(
+                    EtcdUpstream::new(config.clone(), node.clone()),
+                    name.clone(),
+                )),
+                Config::Kubernetes(_) => unreachable!("no configuration leads here yet"),
+            },
         }
     }
 
-    /// The path that commands and reports show.
+    /// The path of a directory, or the name of another store, which commands and reports show.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
             Self::Directory { path, .. } => path,
+            Self::Objects { name, .. } => name,
         }
     }
 }

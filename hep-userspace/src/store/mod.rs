@@ -6,6 +6,7 @@
 pub mod config;
 pub mod directory;
 pub mod etcd;
+pub mod follow;
 mod location;
 pub mod objects;
 mod policy_set;

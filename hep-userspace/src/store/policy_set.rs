@@ -3,19 +3,22 @@
 use std::{
     fmt::Write as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use sha2::{Digest, Sha256};
 
-use crate::source;
+use crate::{model::Origin, source};
 
 /// The policy texts of a store at one moment, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicySet {
-    /// The directory that the names are relative to.
+    /// The directory that the names are relative to, or the name of a store of objects.
     pub base: PathBuf,
     /// The texts, in the order of their names.
     pub files: Vec<source::Unit>,
+    /// Where a store of objects is followed from, in its own words; no part of the content.
+    pub resume: Option<Arc<str>>,
 }
 
 impl PolicySet {
@@ -45,21 +48,37 @@ impl PolicySet {
         self.files.len() == other.files.len() && ours.by_ref().eq(theirs.by_ref())
     }
 
-    /// A file's path below the base.
+    /// A file's path below the base, or an object's name in its store.
     #[must_use]
     pub fn relative<'f>(&self, file: &'f source::Unit) -> &'f Path {
-        let path = file.path().unwrap_or(Path::new(""));
-        path.strip_prefix(&self.base).unwrap_or(path)
+        match &file.origin {
+            Origin::File(path) => path.strip_prefix(&self.base).unwrap_or(path),
+            Origin::Object { key, .. } => Path::new(&*key.key),
+            Origin::BuiltIn => Path::new(""),
+        }
     }
 
-    /// The same files below another directory.
+    /// Whether it is the content of a store of objects.
+    #[must_use]
+    pub fn is_of_objects(&self) -> bool {
+        let mut files = self.files.iter();
+        self.resume.is_some() || files.any(|file| matches!(file.origin, Origin::Object { .. }))
+    }
+
+    /// The same files below another directory; objects stay where they are.
     #[must_use]
     pub fn rebased(&self, base: &Path) -> Self {
-        let rebased = |file| source::Unit::file(base.join(self.relative(file)), file.text.clone());
+        let rebased = |file: &source::Unit| match &file.origin {
+            Origin::File(_) => {
+                source::Unit::file(base.join(self.relative(file)), file.text.clone())
+            }
+            Origin::Object { .. } | Origin::BuiltIn => file.clone(),
+        };
         let files = self.files.iter().map(rebased);
         Self {
             base: base.to_path_buf(),
             files: files.collect(),
+            resume: self.resume.clone(),
         }
     }
 }
@@ -83,6 +102,7 @@ impl PolicySet {
         Self {
             base: PathBuf::from(base),
             files: files.iter().map(unit).collect(),
+            resume: None,
         }
     }
 }

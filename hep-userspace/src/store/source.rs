@@ -1,33 +1,38 @@
 //! The trait that every kind of store implements, and the results of its methods.
 
-use std::pin::Pin;
+use std::{borrow::Cow, pin::Pin};
 
-use super::{directory, policy_set::PolicySet};
+use super::{directory, follow::Reason, policy_set::PolicySet};
 
 /// A future of a [`Source`], which is used as a trait object.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// Reason why a store's present content is not followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Distrust {
     /// The directory does not exist.
     Gone,
     /// The directory held policy files, and now holds none.
     Empty,
+    /// The content of a store of objects is not to be believed now.
+    Objects(Reason),
 }
 
 impl Distrust {
     /// Message for the operator.
     #[must_use]
-    pub const fn advice(self) -> &'static str {
+    pub fn advice(&self) -> Cow<'static, str> {
         match self {
+            Self::Objects(reason) => reason.advice().into(),
             Self::Gone => {
                 "the policy directory is gone; the last policy stays in force until it is back, \
                  or until `hep down`"
+                    .into()
             }
             Self::Empty => {
                 "the policy directory turned empty; the last policy stays in force until there \
                  is a file in it (one that holds a comment means no policy), or until `hep down`"
+                    .into()
             }
         }
     }
@@ -52,6 +57,9 @@ pub enum StoreError {
     /// Files of a directory cannot be read.
     #[error(transparent)]
     Directory(#[from] directory::ReadError),
+    /// A store of objects cannot be reached.
+    #[error("{}", .0.advice())]
+    Objects(Reason),
 }
 
 /// Reason why a policy cannot be written to a store, with advice.
@@ -60,6 +68,9 @@ pub enum WriteError {
     /// Files of a directory cannot be written.
     #[error(transparent)]
     Directory(#[from] directory::DirectoryError),
+    /// The daemon never writes to a store of objects (spec DS-308).
+    #[error("the daemon does not write to a store of objects")]
+    Objects,
 }
 
 impl WriteError {
@@ -68,6 +79,7 @@ impl WriteError {
     pub const fn advice(&self) -> &'static str {
         match self {
             Self::Directory(error) => error.advice(),
+            Self::Objects => "write it there with `hep apply -f DIR`",
         }
     }
 }
@@ -89,6 +101,11 @@ pub trait Source {
 
     /// Makes the next read cover everything, also what seems unchanged.
     fn forget(&mut self);
+
+    /// Makes the next read take what is there, also what would not be trusted otherwise.
+    fn believe(&mut self) {
+        self.forget();
+    }
 
     /// `policy` as it would be read from this store: with this store's names.
     fn adopt(&self, policy: &PolicySet) -> PolicySet;

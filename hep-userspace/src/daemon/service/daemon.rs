@@ -89,7 +89,7 @@ impl Daemon {
         let decided = Decided::of(self.state.journal(), &Moment::now());
         self.reporter.update(|report| {
             report.degraded = degraded;
-            report.untrusted = self.follower.untrusted.map(str::to_owned);
+            report.untrusted = self.follower.untrusted.clone();
             report.ready = self.enforcer.is_whole();
             report.generation = self.enforcer.generation();
             report.decided = decided;

@@ -48,14 +48,14 @@ pub(super) struct Follower {
     /// Reason why the store could not be read.
     unreadable: Option<String>,
     /// Reason why the store's present content is not trusted.
-    pub(super) untrusted: Option<&'static str>,
+    pub(super) untrusted: Option<String>,
 }
 
 impl Follower {
     pub(super) fn new(options: &Options) -> Self {
         Self {
             source: match &options.role {
-                Role::Follow(location) => Some(location.open()),
+                Role::Follow(location) => Some(location.open(&options.node)),
                 Role::Boot => None,
             },
             loader: Loader::default(),
@@ -87,6 +87,13 @@ impl Follower {
         }
     }
 
+    /// Makes the next read take what is there, also what would not be trusted otherwise.
+    pub(super) fn believe(&mut self) {
+        if let Some(source) = &mut self.source {
+            source.believe();
+        }
+    }
+
     /// Reads the store; `None` if its content is as before.
     ///
     /// # Errors
@@ -105,10 +112,11 @@ impl Follower {
             Found::Unchanged => Ok(None),
             Found::Changed(policy) => Ok(Some(policy)),
             Found::Untrusted(distrust) => {
-                let advice = distrust.advice();
-                if self.untrusted.replace(advice) != Some(advice) {
+                let advice = distrust.advice().into_owned();
+                if self.untrusted.as_ref() != Some(&advice) {
                     log::warn!("{advice}");
                 }
+                self.untrusted = Some(advice);
                 Err(DaemonError::Untrusted(distrust))
             }
             Found::Unreadable(error) => {
@@ -129,7 +137,7 @@ impl Follower {
 
     /// Reason why the store cannot be relied on now, if any.
     pub(super) fn obstacle(&self) -> Option<String> {
-        let untrusted = self.untrusted.map(str::to_owned);
+        let untrusted = self.untrusted.clone();
         untrusted.or_else(|| self.unreadable.clone())
     }
 

@@ -128,6 +128,14 @@ impl Daemon {
             log::warn!("the policy that a former daemon left stays in force");
             return Ok(());
         }
+        let is_away = matches!(
+            refusal,
+            Some(DaemonError::Store(_) | DaemonError::Untrusted(_))
+        );
+        if is_away && self.options.role.is_awaited() {
+            log::warn!("there is no earlier policy; nothing is enforced until the store is there");
+            return Ok(());
+        }
         Err(refusal.unwrap_or(DaemonError::NoPolicy))
     }
 

@@ -17,6 +17,8 @@ impl Daemon {
         match &self.state.journal().mode {
             Mode::Panic(_) => self.end_panic().await,
             Mode::Calm(Basis::Following) => {
+                self.follower.believe();
+                self.refresh_store().await;
                 self.done("the policy directory is followed".to_owned(), Vec::new())
             }
             Mode::Calm(Basis::Trial(_)) => Answer::Refused(vec![

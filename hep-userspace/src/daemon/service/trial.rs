@@ -171,6 +171,7 @@ impl Daemon {
             Ok(files) => PolicySet {
                 base: directory.to_path_buf(),
                 files,
+                resume: None,
             },
             Err(error) => return Err(Answer::Failed(chain(&error))),
         };
@@ -341,7 +342,12 @@ impl Daemon {
         if let Err(error) = source.write(policy) {
             let overrides = directory::read(place).ok().map(|files| {
                 let base = place.to_path_buf();
-                PolicySet { base, files }.checksum()
+                PolicySet {
+                    base,
+                    files,
+                    resume: None,
+                }
+                .checksum()
             });
             self.note("the frozen policy", |journal| {
                 journal.change(Event::Freeze(Frozen {

@@ -83,8 +83,9 @@ impl Daemon {
             _ = wakeups.interrupt.recv() => Wake::Stop,
             outcome = self.network.changed() => Wake::Network(outcome),
             () = trial_tick(trial) => Wake::Trial,
-            () = self.follower.changed() => Wake::Store,
+            // Orders first: a store may change all the time.
             Some(command) = next_command(self.commands.as_mut()) => Wake::Command(command),
+            () = self.follower.changed() => Wake::Store,
             _ = wakeups.reload.recv() => Wake::Reload,
             () = tick(wakeups.refresh.as_mut()) => Wake::Refresh,
             () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => Wake::Retry,

@@ -6,6 +6,7 @@ use std::{
     collections::HashMap,
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::{super::mode::Frozen, journal::Cause};
 use crate::{
+    model::{ObjectKey, Origin},
     source,
     store::{PolicySet, hex},
 };
@@ -30,6 +32,12 @@ pub(super) struct Head {
     pub(super) cause: Cause,
     pub(super) resources: usize,
     pub(super) base: PathBuf,
+    /// Name of the kind of store that the objects are of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    store: Option<Arc<str>>,
+    /// Where the store is followed from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    resume: Option<Arc<str>>,
     /// The mode that the journal records once the policy is in force.
     #[serde(default, alias = "held", skip_serializing_if = "Option::is_none")]
     pub(super) frozen: Option<Frozen>,
@@ -41,8 +49,11 @@ pub(super) struct Head {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Part {
-    /// Path relative to the base.
+    /// Path relative to the base, or an object's name in its store.
     path: PathBuf,
+    /// The store's word for an object's version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revision: Option<Arc<str>>,
     /// Length of the text in this snapshot.
     bytes: usize,
     /// Number of bytes before and after it that are in the earlier snapshot's file of this path.
@@ -61,19 +72,37 @@ impl Head {
     ) -> Self {
         let files = policy.files.iter().map(|file| Part {
             path: policy.relative(file).to_path_buf(),
+            revision: file.object().map(|(_, revision)| Arc::clone(revision)),
             bytes: file.text.len(),
             kept: None,
         });
+        let store = policy.files.iter().find_map(source::Unit::object);
         Self {
             generation,
             since_unix_ms,
             cause,
             resources,
             base: policy.base.clone(),
+            store: store.map(|(key, _)| Arc::clone(&key.store)),
+            resume: policy.resume.clone(),
             frozen: None,
             former: None,
             files: files.collect(),
         }
+    }
+
+    /// The file or object of a part.
+    fn unit(&self, part: &Part, text: Bytes) -> Option<source::Unit> {
+        let Some(revision) = &part.revision else {
+            return Some(source::Unit::file(self.base.join(&part.path), text));
+        };
+        let key = Arc::new(ObjectKey {
+            store: self.store.clone()?,
+            key: Arc::from(part.path.to_str()?),
+        });
+        let revision = Arc::clone(revision);
+        let origin = Origin::Object { key, revision };
+        Some(source::Unit { origin, text })
     }
 
     /// Leaves out the bytes that the snapshot of generation `former` has.
@@ -153,11 +182,19 @@ pub(super) fn read(
                     .into()
             }
         };
-        files.push(source::Unit::file(head.base.join(&part.path), text));
+        files.push(head.unit(part, text)?);
         texts = after;
     }
     let base = head.base.clone();
-    Some((head, PolicySet { base, files }))
+    let resume = head.resume.clone();
+    Some((
+        head,
+        PolicySet {
+            base,
+            files,
+            resume,
+        },
+    ))
 }
 
 fn cut_line(body: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -68,3 +68,17 @@ pub enum Config {
     /// In the Kubernetes API.
     Kubernetes(KubernetesConfig),
 }
+
+impl std::fmt::Display for Config {
+    /// The kind of store and where it is, without secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Etcd(config) => write!(f, "etcdv3:{}", config.endpoints.join(",")),
+            Self::Kubernetes(config) => match (&config.endpoint, config.kubeconfig.as_slice()) {
+                (Some(endpoint), _) => write!(f, "kubernetes:{endpoint}"),
+                (None, [path, ..]) => write!(f, "kubernetes:{}", path.display()),
+                (None, []) => f.write_str("kubernetes"),
+            },
+        }
+    }
+}

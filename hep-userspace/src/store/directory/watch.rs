@@ -59,6 +59,7 @@ impl Watch {
             accepted: PolicySet {
                 base: directory.to_path_buf(),
                 files: Vec::new(),
+                resume: None,
             },
             was_read: false,
         }

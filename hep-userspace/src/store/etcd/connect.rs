@@ -14,11 +14,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How often a quiet connection is asked for a sign of life, and how long the answer may take.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
-/// The members of a cluster, and how to reach them.
-pub type Endpoints = EtcdConfig;
-
 /// A connection to a cluster.
-pub type Connection = Client;
+pub(super) type Connection = Client;
 
 /// Connects, and authenticates where there is a user; reads the certificates, which may have been replaced.
 ///
@@ -85,9 +82,10 @@ fn read(path: &Path) -> Result<String, ClientError> {
 /// An error of the client crate, as ours.
 pub(super) fn failure(error: etcd_client::Error) -> ClientError {
     use etcd_client::Error::GRpcStatus;
-    let text = match &error {
-        GRpcStatus(status) => status.message().to_owned(),
-        error => error.to_string(),
+    let text = if let GRpcStatus(status) = &error {
+        status.message().to_owned()
+    } else {
+        error.to_string()
     };
     let is_refused = [
         "etcdserver: permission denied",

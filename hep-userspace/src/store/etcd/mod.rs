@@ -3,7 +3,8 @@
 mod client;
 mod connect;
 mod keys;
+mod upstream;
 mod value;
 
 pub use client::EtcdClient;
-pub use connect::{Connection, Endpoints};
+pub use upstream::EtcdUpstream;
