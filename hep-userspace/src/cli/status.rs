@@ -14,7 +14,7 @@ use crate::{
     daemon::clock::unix_ms,
     datapath::links_directory,
     printable,
-    view::{Hooks, Sources, Status},
+    view::{Hooks, Sources, Status, Store},
 };
 
 /// Show what is in force, and the state of the daemon
@@ -87,6 +87,7 @@ fn ago(then_unix_ms: u64) -> String {
 fn lines(status: &Status) -> Vec<String> {
     let mut lines = policy(status);
     lines.extend(daemon(status));
+    lines.extend(status.store.as_ref().map(store));
     if let Some(reason) = &status.degraded {
         lines.push(format!("degraded: {reason}"));
     }
@@ -144,6 +145,19 @@ fn daemon(status: &Status) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// The line of a store of objects.
+fn store(store: &Store) -> String {
+    let objects = store.kinds.iter().filter(|kind| kind.objects > 0);
+    let objects: Vec<String> = objects
+        .map(|kind| format!("{} {}", kind.objects, kind.kind))
+        .collect();
+    let contact = match store.contact_unix_ms {
+        0 => "never reached".to_owned(),
+        then => format!("last sign of life {} ago", ago(then)),
+    };
+    format!("store:  {}, {contact}: {}", store.state, objects.join(", "))
 }
 
 /// Lines for each decision that takes precedence over the policy directory.

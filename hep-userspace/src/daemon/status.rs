@@ -12,7 +12,7 @@ use super::{
     local_in::LocalInStatus,
     state::{Cause, Journal, Outcome},
 };
-use crate::validate::Problem;
+use crate::{store::follow, validate::Problem};
 
 /// The daemon's own part of `hep status`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -51,6 +51,9 @@ pub struct Report {
     pub decided: Decided,
     /// Whether the policy directory changed since it stopped being followed.
     pub directory_changed: bool,
+    /// The state of the store, if it is one of objects.
+    #[serde(default)]
+    pub store: Option<follow::Report>,
     /// Whether packets that the kernel translates into this host are judged again.
     #[serde(default)]
     pub local_in: LocalInStatus,

@@ -2,7 +2,11 @@
 
 use std::{borrow::Cow, pin::Pin};
 
-use super::{directory, follow::Reason, policy_set::PolicySet};
+use super::{
+    directory,
+    follow::{Reason, Report},
+    policy_set::PolicySet,
+};
 
 /// A future of a [`Source`], which is used as a trait object.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -101,6 +105,11 @@ pub trait Source {
 
     /// Makes the next read cover everything, also what seems unchanged.
     fn forget(&mut self);
+
+    /// The state of a store of objects.
+    fn report(&self) -> Option<Report> {
+        None
+    }
 
     /// Makes the next read take what is there, also what would not be trusted otherwise.
     fn believe(&mut self) {

@@ -57,7 +57,7 @@ pub use sets::Set;
 pub use shown::{Found, Shown};
 pub use status::{
     Daemon, EndedTrial, Frozen, Instance, LastLoad, LocalIn, LocalInState, Panic, Sources, Status,
-    StatusError, Table, Trial,
+    StatusError, Store, StoreKind, Table, Trial,
 };
 pub use test_report::{CaseResult, EngineVerdict, FileResult, PacketFailure, TestReport};
 pub use validation::Validation;

@@ -1,6 +1,7 @@
 //! `hep status`: what is in force, and the state of the daemon.
 
 mod decided;
+mod store;
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -21,6 +22,7 @@ use crate::{
 };
 
 pub use decided::{EndedTrial, Frozen, Panic, Trial};
+pub use store::{Store, StoreKind};
 
 /// Policy in force, and the state of the daemon.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -58,6 +60,8 @@ pub struct Status {
     pub directory_changed: bool,
     /// The daemon; null if it does not run.
     pub daemon: Option<Daemon>,
+    /// The store that the daemon follows, if it is one of objects.
+    pub store: Option<Store>,
     /// Problems of the last load, if the daemon runs.
     pub problems: Vec<Problem>,
     /// Number of resources in force by kind.
@@ -312,6 +316,7 @@ impl Status {
             frozen,
             panic: decided.panic.as_ref().map(Panic::from),
             directory_changed: report.directory_changed,
+            store: report.store.as_ref().map(Store::from),
             daemon,
             problems: report.problems.iter().map(Problem::from).collect(),
             resources: description.resources.into_iter().collect(),

@@ -90,6 +90,7 @@ impl Daemon {
         self.reporter.update(|report| {
             report.degraded = degraded;
             report.untrusted = self.follower.untrusted.clone();
+            report.store = self.follower.store();
             report.ready = self.enforcer.is_whole();
             report.generation = self.enforcer.generation();
             report.decided = decided;

@@ -11,7 +11,7 @@ use super::super::{
 };
 use crate::{
     model::{NodeName, Snapshot},
-    store::{Found, PolicySet, Source},
+    store::{Found, PolicySet, Source, follow},
     validate::{Loaded, Loader, Node, Scope},
 };
 
@@ -128,6 +128,11 @@ impl Follower {
                 Err(DaemonError::Store(error))
             }
         }
+    }
+
+    /// The state of a store of objects.
+    pub(super) fn store(&self) -> Option<follow::Report> {
+        self.source.as_ref()?.report()
     }
 
     /// Checksum of the store's content as it was read last.

@@ -36,6 +36,8 @@ pub(super) const KINDS: [Kind; 9] = [
 ];
 /// A watch that says nothing for this long is taken for lost (spec DS-068, DS-149).
 const SILENCE: Duration = Duration::from_secs(15);
+/// After a watch that ended sooner than this, the next one waits.
+const BRIEF: Duration = Duration::from_secs(1);
 /// How long the content of a store that went back has to stay the same (spec DS-321).
 const SETTLED: Duration = Duration::from_secs(30);
 /// Most steps that are taken before what they changed is published.
@@ -74,8 +76,8 @@ pub(super) struct Engine<U> {
     settled: Option<(Cache, Instant)>,
     /// Whether the next list is believed, whatever it says.
     believes: bool,
-    /// Whether the store was in sync since the task began.
-    was_in_sync: bool,
+    /// Whether the next list only looks for what watches lost.
+    is_slow_list: bool,
 }
 
 impl<U: Upstream> Engine<U> {
@@ -97,7 +99,7 @@ impl<U: Upstream> Engine<U> {
             position: None,
             settled: None,
             believes: false,
-            was_in_sync: false,
+            is_slow_list: false,
         }
     }
 
@@ -155,13 +157,13 @@ impl<U: Upstream> Engine<U> {
         self.alive();
         let resume = self.cache.resume.values();
         self.position = resume.filter_map(|text| text.parse().ok()).max();
-        if self.position > listed.position {
+        let positions = self.position.zip(listed.position);
+        if positions.is_some_and(|(seen, listed)| seen > listed) {
             return false;
         }
         for seen in listed.objects {
             self.cache.apply(Change::Put(seen));
         }
-        self.was_in_sync = self.cache.is_ready;
         self.cache.is_ready
     }
 
@@ -200,10 +202,9 @@ impl<U: Upstream> Engine<U> {
         for change in self.cache.difference(listed, &KINDS) {
             changed += u64::from(self.cache.apply(change));
         }
-        if self.was_in_sync {
+        if std::mem::take(&mut self.is_slow_list) {
             self.report.lost_events += changed;
         }
-        self.was_in_sync = true;
         self.publish();
         Ok(true)
     }
@@ -220,7 +221,8 @@ impl<U: Upstream> Engine<U> {
         if self.believes {
             return Ok(None);
         }
-        if self.position > listed.position {
+        let positions = self.position.zip(listed.position);
+        if positions.is_some_and(|(seen, listed)| seen > listed) {
             let now = Instant::now();
             let settled = self.settled.take();
             let (content, since) = settled.unwrap_or_else(|| (next.clone(), now));
@@ -255,12 +257,14 @@ impl<U: Upstream> Engine<U> {
         if self.cache.is_ready {
             self.publish();
         }
-        let slow_list = Instant::now() + clocks::until_slow_list();
+        let begun = Instant::now();
+        let slow_list = begun + clocks::until_slow_list();
         loop {
             if let Some(end) = self.obey() {
                 return end;
             }
             if Instant::now() >= slow_list {
+                self.is_slow_list = true;
                 return End::List;
             }
             let step = tokio::select! {
@@ -275,7 +279,12 @@ impl<U: Upstream> Engine<U> {
             };
             let step = match step {
                 Ok(Ok(step)) => step,
-                Ok(Err(loss)) => return self.end(loss).await,
+                Ok(Err(loss)) => {
+                    if begun.elapsed() < BRIEF {
+                        self.pause(clocks::until_probe()).await;
+                    }
+                    return self.end(loss).await;
+                }
                 Err(_) => {
                     let text = format!("no sign of life for {} s", SILENCE.as_secs());
                     return self.end(Loss::Unreachable(text)).await;
@@ -525,7 +534,7 @@ impl<U: Upstream> Engine<U> {
         let kinds = KINDS.into_iter().map(|kind| {
             let objects = counts.get(&kind).copied().unwrap_or_default();
             let resume = self.cache.resume.get(&kind).cloned().unwrap_or_default();
-            (kind, KindReport { objects, resume })
+            (kind.name().to_owned(), KindReport { objects, resume })
         });
         Report {
             kinds: kinds.collect(),

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{model::Kind, store::PolicySet};
 
 /// Reason why a store's present content is not followed, or cannot be read.
@@ -24,6 +26,20 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Word for it in reports.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Unreachable(_) => "unreachable",
+            Self::Unauthorized(_) => "unauthorized",
+            Self::NotReady => "not-ready",
+            Self::Vanished(_) => "kind-vanished",
+            Self::Emptied(_) => "kind-emptied",
+            Self::WentBack => "went-back",
+        }
+    }
+
     /// Message for the operator.
     #[must_use]
     pub fn advice(&self) -> String {
@@ -59,7 +75,7 @@ impl Reason {
 }
 
 /// The state of a kind (spec DS-258).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KindReport {
     /// Number of objects.
     pub objects: usize,
@@ -68,10 +84,12 @@ pub struct KindReport {
 }
 
 /// The state of the store (spec DS-258).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// Its state by kind.
-    pub kinds: BTreeMap<Kind, KindReport>,
+    /// Its state: `in-sync`, or a word for the reason why its present content is not followed.
+    pub state: String,
+    /// The state of its kinds, by their names.
+    pub kinds: BTreeMap<String, KindReport>,
     /// The last time that it gave a sign of life, milliseconds of Unix time; 0 for never.
     pub contact_unix_ms: u64,
     /// Number of times that it was listed whole.

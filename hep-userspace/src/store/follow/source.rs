@@ -128,6 +128,14 @@ impl<U: Upstream> Source for Follow<U> {
         self.content = content;
     }
 
+    fn report(&self) -> Option<Report> {
+        let published = self.published.borrow();
+        let mut report = published.report.clone();
+        let state = published.obstacle.as_ref().map_or("in-sync", Reason::word);
+        state.clone_into(&mut report.state);
+        Some(report)
+    }
+
     fn forget(&mut self) {
         self.was_read = false;
         // Without the task there is nothing to list.
