@@ -4,6 +4,7 @@ mod auto;
 mod boot;
 mod command;
 mod confirm;
+mod datastore;
 mod diff;
 mod down;
 mod exit;
@@ -29,5 +30,6 @@ mod trial;
 mod validate;
 
 pub use command::main;
+pub use datastore::StoreArguments;
 pub use instance::Instance;
 pub use output::Format;

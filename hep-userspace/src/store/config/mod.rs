@@ -1,13 +1,31 @@
 //! Configuration of a client of Calico's stores: what calicoctl reads from its file or the environment
 //! (spec DS-001 to DS-017).
 
+mod environment;
+mod error;
+mod file;
+mod load;
+mod resolve;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod tls;
+
 use std::path::PathBuf;
+
+pub use environment::Environment;
+pub use error::{ConfigError, Place};
+pub use load::{Kept, load};
+pub use resolve::Wanted;
+pub use tls::TlsLimits;
 
 /// How to reach etcd.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EtcdConfig {
     /// URLs of the members, each `http://` or `https://`.
     pub endpoints: Vec<String>,
+    /// DNS domain whose records name the members, in place of `endpoints`.
+    pub discovery: Option<String>,
     /// User and password, if both are given.
     pub credentials: Option<(String, String)>,
     /// Certificates; `None` for plain text.
@@ -30,7 +48,7 @@ pub enum EtcdTls {
         certificate: String,
         /// Its key.
         key: String,
-        /// The authority of the servers; `None` for those of the system.
+        /// The authority of the servers, the first if there are several; `None` for those of the system.
         authority: Option<String>,
     },
 }
