@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
-use super::{auto::AutoHostEndpoint, exit::Exit, instance::Instance, runtime};
+use super::{
+    auto::AutoHostEndpoint, datastore::StoreArguments, exit::Exit, instance::Instance, runtime,
+};
 use crate::{
     daemon::{self, DaemonError, EnforceError, Options, Role, identity, metrics::Address},
     model::{Behaviour, NodeName},
@@ -23,9 +25,8 @@ use crate::{
 /// is invalid at the start and there is no earlier policy to continue with.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// Directory with the policy files
-    #[arg(long, value_name = "DIR", env = "HEP_POLICY_DIR")]
-    policy_dir: PathBuf,
+    #[command(flatten)]
+    store: StoreArguments,
     /// This node's name, as in spec.node of its HostEndpoints [default: the host name in lower case]
     #[arg(long, value_name = "NAME", env = "HEP_NODE")]
     node: Option<NodeName>,
@@ -131,8 +132,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     };
     let state_dir = absolute(&arguments.instance.state_dir)?;
     let options = Options {
-        role: Role::Follow(Location::directory(
-            absolute(&arguments.policy_dir)?,
+        role: Role::Follow(Location::of(
+            arguments.store.choice_of_daemon()?,
             arguments.allow_shared_policy_dir,
         )),
         node: match &arguments.node {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    Choice,
     config::Config,
     directory::{Trust, Watch},
     etcd::EtcdUpstream,
@@ -43,9 +44,14 @@ impl Location {
         Self::Directory { path, trust }
     }
 
-    /// A store of objects.
+    /// The store of a choice; `is_shared` is that of [`Self::directory`].
     #[must_use]
-    pub fn objects(config: Config) -> Self {
+    pub fn of(choice: Choice, is_shared: bool) -> Self {
+        let config = match choice {
+            Choice::Directory(path) => return Self::directory(path, is_shared),
+            Choice::Etcd(config) => Config::Etcd(config),
+            Choice::Kubernetes(config) => Config::Kubernetes(config),
+        };
         let name = PathBuf::from(config.to_string());
         let config = Box::new(config);
         Self::Objects { config, name }
