@@ -62,7 +62,7 @@ pub enum StoreError {
     #[error(transparent)]
     Directory(#[from] directory::ReadError),
     /// A store of objects cannot be reached.
-    #[error("{}", .0.advice())]
+    #[error("{}", .0.problem())]
     Objects(Reason),
 }
 

@@ -331,7 +331,29 @@ impl Daemon {
         }
         self.follower.pending = None;
         log::info!("generation {generation} is confirmed");
+        if self.options.role.is_awaited() {
+            return self.keep_beside_the_store(generation);
+        }
         self.put_in_place(&policy, &place, generation).await
+    }
+
+    /// Keeps a confirmed policy in force beside a store of objects, which the daemon never writes to (spec
+    /// DS-308), until that changes.
+    fn keep_beside_the_store(&mut self, generation: u32) -> Answer {
+        let overrides = self.follower.checksum();
+        self.note("the frozen policy", |journal| {
+            journal.installing = None;
+            journal.change(Event::Freeze(Frozen {
+                since_unix_ms: unix_ms(),
+                generation,
+                overrides,
+            }));
+        });
+        let text = format!(
+            "generation {generation} is confirmed, and stays in force until the store changes; \
+             write it there with `hep apply -f DIR` to make it last"
+        );
+        self.done(text, Vec::new())
     }
 
     /// Writes the policy in force to the store.

@@ -40,20 +40,26 @@ impl Reason {
         }
     }
 
+    /// What is wrong.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        match self {
+            Self::Starting => "the store was not reached yet".to_owned(),
+            Self::Unreachable(text) => format!("the store cannot be reached: {text}"),
+            Self::Unauthorized(text) => format!(
+                "the store does not permit this daemon to read: {text}; give its user that right"
+            ),
+            Self::NotReady | Self::Vanished(_) | Self::Emptied(_) | Self::WentBack => self.advice(),
+        }
+    }
+
     /// Message for the operator.
     #[must_use]
     pub fn advice(&self) -> String {
         match self {
-            Self::Starting => {
-                "the store was not reached yet; the last policy stays in force".into()
+            Self::Starting | Self::Unreachable(_) | Self::Unauthorized(_) => {
+                format!("{}; the last policy stays in force", self.problem())
             }
-            Self::Unreachable(text) => {
-                format!("the store cannot be reached: {text}; the last policy stays in force")
-            }
-            Self::Unauthorized(text) => format!(
-                "the store does not permit this daemon to read: {text}; the last policy stays in \
-                 force; give its user the right to read"
-            ),
             Self::NotReady => "the store is locked (datastoreReady of ClusterInformation default \
                                is not true); the last policy stays in force until it is unlocked"
                 .into(),
