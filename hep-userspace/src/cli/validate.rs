@@ -108,6 +108,7 @@ impl Judged {
             let Loaded {
                 snapshot,
                 problems: found,
+                ..
             } = validate::load(files, &node, scope);
             problems.extend(found);
             let Some(snapshot) = snapshot else { return };

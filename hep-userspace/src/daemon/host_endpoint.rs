@@ -57,6 +57,7 @@ pub fn generate(
         profiles: vec![Arc::from(DEFAULT_ALLOW_PROFILE)],
         ports: Vec::new(),
         generated: true,
+        closed: false,
     }
 }
 

@@ -43,6 +43,7 @@ pub fn restrict(mut snapshot: Snapshot, node: &str) -> Snapshot {
             profiles: Vec::new(),
             ports: Vec::new(),
             generated: true,
+            closed: false,
         }));
         let endpoints = &mut snapshot.endpoints;
         endpoints.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));

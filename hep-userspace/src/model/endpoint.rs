@@ -43,4 +43,7 @@ pub struct HostEndpoint {
     pub ports: Vec<EndpointPort>,
     /// Made by the daemon (`--auto-host-endpoint`), not read from a file.
     pub generated: bool,
+    /// Whether it denies everything but failsafes, forwarded packets included: neither policy nor profiles
+    /// apply to it, since what a store has of it is not valid and never was (DS-312).
+    pub closed: bool,
 }

@@ -59,6 +59,15 @@ impl Origin {
         }
     }
 
+    /// The last segment of an object's key: its name in the store (DS-074).
+    #[must_use]
+    pub fn object_name(&self) -> Option<&str> {
+        match self {
+            Self::Object { key, .. } => key.key.rsplit('/').next(),
+            Self::File(_) | Self::BuiltIn => None,
+        }
+    }
+
     /// The file, unless it is something else.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {

@@ -19,7 +19,8 @@ pub enum DefaultAction {
 pub struct Tier {
     /// Name and position.
     pub metadata: Metadata,
-    /// `spec.order`, finite; 1 000 000 if the file gives none (RS-117).
+    /// `spec.order`, finite; 1 000 000 if the file gives none (RS-117). Infinite if the tier is only named by
+    /// policies (DS-313).
     pub order: f64,
     /// `spec.defaultAction`.
     pub default_action: DefaultAction,

@@ -266,8 +266,11 @@ impl<'a> Reference<'a> {
             .unwrap_or((Reason::NoProfile, Decider::NoProfile))
     }
 
-    /// EV-042.
+    /// EV-042; DS-312.
     fn forward(walker: &mut Walker<'a, '_>, plan: &Plan<'a>) -> Decision<'a> {
+        if plan.closed {
+            return (Reason::NoProfile, Decider::NoProfile);
+        }
         walker
             .tiers(plan, List::Forward)
             .unwrap_or((Reason::ForwardDefault, Decider::ForwardDefault))

@@ -61,11 +61,20 @@ pub(super) struct Plan<'a> {
     pub(super) tiers: Vec<PlannedTier<'a>>,
     /// The endpoint's profiles, in the order it names them (EV-047).
     pub(super) profiles: Vec<&'a Profile>,
+    /// Nothing applies to the endpoint (DS-312).
+    pub(super) closed: bool,
 }
 
 impl<'a> Plan<'a> {
     /// The plan of an endpoint.
     pub(super) fn new(snapshot: &'a Snapshot, endpoint: &'a HostEndpoint) -> Self {
+        if endpoint.closed {
+            return Self {
+                tiers: Vec::new(),
+                profiles: Vec::new(),
+                closed: true,
+            };
+        }
         let labels = effective_labels(endpoint, &snapshot.profiles);
         let mut by_tier: BTreeMap<&str, Vec<&Policy>> = BTreeMap::new();
         for policy in &snapshot.policies {
@@ -91,6 +100,7 @@ impl<'a> Plan<'a> {
         Self {
             tiers: tiers.collect(),
             profiles: profiles.collect(),
+            closed: false,
         }
     }
 }
@@ -128,9 +138,9 @@ const fn applies(policy: &Policy, direction: Direction) -> bool {
 }
 
 /// EV-027, EV-028: by order, absent ones last, then by the bytes of `name/namespace/kind`, in which
-/// a global policy's namespace is empty.
+/// a global policy's namespace is empty (DS-243: the name is that of the key).
 fn compare_policies(a: &Policy, b: &Policy) -> Ordering {
-    let key = |policy: &Policy| format!("{}//{}", policy.metadata.name, policy.kind.name());
+    let key = |policy: &Policy| format!("{}//{}", policy.metadata.identity(), policy.kind.name());
     let order = |policy: &Policy| policy.order.unwrap_or(f64::INFINITY);
     compare_orders(order(a), order(b)).then_with(|| key(a).into_bytes().cmp(&key(b).into_bytes()))
 }

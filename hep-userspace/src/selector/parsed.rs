@@ -34,6 +34,12 @@ impl Selector {
         Self::from(Expression::All)
     }
 
+    /// The selector of nothing, `!all()`.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self::from(Expression::All.negate())
+    }
+
     /// `(self) && (!(excluded))`: `selector` and `notSelector` of one side, combined (SL-057).
     #[must_use]
     pub fn except(&self, excluded: &Self) -> Self {

@@ -74,6 +74,8 @@ codes! {
     NoIpv6, "W-IPV6", "IPv6 is not policed at all";
     Timer, "W-TIMER", "a timer that deletes flows at once";
     NoEndpointHere, "W-NODE", "every HostEndpoint is for another host";
+    Pending, "W-PENDING", "a reference of an object of a store to what is not there yet";
+    Unjudged, "W-UNJUDGED", "a condition of an object of a store that this host cannot judge, and that narrows its rule";
     EmptySelector, "W-EMPTY", "a selector of a rule that selects no address";
     NamedPort, "W-NAMEDPORT", "a named port that no HostEndpoint has in this way";
     NoAddress, "W-NOADDRESS", "a HostEndpoint without `expectedIPs` that a rule selects";
@@ -90,6 +92,7 @@ codes! {
     RepeatedItem, "N-REPEATED", "an item that is there already, and counts once";
     Namespace, "N-NAMESPACE", "a policy about namespaces or service accounts, which hosts do not have";
     UnsupportedElsewhere, "N-UNSUPPORTED", "a condition that this host cannot judge, in a policy that selects nothing of it";
+    UnknownField, "N-UNKNOWN", "a field of an object of a store that is not known here";
     Unselected, "N-UNSELECTED", "a policy that selects no HostEndpoint";
     Unused, "N-UNUSED", "fields of a FelixConfiguration without effect here";
     MoreNotices, "N-MORE", "the number of further notices, which are left out";

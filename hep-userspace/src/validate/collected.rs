@@ -72,6 +72,16 @@ impl Resources {
         each!(extend(self, unit));
     }
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.endpoints.is_empty()
+            && self.profiles.is_empty()
+            && self.policies.is_empty()
+            && self.tiers.is_empty()
+            && self.sets.is_empty()
+            && self.felix.is_empty()
+    }
+
     /// Puts the resource of an earlier reading in place of each that is the same, so that whoever compares
     /// two loads recognises it by its pointer.
     pub(super) fn reuse(&mut self, former: &Self) {

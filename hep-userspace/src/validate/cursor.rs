@@ -6,6 +6,7 @@ use std::{ops::RangeInclusive, sync::Arc};
 use super::{
     Code, Severity,
     place::{Context, Place, Step, Steps},
+    rigour::Rigour,
     words::{in_quotes, one_of, shown},
 };
 use crate::{
@@ -40,6 +41,16 @@ impl<'n> Value<'n> {
         }
     }
 
+    /// Whether it is from a store.
+    pub(super) fn is_stored(&self) -> bool {
+        self.context.input.rigour != Rigour::Strict
+    }
+
+    /// Whether its object is not valid and never was.
+    pub(super) fn is_of_remains(&self) -> bool {
+        self.context.input.rigour == Rigour::Remains
+    }
+
     /// The unit's sets at the previous reading.
     pub(super) fn former_sets(&self) -> &'n [Arc<GlobalNetworkSet>] {
         self.context.input.former
@@ -69,6 +80,13 @@ impl<'n> Value<'n> {
     ) -> Option<T> {
         self.report(Severity::Error, code, message.into(), advice.into());
         None
+    }
+
+    /// The result of a decoder, if it reports no error.
+    pub(super) fn without_error<T>(&self, decode: impl FnOnce() -> Option<T>) -> Option<T> {
+        let errors = || self.context.input.problems.borrow().errors();
+        let before = errors();
+        decode().filter(|_| errors() == before)
     }
 
     /// Reports a warning here.

@@ -1,5 +1,5 @@
-//! Policies that select nothing of this host: their conditions, whatever they are, never refuse a load
-//! (RS-312).
+//! Policies that select nothing of this host: their conditions, whatever they are, never refuse a load and
+//! never degrade (RS-312, DS-314).
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,7 +8,7 @@ use crate::model::{Policy, Snapshot};
 
 /// Makes notices of the refusals of conditions in policies that select no endpoint of the host `node`.
 pub(super) fn excuse(snapshot: &Snapshot, node: &str, problems: &mut [Problem]) {
-    let is_about = |problem: &Problem| problem.code == Code::Unsupported;
+    let is_about = |problem: &Problem| [Code::Unsupported, Code::Unjudged].contains(&problem.code);
     if !problems.iter().any(is_about) {
         return;
     }
@@ -26,13 +26,18 @@ pub(super) fn excuse(snapshot: &Snapshot, node: &str, problems: &mut [Problem]) 
         .policies
         .iter()
         .filter(|policy| !selects(policy))
-        .map(|policy| (policy.kind.name(), &*policy.metadata.name))
+        .map(|policy| (policy.kind.name(), policy.metadata.identity()))
         .collect();
     for problem in problems.iter_mut().filter(|problem| is_about(problem)) {
         // What was exported from Kubernetes may have another name there.
         let kind = problem.kind.as_str();
+        let key = problem.position.origin.object_name();
         let stored = problem.name.strip_prefix("default.");
-        let mut names = [Some(problem.name.as_str()), stored].into_iter().flatten();
+        let names = match key {
+            Some(key) => [Some(key), None],
+            None => [Some(problem.name.as_str()), stored],
+        };
+        let mut names = names.into_iter().flatten();
         if names.any(|name| elsewhere.contains(&(kind, name))) {
             problem.severity = Severity::Notice;
             problem.code = Code::UnsupportedElsewhere;

@@ -39,6 +39,9 @@ pub(super) fn decode(header: Header<'_>, spec: Object<'_>) -> Option<HostEndpoin
         check_addresses(&spec);
     }
     spec.finish();
+    if header.value.is_of_remains() {
+        return remains(header, node?, interface, expected_ips.unwrap_or_default());
+    }
     Some(HostEndpoint {
         metadata: header.metadata,
         node: node?,
@@ -47,6 +50,33 @@ pub(super) fn decode(header: Header<'_>, spec: Object<'_>) -> Option<HostEndpoin
         profiles: profiles?,
         ports: ports?,
         generated: false,
+        closed: false,
+    })
+}
+
+/// The remains of an endpoint that is not valid and never was (DS-312): one that denies everything but
+/// failsafes, if its node and any of its interfaces can be read. Policies select it by labels, which may be
+/// the mistake; so none applies to it, and no profile. Rules still select its addresses by the labels that
+/// can be read.
+fn remains(
+    header: Header<'_>,
+    node: Arc<str>,
+    interface: Option<InterfaceMatch>,
+    expected_ips: BTreeSet<IpAddr>,
+) -> Option<HostEndpoint> {
+    let interface = interface.unwrap_or(InterfaceMatch::ByAddress);
+    if interface == InterfaceMatch::ByAddress && expected_ips.is_empty() {
+        return None;
+    }
+    Some(HostEndpoint {
+        metadata: header.metadata,
+        node,
+        interface,
+        expected_ips,
+        profiles: Vec::new(),
+        ports: Vec::new(),
+        generated: false,
+        closed: true,
     })
 }
 

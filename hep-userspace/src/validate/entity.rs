@@ -11,6 +11,7 @@ use super::{
     namespaced::NAMESPACE,
     object::Object,
     scalars::{is_mapped, parse_selector, port_match, rule_net, selector},
+    unjudged,
 };
 use crate::{
     model::{EntityRule, PortMatch},
@@ -37,13 +38,8 @@ pub(super) struct Side<'n> {
     /// All networks of `nets` and `notNets`.
     pub(super) nets: Vec<(Value<'n>, IpNetwork)>,
     pub(super) port_lists: Vec<PortList<'n>>,
-}
-
-/// Whether a side has conditions that nothing here can judge (RS-104, RS-105).
-pub(super) fn is_unjudged(side: &Value<'_>) -> bool {
-    ["services", "serviceAccounts"]
-        .iter()
-        .any(|key| side.has_key(key))
+    /// Whether it has conditions that cannot be judged (RS-104, RS-105, DS-316).
+    pub(super) is_unjudged: bool,
 }
 
 /// Decodes a side; an absent one matches everything.
@@ -54,7 +50,7 @@ pub(super) fn side(value: Option<Value<'_>>) -> Side<'_> {
         Some(value) => {
             if let Some(object) = value.object() {
                 side.rule = decode(&object, &mut side);
-                object.finish();
+                side.is_unjudged |= object.finish_conditions();
             }
         }
     }
@@ -68,16 +64,17 @@ fn decode<'n>(object: &Object<'n>, side: &mut Side<'n>) -> Option<EntityRule> {
     let not_ports = self::ports(object, "notPorts", side);
     let selector = optional_selector(object, "selector");
     let not_selector = optional_selector(object, "notSelector");
-    let namespaces = object.read("namespaceSelector", namespace_selector);
-    refuse_services(object);
+    let namespaces = object.read("namespaceSelector", |value| namespaces(value, side));
+    refuse_services(object, side);
     if let Some(value) = object.optional("serviceAccounts") {
         if let Some(accounts) = value.object() {
             accounts.read("names", |value| value.distinct_texts(usize::MAX));
             accounts.read("selector", self::selector);
             accounts.finish();
         }
-        value.error::<()>(
-            Code::Unsupported,
+        side.is_unjudged = true;
+        unjudged::report(
+            &value,
             "a host has no service accounts, and without this condition the rule would match more",
             "select addresses by nets or selector instead",
         );
@@ -157,7 +154,21 @@ fn ports<'n>(
     is_whole.then_some(ports)
 }
 
-/// RS-102, RS-103: about the labels that Calico keeps of namespaces; `Some(None)` if empty.
+/// RS-102, RS-103: about the labels that Calico keeps of namespaces; `Some(None)` if empty, or if it cannot
+/// be judged.
+fn namespaces(value: &Value<'_>, side: &mut Side<'_>) -> Option<Option<Arc<Selector>>> {
+    let selector = namespace_selector(value)?;
+    match &selector {
+        Some(about) if value.is_stored() && !about.matches_unlabelled() => {
+            side.is_unjudged = true;
+            unjudged::report(value, "", "");
+            Some(None)
+        }
+        Some(_) | None => Some(selector),
+    }
+}
+
+/// The selector about the labels that Calico keeps of namespaces.
 fn namespace_selector(value: &Value<'_>) -> Option<Option<Arc<Selector>>> {
     let text = value.text()?;
     if text.is_empty() {
@@ -177,7 +188,7 @@ fn namespace_selector(value: &Value<'_>) -> Option<Option<Arc<Selector>>> {
 }
 
 /// RS-098, RS-100, RS-105.
-fn refuse_services(object: &Object<'_>) {
+fn refuse_services(object: &Object<'_>, side: &mut Side<'_>) {
     let Some(value) = object.optional("services") else {
         return;
     };
@@ -190,8 +201,9 @@ fn refuse_services(object: &Object<'_>) {
         }
         services.finish();
     }
-    value.error::<()>(
-        Code::Unsupported,
+    side.is_unjudged = true;
+    unjudged::report(
+        &value,
         "a host has no Kubernetes services, and without this condition the rule would match more",
         "write the service's nets and ports instead",
     );

@@ -1,6 +1,6 @@
 //! `http` clauses: checked for form, and always refused (RS-108).
 
-use super::{Code, cursor::Value};
+use super::{Code, cursor::Value, unjudged};
 
 const MAX_ITEMS: usize = 20;
 const MAX_PATH: usize = 1024;
@@ -8,8 +8,8 @@ const MAX_PATH: usize = 1024;
 /// Refuses an `http` clause.
 pub(super) fn refuse(value: &Value<'_>) {
     check(value);
-    value.error::<()>(
-        Code::Unsupported,
+    unjudged::report(
+        value,
         "HTTP cannot be matched here, and without this condition the rule would match more",
         "filter HTTP in a proxy, and allow here what may reach the proxy",
     );

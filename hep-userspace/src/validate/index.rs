@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    Code, Scope, Severity, built_in, collected::Collected, place::Place, problems::Problems,
-    words::nearest,
+    Code, Scope, Severity, built_in, collected::Collected, pending, place::Place,
+    problems::Problems, words::nearest,
 };
 use crate::model::{Kind, ResourceId};
 
@@ -72,7 +72,8 @@ impl Index {
         scope: Scope,
         problems: &mut Problems,
     ) {
-        if !self.repeated.is_empty() {
+        // In a store names are those of keys, of which there are no two (DS-074).
+        if !self.repeated.is_empty() && scope != Scope::Store {
             self.report_repeated(units.clone(), problems);
         }
         if !self.missing.is_empty() {
@@ -109,7 +110,7 @@ impl Index {
     ) {
         let severity = match scope {
             Scope::Directory => Severity::Error,
-            Scope::Files => Severity::Warning,
+            Scope::Files | Scope::Store => Severity::Warning,
         };
         for unit in units {
             for (id, place) in &*unit.references.borrow() {
@@ -117,10 +118,10 @@ impl Index {
                     continue;
                 }
                 let (kind, name) = (id.kind, &id.name);
-                let code = if kind == Kind::Tier {
-                    Code::Tier
-                } else {
-                    Code::Reference
+                let code = match scope {
+                    Scope::Store => Code::Pending,
+                    Scope::Directory | Scope::Files if kind == Kind::Tier => Code::Tier,
+                    Scope::Directory | Scope::Files => Code::Reference,
                 };
                 // Comparing thousands with thousands would take long.
                 let is_guessed = problems.found().len() < MAX_GUESSES;
@@ -129,12 +130,20 @@ impl Index {
                     Some(near) => format!("did you mean {near}?"),
                     None => format!("add a {kind} of that name"),
                 };
-                let message = format!("there is no {kind} {name}");
+                let message = match scope {
+                    Scope::Directory | Scope::Files => format!("there is no {kind} {name}"),
+                    Scope::Store => pending::message(id),
+                };
                 let mut problem = place.problem(severity, code, message, advice);
                 problem.got = Some(name.to_string());
                 problems.push(problem);
             }
         }
+    }
+
+    /// The names that lead to no resource.
+    pub(super) fn missing(&self) -> impl Iterator<Item = &ResourceId> {
+        self.missing.iter()
     }
 
     /// The names of this kind that lead to a resource.

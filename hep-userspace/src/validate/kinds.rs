@@ -111,6 +111,9 @@ pub(super) fn looks_read(kind: &str) -> bool {
 /// Notes that an object of another group is skipped. If single files are checked, every object must be
 /// valid, so that there it is an error (`Loader`).
 pub(super) fn notice_other(value: &Value<'_>, version: &str, kind: &str) {
+    if value.is_stored() {
+        return;
+    }
     value.notice(
         Code::OtherGroup,
         format!("{version} {kind} is not a Calico resource, and is skipped"),

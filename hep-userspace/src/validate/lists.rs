@@ -117,9 +117,11 @@ impl<'n> Value<'n> {
         Some(seen)
     }
 
-    /// Warns of a list longer than Calico's schema allows from 3.33 on (RS-302).
+    /// Warns of a list longer than Calico's schema allows from 3.33 on (RS-302), unless it is in a store
+    /// (DS-098).
     pub(super) fn warn_if_longer(&self, limit: usize) {
-        if let Some(items) = self.len().filter(|items| *items > limit) {
+        let is_longer = |items: &usize| *items > limit && !self.is_stored();
+        if let Some(items) = self.len().filter(is_longer) {
             self.warn(
                 Code::Schema,
                 format!("has {items} items; Calico's schema allows {limit} from 3.33 on"),

@@ -1,26 +1,25 @@
 //! Loading again and again: only what changed is decoded, and only what a change can touch is checked.
 
-use std::{
-    cell::RefCell,
-    collections::{HashMap, VecDeque},
-};
+use std::collections::{HashMap, VecDeque};
 
 use super::{
     Code, Loaded, Node, Problem, Scope, Severity,
     built_in::BuiltIn,
     collected::{Collected, Resources},
+    decoded::Decoded,
     elsewhere, felix,
     index::Index,
-    place::Input,
+    pending::Pending,
     problems::Problems,
-    resources,
+    rigour::Rigour,
 };
 use crate::{
-    model::{Origin, Position, Snapshot},
-    source::{self, Outline, SyntaxError, Unit},
+    model::{Origin, Snapshot},
+    source::Unit,
 };
 
-/// Loads resources from units: all of them, or, with any error, none (RS-006, RS-007).
+/// Loads resources from units: all of them, or, with any error, none (RS-006, RS-007); those of a store one
+/// by one (DS-312).
 #[must_use]
 pub fn load(units: &[Unit], node: &Node, scope: Scope) -> Loaded {
     Loader::default().load(units, node, scope)
@@ -28,6 +27,11 @@ pub fn load(units: &[Unit], node: &Node, scope: Scope) -> Loaded {
 
 /// Loads resources from units, and caches the result: a unit that did not change is not decoded again, and
 /// of a long list in which some lines changed only those are.
+///
+/// With [`Scope::Store`] it is more than a cache: it remembers the last valid version of each object, until
+/// the object is gone (DS-312). So a store has a loader of its own; one that begins with the units that
+/// [`Loader::in_force`] returned in an earlier run, and is then given the store's, remembers what that run
+/// did.
 #[derive(Default)]
 pub struct Loader {
     /// In the order of their origins.
@@ -37,6 +41,9 @@ pub struct Loader {
     /// The resources of all entries that are decoded, in the order of snapshots.
     resources: Resources,
     built_in: BuiltIn,
+    pending: Pending,
+    /// How strictly the entries were decoded.
+    rigour: Option<Rigour>,
 }
 
 /// The difference between two sets of units.
@@ -58,16 +65,9 @@ struct Entry {
     is_quiet: bool,
 }
 
-/// The decoded content of a unit, by itself.
-struct Decoded {
-    text: bytes::Bytes,
-    outline: Outline,
-    collected: Collected,
-    problems: Problems,
-}
-
 impl Loader {
-    /// Loads all of the units, or, with any error, none (RS-006, RS-007): as [`load`].
+    /// Loads all of the units, or, with any error, none (RS-006, RS-007): as [`load`]. With [`Scope::Store`]
+    /// the last valid version of each (DS-312).
     #[must_use]
     pub fn load(&mut self, units: &[Unit], node: &Node, scope: Scope) -> Loaded {
         self.replace(units);
@@ -86,6 +86,18 @@ impl Loader {
             self.splice(place, vec![unit]);
         }
         self.finish(node, scope)
+    }
+
+    /// The version of each unit that is in force: with [`Scope::Store`] the last valid one, or, of those that
+    /// never were valid, the present one.
+    #[must_use]
+    pub fn in_force(&self) -> Vec<Unit> {
+        let entries = self.entries.iter();
+        let version = |entry: &Entry| {
+            let decoded = entry.decoded.as_deref();
+            decoded.map_or(&entry.unit, Decoded::in_force).clone()
+        };
+        entries.map(version).collect()
     }
 
     /// Where the entries with this origin are, whatever their versions.
@@ -145,33 +157,58 @@ impl Loader {
     /// Decodes what is not current, and checks the whole.
     fn finish(&mut self, node: &Node, scope: Scope) -> Loaded {
         let mut problems = Problems::new();
-        self.decode(&mut problems);
+        self.decode(&mut problems, scope.rigour());
         let collected = self.entries.iter().filter_map(Entry::collected);
         self.index.check(collected, scope, &mut problems);
-        let snapshot = self.snapshot(node);
+        let mut snapshot = self.snapshot(node);
         match scope {
             Scope::Directory => elsewhere::excuse(&snapshot, &node.name, problems.found_mut()),
             Scope::Files => refuse_others(problems.found_mut()),
+            Scope::Store => {
+                elsewhere::excuse(&snapshot, &node.name, problems.found_mut());
+                self.pending.add(&mut snapshot, self.index.missing());
+            }
         }
-        let is_valid = !problems.has_errors();
+        let is_valid = scope == Scope::Store || !problems.has_errors();
+        let kept = self.entries.iter().filter_map(|entry| {
+            let decoded = entry.decoded.as_deref()?;
+            decoded.kept(&entry.unit.origin)
+        });
         Loaded {
             snapshot: is_valid.then_some(snapshot),
             problems: problems.into_sorted(),
+            kept: kept.collect(),
         }
     }
 
+    /// Forgets what was decoded in another way.
+    fn begin(&mut self, rigour: Rigour) {
+        if self.rigour.is_some_and(|before| before != rigour) {
+            let units = self.entries.drain(..).map(|entry| entry.unit);
+            let entries = units.map(|unit| Entry::new(unit, None)).collect();
+            *self = Self {
+                entries,
+                ..Self::default()
+            };
+        }
+        self.rigour = Some(rigour);
+    }
+
     /// Decodes what is not current, and collects all problems.
-    fn decode(&mut self, problems: &mut Problems) {
+    fn decode(&mut self, problems: &mut Problems, rigour: Rigour) {
+        self.begin(rigour);
         let (mut gone, mut come) = (Resources::default(), Resources::default());
         let Self { entries, index, .. } = self;
         for entry in entries.iter_mut().filter(|entry| !entry.is_silent()) {
             if !entry.is_current {
                 let former = entry.decoded.take();
-                let decoded = decode(&entry.unit, former.as_deref(), problems.within());
-                if let Some(former) = former {
+                let within = problems.within();
+                let decoded = Decoded::new(&entry.unit, former.as_deref(), within, rigour);
+                if let Some(former) = &former {
                     index.remove(&former.collected);
                     gone.extend(&former.collected.resources);
                 }
+                let decoded = decoded.settled(former);
                 index.add(&decoded.collected);
                 come.extend(&decoded.collected.resources);
                 entry.set(decoded);
@@ -232,43 +269,6 @@ impl Entry {
     }
 }
 
-/// Decodes a unit, reusing its previous content; collects its problems in an empty list.
-fn decode(unit: &Unit, former: Option<&Decoded>, problems: Problems) -> Decoded {
-    // What is wrong in a list would have to be told again.
-    let tells = |problem: &Problem| {
-        problem.severity == Severity::Error
-            || [Code::RepeatedMember, Code::MappedAddress].contains(&problem.code)
-    };
-    let intact = former
-        .filter(|former| former.problems.is_whole() && !former.problems.found().iter().any(tells));
-    let parsed = match intact {
-        Some(former) => source::parse_again(&unit.text, &former.text, &former.outline),
-        None => source::parse(&unit.text),
-    };
-    let problems = RefCell::new(problems);
-    for error in parsed.errors {
-        problems.borrow_mut().push(syntax(error, &unit.origin));
-    }
-    let mut collected = Collected::default();
-    let input = Input {
-        origin: &unit.origin,
-        problems: &problems,
-        former: intact.map_or(&[], |former| &former.collected.resources.sets),
-    };
-    for document in &parsed.documents {
-        resources::document(document, input, &mut collected);
-    }
-    if let Some(former) = former {
-        collected.resources.reuse(&former.collected.resources);
-    }
-    Decoded {
-        text: unit.text.clone(),
-        outline: parsed.outline,
-        collected,
-        problems: problems.into_inner(),
-    }
-}
-
 /// Makes skipped objects of other groups errors: whoever has single files checked needs to see whether each
 /// object is right.
 fn refuse_others(problems: &mut [Problem]) {
@@ -279,27 +279,5 @@ fn refuse_others(problems: &mut [Problem]) {
             "give hep validate the directory as a whole, where such objects are skipped, or \
                           write apiVersion: projectcalico.org/v3"
                 .to_owned();
-    }
-}
-
-fn syntax(error: SyntaxError, origin: &Origin) -> Problem {
-    let position = Position::new(origin, error.line, error.column);
-    let message = match position.line {
-        0 => format!(
-            "line {}, column {}: {}",
-            error.line, error.column, error.message
-        ),
-        _ => error.message,
-    };
-    Problem {
-        severity: Severity::Error,
-        code: Code::Syntax,
-        position,
-        kind: String::new(),
-        name: String::new(),
-        field: String::new(),
-        message,
-        got: None,
-        advice: error.advice.to_owned(),
     }
 }

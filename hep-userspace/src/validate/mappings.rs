@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Code, Severity, cursor::Value, place::Step, words::in_quotes};
 use crate::{
     model::Position,
-    source::{Entry, Scalar, Value as Yaml, YamlNode},
+    source::{Entry, Scalar, Value as Yaml},
 };
 
 impl<'n> Value<'n> {
@@ -54,17 +54,5 @@ impl<'n> Value<'n> {
             advice,
         ));
         false
-    }
-
-    /// Whether this is a mapping with a value for this key.
-    pub(super) fn has_key(&self, key: &str) -> bool {
-        let Yaml::Mapping(entries) = &self.node.value else {
-            return false;
-        };
-        let is_null =
-            |node: &YamlNode<'_>| matches!(&node.value, Yaml::Scalar(scalar) if scalar.is_null());
-        entries
-            .iter()
-            .any(|entry| entry.key == key && !is_null(&entry.value))
     }
 }

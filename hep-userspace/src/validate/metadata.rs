@@ -61,22 +61,26 @@ pub(super) fn read(
     collected: &mut Collected,
 ) -> Option<Metadata> {
     let object = value.object()?;
-    let name_value = object.required("name", "write the resource's name");
+    let name_value = match value.is_stored() {
+        true => object.optional("name"),
+        false => object.required("name", "write the resource's name"),
+    };
     let labels = object.read_or("labels", BTreeMap::new(), names::labels);
     let annotations = object.read_or("annotations", BTreeMap::new(), names::annotations);
     let namespace = namespace(&object, kind);
-    for (key, holds) in OTHER_METADATA {
-        object.read(key, |value| match holds {
-            Ignored::Scalar => value.a_scalar(),
-            Ignored::Number => value.number().map(drop),
-            Ignored::List => value.items().map(drop),
-        });
-    }
+    ignore_others(&object);
     object.finish();
+    // Policies had longer names in earlier versions (DS-075, DS-076).
+    let is_old = value.is_stored() && rule == NameRule::Policy;
+    let rule = if is_old { NameRule::Subdomain } else { rule };
     // A name with a mistake has been reported; the rest of the resource is still looked at.
     let valid_name = name_value.as_ref().and_then(|name| rule.read(name));
+    let key = key_name(value);
     let mut metadata = Metadata {
-        name: Arc::from(valid_name.unwrap_or_default()),
+        name: Arc::from(match key {
+            Some(key) if !is_policy(kind) => key,
+            key => valid_name.or(key).unwrap_or_default(),
+        }),
         labels: labels.unwrap_or_default(),
         annotations: annotations.unwrap_or_default(),
         position: document.position(),
@@ -97,8 +101,37 @@ pub(super) fn read(
     }
     if let Some(name_value) = name_value.filter(|_| valid_name.is_some()) {
         collected.names.push((id, name_value.place()));
+    } else if key.is_some() {
+        collected.names.push((id, value.place()));
     }
     Some(metadata)
+}
+
+/// Checks the form of the keys that have no meaning here; in a store, whatever it is.
+fn ignore_others(object: &Object<'_>) {
+    for (key, holds) in OTHER_METADATA {
+        object.read(key, |value| match holds {
+            _ if value.is_stored() => Some(()),
+            Ignored::Scalar => value.a_scalar(),
+            Ignored::Number => value.number().map(drop),
+            Ignored::List => value.items().map(drop),
+        });
+    }
+}
+
+/// The name of the key of an object of a store. It is the object's identity (DS-074, DS-242 to DS-245);
+/// only policies show another one.
+fn key_name<'n>(value: &Value<'n>) -> Option<&'n str> {
+    let origin = value.context.input.origin;
+    origin.object_name().filter(|_| value.is_stored())
+}
+
+/// Whether objects of this kind may show another name than that of their key (DS-072).
+const fn is_policy(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::GlobalNetworkPolicy | Kind::StagedGlobalNetworkPolicy
+    )
 }
 
 /// The namespace of a kind that has one; an error for others (RS-016).
@@ -109,7 +142,7 @@ fn namespace(object: &Object<'_>, kind: Kind) -> String {
     if let Some(value) = given.filter(|value| value.scalar().is_none() || !text.is_empty()) {
         if kind.is_namespaced() {
             names::NameRule::Label.read(&value);
-        } else {
+        } else if !value.is_stored() {
             value.error::<()>(
                 Code::Syntax,
                 format!("a {kind} has no namespace"),
@@ -144,11 +177,8 @@ fn put_back(metadata: &mut Metadata, (kind, rule): (Kind, NameRule), value: &Val
     metadata
         .annotations
         .extend(kept.annotations.unwrap_or_default());
-    let is_policy = matches!(
-        kind,
-        Kind::GlobalNetworkPolicy | Kind::StagedGlobalNetworkPolicy
-    );
-    let stored = metadata.name.strip_prefix("default.").filter(|_| is_policy);
+    let stored = metadata.name.strip_prefix("default.");
+    let stored = stored.filter(|_| is_policy(kind));
     if let Some(name) = kept
         .name
         .as_deref()
@@ -171,7 +201,8 @@ fn put_back(metadata: &mut Metadata, (kind, rule): (Kind, NameRule), value: &Val
 /// An object of Calico's own version whose labels are only in the annotation was exported in the
 /// other version and given this one by hand.
 fn warn_kept(metadata: &Metadata, value: &Value<'_>) {
-    let Some(text) = metadata.annotations.get(KEPT) else {
+    let text = metadata.annotations.get(KEPT);
+    let Some(text) = text.filter(|_| !value.is_stored()) else {
         return;
     };
     let labels = serde_json::from_str::<Kept>(text)

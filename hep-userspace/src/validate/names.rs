@@ -144,8 +144,16 @@ pub(super) fn check_kept(labels: &BTreeMap<String, String>, value: &Value<'_>) {
     }
 }
 
-/// Annotations (RS-013, RS-014).
+/// Annotations (RS-013, RS-014). Those of an object of a store never make it invalid: hardly any means
+/// anything here.
 pub(super) fn annotations(value: &Value<'_>) -> Option<BTreeMap<String, String>> {
+    if value.is_stored() {
+        let texts = value.entries()?.filter_map(|(key, value)| {
+            let text = value.scalar()?.text.clone().into_owned();
+            Some((key.to_owned(), text))
+        });
+        return Some(texts.collect());
+    }
     let mut annotations = BTreeMap::new();
     let mut bytes = 0;
     for (key, value) in value.entries()? {

@@ -4,10 +4,11 @@
 use std::cell::RefCell;
 
 use super::{
-    Code, Severity,
+    Code, Problem, Severity,
     cursor::Value,
     misplaced,
     place::{Place, Step},
+    unjudged,
 };
 use crate::{
     model::Position,
@@ -120,13 +121,39 @@ impl<'n> Object<'n> {
         format!("valid keys here: {}", words.join(", "))
     }
 
-    /// Reports the keys that no decoder read (RS-003).
+    /// Reports the keys that no decoder read (RS-003); in a store they are only noted (DS-041).
     pub(super) fn finish(self) {
+        self.report_unknown(|place, advice| {
+            if self.value.is_stored() {
+                let message = "is not known here, and has no effect";
+                return place.problem(Severity::Notice, Code::UnknownField, message, "");
+            }
+            place.problem(Severity::Error, Code::Syntax, "unknown key", advice)
+        });
+    }
+
+    /// Reports the keys that no decoder of conditions read; returns whether there are any in a store, which
+    /// are conditions that cannot be judged (DS-316).
+    pub(super) fn finish_conditions(self) -> bool {
+        if !self.value.is_stored() {
+            self.finish();
+            return false;
+        }
+        self.report_unknown(|place, _advice| {
+            let message = unjudged::message();
+            place.problem(Severity::Warning, Code::Unjudged, message, "")
+        })
+    }
+
+    /// Reports the keys that no decoder read; returns whether there are any.
+    fn report_unknown(&self, problem: impl Fn(&Place, String) -> Problem) -> bool {
         let known = self.known.borrow();
+        let mut is_any = false;
         for entry in self.entries {
             if known.iter().any(|known| *known == entry.key) {
                 continue;
             }
+            is_any = true;
             let steps = self
                 .value
                 .steps
@@ -137,8 +164,9 @@ impl<'n> Object<'n> {
                 ..self.value.place()
             };
             let advice = self.unknown_advice(&entry.key, &known);
-            let problem = place.problem(Severity::Error, Code::Syntax, "unknown key", advice);
-            self.value.context.input.problems.borrow_mut().push(problem);
+            let mut problems = self.value.context.input.problems.borrow_mut();
+            problems.push(problem(&place, advice));
         }
+        is_any
     }
 }

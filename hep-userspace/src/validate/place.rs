@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Code, Problem, Severity, problems::Problems};
+use super::{Code, Problem, Severity, problems::Problems, rigour::Rigour};
 use crate::model::{GlobalNetworkSet, Origin, Position};
 
 /// A unit that is being read.
@@ -15,6 +15,8 @@ use crate::model::{GlobalNetworkSet, Origin, Position};
 pub(super) struct Input<'r> {
     /// Where it is from.
     pub(super) origin: &'r Origin,
+    /// How strictly it is read.
+    pub(super) rigour: Rigour,
     /// Takes the problems.
     pub(super) problems: &'r RefCell<Problems>,
     /// Its sets at the previous reading.

@@ -53,24 +53,41 @@ pub(super) fn staged(header: Header<'_>, spec: Object<'_>) -> Option<Policy> {
         }
     });
     if action == Some(StagedAction::Delete) {
+        if header.value.is_stored() {
+            return None; // DS-243
+        }
         check_delete(&spec);
     }
     decode(header, spec, action.map(PolicyKind::Staged))
 }
 
-/// Decodes everything that both kinds have.
-fn decode(header: Header<'_>, spec: Object<'_>, kind: Option<PolicyKind>) -> Option<Policy> {
-    let tier = spec.read_or("tier", DEFAULT_TIER, |value| match value.text()? {
+/// The name of the tier.
+fn tier<'n>(header: &Header<'_>, spec: &Object<'n>) -> Option<&'n str> {
+    spec.read_or("tier", DEFAULT_TIER, |value| match value.text()? {
         "" => Some(DEFAULT_TIER),
         _ => {
             let name = NameRule::Subdomain.read(value)?;
             header.refer(ResourceId::global(Kind::Tier, name), value);
             Some(name)
         }
-    });
-    let order = spec.read("order", Value::number);
+    })
+}
+
+/// The selector, with those of namespaces and service accounts.
+fn whole_selector(spec: &Object<'_>) -> Option<Arc<Selector>> {
     let own = spec.read("selector", own_selector).map(Option::flatten);
-    let selector = policy_selector(own.clone().flatten(), &spec);
+    let selector = policy_selector(own.clone().flatten(), spec);
+    own.and(selector)
+}
+
+/// Decodes everything that both kinds have.
+fn decode(header: Header<'_>, spec: Object<'_>, kind: Option<PolicyKind>) -> Option<Policy> {
+    if header.value.is_of_remains() {
+        return remains(header, &spec, kind);
+    }
+    let tier = tier(&header, &spec);
+    let order = spec.read("order", Value::number);
+    let selector = whole_selector(&spec);
     let ingress = spec.read_or("ingress", Vec::new(), rules);
     let egress = spec.read_or("egress", Vec::new(), rules);
     // An empty list says no more than none.
@@ -92,10 +109,7 @@ fn decode(header: Header<'_>, spec: Object<'_>, kind: Option<PolicyKind>) -> Opt
                 types.contains(&Type::Egress),
             )
         }
-        Some(None) | None => {
-            let has_egress = has_rules(&spec, "egress");
-            (has_rules(&spec, "ingress") || !has_egress, has_egress)
-        }
+        Some(None) | None => derived_types(|key| has_rules(&spec, key)),
     };
     spec.finish();
     types?;
@@ -104,12 +118,54 @@ fn decode(header: Header<'_>, spec: Object<'_>, kind: Option<PolicyKind>) -> Opt
         metadata: header.metadata,
         tier: Arc::from(tier?),
         order: order?,
-        selector: own.and(selector)?,
+        selector: selector?,
         applies_ingress,
         applies_egress,
         ingress: ingress?.into(),
         egress: egress?.into(),
         stage: stage?,
+    })
+}
+
+/// Whether a policy without `types` applies to ingress, and to egress (RS-050, DS-094).
+fn derived_types(has_rules: impl Fn(&'static str) -> bool) -> (bool, bool) {
+    let has_egress = has_rules("egress");
+    (has_rules("ingress") || !has_egress, has_egress)
+}
+
+/// The remains of a policy that is not valid and never was (DS-312): one without rules, so that its tier
+/// applies and ends in its default action, if its selector, tier and types can be read. Flags that cannot be
+/// read, or exclude each other, make it one of both the normal and the forward list.
+fn remains(header: Header<'_>, spec: &Object<'_>, kind: Option<PolicyKind>) -> Option<Policy> {
+    let tier = tier(&header, spec)?;
+    let value = header.value;
+    let types = value.without_error(|| spec.read("types", types))?;
+    let types = types.filter(|types| !types.is_empty());
+    let may_have_rules = |key| {
+        spec.optional(key)
+            .is_some_and(|value| value.len() != Some(0))
+    };
+    let (applies_ingress, applies_egress) = match &types {
+        Some(types) => (
+            types.contains(&Type::Ingress),
+            types.contains(&Type::Egress),
+        ),
+        None => derived_types(may_have_rules),
+    };
+    let stage = value.without_error(|| stage(spec, types.as_ref()));
+    Some(Policy {
+        kind: kind?,
+        metadata: header.metadata,
+        tier: Arc::from(tier),
+        order: spec.read("order", Value::number).flatten(),
+        selector: whole_selector(spec)?,
+        applies_ingress,
+        applies_egress,
+        ingress: Arc::default(),
+        egress: Arc::default(),
+        stage: stage.unwrap_or(Stage::Normal {
+            apply_on_forward: true,
+        }),
     })
 }
 

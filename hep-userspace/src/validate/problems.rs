@@ -98,6 +98,13 @@ impl Problems {
         &self.found
     }
 
+    /// How many errors there are, taken or counted.
+    pub(super) fn errors(&self) -> usize {
+        let is_error = |problem: &&Problem| problem.severity == Severity::Error;
+        let counted = self.left_out.counts[class(Severity::Error)];
+        self.found.iter().filter(is_error).count() + counted
+    }
+
     /// The problems that were kept, to change their severity or text.
     pub(super) fn found_mut(&mut self) -> &mut [Problem] {
         &mut self.found
@@ -110,8 +117,7 @@ impl Problems {
 
     /// Whether there is any error, taken or counted.
     pub(super) fn has_errors(&self) -> bool {
-        let is_error = |problem: &Problem| problem.severity == Severity::Error;
-        self.left_out.counts[class(Severity::Error)] > 0 || self.found.iter().any(is_error)
+        self.errors() > 0
     }
 
     /// All by place, and, if some were only counted, one more with their number.

@@ -96,6 +96,8 @@ fn object(value: &Value<'_>, kind: &str, name: &str, collected: &mut Collected) 
     };
     let reading = match kinds::handling(kind) {
         Handling::Read(reading) => reading,
+        // The store's own reader asks for what it does not need either (DS-028).
+        Handling::Skipped(_) if value.is_stored() => return,
         Handling::Skipped(why) => {
             let message = format!("{kind} {name} is skipped: {why}");
             value.notice(Code::Skipped, message, "");
@@ -103,6 +105,9 @@ fn object(value: &Value<'_>, kind: &str, name: &str, collected: &mut Collected) 
         }
     };
     object.ignore(reading.ignored);
+    if value.is_stored() {
+        object.ignore(&["status"]);
+    }
     let Some(metadata_value) = object.required("metadata", "write metadata: with name: below it")
     else {
         return;

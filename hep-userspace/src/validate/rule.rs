@@ -8,10 +8,11 @@ use ipnetwork::IpNetwork;
 use super::{
     Code,
     cursor::Value,
-    entity::{Side, is_unjudged, side},
+    entity::{Side, side},
     http, names,
     object::Object,
     scalars::protocol,
+    unjudged::narrowed,
 };
 use crate::model::{Action, IcmpMatch, IpFamily, Protocol, Rule};
 
@@ -28,29 +29,13 @@ const ACTIONS: [(&str, Action); 4] = [
 /// Decodes the rules of one direction.
 pub(super) fn rules(value: &Value<'_>) -> Option<Vec<Rule>> {
     value.warn_if_longer(MAX_RULES);
-    let decoded: Vec<Option<Option<Rule>>> = value
-        .items()?
-        .map(|item| rule(&item).map(|rule| narrowed(rule, &item)))
-        .collect();
+    let decoded: Vec<Option<Option<Rule>>> = value.items()?.map(|item| rule(&item)).collect();
     let decoded: Option<Vec<Option<Rule>>> = decoded.into_iter().collect();
     Some(decoded?.into_iter().flatten().collect())
 }
 
-/// The rule, unless it would let more pass than is written: an Allow or Pass with a condition that cannot
-/// be evaluated, which a policy that selects nothing of this host may have (RS-312).
-fn narrowed(rule: Rule, value: &Value<'_>) -> Option<Rule> {
-    let is_unjudged = value.has_key("http")
-        || value.object().is_some_and(|object| {
-            ["source", "destination"]
-                .into_iter()
-                .filter_map(|side| object.optional(side))
-                .any(|side| is_unjudged(&side))
-        });
-    let widens = matches!(rule.action, Action::Allow | Action::Pass);
-    (!(is_unjudged && widens)).then_some(rule)
-}
-
-fn rule(value: &Value<'_>) -> Option<Rule> {
+/// A rule; `Some(None)` if it counts as none, `None` if it has a problem.
+fn rule(value: &Value<'_>) -> Option<Option<Rule>> {
     let object = value.object()?;
     let action = object
         .required("action", "write Allow, Deny, Log or Pass")
@@ -63,8 +48,9 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
     let source = side(object.optional("source"));
     let destination = side(object.optional("destination"));
     let annotations = object.read_or("metadata", BTreeMap::new(), annotations);
-    if let Some(value) = object.optional("http") {
-        http::refuse(&value);
+    let http = object.optional("http");
+    if let Some(http) = &http {
+        http::refuse(http);
     }
 
     let sides = [&source, &destination];
@@ -80,8 +66,9 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
     check_protocol_family(&object, "protocol", protocol, family);
     check_protocol_family(&object, "notProtocol", not_protocol.flatten(), family);
 
-    object.finish();
-    Some(Rule {
+    let has_unjudged = http.is_some() || source.is_unjudged || destination.is_unjudged;
+    let is_unjudged = object.finish_conditions() || has_unjudged;
+    let rule = Rule {
         action: action?,
         ip_version: ip_version?,
         protocol: protocol_field?,
@@ -92,7 +79,11 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
         destination: destination.rule?,
         annotations: annotations?,
         position: value.position(),
-    })
+    };
+    if is_unjudged {
+        return Some(narrowed(rule, value));
+    }
+    Some(Some(rule))
 }
 
 fn ip_version(value: &Value<'_>) -> Option<IpFamily> {

@@ -305,7 +305,7 @@ pub(super) fn parse_selector(value: &Value<'_>, text: &str) -> Option<Arc<Select
     match Selector::parse(text) {
         Ok(selector) => {
             let characters = text.chars().count();
-            if characters > SCHEMA_CHARACTERS {
+            if characters > SCHEMA_CHARACTERS && !value.is_stored() {
                 value.warn(
                     Code::Schema,
                     format!(

@@ -125,6 +125,8 @@ pub(super) fn set_nets(header: Header<'_>, spec: Object<'_>) -> Option<GlobalNet
         changed_nets(value, name).or_else(|| nets(value))
     });
     spec.finish();
+    // What remains of one that is not valid are its valid networks (DS-312).
+    let nets = nets.or_else(|| header.value.is_of_remains().then(Nets::default));
     Some(GlobalNetworkSet {
         metadata: header.metadata,
         nets: nets?,

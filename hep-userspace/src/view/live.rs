@@ -135,6 +135,7 @@ impl Live {
                 .collect(),
             ports: Vec::new(),
             generated: true,
+            closed: false,
         }
     }
 }

@@ -44,7 +44,7 @@ pub(crate) struct BlockRule {
     pub(crate) conditions: Conditions,
 }
 
-/// Stage, `kind/name`, direction. The kind shows whether the source is staged.
+/// Stage, `kind/identity`, direction. The kind shows whether the source is staged.
 type Key = (&'static str, Box<str>, Direction);
 
 /// The blocks of the last generations.
@@ -74,24 +74,25 @@ impl Blocks {
         rules: &Arc<[Rule]>,
         direction: Direction,
     ) -> Arc<Block> {
-        let owner = format!("{}/{}", source.kind, source.metadata.name);
-        let key = (source.stage, owner.into(), direction);
+        let identity = format!("{}/{}", source.kind, source.metadata.identity());
+        let key = (source.stage, identity.into(), direction);
         if let Some((used, block)) = self.all.get_mut(&key)
             && (*used == self.generation || block.is_of(source, rules))
         {
             *used = self.generation;
             return Arc::clone(block);
         }
-        let block = Arc::new(Block::new(source, &key.1, rules, direction));
+        let block = Arc::new(Block::new(source, rules, direction));
         self.all.insert(key, (self.generation, Arc::clone(&block)));
         block
     }
 }
 
 impl Block {
-    fn new(source: Source<'_>, owner: &str, rules: &Arc<[Rule]>, direction: Direction) -> Self {
+    fn new(source: Source<'_>, rules: &Arc<[Rule]>, direction: Direction) -> Self {
+        let owner = format!("{}/{}", source.kind, source.metadata.name);
         let worked_out = rules.iter().enumerate().map(|(index, rule)| {
-            let description = describe(source, owner, rule, index, direction);
+            let description = describe(source, &owner, rule, index, direction);
             BlockRule {
                 action: rule.action,
                 text: Arc::new(RuleText::new(direction.name(), description)),

@@ -9,7 +9,7 @@ use super::{
     builder::{Builder, FlatList, RuleId, Template},
     expand::{FailsafeEnds, Matcher},
     flattened::Flattened,
-    names::{action_name, phase_reasons, stage_name},
+    names::{action_name, forward_end, phase_reasons, stage_name},
     order::{DirectionTiers, Phase, TierPart},
     rules::{RuleText, Rules},
     templates::Templates,
@@ -132,7 +132,7 @@ impl<'s> Flattener<'s> {
         self.failsafe_rules(&mut list, own, direction, family, true);
         self.pre_dnat(&mut list, &tiers.pre_dnat, direction, family);
         self.tiers(&mut list, &tiers.normal, Phase::Normal, direction, family);
-        for name in &endpoint.profiles {
+        for name in endpoint.profiles.iter().filter(|_| !endpoint.closed) {
             self.profile(&mut list, name, direction, family);
         }
         let reason = Some(Reason::NoProfile);
@@ -144,6 +144,7 @@ impl<'s> Flattener<'s> {
     /// The list of forwarded packets.
     pub(crate) fn forward(
         &mut self,
+        endpoint: &HostEndpoint,
         tiers: &DirectionTiers<'s>,
         direction: Direction,
         family: Family,
@@ -151,9 +152,9 @@ impl<'s> Flattener<'s> {
         let mut list = Builder::default();
         self.pre_dnat(&mut list, &tiers.pre_dnat, direction, family);
         self.tiers(&mut list, &tiers.forward, Phase::Forward, direction, family);
-        let reason = Some(Reason::ForwardDefault);
-        let rule = self.default(direction, "forwarded", Action::Allow, reason);
-        list.always(Action::Allow, reason, rule); // EV-042
+        let (action, reason) = forward_end(endpoint);
+        let rule = self.default(direction, "forwarded", action, Some(reason));
+        list.always(action, Some(reason), rule);
         list.finish(ListKind::Forward, direction, family)
     }
 
@@ -189,8 +190,7 @@ impl<'s> Flattener<'s> {
 
     /// This direction's failsafes and the other's.
     fn failsafes(&self, direction: Direction) -> (&'s [FailsafePort], &'s [FailsafePort]) {
-        let inbound = &*self.felix.failsafe_inbound;
-        let outbound = &*self.felix.failsafe_outbound;
+        let (inbound, outbound) = (&self.felix.failsafe_inbound, &self.felix.failsafe_outbound);
         match direction {
             Direction::Ingress => (inbound, outbound),
             Direction::Egress => (outbound, inbound),

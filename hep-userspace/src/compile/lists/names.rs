@@ -3,6 +3,7 @@
 use hep_common::{counter::Reason, rule::Action};
 
 use super::order::Phase;
+use crate::model::HostEndpoint;
 
 /// The name of the stage that a phase is of.
 pub(crate) const fn stage_name(phase: Phase) -> &'static str {
@@ -33,5 +34,14 @@ pub(crate) fn phase_reasons(phase: Phase) -> (Reason, Reason) {
         Phase::PreDnat | Phase::Normal | Phase::Forward => {
             (Reason::PolicyAllow, Reason::PolicyDeny)
         }
+    }
+}
+
+/// The end of what an endpoint's forwarded packets meet (EV-042, DS-312).
+pub(crate) const fn forward_end(endpoint: &HostEndpoint) -> (Action, Reason) {
+    if endpoint.closed {
+        (Action::Deny, Reason::NoProfile)
+    } else {
+        (Action::Allow, Reason::ForwardDefault)
     }
 }

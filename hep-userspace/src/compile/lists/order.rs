@@ -142,9 +142,9 @@ fn applies(policy: &Policy, direction: Direction) -> bool {
     }
 }
 
-/// EV-027, EV-028: order, then `name/namespace/kind` with an empty namespace.
+/// EV-027, EV-028, DS-243: order, then `name/namespace/kind` with an empty namespace.
 fn visit_order(a: &Policy, b: &Policy) -> Ordering {
-    let key = |policy: &Policy| format!("{}//{}", policy.metadata.name, policy.kind.name());
+    let key = |policy: &Policy| format!("{}//{}", policy.metadata.identity(), policy.kind.name());
     let order = |policy: &Policy| policy.order.unwrap_or(f64::INFINITY);
     compare(order(a), order(b)).then_with(|| key(a).cmp(&key(b)))
 }

@@ -52,7 +52,10 @@ pub(crate) fn endpoints_of<'s>(
         .map(|endpoint| {
             let labels = effective_labels(endpoint, &snapshot.profiles);
             let tiers = [Direction::Ingress, Direction::Egress].map(|direction| {
-                let parts = |phase| ordered.parts(&labels, phase, direction);
+                let parts = |phase| match endpoint.closed {
+                    true => Vec::new(), // DS-312
+                    false => ordered.parts(&labels, phase, direction),
+                };
                 DirectionTiers {
                     untracked: parts(Phase::Untracked),
                     pre_dnat: match direction {
@@ -261,7 +264,7 @@ fn flatten<'s>(
     [
         untracked,
         Some(flattener.local(local.endpoint, tiers, direction, family)),
-        Some(flattener.forward(tiers, direction, family)),
+        Some(flattener.forward(local.endpoint, tiers, direction, family)),
         exempt,
     ]
 }

@@ -78,6 +78,7 @@ pub(in crate::compile) fn endpoint(name: &str, interface: &str) -> HostEndpoint 
         profiles: Vec::new(),
         ports: Vec::new(),
         generated: false,
+        closed: false,
     }
 }
 

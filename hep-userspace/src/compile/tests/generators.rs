@@ -14,8 +14,8 @@ use super::{
     walker::Packet,
 };
 use crate::model::{
-    Action, DEFAULT_ALLOW_PROFILE, DefaultAction, EntityRule, IcmpMatch, Policy, Profile, Rule,
-    Snapshot, Stage,
+    Action, DEFAULT_ALLOW_PROFILE, DefaultAction, EntityRule, HostEndpoint, IcmpMatch, Policy,
+    Profile, Rule, Snapshot, Stage,
 };
 
 const NETS4: [&str; 7] = [
@@ -224,7 +224,7 @@ pub(super) fn some_snapshot() -> impl Strategy<Value = Snapshot> {
         select(vec![DefaultAction::Deny, DefaultAction::Pass]),
         select(vec!["eth0", "*", ""]),
         subsequence(vec![DEFAULT_ALLOW_PROFILE, "own"], 0..=2),
-        any::<[bool; 2]>(),
+        any::<[bool; 5]>(),
     )
         .prop_map(
             |(policies, profile_rules, nets4, nets6, end, name, profiles, options)| {
@@ -251,6 +251,10 @@ pub(super) fn some_snapshot() -> impl Strategy<Value = Snapshot> {
                 let local = profiles
                     .iter()
                     .fold(local, |local, profile| local.profile(profile));
+                let local = HostEndpoint {
+                    closed: options[2..].iter().all(|set| *set),
+                    ..local
+                };
                 let remote = endpoint("r", "eth0")
                     .on("h2")
                     .label("role", "b")

@@ -17,6 +17,7 @@ mod policies;
 mod profiles;
 mod rules;
 mod selectors;
+mod store;
 mod stored;
 mod text;
 mod tiers;
@@ -110,6 +111,7 @@ fn warnings(text: &str) -> Vec<Problem> {
     let Loaded {
         snapshot,
         mut problems,
+        ..
     } = load_one(text, Scope::Directory);
     let Some(snapshot) = snapshot else {
         panic!("{text}\nrefused: {problems:#?}");
