@@ -68,6 +68,7 @@ impl Daemon {
         let Judged {
             loaded,
             name,
+            recorded: _,
             phases,
         } = judged;
         let Some(snapshot) = loaded.snapshot.map(Arc::new) else {

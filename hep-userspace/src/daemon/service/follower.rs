@@ -20,6 +20,8 @@ pub(super) struct Judged {
     pub(super) loaded: Loaded,
     /// The node name that it was validated for, if that is not the node's yet.
     pub(super) name: Option<NodeName>,
+    /// The policy to record in its place: objects that are not valid, in their last valid versions.
+    pub(super) recorded: Option<PolicySet>,
     pub(super) phases: Vec<(&'static str, Duration)>,
 }
 
@@ -28,6 +30,7 @@ impl From<Loaded> for Judged {
         Self {
             loaded,
             name: None,
+            recorded: None,
             phases: Vec::new(),
         }
     }
@@ -37,7 +40,10 @@ impl From<Loaded> for Judged {
 pub(super) struct Follower {
     /// `None` if no store is followed (`hep boot`).
     pub(super) source: Option<Box<dyn Source>>,
+    /// For files.
     loader: Loader,
+    /// For objects of a store; remembers their last valid versions.
+    objects: Loader,
     /// This node; its name may follow the host's.
     pub(super) node: Node,
     follows_host: bool,
@@ -45,6 +51,8 @@ pub(super) struct Follower {
     pub(super) pending: Option<PolicySet>,
     /// Reason why the store's present content is not in force.
     pub(super) refused: Option<String>,
+    /// Objects of the store whose present versions are not in force, and conditions that cannot be judged.
+    kept: Option<String>,
     /// Reason why the store could not be read.
     unreadable: Option<String>,
     /// Reason why the store's present content is not trusted.
@@ -59,6 +67,7 @@ impl Follower {
                 Role::Boot => None,
             },
             loader: Loader::default(),
+            objects: Loader::default(),
             node: Node {
                 name: options.node.clone(),
                 labels: options.node_labels.clone(),
@@ -67,6 +76,7 @@ impl Follower {
             follows_host: options.follows_host,
             pending: None,
             refused: None,
+            kept: None,
             unreadable: None,
             untrusted: None,
         }
@@ -148,7 +158,8 @@ impl Follower {
 
     /// Reason why what is in force is not the store's content, if so.
     pub(super) fn degraded(&self) -> Option<String> {
-        self.unreadable.clone().or_else(|| self.refused.clone())
+        let refused = self.unreadable.clone().or_else(|| self.refused.clone());
+        refused.or_else(|| self.kept.clone())
     }
 
     /// Checks that a confirmed policy could be written to the store; else returns the reason.
@@ -168,8 +179,39 @@ impl Follower {
 
     /// Validates a policy.
     pub(super) fn load(&mut self, policy: &PolicySet) -> Loaded {
-        self.loader
-            .load(&policy.files, &self.node, Scope::Directory)
+        let node = self.node.clone();
+        self.load_for(policy, &node)
+    }
+
+    /// Validates a policy for a node.
+    fn load_for(&mut self, policy: &PolicySet, node: &Node) -> Loaded {
+        if policy.is_of_objects() {
+            self.objects.load(&policy.files, node, Scope::Store)
+        } else {
+            self.loader.load(&policy.files, node, Scope::Directory)
+        }
+    }
+
+    /// Sets the content of the previous run, before the first read.
+    pub(super) fn assume(&mut self, content: PolicySet) {
+        if content.is_of_objects() {
+            // What is not valid in the store now may be valid there.
+            drop(self.load(&content));
+        }
+        if let Some(source) = &mut self.source {
+            source.assume(content);
+        }
+    }
+
+    /// The policy to record in place of one of which not every object is valid.
+    fn recorded(&self, policy: &PolicySet, loaded: &Loaded) -> Option<PolicySet> {
+        let is_kept = policy.is_of_objects() && !loaded.kept.is_empty();
+        is_kept.then(|| PolicySet {
+            base: policy.base.clone(),
+            files: self.objects.in_force(),
+            // The next run has to see again what is not valid.
+            resume: None,
+        })
     }
 
     /// Validates a policy for the name that this node has with it.
@@ -184,9 +226,11 @@ impl Follower {
                 name: name.clone(),
                 ..self.node.clone()
             };
-            loaded = self.loader.load(&policy.files, &node, Scope::Directory);
+            loaded = self.load_for(policy, &node);
         }
+        self.kept = loaded.degraded();
         Judged {
+            recorded: self.recorded(policy, &loaded),
             loaded,
             name,
             phases: vec![("read", read), ("validate", begin.elapsed())],

@@ -54,9 +54,8 @@ impl Daemon {
         let frozen = self.state.journal().mode.frozen().cloned();
         if frozen.is_none()
             && let Some((_, last)) = self.state.head()
-            && let Some(source) = &mut self.follower.source
         {
-            source.assume(last);
+            self.follower.assume(last);
         }
         let changed = self.follower.read().await?;
         let Some(source) = &self.follower.source else {
@@ -227,7 +226,11 @@ impl Daemon {
         started: Instant,
     ) -> Result<(), DaemonError> {
         let comparison = self.compare(policy.clone(), cause);
-        let judged = self.follower.judge(&policy, started);
+        let mut judged = self.follower.judge(&policy, started);
+        let comparison = match judged.recorded.take() {
+            Some(recorded) => self.compare(recorded, cause),
+            None => comparison,
+        };
         let mut target = comparison.await.expect("comparing does not panic");
         self.enforce_judged(judged, &mut target).await?;
         self.keep(target, &policy.base);
