@@ -127,6 +127,7 @@ impl Follower {
                     log::warn!("{advice}");
                 }
                 self.untrusted = Some(advice);
+                self.unreadable = None;
                 Err(DaemonError::Untrusted(distrust))
             }
             Found::Unreadable(error) => {
