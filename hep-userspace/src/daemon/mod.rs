@@ -76,6 +76,11 @@ pub enum DaemonError {
     /// The policy has errors.
     #[error("the policy is invalid")]
     Invalid(Vec<Problem>),
+    /// The policy would cut this host from its own store (spec DS-320).
+    #[error(
+        "held: {0}; the last policy stays in force until the store changes, or until `hep resume --force`"
+    )]
+    CutsStore(String),
     /// The policy is valid, but could not be brought into force.
     #[error("enforce the policy")]
     Enforce(#[from] EnforceError),

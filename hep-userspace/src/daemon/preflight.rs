@@ -30,6 +30,35 @@ impl<'a> Preflight<'a> {
         }
     }
 
+    /// The objection to the policy on behalf of this host's own connection to its store, if any (spec
+    /// DS-320).
+    pub(super) fn store_objection(
+        &self,
+        local: (IpAddr, u16),
+        store: (IpAddr, u16),
+        interface: &str,
+    ) -> Option<String> {
+        let opening = packet(Direction::Egress, interface, local, store, tcp_flags::SYN);
+        let answer = packet(Direction::Ingress, interface, store, local, tcp_flags::ACK);
+        let way_out = self.reference.judge(&opening);
+        let way_back = self.reference.judge(&answer);
+        let is_cut = |judgement: &Judgement<'_>, is_judged: bool| !judgement.allows() && is_judged;
+        let back_is_judged = is_untracked(&way_out) || is_untracked(&way_back);
+        let judgement = if is_cut(&way_out, true) {
+            way_out
+        } else if is_cut(&way_back, back_is_judged) {
+            way_back
+        } else {
+            return None;
+        };
+        Some(format!(
+            "it would cut this host from its store at {} on {interface}: {} by {}",
+            end(store),
+            judgement.reason.name(),
+            judgement.place(),
+        ))
+    }
+
     /// The objection to the policy on behalf of a session over `interface`, if any.
     ///
     /// With `revalidate` the session is judged as its opener's packet was: a policy that refuses a new

@@ -7,6 +7,7 @@ use std::{
     collections::BTreeSet,
     fs,
     net::{IpAddr, Ipv6Addr},
+    path::Path,
 };
 
 use hep_common::protocol;
@@ -54,6 +55,40 @@ pub fn connections() -> Vec<SeedFlow> {
 pub(super) fn tcp() -> Vec<Socket> {
     let files = ["tcp", "tcp6"].iter();
     files.flat_map(|file| sockets(&read(file))).collect()
+}
+
+/// Inodes of the sockets that a process holds, whose directory in /proc is `process`.
+pub(super) fn held_by(process: &Path) -> BTreeSet<u64> {
+    let files = fs::read_dir(process.join("fd"));
+    let targets = files.into_iter().flatten().flatten();
+    targets
+        .filter_map(|file| socket_inode(fs::read_link(file.path()).ok()?.to_str()?))
+        .collect()
+}
+
+/// Parses `socket:[4711]`.
+fn socket_inode(link: &str) -> Option<u64> {
+    link.strip_prefix("socket:[")?
+        .strip_suffix(']')?
+        .parse()
+        .ok()
+}
+
+/// The connections to other hosts that this process opened.
+pub(super) fn own_connections() -> Vec<Socket> {
+    let held = held_by(Path::new("/proc/self"));
+    let all = tcp();
+    let is_served = |socket: &Socket| {
+        let mut all = all.iter();
+        all.any(|other| other.state == LISTEN && other.local.1 == socket.local.1)
+    };
+    let is_ours = |socket: &&Socket| {
+        socket.is_open()
+            && held.contains(&socket.inode)
+            && !socket.remote.0.is_loopback()
+            && !is_served(socket)
+    };
+    all.iter().filter(is_ours).copied().collect()
 }
 
 fn read(name: &str) -> String {
@@ -247,5 +282,11 @@ mod tests {
                 flow(protocol::UDP, at("192.0.2.10", 61_000), dns),
             ]
         );
+    }
+
+    #[test]
+    fn links_of_sockets_hold_the_inode() {
+        assert_eq!(socket_inode("socket:[4711]"), Some(4711));
+        assert_eq!(socket_inode("pipe:[4711]"), None);
     }
 }

@@ -157,26 +157,11 @@ fn holders() -> BTreeMap<u64, BTreeSet<u32>> {
         if !SERVERS.contains(&name.trim_end()) {
             continue;
         }
-        for file in fs::read_dir(path.join("fd"))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            let target = fs::read_link(file.path()).unwrap_or_default();
-            if let Some(inode) = target.to_str().and_then(socket_inode) {
-                found.entry(inode).or_default().insert(id);
-            }
+        for inode in sockets::held_by(&path) {
+            found.entry(inode).or_default().insert(id);
         }
     }
     found
-}
-
-/// Parses `socket:[4711]`.
-fn socket_inode(link: &str) -> Option<u64> {
-    link.strip_prefix("socket:[")?
-        .strip_suffix(']')?
-        .parse()
-        .ok()
 }
 
 /// A process and its ancestors.
@@ -262,11 +247,5 @@ mod tests {
         let above = ancestors(own);
         assert_eq!(above.first(), Some(&own));
         assert!(above.len() > 1, "{above:?}");
-    }
-
-    #[test]
-    fn links_of_sockets_hold_the_inode() {
-        assert_eq!(socket_inode("socket:[4711]"), Some(4711));
-        assert_eq!(socket_inode("pipe:[4711]"), None);
     }
 }

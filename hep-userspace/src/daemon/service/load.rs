@@ -227,6 +227,9 @@ impl Daemon {
     ) -> Result<(), DaemonError> {
         let comparison = self.compare(policy.clone(), cause);
         let mut judged = self.follower.judge(&policy, started);
+        if cause == Cause::Store && policy.is_of_objects() {
+            self.hold_if_it_cuts_the_store(&judged).await?;
+        }
         let comparison = match judged.recorded.take() {
             Some(recorded) => self.compare(recorded, cause),
             None => comparison,
@@ -235,6 +238,19 @@ impl Daemon {
         self.enforce_judged(judged, &mut target).await?;
         self.keep(target, &policy.base);
         Ok(())
+    }
+
+    /// Refuses a policy that would cut this host from its own store.
+    async fn hold_if_it_cuts_the_store(&mut self, judged: &Judged) -> Result<(), DaemonError> {
+        let Some(snapshot) = &judged.loaded.snapshot else {
+            return Ok(());
+        };
+        let Some(objection) = self.store_objection(snapshot).await else {
+            return Ok(());
+        };
+        let outcome = Err(DaemonError::CutsStore(objection));
+        self.follower.note_refusal(&outcome);
+        outcome
     }
 
     async fn judge_and_enforce(

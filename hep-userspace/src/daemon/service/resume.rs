@@ -19,6 +19,9 @@ impl Daemon {
             Mode::Calm(Basis::Following) => {
                 self.follower.believe();
                 self.refresh_store().await;
+                if caller.force && self.follower.refused.is_some() {
+                    return self.follow_again(caller).await;
+                }
                 self.done("the policy directory is followed".to_owned(), Vec::new())
             }
             Mode::Calm(Basis::Trial(_)) => Answer::Refused(vec![
