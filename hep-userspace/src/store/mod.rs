@@ -8,6 +8,7 @@ pub mod config;
 pub mod directory;
 pub mod etcd;
 pub mod follow;
+pub mod kubernetes;
 mod location;
 pub mod objects;
 mod policy_set;

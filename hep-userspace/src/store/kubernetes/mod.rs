@@ -1,0 +1,14 @@
+//! Resources in the Kubernetes API, as custom resources of either group of Calico.
+
+mod access;
+mod client;
+mod codec;
+mod connection;
+mod failure;
+mod group;
+mod list;
+mod request;
+mod throttle;
+
+pub use client::KubernetesClient;
+pub use group::ApiGroup;
