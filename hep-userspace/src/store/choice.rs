@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::{
     config::{Config, EtcdConfig, KubernetesConfig},
     etcd::EtcdClient,
+    kubernetes::KubernetesClient,
     objects::{Client, ClientError},
 };
 
@@ -36,8 +37,9 @@ impl From<Config> for Choice {
 pub async fn open(choice: &Choice) -> Result<Box<dyn Client>, ClientError> {
     match choice {
         Choice::Etcd(etcd) => Ok(Box::new(EtcdClient::connect(etcd).await?)),
-        Choice::Directory(_) | Choice::Kubernetes(_) => {
-            Err(ClientError::Store("not built yet".to_owned()))
+        Choice::Kubernetes(kubernetes) => {
+            Ok(Box::new(KubernetesClient::connect(kubernetes).await?))
         }
+        Choice::Directory(_) => Err(ClientError::Store("not built yet".to_owned())),
     }
 }

@@ -8,6 +8,7 @@ use super::{
     directory::{Trust, Watch},
     etcd::EtcdUpstream,
     follow::Follow,
+    kubernetes::KubernetesUpstream,
     source::Source,
 };
 use crate::model::NodeName;
@@ -83,7 +84,10 @@ impl Location {
                     EtcdUpstream::new(config.clone(), node.clone()),
                     name.clone(),
                 )),
-                Config::Kubernetes(_) => unreachable!("no configuration leads here yet"),
+                Config::Kubernetes(config) => Box::new(Follow::new(
+                    KubernetesUpstream::new(config.clone(), node.clone()),
+                    name.clone(),
+                )),
             },
         }
     }

@@ -117,6 +117,7 @@ impl KubernetesClient {
                 List {
                     items: [namespaces.items, accounts.items].concat(),
                     revision: codec::joined(&namespaces.revision, &accounts.revision),
+                    was_ahead: false,
                 }
             }
             Backing::Nodes => of(collection(CORE, "nodes", None)).await?,

@@ -69,6 +69,16 @@ impl Connection {
         })
     }
 
+    /// Reads all files and credentials again, and connects anew.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Config`]; the former credentials stay then.
+    pub(super) async fn renew(&self) -> Result<(), Failure> {
+        let number = self.current.lock().await.number;
+        self.renewed(number).await.map(drop)
+    }
+
     /// Sends a request; credentials that the server does not accept are read again, once (spec DS-254).
     ///
     /// # Errors
@@ -195,7 +205,7 @@ async fn attempt(client: &Client, request: &Request) -> Result<Response<Body>, F
         .map_err(|error| Failure::Config(format!("{}: {error}", request.target)))?;
     let response = match tokio::time::timeout(SILENCE, client.send(http)).await {
         Ok(Ok(response)) => response,
-        Ok(Err(error)) => return Err(Failure::Unreachable(chain(&error))),
+        Ok(Err(error)) => return Err(broken(&error)),
         Err(_) => return Err(silent()),
     };
     if response.status().is_success() {
@@ -229,7 +239,7 @@ pub(super) async fn part(body: &mut Body, silence: Duration) -> Result<Option<By
         match tokio::time::timeout(silence, body.frame()).await {
             Err(_) => return Err(silent()),
             Ok(None) => return Ok(None),
-            Ok(Some(Err(error))) => return Err(Failure::Unreachable(chain(&error))),
+            Ok(Some(Err(error))) => return Err(broken(&error)),
             Ok(Some(Ok(frame))) => {
                 if let Ok(data) = frame.into_data() {
                     return Ok(Some(data));
@@ -237,6 +247,11 @@ pub(super) async fn part(body: &mut Body, silence: Duration) -> Result<Option<By
             }
         }
     }
+}
+
+fn broken(error: &kube::Error) -> Failure {
+    let text = chain(error);
+    Failure::Unreachable(text.trim_start_matches("ServiceError: ").to_owned())
 }
 
 fn silent() -> Failure {

@@ -16,6 +16,9 @@ const PAGE: &str = "500";
 pub(super) struct List {
     pub(super) items: Vec<Value>,
     pub(super) revision: String,
+    /// Whether the server did not have the revision that was asked for yet, so that this is the most recent
+    /// it has.
+    pub(super) was_ahead: bool,
 }
 
 /// Lists a collection: not older than a revision if there is one, else the most recent.
@@ -38,7 +41,11 @@ pub(super) async fn list(
             ];
             match pages(connection, path, selector, &not_older).await {
                 Err(Failure::Refused(refusal)) if refusal.is_too_large() => {
-                    pages(connection, path, selector, &[]).await
+                    let recent = pages(connection, path, selector, &[]).await?;
+                    Ok(List {
+                        was_ahead: true,
+                        ..recent
+                    })
                 }
                 other => other,
             }
@@ -96,5 +103,10 @@ async fn page(
             return Err(Failure::Unreachable(text));
         }
     };
-    Ok((List { items, revision }, next))
+    let list = List {
+        items,
+        revision,
+        was_ahead: false,
+    };
+    Ok((list, next))
 }

@@ -9,6 +9,8 @@ mod group;
 mod list;
 mod request;
 mod throttle;
+mod upstream;
 
 pub use client::KubernetesClient;
 pub use group::ApiGroup;
+pub use upstream::KubernetesUpstream;
