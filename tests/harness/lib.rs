@@ -20,6 +20,7 @@ pub mod probe;
 pub mod program;
 pub mod receiver;
 pub mod schema;
+pub mod server;
 pub mod shared;
 mod snapshot;
 pub mod topology;

@@ -1,5 +1,7 @@
 //! Debian packages: which are missing, and their installation.
 
+mod services;
+
 use std::{env, ffi::OsStr, fs, path::Path};
 
 use anyhow::{Context as _, Result, bail};
@@ -58,10 +60,13 @@ pub(super) fn install<'a>(packages: impl IntoIterator<Item = &'a Package> + Clon
         apt("set-up: refresh Debian's package lists", ["update"])?;
     }
     let arguments = ["install", "--yes", "--no-install-recommends"];
+    let held = services::hold()?;
     apt(
         &format!("set-up: install {list}"),
         arguments.into_iter().chain(names.iter().copied()),
     )?;
+    drop(held);
+    services::disable(&names)?;
     let still = missing(packages);
     if !still.is_empty() {
         bail!(

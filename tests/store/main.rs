@@ -1,0 +1,3 @@
+//! Policy from real stores: etcd, and the API server of Kubernetes.
+
+mod etcd;
