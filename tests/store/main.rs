@@ -1,3 +1,5 @@
 //! Policy from real stores: etcd, and the API server of Kubernetes.
 
 mod etcd;
+mod follow;
+mod site;
