@@ -66,7 +66,7 @@ fn judge(frame: &TcContext, direction: Direction) -> Step {
 /// Judges an IP packet whose header is at `offset` if its flow is enough for that; else prepares the slow
 /// path.
 #[inline(always)]
-fn judge_ip<A: Ip>(mut context: PacketContext<'_>, offset: u32) -> Step {
+fn judge_ip<A: Ip>(context: PacketContext<'_>, offset: u32) -> Step {
     if context.lists::<A>().untracked != 0 || stages::bears_mark(&context) {
         return begin::<A>(&context, offset, Some(Step::STAGES), Searched::Nowhere);
     }
@@ -74,7 +74,7 @@ fn judge_ip<A: Ip>(mut context: PacketContext<'_>, offset: u32) -> Step {
     if let Some(plain) = A::plain(context.frame, offset)
         && conntrack::may_continue(&plain)
     {
-        match conntrack::fast_path(&mut context, &plain) {
+        match conntrack::fast_path(&context, &plain) {
             FastPath::Continues => return conclude(&context, Reason::Established),
             FastPath::Missing(searched) => missed = searched,
             FastPath::Unclear => {}

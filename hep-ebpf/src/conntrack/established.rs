@@ -3,15 +3,17 @@
 use core::hint::cold_path;
 
 use hep_common::{
-    conntrack::{ANY_INTERFACE, FLAG_OPENED_BY_A, SETTLED_BITS, flags_in, only_continues, settled},
+    conntrack::{
+        ANY_INTERFACE, FLAG_OPENED_BY_A, SETTLED_BITS, classification, flags_in, only_continues,
+        settled,
+    },
     protocol,
-    tick::Tick,
 };
 
 use super::lookup::{Home, is_latest};
 use crate::{
+    clock,
     context::PacketContext,
-    helpers,
     ip::Ip,
     maps::{self, Flow},
     parse::Plain,
@@ -63,7 +65,7 @@ fn search<A: Ip>(key: &A::Key, protocol: u8) -> Result<(Flow, Home), Searched> {
 /// Looks up the flow of a packet that `may_continue` one, among the assured flows and, for a datagram,
 /// among the others; updates it if nothing is out of the ordinary.
 #[inline(always)]
-pub(crate) fn fast_path<A: Ip>(context: &mut PacketContext<'_>, packet: &Plain<A>) -> FastPath {
+pub(crate) fn fast_path<A: Ip>(context: &PacketContext<'_>, packet: &Plain<A>) -> FastPath {
     let Plain {
         ports, protocol, ..
     } = *packet;
@@ -72,8 +74,7 @@ pub(crate) fn fast_path<A: Ip>(context: &mut PacketContext<'_>, packet: &Plain<A
         Ok(found) => found,
         Err(searched) => return FastPath::Missing(searched),
     };
-    context.now_ns = helpers::now_ns();
-    let (head, now) = (flow.head(), Tick::at(context.now_ns));
+    let (head, now) = (flow.head(), clock::tick());
     let answers = sender ^ usize::from(flags_in(head) & FLAG_OPENED_BY_A ^ 1);
     let hook = context.direction as usize ^ answers;
     let ifindex = flow.ifindex(hook);
@@ -93,7 +94,7 @@ pub(crate) fn fast_path<A: Ip>(context: &mut PacketContext<'_>, packet: &Plain<A
     if !goes_on
         || !approved
         || !is_latest(context, flow.generation())
-        || flow.classified(hook) != context.classification()
+        || flow.classified(hook) != classification(context.changes, now)
         || now.count_since(flow.last_seen()) > surely_alive
     {
         cold_path();
