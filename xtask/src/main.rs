@@ -53,7 +53,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
-        Task::Setup => setup::run().map(|_environment| ()),
+        Task::Setup => setup::run().and_then(|_environment| setup::store_servers()),
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Lint(arguments) => lint::main(&arguments),

@@ -4,6 +4,7 @@
 //! network and prints nothing.
 
 mod debian;
+mod servers;
 
 use std::{
     env,
@@ -205,6 +206,15 @@ pub(crate) fn present() -> Environment {
 /// If something is missing and cannot be installed: no network, not root, not Debian.
 pub(crate) fn virtual_machines() -> Result<()> {
     install(&VIRTUAL_MACHINES)
+}
+
+/// Builds the store servers of the tests that are missing.
+///
+/// # Errors
+///
+/// If one cannot be built: no network, no space.
+pub(crate) fn store_servers() -> Result<()> {
+    servers::build()
 }
 
 /// Installs the firewalls that hep is compared with, where they are missing.

@@ -74,6 +74,7 @@ fn unit() -> Result<()> {
 fn every() -> Result<()> {
     setup::require_root("the tests load BPF programs and make network namespaces, which")?;
     let environment = setup::run()?;
+    setup::store_servers()?;
     let mut problems = Vec::new();
     if lint::run(&environment).is_err() {
         problems.push("lint");
