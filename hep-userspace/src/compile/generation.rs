@@ -24,8 +24,9 @@ use super::{
     lineage::{Cache, Memory},
     lists::{
         flatten::Flattener,
+        known_lists::KnownLists,
         rows::RowTables,
-        table::{ListTable, endpoints_of},
+        table::{ListTable, LocalEndpoint, endpoints_of, owners},
     },
     sets::selected::AllUnions,
     tables::RuleTables,
@@ -145,15 +146,13 @@ impl Compiler<'_> {
             std::mem::take(&mut cache.flattened),
             memory.map(|memory| &memory.unions),
         );
-        let guards_workloads = !snapshot.felix.interface_prefixes.is_empty();
-        let lists = ListTable::new(&mut flattener, &binding, &endpoints, guards_workloads)?;
-        flattener.finish(&lists.lists);
+        let lists = self.lists(&mut flattener, &binding, &endpoints, &mut cache.lists)?;
         let objects = &flattener.matcher.objects;
         objects.check_members(snapshot.felix.max_set_members)?;
-        let rules = &flattener.rules;
-        let (slots, given) = previous.renew(&rules.identities(), &names, limit)?;
-        let slot_of = rules.slots(&given);
-        let compiled = tables(&flattener, &lists, &slot_of, &mut cache, memory)?;
+        let claims = flattener.rules.claims(&previous.rules);
+        let (slots, given) = previous.renew(claims, &names, limit)?;
+        flattener.rules.give(&slots.rules, &given);
+        let compiled = tables(&flattener, &lists, &mut cache, memory)?;
 
         let named_ports = flattener.matcher.named_ports.is_used();
         let mut settings = settings(&snapshot.felix, self.options, named_ports);
@@ -169,8 +168,8 @@ impl Compiler<'_> {
         let description = Description {
             endpoints: summary::endpoint_descriptions(snapshot, &binding, &endpoints),
             interfaces: summary::interface_descriptions(&binding, counters),
-            lists: lists.describe(&binding, &slot_of),
-            rules: flattener.rules.describe(&slot_of),
+            lists: lists.describe(&binding, flattener.rules.slot_of()),
+            rules: flattener.rules.describe(),
             sets: flattener.matcher.objects.describe(),
             classes: compiled.classes.counts(),
             slots,
@@ -184,6 +183,28 @@ impl Compiler<'_> {
             description,
             newcomers,
         })
+    }
+
+    /// The lists: those of the last compilation if this one differs in the members of sets alone.
+    fn lists<'s>(
+        &self,
+        flattener: &mut Flattener<'s>,
+        binding: &Binding<'s>,
+        endpoints: &[LocalEndpoint<'s>],
+        last: &mut Option<KnownLists>,
+    ) -> Result<ListTable, CompileError> {
+        let Self { snapshot, node, .. } = *self;
+        let owners = owners(binding, endpoints);
+        if let Some(known) = last
+            && known.are_of(snapshot, (node, &owners), &mut flattener.matcher)
+        {
+            return Ok(known.table.clone());
+        }
+        let guards_workloads = !snapshot.felix.interface_prefixes.is_empty();
+        let table = ListTable::new(flattener, binding, endpoints, &owners, guards_workloads)?;
+        flattener.finish(&table.lists);
+        *last = KnownLists::new(snapshot, (node, owners), &mut flattener.matcher, &table);
+        Ok(table)
     }
 
     /// The parts of a description that are as in the snapshot.
@@ -227,7 +248,6 @@ fn entries(
 fn tables(
     flattener: &Flattener<'_>,
     lists: &ListTable,
-    slot_of: &[u32],
     cache: &mut Cache,
     memory: Option<&Memory>,
 ) -> Result<Compiled, CompileError> {
@@ -237,6 +257,7 @@ fn tables(
     let mut entries = vec![List::default()];
     let mut rules = Vec::new();
     for (place, list) in lists.lists.iter().enumerate() {
+        let slot_of = flattener.rules.slot_of();
         entries.push(classes.list(place, list, slot_of, rows, &mut rules)?);
     }
     let rows = rows.finish(lists.lists.len());

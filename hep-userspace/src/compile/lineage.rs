@@ -10,7 +10,7 @@ use hep_common::Family;
 use super::{
     address::{Layout4, Layout6},
     classes::{addresses::Addresses, fields::Ports},
-    lists::{flattened::Flattened, rows::Rows},
+    lists::{flattened::Flattened, known_lists::KnownLists, rows::Rows},
     sets::selected::AllUnions,
 };
 
@@ -27,6 +27,7 @@ pub(crate) struct Memory {
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     pub(crate) flattened: Flattened,
+    pub(crate) lists: Option<KnownLists>,
     pub(crate) ports: Ports,
     pub(crate) rows: Rows,
 }

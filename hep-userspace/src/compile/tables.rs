@@ -1,7 +1,5 @@
 //! The tables of one generation, in the shape of the maps.
 
-use std::sync::Arc;
-
 use hep_common::{
     endpoint::Interface,
     named_port::{NamedPortClass, NamedPortKey},
@@ -28,9 +26,9 @@ pub struct RuleTables {
     /// Classes of addresses.
     pub addresses: AddressTables,
     /// Classes of destination ports, ICMP types and protocols.
-    pub destination_ports: Arc<Vec<PortClasses>>,
+    pub destination_ports: Segments<PortClasses>,
     /// Classes of source ports.
-    pub source_ports: Arc<Vec<PortClasses>>,
+    pub source_ports: Segments<PortClasses>,
     /// Classes of named ports, sorted by key.
     pub named_ports: Vec<(NamedPortKey, NamedPortClass)>,
     /// How the address tables came about.

@@ -265,7 +265,8 @@ mod tests {
             rules: vec![
                 Arc::new(rule(3, "ingress[0]", "Log", "gnp web")),
                 Arc::new(rule(5, "end of tier", "Deny", "")),
-            ],
+            ]
+            .into(),
             ..Description::default()
         }
     }

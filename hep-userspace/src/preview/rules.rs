@@ -316,7 +316,7 @@ mod tests {
             rules: rules.to_vec(),
         };
         Description {
-            rules: rules.into_iter().map(std::sync::Arc::new).collect(),
+            rules: std::sync::Arc::new(rules.into_iter().map(std::sync::Arc::new).collect()),
             lists: lists.iter().map(list).collect(),
             ..Description::default()
         }

@@ -17,6 +17,7 @@ use crate::compile::{
     CompileError,
     address::{Layout4, Layout6},
     lists::{builder::FlatList, expand::Matcher, rows::Rows},
+    segments::Segments,
 };
 
 /// The classes of services and source ports, from generation to generation.
@@ -33,8 +34,8 @@ pub(crate) struct Classes {
     of: [Arc<Classified>; DIMENSIONS],
     pub(crate) v4: Addresses<Layout4>,
     pub(crate) v6: Addresses<Layout6>,
-    pub(crate) destination_table: Arc<Vec<PortClasses>>,
-    pub(crate) source_table: Arc<Vec<PortClasses>>,
+    pub(crate) destination_table: Segments<PortClasses>,
+    pub(crate) source_table: Segments<PortClasses>,
     pub(crate) named_port_table: Vec<(NamedPortKey, NamedPortClass)>,
 }
 
@@ -80,8 +81,8 @@ impl Classes {
             }),
             v4,
             v6,
-            destination_table: Arc::clone(&services.table),
-            source_table: Arc::clone(&source_ports.table),
+            destination_table: services.table.clone(),
+            source_table: source_ports.table.clone(),
             named_port_table,
         })
     }

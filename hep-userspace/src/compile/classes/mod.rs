@@ -7,3 +7,4 @@ pub(crate) mod numbered;
 pub(crate) mod partition;
 pub(crate) mod predicates;
 pub(crate) mod services;
+pub(crate) mod used;

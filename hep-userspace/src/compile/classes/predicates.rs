@@ -1,10 +1,11 @@
 //! Conditions of rules on one header field: on sets, and the classes that satisfy them.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use hep_common::rule::DIMENSIONS;
 use rustc_hash::FxHashMap;
 
+use super::used::Used;
 use crate::compile::sets::{
     position_set::{Identity, PositionSet},
     ranges::{Position, RangeSet},
@@ -33,40 +34,6 @@ pub(crate) struct Term {
     pub(crate) set: u32,
     /// The value must not be in it.
     pub(crate) negated: bool,
-}
-
-/// Those of the numbers ever given that the present generation uses.
-#[derive(Debug, Default)]
-pub(crate) struct Used {
-    is_used: Vec<bool>,
-    numbers: Vec<u32>,
-}
-
-impl Used {
-    /// Begins a generation.
-    pub(crate) fn clear(&mut self) {
-        for number in self.numbers.drain(..) {
-            self.is_used[number as usize] = false;
-        }
-    }
-
-    /// Notes that a number is used; returns whether it was not before.
-    pub(crate) fn mark(&mut self, number: u32) -> bool {
-        let at = number as usize;
-        if at >= self.is_used.len() {
-            self.is_used.resize(at + 1, false);
-        }
-        let is_new = !std::mem::replace(&mut self.is_used[at], true);
-        if is_new {
-            self.numbers.push(number);
-        }
-        is_new
-    }
-
-    /// The numbers in use, in the order of their first use.
-    pub(crate) fn numbers(&self) -> &[u32] {
-        &self.numbers
-    }
 }
 
 /// Predicates, each a conjunction of terms, equal ones once. Their numbers last from generation to
@@ -102,6 +69,11 @@ impl Predicates {
         id
     }
 
+    /// The predicates that the generation uses.
+    pub(crate) fn used(&self) -> &[PredicateId] {
+        self.used.numbers()
+    }
+
     /// Notes that a generation uses a predicate; returns its terms if it did not before.
     pub(crate) fn mark(&mut self, predicate: PredicateId) -> Option<&[Term]> {
         let is_new = self.used.mark(predicate);
@@ -134,11 +106,11 @@ impl Accepted {
     }
 }
 
-fn accepted(terms: &[Term], of_sets: &SetClasses, classes: usize) -> Accepted {
+fn accepted<'c>(terms: &[Term], of_set: impl Fn(u32) -> &'c [u16], classes: usize) -> Accepted {
     let mut only: Option<Vec<u16>> = None;
     let mut except: Vec<u16> = Vec::new();
     for term in terms {
-        let of_set = of_sets.of(term.set);
+        let of_set = of_set(term.set);
         if term.negated {
             except.extend(of_set);
         } else {
@@ -245,13 +217,30 @@ impl<T: Position> Space<T> {
         }
     }
 
-    /// The sets that the generation uses, by ascending number.
-    pub(crate) fn used_sets(&self) -> Vec<(u32, &PositionSet<T>)> {
+    /// The numbers of the sets that the generation uses, ascending.
+    pub(crate) fn used_numbers(&self) -> Vec<u32> {
         let mut numbers = self.used.numbers().to_vec();
         numbers.sort_unstable();
-        let sets = numbers.into_iter();
+        numbers
+    }
+
+    /// The sets that the generation uses, by ascending number.
+    pub(crate) fn used_sets(&self) -> Vec<(u32, &PositionSet<T>)> {
+        let sets = self.used_numbers().into_iter();
         sets.map(|number| (number, &self.sets[number as usize]))
             .collect()
+    }
+
+    /// The members of some sets.
+    pub(crate) fn ranges_of(&self, sets: &[u32]) -> Vec<Cow<'_, RangeSet<T>>> {
+        let sets = sets.iter();
+        sets.map(|number| self.sets[*number as usize].ranges())
+            .collect()
+    }
+
+    /// The last position.
+    pub(crate) const fn last(&self) -> T {
+        self.last
     }
 
     /// Whether most of what it holds is of earlier generations.
@@ -323,15 +312,36 @@ impl Classified {
         classes: usize,
         former: &Self,
     ) -> Self {
+        let of_set = |set| of_sets.of(set);
+        Self::after(predicates, of_set, classes, former, (&[], |_set: u32| true))
+    }
+
+    /// The same, where `former` is right about the predicates in `known` unless a set of theirs
+    /// `is_changed`; `of_set` gives the classes of a set.
+    pub(crate) fn after<'c>(
+        predicates: &Predicates,
+        of_set: impl Fn(u32) -> &'c [u16],
+        classes: usize,
+        former: &Self,
+        (known, is_changed): (&[PredicateId], impl Fn(u32) -> bool),
+    ) -> Self {
         let all = Arc::new(Accepted::All);
-        let mut found = vec![all; predicates.terms.len()];
+        let mut is_known = vec![false; predicates.terms.len()];
+        for predicate in known {
+            is_known[*predicate as usize] = true;
+        }
+        let mut found = former.accepted.clone();
+        found.resize(predicates.terms.len(), all);
         for predicate in predicates.used.numbers() {
             let at = *predicate as usize;
-            let accepted = accepted(&predicates.terms[at], of_sets, classes);
-            found[at] = match former.accepted.get(at) {
-                Some(known) if **known == accepted => Arc::clone(known),
-                Some(_) | None => Arc::new(accepted),
-            };
+            let terms = &predicates.terms[at];
+            if is_known[at] && !terms.iter().any(|term| is_changed(term.set)) {
+                continue;
+            }
+            let accepted = accepted(terms, &of_set, classes);
+            if *found[at] != accepted {
+                found[at] = Arc::new(accepted);
+            }
         }
         Self {
             accepted: found,
@@ -368,7 +378,11 @@ mod tests {
             (&[within(3)], Accepted::All),
         ];
         for (terms, expected) in rows {
-            assert_eq!(accepted(terms, &sets, 5), expected, "{terms:?}");
+            assert_eq!(
+                accepted(terms, |set| sets.of(set), 5),
+                expected,
+                "{terms:?}"
+            );
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct Description {
     pub lists: Vec<ListDescription>,
     /// Rules that the lists refer to, in order of `slot`. Generations share those that stay.
     #[serde(with = "shared")]
-    pub rules: Vec<Arc<RuleDescription>>,
+    pub rules: Arc<Vec<Arc<RuleDescription>>>,
     /// Address sets that rules use: selectors, with the objects they select.
     pub sets: Vec<SetDescription>,
     /// Inbound failsafe ports.
@@ -61,9 +61,9 @@ mod shared {
 
     pub(crate) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<Vec<Arc<T>>, D::Error> {
+    ) -> Result<Arc<Vec<Arc<T>>>, D::Error> {
         let items = Vec::<T>::deserialize(deserializer)?;
-        Ok(items.into_iter().map(Arc::new).collect())
+        Ok(Arc::new(items.into_iter().map(Arc::new).collect()))
     }
 }
 

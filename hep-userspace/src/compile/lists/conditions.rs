@@ -26,6 +26,7 @@ pub(crate) struct Conditions {
     pub(crate) v6: Option<[Addresses<u128>; 2]>,
     pub(crate) alternatives: Vec<Alternative>,
     names_ports: bool,
+    has_selectors: bool,
 }
 
 /// The addresses of one side.
@@ -51,6 +52,11 @@ impl Conditions {
     /// Whether they depend on the named ports of endpoints.
     pub(crate) const fn names_ports(&self) -> bool {
         self.names_ports
+    }
+
+    /// Whether they depend on the addresses that selectors select.
+    pub(crate) const fn has_selectors(&self) -> bool {
+        self.has_selectors
     }
 
     /// The conditions of a rule.
@@ -87,6 +93,9 @@ impl Conditions {
                 let mut ports = side.ports.iter().chain(&side.not_ports);
                 ports.any(|port| name(port).is_some())
             }),
+            has_selectors: sides
+                .iter()
+                .any(|side| SideSelector::of(side) != SideSelector::None),
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::{
         },
     },
     model::{EntityRule, FailsafePort, IpFamily, PortRange, Rule, Snapshot},
+    selector::Selector,
 };
 
 /// Which end of a packet a failsafe's port and network are compared with (EV-064, EV-065, EV-068).
@@ -105,6 +106,17 @@ impl<'s> Matcher<'s> {
             objects: Objects::new(snapshot, former),
             spaces,
             named_ports: NamedPorts::default(),
+        }
+    }
+
+    /// The set of a selector in a family.
+    pub(crate) fn set(&mut self, selector: &Arc<Selector>, family: IpFamily) -> SelectedSet {
+        let Self {
+            objects, spaces, ..
+        } = self;
+        match family {
+            IpFamily::V4 => set_of(selector, &mut spaces.addresses4, objects, family),
+            IpFamily::V6 => set_of(selector, &mut spaces.addresses6, objects, family),
         }
     }
 
@@ -256,6 +268,17 @@ fn predicates<T: Unified>(
     )
 }
 
+/// The set of a selector.
+fn set_of<T: Unified>(
+    selector: &Arc<Selector>,
+    space: &mut Space<T>,
+    objects: &mut Objects<'_>,
+    family: IpFamily,
+) -> SelectedSet {
+    let set = objects.set(selector, family, |union| space.set_of_objects(union));
+    (set, space.within(set).is_none())
+}
+
 /// The sets of the selectors of both sides of a rule.
 fn selected<T: Unified>(
     sides: &Option<[Addresses<T>; 2]>,
@@ -266,8 +289,7 @@ fn selected<T: Unified>(
     let mut sets = Vec::new();
     for side in sides.iter().flatten() {
         if let SideSelector::Within(selector) | SideSelector::Outside(selector) = &side.selector {
-            let set = objects.set(selector, family, |union| space.set_of_objects(union));
-            sets.push((set, space.within(set).is_none()));
+            sets.push(set_of(selector, space, objects, family));
         }
     }
     sets

@@ -37,6 +37,17 @@ pub(crate) fn accepted<'c>(
 pub(crate) type Changed = BTreeMap<(usize, usize), Words>;
 
 impl KnownRows {
+    /// Whether the rows in a dimension are those of this list and these classes.
+    pub(crate) fn is_of(
+        &self,
+        list: &Arc<FlatList>,
+        dimension: Dimension,
+        classified: &Arc<Classified>,
+    ) -> bool {
+        Arc::ptr_eq(&self.list, list)
+            && Arc::ptr_eq(&self.classified[dimension as usize], classified)
+    }
+
     /// The rows in one dimension that `list` has otherwise, of classes that were there and of new ones; `row`
     /// is the present row of a class and chunk. `None` if they are better made from nothing.
     pub(crate) fn changed(

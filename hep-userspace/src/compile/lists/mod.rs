@@ -6,6 +6,7 @@ pub(crate) mod conditions;
 pub(crate) mod expand;
 pub(crate) mod flatten;
 pub(crate) mod flattened;
+pub(crate) mod known_lists;
 pub(crate) mod known_rows;
 pub(crate) mod names;
 pub(crate) mod order;

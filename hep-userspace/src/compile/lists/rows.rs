@@ -102,6 +102,16 @@ impl Rows {
         let mut found: [Option<Arc<Vec<u64>>>; DIMENSIONS] = Default::default();
         for dimension in Dimension::ALL {
             let classes = &classified[dimension as usize];
+            if let Some(known) = &known
+                && known.is_of(flat, dimension, classes)
+            {
+                if let Some(entries) = &known.entries[dimension as usize] {
+                    list.dimensions |= dimension.bit();
+                    list.rows[dimension as usize] = self.place(entries)?;
+                    found[dimension as usize] = Some(Arc::clone(entries));
+                }
+                continue;
+            }
             let accepted = |rule| accepted(flat, rule, dimension, classes);
             if (0..flat.rules.len()).all(|rule| **accepted(rule) == Accepted::All) {
                 continue;

@@ -1,12 +1,18 @@
 //! The rules of a generation, each once, however many lists contain it.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
 
-use super::builder::{FlatList, RuleId};
-use crate::compile::{classes::predicates::Used, description::shape::RuleDescription};
+use super::{
+    builder::{FlatList, RuleId},
+    slots::{Claims, Numbers},
+};
+use crate::compile::{classes::used::Used, description::shape::RuleDescription};
 
 /// Rules of earlier generations that may be left over.
 const MAX_LEFT_OVER: usize = 1024;
@@ -53,6 +59,19 @@ pub(crate) struct Rules {
     by_identity: FxHashMap<Arc<str>, RuleId>,
     all: Vec<Arc<RuleText>>,
     used: Used,
+    given: Given,
+}
+
+/// The slots of the last generation.
+#[derive(Debug, Default)]
+struct Given {
+    /// Names with their slots, to recognise the generation.
+    taken: Arc<BTreeMap<Arc<str>, u32>>,
+    /// The rules that have a slot, and the slot by the rule's number; 0: none.
+    rules: Vec<RuleId>,
+    slot_of: Vec<u32>,
+    /// The descriptions, as long as they are right.
+    described: Option<Arc<Vec<Arc<RuleDescription>>>>,
 }
 
 impl Rules {
@@ -63,6 +82,7 @@ impl Rules {
             // Its place in the file may be another one.
             if before.description != text.description {
                 *before = Arc::clone(text);
+                self.given.described = None;
             }
             return known;
         }
@@ -85,27 +105,68 @@ impl Rules {
         self.all.len() > 2 * self.used.numbers().len() + MAX_LEFT_OVER
     }
 
-    /// The identities of the rules in use.
-    pub(crate) fn identities(&self) -> Vec<&Arc<str>> {
-        self.used().map(|(_, text)| &text.identity).collect()
-    }
-
-    /// Slots by number, from those in the order of [`Self::identities`].
-    pub(crate) fn slots(&self, slots: &[u32]) -> Vec<u32> {
-        let mut slot_of = vec![0; self.all.len()];
-        for (rule, slot) in self.used.numbers().iter().zip(slots) {
-            slot_of[*rule as usize] = *slot;
+    /// Compares the rules in use with those that have slots in the `previous` generation.
+    pub(crate) fn claims(&self, previous: &Numbers) -> Claims<'_> {
+        let Given {
+            taken,
+            rules,
+            slot_of,
+            ..
+        } = &self.given;
+        if !Arc::ptr_eq(taken, &previous.taken) {
+            let identities: Vec<_> = self.used().map(|(_, text)| &text.identity).collect();
+            return previous.claims(identities.into_iter());
         }
-        slot_of
+        let mut claims = Claims::default();
+        for (place, (rule, text)) in self.used().enumerate() {
+            let slot = slot_of.get(rule as usize).copied().unwrap_or_default();
+            if slot == 0 {
+                claims.new.push((place, &text.identity));
+            }
+            claims.numbers.push(slot);
+        }
+        let lost = rules.iter().filter(|rule| !self.used.holds(**rule));
+        let lost = lost.map(|rule| *rule as usize);
+        let lost = lost.map(|rule| (Arc::clone(&self.all[rule].identity), slot_of[rule]));
+        claims.lost = lost.collect();
+        claims.lost.sort();
+        claims
     }
 
-    /// The descriptions, sorted by slot; `slot_of` gives the slots by number.
-    pub(crate) fn describe(&self, slot_of: &[u32]) -> Vec<Arc<RuleDescription>> {
+    /// Notes the `slots` of the rules in use, in their order; `numbers` are all of them by name.
+    pub(crate) fn give(&mut self, numbers: &Numbers, slots: &[u32]) {
+        let given = &mut self.given;
+        if !Arc::ptr_eq(&given.taken, &numbers.taken) {
+            given.taken = Arc::clone(&numbers.taken);
+            given.described = None;
+        }
+        for rule in given.rules.drain(..) {
+            given.slot_of[rule as usize] = 0;
+        }
+        given.slot_of.resize(self.all.len(), 0);
+        for (rule, slot) in self.used.numbers().iter().zip(slots) {
+            given.slot_of[*rule as usize] = *slot;
+        }
+        given.rules.extend(self.used.numbers());
+    }
+
+    /// The slots of the rules by number.
+    pub(crate) fn slot_of(&self) -> &[u32] {
+        &self.given.slot_of
+    }
+
+    /// The descriptions of the rules in use, sorted by slot.
+    pub(crate) fn describe(&mut self) -> Arc<Vec<Arc<RuleDescription>>> {
+        if let Some(described) = &self.given.described {
+            return Arc::clone(described);
+        }
         let described = self
             .used()
-            .map(|(rule, text)| text.described(slot_of[rule as usize]));
+            .map(|(rule, text)| text.described(self.given.slot_of[rule as usize]));
         let mut descriptions: Vec<_> = described.collect();
         descriptions.sort_by_key(|rule| rule.slot);
+        let descriptions = Arc::new(descriptions);
+        self.given.described = Some(Arc::clone(&descriptions));
         descriptions
     }
 

@@ -25,8 +25,8 @@ pub struct Slots {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Numbers {
-    /// Number by name.
-    pub taken: BTreeMap<Arc<str>, u32>,
+    /// Number by name; generations of the same names share it.
+    pub taken: Arc<BTreeMap<Arc<str>, u32>>,
     /// Every number below this one was given at some time.
     pub unused_from: u32,
     /// Numbers that were given back, in that order.
@@ -36,49 +36,76 @@ pub struct Numbers {
     pub reused: Vec<u32>,
 }
 
+/// The names of the next generation, compared with those that have numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Claims<'n> {
+    /// In the order of the names: the number that each has; anything for new ones.
+    pub(crate) numbers: Vec<u32>,
+    /// New names, with their places among all.
+    pub(crate) new: Vec<(usize, &'n Arc<str>)>,
+    /// Names that are no more, with their numbers, in the order of the names.
+    pub(crate) lost: Vec<(Arc<str>, u32)>,
+}
+
 impl Numbers {
-    /// The numbers of the next generation, whose names are `names`, in that order: those that had one
-    /// keep it, the others get numbers never used, then those freed longest ago. Numbers are at least
-    /// `first` and less than `limit`; `None` if they do not suffice. As counters take memory in pieces of
-    /// `piece`, no piece is begun as long as those begun have twice as many numbers as there are names.
-    fn renew<'n>(
+    /// Compares the names of the next generation with those that have numbers.
+    pub(crate) fn claims<'n>(
         &self,
         names: impl ExactSizeIterator<Item = &'n Arc<str>>,
+    ) -> Claims<'n> {
+        let mut known: FxHashMap<&str, u32> = FxHashMap::default();
+        known.extend(self.taken.iter().map(|(name, number)| (&**name, *number)));
+        let mut claims = Claims {
+            numbers: Vec::with_capacity(names.len()),
+            ..Claims::default()
+        };
+        let mut kept = FxHashSet::default();
+        for name in names {
+            let number = known.get(&**name).copied();
+            if number.is_none() {
+                claims.new.push((claims.numbers.len(), name));
+            }
+            kept.extend(number);
+            claims.numbers.push(number.unwrap_or_default());
+        }
+        let lost = self.taken.iter();
+        let lost = lost.filter(|(_, number)| !kept.contains(number));
+        claims.lost = lost
+            .map(|(name, number)| (Arc::clone(name), *number))
+            .collect();
+        claims
+    }
+
+    /// The numbers of the next generation, in the order of its names: those that had one keep it, the
+    /// others get numbers never used, then those freed longest ago. Numbers are at least `first` and less
+    /// than `limit`; `None` if they do not suffice. As counters take memory in pieces of `piece`, no piece
+    /// is begun as long as those begun have twice as many numbers as there are names.
+    fn renew(
+        &self,
+        claims: Claims<'_>,
         first: u32,
         limit: u32,
         piece: u32,
     ) -> Option<(Self, Vec<u32>)> {
-        let ample = u32::try_from(2 * names.len()).unwrap_or(u32::MAX);
+        let Claims {
+            mut numbers,
+            new,
+            lost,
+        } = claims;
+        let ample = u32::try_from(2 * numbers.len()).unwrap_or(u32::MAX);
         let space = ample
             .max(self.unused_from)
             .max(first.saturating_add(1))
             .div_ceil(piece)
             .saturating_mul(piece)
             .min(limit);
-        let mut known: FxHashMap<&str, u32> = FxHashMap::default();
-        known.extend(self.taken.iter().map(|(name, number)| (&**name, *number)));
-        let mut numbers = Vec::with_capacity(names.len());
-        let mut new = Vec::new();
-        let mut kept = FxHashSet::default();
-        for name in names {
-            let number = known.get(&**name).copied();
-            if number.is_none() {
-                new.push((numbers.len(), name));
-            }
-            kept.extend(number);
-            numbers.push(number.unwrap_or_default());
+        let mut taken = Arc::clone(&self.taken);
+        for (name, _) in &lost {
+            Arc::make_mut(&mut taken).remove(name);
         }
-        let mut taken = self.taken.clone();
-        taken.retain(|_, number| kept.contains(number));
-        let lost = self.taken.values().copied();
-        let lost = lost.filter(|number| !kept.contains(number));
-        let mut freed = self
-            .freed
-            .iter()
-            .copied()
-            .chain(lost)
-            .collect::<Vec<u32>>()
-            .into_iter();
+        let lost = lost.iter().map(|(_, number)| *number);
+        let freed: Vec<u32> = self.freed.iter().copied().chain(lost).collect();
+        let mut freed = freed.into_iter();
         let mut unused = self.unused_from.max(first)..space;
         let mut reused = Vec::new();
         for (place, name) in new {
@@ -88,7 +115,7 @@ impl Numbers {
                 Some(number)
             })?;
             numbers[place] = number;
-            taken.insert(Arc::clone(name), number);
+            Arc::make_mut(&mut taken).insert(Arc::clone(name), number);
         }
         let renewed = Self {
             taken,
@@ -101,37 +128,29 @@ impl Numbers {
 }
 
 impl Slots {
-    /// The slots of the next generation, and those of its `rules` in that order, each named once.
+    /// The slots of the next generation, and those of its `rules` in their order, each named once.
     ///
     /// # Errors
     ///
     /// [`CompileError::TooManySlots`] and [`CompileError::TooManyInterfaces`].
     pub(crate) fn renew<'n>(
         &self,
-        rules: &[&'n Arc<str>],
+        rules: Claims<'n>,
         interfaces: &[&'n Arc<str>],
         max_interfaces: u32,
     ) -> Result<(Self, Vec<u32>), CompileError> {
+        let slots = rules.numbers.len();
         let (rules, slot_of) = self
             .rules
-            .renew(
-                rules.iter().copied(),
-                1,
-                MAX_RULE_SLOTS,
-                RULE_SLOTS_PER_PIECE,
-            )
+            .renew(rules, 1, MAX_RULE_SLOTS, RULE_SLOTS_PER_PIECE)
             .ok_or(CompileError::TooManySlots {
-                slots: rules.len(),
+                slots,
                 limit: MAX_RULE_SLOTS as usize - 1,
             })?;
+        let claims = self.interfaces.claims(interfaces.iter().copied());
         let (interfaces, _) = self
             .interfaces
-            .renew(
-                interfaces.iter().copied(),
-                0,
-                max_interfaces,
-                COUNTERS_PER_PIECE / 2,
-            )
+            .renew(claims, 0, max_interfaces, COUNTERS_PER_PIECE / 2)
             .ok_or(CompileError::TooManyInterfaces {
                 interfaces: interfaces.len(),
                 limit: max_interfaces as usize,
@@ -150,10 +169,15 @@ mod tests {
 
     fn renew(numbers: &Numbers, names: &[&str]) -> Option<Numbers> {
         let given = shared(names);
-        let (renewed, given) = numbers.renew(given.iter(), 1, 5, 8)?;
+        let (renewed, given) = numbers.renew(numbers.claims(given.iter()), 1, 5, 8)?;
         let expected: Vec<u32> = names.iter().map(|name| renewed.taken[*name]).collect();
         assert_eq!(given, expected);
         Some(renewed)
+    }
+
+    /// Names of which none has a number.
+    fn new<'n>(names: &[&'n Arc<str>]) -> Claims<'n> {
+        Numbers::default().claims(names.iter().copied())
     }
 
     fn taken(numbers: &Numbers) -> Vec<(&str, u32)> {
@@ -172,13 +196,13 @@ mod tests {
         let names = shared(&names);
         let names: Vec<&Arc<str>> = names.iter().collect();
         let refused = Slots::default()
-            .renew(&names, &[], 1)
+            .renew(new(&names), &[], 1)
             .expect_err("past the limit");
         assert_eq!(
             refused.to_string(),
             "131072 rules and defaults need a counter; the limit is 131071"
         );
-        assert!(Slots::default().renew(&names[1..], &[], 1).is_ok());
+        assert!(Slots::default().renew(new(&names[1..]), &[], 1).is_ok());
     }
 
     #[test]
@@ -210,12 +234,14 @@ mod tests {
         let mut numbers = Numbers::default();
         for round in 0..100 {
             let names = shared(&[0, 1, 2].map(|name| format!("{round}.{name}")));
-            (numbers, _) = numbers.renew(names.iter(), 1, 1000, 8).expect("room");
+            let claims = numbers.claims(names.iter());
+            (numbers, _) = numbers.renew(claims, 1, 1000, 8).expect("room");
             assert!(numbers.unused_from <= 8, "round {round}: {numbers:?}");
         }
         let names: Vec<String> = (0..20).map(|name| name.to_string()).collect();
         let names = shared(&names);
-        let (numbers, _) = numbers.renew(names.iter(), 1, 1000, 8).expect("room");
+        let claims = numbers.claims(names.iter());
+        let (numbers, _) = numbers.renew(claims, 1, 1000, 8).expect("room");
         assert!((9..=40).contains(&numbers.unused_from), "{numbers:?}");
     }
 

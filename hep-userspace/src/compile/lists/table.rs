@@ -75,7 +75,24 @@ pub(crate) fn endpoints_of<'s>(
         .collect()
 }
 
+/// The owner of an interface: its place among the local endpoints, and whether the interface is a workload's.
+pub(crate) type Owner = (usize, bool);
+
+/// The owners of the bound interfaces, in their order.
+pub(crate) fn owners(binding: &Binding<'_>, endpoints: &[LocalEndpoint<'_>]) -> Vec<Owner> {
+    let bound = binding.bound.iter().map(|bound| {
+        let mut local = endpoints.iter();
+        let place = local.position(|local| std::ptr::eq(local.endpoint, bound.endpoint));
+        (
+            place.expect("every bound endpoint is local"),
+            bound.workload,
+        )
+    });
+    bound.collect()
+}
+
 /// Every distinct list, and which lists each interface has.
+#[derive(Clone, Debug)]
 pub(crate) struct ListTable {
     /// List 1 is the first.
     pub(crate) lists: Vec<Arc<FlatList>>,
@@ -83,7 +100,7 @@ pub(crate) struct ListTable {
     pub(crate) of_interfaces: Vec<[[Lists; 2]; 2]>,
     /// Lists of an endpoint's interfaces, by its place among the local ones, and whether they are
     /// workloads': also of endpoints that own no interface yet.
-    pub(crate) of_endpoints: BTreeMap<(usize, bool), [[Lists; 2]; 2]>,
+    pub(crate) of_endpoints: BTreeMap<Owner, [[Lists; 2]; 2]>,
 }
 
 impl ListTable {
@@ -97,23 +114,15 @@ impl ListTable {
         flattener: &mut Flattener<'s>,
         binding: &Binding<'s>,
         endpoints: &[LocalEndpoint<'s>],
+        bound: &[Owner],
         guards_workloads: bool,
     ) -> Result<Self, CompileError> {
         let mut numbers: FxHashMap<Arc<FlatList>, ListNumber> = FxHashMap::default();
         let mut table = Self {
             lists: Vec::new(),
-            of_interfaces: Vec::with_capacity(binding.bound.len()),
+            of_interfaces: Vec::with_capacity(bound.len()),
             of_endpoints: BTreeMap::new(),
         };
-        let bound = binding.bound.iter().map(|bound| {
-            let mut local = endpoints.iter();
-            let place = local.position(|local| std::ptr::eq(local.endpoint, bound.endpoint));
-            (
-                place.expect("every bound endpoint is local"),
-                bound.workload,
-            )
-        });
-        let bound: Vec<(usize, bool)> = bound.collect();
         let guard = binding.wildcard().filter(|_place| guards_workloads);
         let guard = guard.map(|place| (place, true));
         let to_come = (0..endpoints.len()).map(|place| (place, false));

@@ -57,8 +57,9 @@ impl Templates {
         if let Some(known) = known.as_ref().filter(|known| known.used == self.generation) {
             return Arc::clone(&known.templates);
         }
-        let sets = block.rules.iter();
-        let selected: Vec<SelectedSet> = sets
+        let selecting = block.rules.iter();
+        let selecting = selecting.filter(|rule| rule.conditions.has_selectors());
+        let selected: Vec<SelectedSet> = selecting
             .flat_map(|rule| matcher.selected(&rule.conditions, family))
             .collect();
         if let Some(known) = known

@@ -51,7 +51,7 @@ impl SideSelector {
     }
 
     /// The positive selector, if there is one.
-    pub(crate) fn positive(&self) -> Option<&Selector> {
+    pub(crate) fn positive(&self) -> Option<&Arc<Selector>> {
         match self {
             Self::Within(selector) => Some(selector),
             Self::None | Self::Outside(_) => None,
@@ -62,6 +62,7 @@ impl SideSelector {
 /// A selector's objects, and the numbers of their address sets once those are needed.
 #[derive(Debug)]
 struct Selected {
+    selector: Arc<Selector>,
     id: String,
     objects: Vec<usize>,
     members: [usize; 2],
@@ -146,7 +147,7 @@ impl<'s> Objects<'s> {
     /// The number of the set of addresses that `selector` selects; at its first use `register` assigns it.
     pub(crate) fn set<T: Unified>(
         &mut self,
-        selector: &Selector,
+        selector: &Arc<Selector>,
         family: IpFamily,
         register: impl FnOnce(&Union<T>) -> u32,
     ) -> u32 {
@@ -173,7 +174,7 @@ impl<'s> Objects<'s> {
     }
 
     /// The HostEndpoints that `selector` selects; every one without a selector.
-    pub(crate) fn endpoints(&mut self, selector: Option<&Selector>) -> Vec<&'s HostEndpoint> {
+    pub(crate) fn endpoints(&mut self, selector: Option<&Arc<Selector>>) -> Vec<&'s HostEndpoint> {
         let Self {
             objects, selected, ..
         } = self;
@@ -188,6 +189,17 @@ impl<'s> Objects<'s> {
                 .filter_map(|object| objects[*object].endpoint)
                 .collect(),
         }
+    }
+
+    /// Every selector whose set was needed in a family.
+    pub(crate) fn used(&self) -> Vec<(Arc<Selector>, IpFamily)> {
+        let families = [IpFamily::V4, IpFamily::V6];
+        let used = self.selected.values().flat_map(|selected| {
+            let is_used = |family: &IpFamily| selected.set[*family as usize].is_some();
+            let families = families.into_iter().filter(is_used);
+            families.map(|family| (Arc::clone(&selected.selector), family))
+        });
+        used.collect()
     }
 
     /// Checks the number of members of all sets together (`bpfMapSizeIPSets`).
@@ -251,11 +263,12 @@ pub fn members(snapshot: &Snapshot, selectors: &[Selector]) -> Vec<BTreeSet<IpNe
 fn select<'m>(
     selected: &'m mut BTreeMap<String, Selected>,
     objects: &[Object<'_>],
-    selector: &Selector,
+    selector: &Arc<Selector>,
 ) -> &'m mut Selected {
     match selected.entry(selector.canonical().to_owned()) {
         btree_map::Entry::Occupied(entry) => entry.into_mut(),
         btree_map::Entry::Vacant(entry) => entry.insert(Selected {
+            selector: Arc::clone(selector),
             id: selector.id(),
             objects: (0..objects.len())
                 .filter(|object| selector.matches(&objects[*object].labels))

@@ -124,6 +124,9 @@ pub(super) fn in_common(policy: &PolicySet, former: &PolicySet) -> Vec<Option<[u
     files
         .map(|file| {
             let former = texts.get(policy.relative(file))?;
+            if file.text.as_ptr() == former.as_ptr() && file.text.len() == former.len() {
+                return Some([file.text.len(), 0]);
+            }
             Some(source::in_common(&file.text, former))
         })
         .collect()

@@ -14,10 +14,11 @@ use hep_common::settings::{Control, Settings};
 
 use super::{
     check,
-    fill::{self, Filled, Present},
+    fill::{self, Filled},
+    fill_slots::{allow, present},
     report::{Applied, AppliedTable, Observer, Step},
     stamp::Stamp,
-    tables::{self, InForce, Table},
+    tables::{self, InForce},
     text::Text,
 };
 use crate::{
@@ -194,50 +195,6 @@ impl Kernel {
         Ok(())
     }
 
-    /// Makes every table and puts it into the idle slot.
-    fn fill_slots(
-        &self,
-        tables: &[Table<'_>],
-        slot: u32,
-        observer: &mut dyn Observer,
-    ) -> Result<Vec<Filled>, KernelError> {
-        let has_former = self.maps.slot_in_force()?.is_some();
-        let maps = &self.maps;
-        let btf = self.btf();
-        thread::scope(|scope| {
-            let mut workers = Vec::with_capacity(tables.len());
-            for table in tables {
-                // If this stops the load, threads that have begun still end with the scope, before
-                // the caller settles the slots.
-                allow(observer, Step::Table(table.map))?;
-                workers.push(scope.spawn(move || {
-                    if names::HALVES.contains(&table.map) {
-                        let written = fill::half(maps.data(table.map)?, slot, table)?;
-                        return Ok(Filled {
-                            map: None,
-                            shared: has_former && written == 0,
-                            is_there: true,
-                            written,
-                        });
-                    }
-                    let present = if has_former {
-                        present(maps, table.map, slot ^ 1)?
-                    } else {
-                        Present::default()
-                    };
-                    let filled = fill::fill(table, present, btf)?;
-                    if let Some(map) = &filled.map
-                        && !filled.is_there
-                    {
-                        fill::put(map, maps.slots(table.map)?, slot, table.map)?;
-                    }
-                    Ok(filled)
-                }));
-            }
-            workers.into_iter().map(join).collect()
-        })
-    }
-
     /// Waits until no packet reads the slots other than `in_force`, and prepares them for the next load.
     fn settle(&mut self, in_force: u32) -> Result<(), KernelError> {
         let idle = in_force ^ 1;
@@ -274,20 +231,6 @@ impl Kernel {
         self.is_settled = true;
         Ok(())
     }
-}
-
-/// The maps in both slots; packets read `in_force`.
-fn present(maps: &Maps, map: &'static str, in_force: u32) -> Result<Present, KernelError> {
-    Ok(Present {
-        in_force: maps.inner(map, in_force)?,
-        idle: maps.inner(map, in_force ^ 1)?,
-    })
-}
-
-fn allow(observer: &mut dyn Observer, step: Step) -> Result<(), KernelError> {
-    observer
-        .before(step)
-        .map_err(|source| KernelError::Stopped { step, source })
 }
 
 /// The number after `generation` and `floor`; never 0, which means none, and the lowest bit changes each

@@ -5,9 +5,10 @@ use std::{borrow::Cow, sync::Arc};
 use aya::Pod;
 use hep_common::{
     Family,
-    address::{Ranges4, Ranges6Low, Ranges6Mid, Ranges6Top, Run},
+    address::{Ranges4, Ranges6Low, Ranges6Mid, Ranges6Top},
     endpoint::{Interface, QUICK_INTERFACES, quick_place},
     named_port::{NamedPortClass, NamedPortKey},
+    port::PortClasses,
     rule::{List, Page, Row, Rule, WORDS_PER_LIST, WORDS_PER_PAGE},
 };
 
@@ -22,8 +23,23 @@ pub(crate) struct Table<'a> {
     pub(crate) content: Content<'a>,
     /// The map in force may be changed into this table: it differs only where no packet reads.
     pub(crate) in_place: bool,
-    /// The parts that are known are so of the map in the idle slot.
+    /// The parts that are known are so of the map in the idle slot, or of the idle half.
     pub(crate) in_idle: bool,
+}
+
+/// Bytes that are compared and written faster than a thread begins.
+const FEW_BYTES: usize = 1 << 18;
+
+impl Table<'_> {
+    /// Whether so little of it may be new that it needs no thread of its own.
+    pub(crate) fn is_quick(&self) -> bool {
+        let Content::Array { parts, .. } = &self.content else {
+            return self.content.bytes() <= FEW_BYTES;
+        };
+        let may_be_new = |part: &&Part<'_>| !(part.is_known && (self.in_place || self.in_idle));
+        let bytes = parts.iter().filter(may_be_new);
+        bytes.map(|part| part.values.len()).sum::<usize>() <= FEW_BYTES
+    }
 }
 
 /// Content of a table.
@@ -174,12 +190,28 @@ fn segments<'a, V, T: Pod>(
     }
 }
 
+/// A table in the halves of an array; `former` is the one in force, which both halves have.
+fn half<'a, T: Pod>(
+    map: &'static str,
+    table: &'a Segments<T>,
+    former: Option<&Segments<T>>,
+) -> Table<'a> {
+    let in_place = segments::<T, _>(map, table, former);
+    Table {
+        in_place: false,
+        in_idle: true,
+        ..in_place
+    }
+}
+
 /// The tables in force, if this process put them there.
 #[derive(Clone, Debug)]
 pub(crate) struct InForce {
     lineage: Lineage,
     addresses: AddressTables,
     rows: Segments<Row>,
+    destination_ports: Segments<PortClasses>,
+    source_ports: Segments<PortClasses>,
 }
 
 impl From<&RuleTables> for InForce {
@@ -188,12 +220,14 @@ impl From<&RuleTables> for InForce {
             lineage: tables.lineage.clone(),
             addresses: tables.addresses.clone(),
             rows: tables.rows.clone(),
+            destination_ports: tables.destination_ports.clone(),
+            source_ports: tables.source_ports.clone(),
         }
     }
 }
 
-/// Every table that the programs read; the largest ones first, since they take longest to fill.
-pub(crate) fn of<'a>(tables: &'a RuleTables, in_force: Option<&InForce>) -> Vec<Table<'a>> {
+/// The tables of address classes.
+fn addresses<'a>(tables: &'a RuleTables, in_force: Option<&InForce>) -> [Table<'a>; 6] {
     let addresses = &tables.addresses;
     let former = |family: Family| {
         in_force
@@ -201,20 +235,22 @@ pub(crate) fn of<'a>(tables: &'a RuleTables, in_force: Option<&InForce>) -> Vec<
             .map(|former| &former.addresses)
     };
     let [v4, v6] = [former(Family::V4), former(Family::V6)];
-    let rows = in_force.filter(|former| tables.lineage.continues_rows(&former.lineage));
-    let rows = rows.map(|former| &former.rows);
-    let mut all = vec![
-        array(names::IFACES, &tables.interfaces),
-        quick_interfaces(&tables.interfaces),
-        policy(tables),
-        segments::<Row, _>(names::ROWS, &tables.rows, rows),
-        segments::<Run, _>(names::ROOTS4, &addresses.roots4, None),
+    [
+        half(
+            names::ROOTS4,
+            &addresses.roots4,
+            in_force.map(|former| &former.addresses.roots4),
+        ),
         segments::<Ranges4, _>(
             names::RANGES4,
             &addresses.ranges4,
             v4.map(|former| &former.ranges4),
         ),
-        segments::<Run, _>(names::ROOTS6, &addresses.roots6, None),
+        half(
+            names::ROOTS6,
+            &addresses.roots6,
+            in_force.map(|former| &former.addresses.roots6),
+        ),
         segments::<Ranges6Top, _>(
             names::RANGES6_TOP,
             &addresses.ranges6_top,
@@ -230,8 +266,28 @@ pub(crate) fn of<'a>(tables: &'a RuleTables, in_force: Option<&InForce>) -> Vec<
             &addresses.ranges6_low,
             v6.map(|former| &former.ranges6_low),
         ),
-        array(names::DPORTS, &tables.destination_ports),
-        array(names::SPORTS, &tables.source_ports),
+    ]
+}
+
+/// Every table that the programs read; the largest ones first, since they take longest to fill.
+pub(crate) fn of<'a>(tables: &'a RuleTables, in_force: Option<&InForce>) -> Vec<Table<'a>> {
+    let rows = in_force.filter(|former| tables.lineage.continues_rows(&former.lineage));
+    let rows = rows.map(|former| &former.rows);
+    let mut all = vec![
+        array(names::IFACES, &tables.interfaces),
+        quick_interfaces(&tables.interfaces),
+        policy(tables),
+        segments::<Row, _>(names::ROWS, &tables.rows, rows),
+        half(
+            names::DPORTS,
+            &tables.destination_ports,
+            in_force.map(|former| &former.destination_ports),
+        ),
+        half(
+            names::SPORTS,
+            &tables.source_ports,
+            in_force.map(|former| &former.source_ports),
+        ),
         Table {
             map: names::NAMED_PORTS,
             content: Content::NamedPorts(&tables.named_ports),
@@ -239,6 +295,7 @@ pub(crate) fn of<'a>(tables: &'a RuleTables, in_force: Option<&InForce>) -> Vec<
             in_idle: false,
         },
     ];
+    all.extend(addresses(tables, in_force));
     all.sort_by_key(|table| std::cmp::Reverse(table.content.bytes()));
     all
 }

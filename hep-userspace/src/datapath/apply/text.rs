@@ -5,12 +5,12 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
-use super::tables::{Content, Part, Table};
+use super::{
+    tables::{Content, Part, Table},
+    text_head::Head,
+};
 use crate::{
-    compile::{
-        Description, EndpointDescription, FailsafeDescription, InterfaceDescription,
-        ListDescription, Numbers, RuleDescription, SetDescription, Slots,
-    },
+    compile::{Description, ListDescription, Numbers, RuleDescription},
     datapath::{
         object::{embedded::DESCRIPTION_PAGE, names},
         sys::bpf::value_of,
@@ -26,14 +26,37 @@ const SLOTS_PER_CHUNK: u32 = 64;
 /// The text of a description. A copy shares all chunks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Text {
-    /// Everything but rules and slots.
+    /// Everything but lists, rules and slots.
     head: Arc<[u8]>,
-    rules: Vec<Chunk<Arc<RuleDescription>>>,
+    /// The lists, and their text.
+    lists: (Vec<ListDescription>, Arc<[u8]>),
+    rules: RuleChunks,
     /// Names of rules with their slots.
-    taken: Vec<Chunk<(Arc<str>, u32)>>,
+    taken: NameChunks,
     /// The rest of the slots.
     tail: Arc<[u8]>,
 }
+
+/// The chunks of all items of a collection.
+#[derive(Clone, Debug)]
+struct Chunks<A, T> {
+    all: Arc<A>,
+    chunks: Arc<Vec<Chunk<T>>>,
+}
+
+impl<A: Default, T> Default for Chunks<A, T> {
+    fn default() -> Self {
+        Self {
+            all: Arc::default(),
+            chunks: Arc::default(),
+        }
+    }
+}
+
+/// Rules in chunks.
+type RuleChunks = Chunks<Vec<Arc<RuleDescription>>, Arc<RuleDescription>>;
+/// Names of slots in chunks.
+type NameChunks = Chunks<BTreeMap<Arc<str>, u32>, (Arc<str>, u32)>;
 
 /// Some items, and their text as whole pages.
 #[derive(Clone, Debug)]
@@ -42,65 +65,6 @@ struct Chunk<T> {
     /// Whether a comma is in front of it.
     is_first: bool,
     pages: Arc<[u8]>,
-}
-
-/// Everything that is described but rules and slots.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Head<'a> {
-    generation: u32,
-    applied_unix_ms: u64,
-    policy: u32,
-    inputs: &'a str,
-    node: &'a str,
-    endpoints: &'a [EndpointDescription],
-    interfaces: &'a [InterfaceDescription],
-    lists: &'a [ListDescription],
-    sets: &'a [SetDescription],
-    failsafe_inbound: &'a [FailsafeDescription],
-    failsafe_outbound: &'a [FailsafeDescription],
-    resources: &'a [(String, usize)],
-    classes: [usize; 5],
-}
-
-impl<'a> Head<'a> {
-    fn of(description: &'a Description) -> Self {
-        let Description {
-            generation,
-            applied_unix_ms,
-            policy,
-            inputs,
-            node,
-            endpoints,
-            interfaces,
-            lists,
-            rules: _,
-            sets,
-            failsafe_inbound,
-            failsafe_outbound,
-            resources,
-            classes,
-            slots: Slots {
-                rules: _,
-                interfaces: _,
-            },
-        } = description;
-        Self {
-            generation: *generation,
-            applied_unix_ms: *applied_unix_ms,
-            policy: *policy,
-            inputs,
-            node,
-            endpoints,
-            interfaces,
-            lists,
-            sets,
-            failsafe_inbound,
-            failsafe_outbound,
-            resources,
-            classes: *classes,
-        }
-    }
 }
 
 /// The numbers of rules but who has them.
@@ -126,25 +90,11 @@ impl Text {
             freed,
             reused,
         };
-        let rules = description.rules.iter();
-        let rules = rules.map(|rule| (rule.slot, Arc::clone(rule)));
-        let taken = taken.iter();
-        let taken = taken.map(|(name, slot)| (*slot, (Arc::clone(name), *slot)));
         let mut text = Self {
             head: before(&Head::of(description), former.head.len())?,
-            rules: chunks(rules, &former.rules, Arc::ptr_eq, |rule, text| {
-                serde_json::to_writer(text, &**rule)
-            })?,
-            taken: chunks(
-                taken,
-                &former.taken,
-                |one, other| Arc::ptr_eq(&one.0, &other.0) && one.1 == other.1,
-                |(name, slot), text| {
-                    serde_json::to_writer(&mut *text, &**name)?;
-                    text.push(b':');
-                    serde_json::to_writer(text, slot)
-                },
-            )?,
+            lists: lists(&description.lists, &former.lists)?,
+            rules: rules(&description.rules, &former.rules)?,
+            taken: names(taken, &former.taken)?,
             tail: after(&tail, &description.slots.interfaces, former.tail.len())?,
         };
         let bytes: usize = text.parts().map(|part| part.len()).sum();
@@ -156,9 +106,10 @@ impl Text {
 
     /// The parts of the map in order.
     fn parts(&self) -> impl Iterator<Item = &Arc<[u8]>> {
-        let rules = self.rules.iter().map(|chunk| &chunk.pages);
-        let taken = self.taken.iter().map(|chunk| &chunk.pages);
-        std::iter::once(&self.head)
+        let rules = self.rules.chunks.iter().map(|chunk| &chunk.pages);
+        let taken = self.taken.chunks.iter().map(|chunk| &chunk.pages);
+        [&self.head, &self.lists.1]
+            .into_iter()
             .chain(rules)
             .chain(std::iter::once(separator()))
             .chain(taken)
@@ -197,14 +148,70 @@ fn separator() -> &'static Arc<[u8]> {
     SEPARATOR.get_or_init(|| padded(br#"],"slots":{"rules":{"taken":{"#.to_vec(), 0))
 }
 
-/// The text before the rules, behind room for the length.
+/// The text before the lists, behind room for the length.
 fn before(head: &Head<'_>, former_bytes: usize) -> serde_json::Result<Arc<[u8]>> {
     let mut text = vec![0; LENGTH_BYTES];
     serde_json::to_writer(&mut text, head)?;
     // In place of the closing brace.
     text.pop();
-    text.extend_from_slice(br#","rules":["#);
+    text.push(b',');
     Ok(padded(text, former_bytes))
+}
+
+/// The text of the lists, and the beginning of the rules.
+fn lists(
+    lists: &[ListDescription],
+    former: &(Vec<ListDescription>, Arc<[u8]>),
+) -> serde_json::Result<(Vec<ListDescription>, Arc<[u8]>)> {
+    if lists == former.0 && !former.1.is_empty() {
+        return Ok(former.clone());
+    }
+    let mut text = br#""lists":"#.to_vec();
+    serde_json::to_writer(&mut text, lists)?;
+    text.extend_from_slice(br#","rules":["#);
+    Ok((lists.to_vec(), padded(text, former.1.len())))
+}
+
+/// The rules in chunks.
+fn rules(
+    all: &Arc<Vec<Arc<RuleDescription>>>,
+    former: &RuleChunks,
+) -> serde_json::Result<RuleChunks> {
+    if Arc::ptr_eq(all, &former.all) {
+        return Ok(former.clone());
+    }
+    let rules = all.iter().map(|rule| (rule.slot, Arc::clone(rule)));
+    let chunks = chunks(rules, &former.chunks, Arc::ptr_eq, |rule, text| {
+        serde_json::to_writer(text, &**rule)
+    })?;
+    Ok(Chunks {
+        all: Arc::clone(all),
+        chunks: Arc::new(chunks),
+    })
+}
+
+/// The names of slots in chunks.
+fn names(
+    all: &Arc<BTreeMap<Arc<str>, u32>>,
+    former: &NameChunks,
+) -> serde_json::Result<NameChunks> {
+    if Arc::ptr_eq(all, &former.all) {
+        return Ok(former.clone());
+    }
+    let names = all.iter();
+    let names = names.map(|(name, slot)| (*slot, (Arc::clone(name), *slot)));
+    let is_same = |one: &(Arc<str>, u32), other: &(Arc<str>, u32)| {
+        Arc::ptr_eq(&one.0, &other.0) && one.1 == other.1
+    };
+    let chunks = chunks(names, &former.chunks, is_same, |(name, slot), text| {
+        serde_json::to_writer(&mut *text, &**name)?;
+        text.push(b':');
+        serde_json::to_writer(text, slot)
+    })?;
+    Ok(Chunks {
+        all: Arc::clone(all),
+        chunks: Arc::new(chunks),
+    })
 }
 
 /// The text behind the names of slots.
@@ -323,9 +330,9 @@ mod tests {
         let text = Text::new(&written, &Text::default()).expect("serialises");
         assert_eq!(read(&text), written);
         for slot in [1, 2, 63, 64, 300] {
-            written.rules.push(rule(slot, "everything"));
+            Arc::make_mut(&mut written.rules).push(rule(slot, "everything"));
             let name = format!("rule {slot}").into();
-            written.slots.rules.taken.insert(name, slot);
+            Arc::make_mut(&mut written.slots.rules.taken).insert(name, slot);
         }
         let text = Text::new(&written, &Text::default()).expect("serialises");
         assert_eq!(read(&text), written);
@@ -335,13 +342,14 @@ mod tests {
     fn a_changed_rule_is_written_and_no_other() {
         let mut written = Description::default();
         for slot in 70..1000 {
-            written.rules.push(rule(slot, "everything"));
+            Arc::make_mut(&mut written.rules).push(rule(slot, "everything"));
             let name = format!("rule {slot}").into();
-            written.slots.rules.taken.insert(name, slot);
+            Arc::make_mut(&mut written.slots.rules.taken).insert(name, slot);
         }
         let before = Text::new(&written, &Text::default()).expect("serialises");
         let place = written.rules.len() / 2;
-        written.rules[place] = rule(written.rules[place].slot, "TCP");
+        let changed = rule(written.rules[place].slot, "TCP");
+        Arc::make_mut(&mut written.rules)[place] = changed;
         let after = Text::new(&written, &before).expect("serialises");
         assert_eq!(read(&after), written);
         let table = after.table(Some(&before));
