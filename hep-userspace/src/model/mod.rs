@@ -20,6 +20,7 @@ mod rule;
 mod scalar;
 mod snapshot;
 mod tier;
+mod workload;
 
 pub use address_bits::AddressBits;
 pub use behaviour::Behaviour;
@@ -42,3 +43,4 @@ pub use rule::{Action, EntityRule, IcmpMatch, PortMatch, Rule};
 pub use scalar::{IpFamily, PortName, PortRange, Protocol};
 pub use snapshot::Snapshot;
 pub use tier::{DEFAULT_TIER, DefaultAction, Tier};
+pub use workload::{NAMESPACE_LABEL, Workload};

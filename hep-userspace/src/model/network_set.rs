@@ -1,6 +1,6 @@
-//! GlobalNetworkSet.
+//! GlobalNetworkSet and NetworkSet.
 
-use super::{Metadata, Nets};
+use super::{Metadata, NAMESPACE_LABEL, Nets};
 
 /// A GlobalNetworkSet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,4 +9,13 @@ pub struct GlobalNetworkSet {
     pub metadata: Metadata,
     /// `spec.nets`: masked, without repeats.
     pub nets: Nets,
+}
+
+impl GlobalNetworkSet {
+    /// Name of the profile whose labels it inherits: that of its namespace, if it is in one (DS-157, DS-315).
+    #[must_use]
+    pub fn profile(&self) -> Option<String> {
+        let namespace = self.metadata.labels.get(NAMESPACE_LABEL)?;
+        Some(format!("kns.{namespace}"))
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{FelixConfiguration, GlobalNetworkSet, HostEndpoint, Policy, Profile, Tier};
+use super::{FelixConfiguration, GlobalNetworkSet, HostEndpoint, Policy, Profile, Tier, Workload};
 
 /// A set of resources that passed validation. Built-in tiers and profiles are included; all lists
 /// are sorted by name (policies by name, then kind).
@@ -18,8 +18,10 @@ pub struct Snapshot {
     pub policies: Vec<Arc<Policy>>,
     /// Tiers, built-in ones included.
     pub tiers: Vec<Arc<Tier>>,
-    /// GlobalNetworkSets.
+    /// GlobalNetworkSets, and NetworkSets.
     pub sets: Vec<Arc<GlobalNetworkSet>>,
+    /// Workloads, which only rules' selectors look at.
+    pub workloads: Vec<Arc<Workload>>,
     /// The effective configuration of this node.
     pub felix: FelixConfiguration,
 }

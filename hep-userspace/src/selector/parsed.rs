@@ -1,6 +1,9 @@
 //! Parsed selectors: what they match, and their canonical form.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha224};
@@ -38,6 +41,13 @@ impl Selector {
     #[must_use]
     pub fn nothing() -> Self {
         Self::from(Expression::All.negate())
+    }
+
+    /// The selector of what has one of these values at `key`; `None` without any.
+    #[must_use]
+    pub fn one_of(key: &str, values: BTreeSet<String>) -> Option<Self> {
+        let is_any = !values.is_empty();
+        is_any.then(|| Self::from(Expression::In(key.to_owned(), values)))
     }
 
     /// `(self) && (!(excluded))`: `selector` and `notSelector` of one side, combined (SL-057).

@@ -3,7 +3,9 @@
 use std::{cmp::Ordering, collections::HashMap, collections::HashSet, sync::Arc};
 
 use super::{felix, header::References, place::Place};
-use crate::model::{GlobalNetworkSet, HostEndpoint, Metadata, Policy, Profile, ResourceId, Tier};
+use crate::model::{
+    GlobalNetworkSet, HostEndpoint, Metadata, Policy, Profile, ResourceId, Tier, Workload,
+};
 
 /// Most resources of a kind that are put into a list one by one.
 const FEW: usize = 16;
@@ -25,7 +27,15 @@ pub(super) enum Resource {
     Policy(Arc<Policy>),
     Tier(Arc<Tier>),
     Set(Arc<GlobalNetworkSet>),
+    Workload(Arc<Workload>),
     Felix(Arc<felix::Settings>),
+    Node(Arc<NodeLabels>),
+}
+
+/// The labels of a node.
+#[derive(Debug, PartialEq)]
+pub(super) struct NodeLabels {
+    pub(super) metadata: Metadata,
 }
 
 /// Resources by kind.
@@ -36,7 +46,9 @@ pub(super) struct Resources {
     pub(super) policies: Vec<Arc<Policy>>,
     pub(super) tiers: Vec<Arc<Tier>>,
     pub(super) sets: Vec<Arc<GlobalNetworkSet>>,
+    pub(super) workloads: Vec<Arc<Workload>>,
     pub(super) felix: Vec<Arc<felix::Settings>>,
+    pub(super) nodes: Vec<Arc<NodeLabels>>,
 }
 
 /// Applies a function to each pair of lists of two sets of resources.
@@ -47,7 +59,9 @@ macro_rules! each {
         $function(&mut $one.policies, &$other.policies);
         $function(&mut $one.tiers, &$other.tiers);
         $function(&mut $one.sets, &$other.sets);
+        $function(&mut $one.workloads, &$other.workloads);
         $function(&mut $one.felix, &$other.felix);
+        $function(&mut $one.nodes, &$other.nodes);
     };
 }
 
@@ -60,7 +74,9 @@ impl Resources {
             Resource::Policy(policy) => self.policies.push(policy),
             Resource::Tier(tier) => self.tiers.push(tier),
             Resource::Set(set) => self.sets.push(set),
+            Resource::Workload(workload) => self.workloads.push(workload),
             Resource::Felix(settings) => self.felix.push(settings),
+            Resource::Node(node) => self.nodes.push(node),
         }
     }
 
@@ -79,7 +95,9 @@ impl Resources {
             && self.policies.is_empty()
             && self.tiers.is_empty()
             && self.sets.is_empty()
+            && self.workloads.is_empty()
             && self.felix.is_empty()
+            && self.nodes.is_empty()
     }
 
     /// Puts the resource of an earlier reading in place of each that is the same, so that whoever compares
@@ -133,7 +151,14 @@ macro_rules! listed {
     };
 }
 
-listed!(HostEndpoint, Profile, Tier, GlobalNetworkSet);
+listed!(
+    HostEndpoint,
+    Profile,
+    Tier,
+    GlobalNetworkSet,
+    Workload,
+    NodeLabels
+);
 
 impl Listed for Policy {
     fn name(&self) -> &str {

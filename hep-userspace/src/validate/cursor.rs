@@ -51,6 +51,11 @@ impl<'n> Value<'n> {
         self.context.input.rigour == Rigour::Remains
     }
 
+    /// Whether workloads are known, so that rules can select them (DS-315).
+    pub(super) fn knows_workloads(&self) -> bool {
+        self.context.input.workloads
+    }
+
     /// The unit's sets at the previous reading.
     pub(super) fn former_sets(&self) -> &'n [Arc<GlobalNetworkSet>] {
         self.context.input.former

@@ -20,7 +20,11 @@ pub(super) struct Decoded {
     /// The problems of the present version.
     pub(super) problems: Problems,
     standing: Standing,
+    manner: Manner,
 }
+
+/// How strictly a unit is read, and whether the store's workloads are known.
+pub(super) type Manner = (Rigour, bool);
 
 /// Source of the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +43,9 @@ impl Decoded {
         unit: &Unit,
         former: Option<&Self>,
         problems: Problems,
-        rigour: Rigour,
+        manner: Manner,
     ) -> Self {
+        let (rigour, workloads) = manner;
         // What is wrong in a list would have to be told again.
         let tells = |problem: &Problem| {
             problem.severity == Severity::Error
@@ -60,6 +65,7 @@ impl Decoded {
         let input = Input {
             origin: &unit.origin,
             rigour,
+            workloads,
             problems: &problems,
             former: intact.map_or(&[], |former| &former.collected.resources.sets),
         };
@@ -86,18 +92,25 @@ impl Decoded {
             collected,
             problems: problems.into_inner(),
             standing,
+            manner,
         }
     }
 
     /// The content that counts, where `former` is what counted before.
     pub(super) fn settled(self, former: Option<Box<Self>>) -> Self {
-        match former {
-            Some(former) if self.standing == Standing::Former => Self {
-                problems: self.problems,
-                standing: Standing::Former,
-                ..*former
-            },
-            Some(_) | None => self,
+        let Some(former) = former.filter(|_| self.standing == Standing::Former) else {
+            return self;
+        };
+        let is_same_manner = former.manner == self.manner;
+        let former = if is_same_manner {
+            *former
+        } else {
+            Self::new(&former.version, None, Problems::new(), self.manner)
+        };
+        Self {
+            problems: self.problems,
+            standing: Standing::Former,
+            ..former
         }
     }
 

@@ -6,22 +6,25 @@ use std::collections::{BTreeMap, HashSet};
 use super::{Code, Problem, Severity, advice::labels};
 use crate::model::{Policy, Snapshot};
 
+/// Whether a policy selects an endpoint of the host `node`.
+pub(super) fn selects_here(snapshot: &Snapshot, node: &str) -> impl Fn(&Policy) -> bool {
+    let local = snapshot.endpoints.iter();
+    let local = local.filter(|endpoint| &*endpoint.node == node);
+    let here: Vec<BTreeMap<&str, &str>> =
+        local.map(|endpoint| labels(endpoint, snapshot)).collect();
+    move |policy| {
+        let mut here = here.iter();
+        here.any(|labels| policy.selector.matches_with(|key| labels.get(key).copied()))
+    }
+}
+
 /// Makes notices of the refusals of conditions in policies that select no endpoint of the host `node`.
 pub(super) fn excuse(snapshot: &Snapshot, node: &str, problems: &mut [Problem]) {
     let is_about = |problem: &Problem| [Code::Unsupported, Code::Unjudged].contains(&problem.code);
     if !problems.iter().any(is_about) {
         return;
     }
-    let here: Vec<BTreeMap<&str, &str>> = snapshot
-        .endpoints
-        .iter()
-        .filter(|endpoint| &*endpoint.node == node)
-        .map(|endpoint| labels(endpoint, snapshot))
-        .collect();
-    let selects = |policy: &Policy| {
-        here.iter()
-            .any(|labels| policy.selector.matches_with(|key| labels.get(key).copied()))
-    };
+    let selects = selects_here(snapshot, node);
     let elsewhere: HashSet<(&str, &str)> = snapshot
         .policies
         .iter()

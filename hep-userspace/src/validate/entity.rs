@@ -8,7 +8,7 @@ use super::{
     Code,
     cursor::Value,
     names::NameRule,
-    namespaced::NAMESPACE,
+    namespaced::{NAMESPACE, SERVICE_ACCOUNT},
     object::Object,
     scalars::{is_mapped, parse_selector, port_match, rule_net, selector},
     unjudged,
@@ -66,30 +66,48 @@ fn decode<'n>(object: &Object<'n>, side: &mut Side<'n>) -> Option<EntityRule> {
     let not_selector = optional_selector(object, "notSelector");
     let namespaces = object.read("namespaceSelector", |value| namespaces(value, side));
     refuse_services(object, side);
-    if let Some(value) = object.optional("serviceAccounts") {
-        if let Some(accounts) = value.object() {
-            accounts.read("names", |value| value.distinct_texts(usize::MAX));
-            accounts.read("selector", self::selector);
-            accounts.finish();
-        }
-        side.is_unjudged = true;
-        unjudged::report(
-            &value,
-            "a host has no service accounts, and without this condition the rule would match more",
-            "select addresses by nets or selector instead",
-        );
-    }
+    let accounts = object.read("serviceAccounts", |value| accounts(value, side));
     Some(EntityRule {
         nets: nets?,
         not_nets: not_nets?,
-        selector: match (namespaces?.flatten(), selector?) {
-            (Some(namespaces), Some(selector)) => Some(Arc::new(namespaces.and(&selector))),
-            (namespaces, selector) => namespaces.or(selector),
-        },
+        selector: both(both(namespaces?.flatten(), accounts?.flatten()), selector?),
         not_selector: not_selector?,
         ports: ports?,
         not_ports: not_ports?,
     })
+}
+
+/// A selector of what both select; an absent one selects everything.
+fn both(one: Option<Arc<Selector>>, other: Option<Arc<Selector>>) -> Option<Arc<Selector>> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(Arc::new(one.and(&other))),
+        (one, other) => one.or(other),
+    }
+}
+
+/// RS-104, DS-315: about the service accounts of workloads; `Some(None)` if it cannot be judged.
+fn accounts(value: &Value<'_>, side: &mut Side<'_>) -> Option<Option<Arc<Selector>>> {
+    let (mut names, mut selector) = (Some(None), Some(None));
+    if let Some(accounts) = value.object() {
+        names = accounts.read("names", |value| value.distinct_texts(usize::MAX));
+        selector = accounts.read("selector", self::selector);
+        accounts.finish();
+    }
+    if !value.knows_workloads() {
+        side.is_unjudged = true;
+        unjudged::report(
+            value,
+            "a host has no service accounts, and without this condition the rule would match more",
+            "select addresses by nets or selector instead",
+        );
+        return Some(None);
+    }
+    let marker = SERVICE_ACCOUNT.marker;
+    let names = names?.unwrap_or_default();
+    let names = names.iter().map(|(_, name)| (*name).to_owned());
+    let named = Selector::one_of(marker, names.collect());
+    let selector = selector?.map(|about| Arc::new(about.moved(SERVICE_ACCOUNT.prefix, marker)));
+    Some(both(named.map(Arc::new), selector))
 }
 
 /// A selector, `Some(None)` if it is absent or empty, `None` if it has a problem.
@@ -159,7 +177,9 @@ fn ports<'n>(
 fn namespaces(value: &Value<'_>, side: &mut Side<'_>) -> Option<Option<Arc<Selector>>> {
     let selector = namespace_selector(value)?;
     match &selector {
-        Some(about) if value.is_stored() && !about.matches_unlabelled() => {
+        Some(about)
+            if value.is_stored() && !value.knows_workloads() && !about.matches_unlabelled() =>
+        {
             side.is_unjudged = true;
             unjudged::report(value, "", "");
             Some(None)

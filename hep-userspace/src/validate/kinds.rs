@@ -14,6 +14,7 @@ use super::{
     policy, simple,
     version::is_mistyped,
     words::{nearest, one_of},
+    workload,
 };
 use crate::model::Kind;
 
@@ -90,6 +91,18 @@ pub(super) fn handling(kind: Kind) -> Handling {
         | Kind::BlockAffinity
         | Kind::RemoteClusterConfiguration
         | Kind::LiveMigration => Skipped(NOT_POLICY),
+    }
+}
+
+/// The handling of a kind whose objects are in a store (DS-028).
+pub(super) fn stored_handling(kind: Kind) -> Handling {
+    use NameRule::Subdomain;
+    if kind == Kind::WorkloadEndpoint {
+        read!(Subdomain, workload::decode, Resource::Workload)
+    } else if kind == Kind::Node {
+        read!(Subdomain, workload::node, Resource::Node)
+    } else {
+        handling(kind)
     }
 }
 

@@ -95,6 +95,9 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// With [`Scope::Store`]: the objects whose present version is not in force, by key.
     pub kept: Vec<Kept>,
+    /// With [`Scope::Store`]: whether a rule in force on this node needs what
+    /// [`Loader::set_workloads`](super::Loader::set_workloads) is about (DS-315).
+    pub needs_workloads: bool,
 }
 
 impl Loaded {

@@ -12,6 +12,7 @@ use super::{
     pending::Pending,
     problems::Problems,
     rigour::Rigour,
+    workload,
 };
 use crate::{
     model::{Origin, Snapshot},
@@ -44,6 +45,7 @@ pub struct Loader {
     pending: Pending,
     /// How strictly the entries were decoded.
     rigour: Option<Rigour>,
+    knows_workloads: bool,
 }
 
 /// The difference between two sets of units.
@@ -86,6 +88,18 @@ impl Loader {
             self.splice(place, vec![unit]);
         }
         self.finish(node, scope)
+    }
+
+    /// Notes whether the units of a store include those that rules about namespaces, service accounts and
+    /// pods need: NetworkSets, WorkloadEndpoints, and the Profiles of namespaces and service accounts. Until
+    /// then such conditions cannot be judged (DS-316); with them they mean what they mean to Calico (DS-315).
+    pub fn set_workloads(&mut self, known: bool) {
+        if self.knows_workloads != known {
+            self.knows_workloads = known;
+            for entry in &mut self.entries {
+                entry.is_current = false;
+            }
+        }
     }
 
     /// The version of each unit that is in force: with [`Scope::Store`] the last valid one, or, of those that
@@ -174,7 +188,10 @@ impl Loader {
             let decoded = entry.decoded.as_deref()?;
             decoded.kept(&entry.unit.origin)
         });
+        let needs_workloads =
+            scope == Scope::Store && workload::are_needed(&snapshot, node, problems.found());
         Loaded {
+            needs_workloads,
             snapshot: is_valid.then_some(snapshot),
             problems: problems.into_sorted(),
             kept: kept.collect(),
@@ -188,6 +205,7 @@ impl Loader {
             let entries = units.map(|unit| Entry::new(unit, None)).collect();
             *self = Self {
                 entries,
+                knows_workloads: self.knows_workloads,
                 ..Self::default()
             };
         }
@@ -198,12 +216,13 @@ impl Loader {
     fn decode(&mut self, problems: &mut Problems, rigour: Rigour) {
         self.begin(rigour);
         let (mut gone, mut come) = (Resources::default(), Resources::default());
+        let manner = (rigour, self.knows_workloads);
         let Self { entries, index, .. } = self;
         for entry in entries.iter_mut().filter(|entry| !entry.is_silent()) {
             if !entry.is_current {
                 let former = entry.decoded.take();
                 let within = problems.within();
-                let decoded = Decoded::new(&entry.unit, former.as_deref(), within, rigour);
+                let decoded = Decoded::new(&entry.unit, former.as_deref(), within, manner);
                 if let Some(former) = &former {
                     index.remove(&former.collected);
                     gone.extend(&former.collected.resources);
@@ -224,13 +243,17 @@ impl Loader {
     /// The resources, with what is built in.
     fn snapshot(&self, node: &Node) -> Snapshot {
         let resources = &self.resources;
+        let mut nodes = resources.nodes.iter();
+        let own = nodes.find(|own| *own.metadata.name == *node.name);
+        let labels = own.map_or(&node.labels, |own| &own.metadata.labels);
         let mut snapshot = Snapshot {
             endpoints: resources.endpoints.clone(),
             profiles: resources.profiles.clone(),
             policies: resources.policies.clone(),
             tiers: resources.tiers.clone(),
             sets: resources.sets.clone(),
-            felix: felix::merge(&resources.felix, node),
+            workloads: resources.workloads.clone(),
+            felix: felix::merge(&resources.felix, node, labels),
         };
         self.built_in.add(&mut snapshot);
         snapshot

@@ -94,7 +94,7 @@ pub(super) fn read(
         namespace: kind.is_namespaced().then(|| Arc::from(namespace.as_str())),
         name: Arc::clone(&metadata.name),
     };
-    if kind == Kind::NetworkSet {
+    if matches!(kind, Kind::NetworkSet | Kind::WorkloadEndpoint) {
         metadata.name = id.full_name();
         let label = NAMESPACE.marker.to_owned();
         metadata.labels.insert(label, namespace);

@@ -40,6 +40,7 @@ mod tests;
 mod unjudged;
 mod version;
 mod words;
+mod workload;
 
 pub use advice::advice;
 pub use code::{Code, code_page};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{Code, cursor::Value, object::Object, scalars::selector};
-use crate::selector::Selector;
+use crate::{model::NAMESPACE_LABEL, selector::Selector};
 
 /// A resource whose labels its members inherit.
 pub(super) struct Scope {
@@ -20,10 +20,10 @@ pub(super) struct Scope {
 pub(super) const NAMESPACE: Scope = Scope {
     field: "namespaceSelector",
     prefix: "pcns.",
-    marker: "projectcalico.org/namespace",
+    marker: NAMESPACE_LABEL,
 };
 /// Service accounts.
-const SERVICE_ACCOUNT: Scope = Scope {
+pub(super) const SERVICE_ACCOUNT: Scope = Scope {
     field: "serviceAccountSelector",
     prefix: "pcsa.",
     marker: "projectcalico.org/serviceaccount",

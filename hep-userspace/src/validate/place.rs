@@ -17,6 +17,8 @@ pub(super) struct Input<'r> {
     pub(super) origin: &'r Origin,
     /// How strictly it is read.
     pub(super) rigour: Rigour,
+    /// Whether the store's workloads are known.
+    pub(super) workloads: bool,
     /// Takes the problems.
     pub(super) problems: &'r RefCell<Problems>,
     /// Its sets at the previous reading.

@@ -94,7 +94,12 @@ fn object(value: &Value<'_>, kind: &str, name: &str, collected: &mut Collected) 
     let Some((kind, version)) = kind_of(&object, kind) else {
         return;
     };
-    let reading = match kinds::handling(kind) {
+    let handling = if value.is_stored() {
+        kinds::stored_handling(kind)
+    } else {
+        kinds::handling(kind)
+    };
+    let reading = match handling {
         Handling::Read(reading) => reading,
         // The store's own reader asks for what it does not need either (DS-028).
         Handling::Skipped(_) if value.is_stored() => return,

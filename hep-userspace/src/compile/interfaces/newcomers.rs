@@ -71,6 +71,7 @@ impl Newcomers {
                 policies: Vec::new(),
                 tiers: Vec::new(),
                 sets: Vec::new(),
+                workloads: Vec::new(),
                 felix: snapshot.felix.clone(),
             }),
             node: node.to_owned(),

@@ -8,7 +8,7 @@ use std::{
 use ipnetwork::IpNetwork;
 
 use super::{
-    labels::effective_labels,
+    labels::{self, effective_labels, inherited},
     ranges::Position,
     union::{Union, Unions},
 };
@@ -117,8 +117,8 @@ pub(crate) struct Objects<'s> {
 }
 
 impl<'s> Objects<'s> {
-    /// HostEndpoints of all nodes (EV-020) and GlobalNetworkSets (SL-049, SL-055); `former` holds the
-    /// unions of the previous generation.
+    /// HostEndpoints of all nodes (EV-020), GlobalNetworkSets (SL-049, SL-055), and what is in namespaces
+    /// (DS-315); `former` holds the unions of the previous generation.
     pub(crate) fn new(snapshot: &'s Snapshot, former: Option<&'s AllUnions>) -> Self {
         let endpoints = snapshot.endpoints.iter().map(|endpoint| Object {
             name: format!("HostEndpoint/{}", endpoint.metadata.name).into(),
@@ -130,14 +130,29 @@ impl<'s> Objects<'s> {
                 .collect(),
             endpoint: Some(endpoint),
         });
+        let profiles = labels::profiles(snapshot);
         let sets = snapshot.sets.iter().map(|set| Object {
             name: format!("GlobalNetworkSet/{}", set.metadata.name).into(),
-            labels: set.metadata.labels.clone(),
+            labels: inherited(
+                &set.metadata.labels,
+                set.profile().as_deref().into_iter(),
+                &profiles,
+            ),
             nets: set.nets.clone(),
             endpoint: None,
         });
+        let workloads = snapshot.workloads.iter().map(|workload| Object {
+            name: format!("WorkloadEndpoint/{}", workload.metadata.name).into(),
+            labels: inherited(
+                &workload.metadata.labels,
+                workload.profiles.iter().map(|name| &**name),
+                &profiles,
+            ),
+            nets: workload.nets.clone(),
+            endpoint: None,
+        });
         Self {
-            objects: endpoints.chain(sets).collect(),
+            objects: endpoints.chain(sets).chain(workloads).collect(),
             selected: BTreeMap::new(),
             unions: AllUnions::default(),
             former,

@@ -1,8 +1,10 @@
 //! Random resources, random packets: the tables and the linear reference evaluator agree on verdict,
 //! deciding rule, `Log` rules and staged rules.
 
+use std::collections::BTreeMap;
+
 use hep_common::{Direction, counter::Reason};
-use proptest::{prelude::*, test_runner::TestCaseError};
+use proptest::{prelude::*, sample::select, test_runner::TestCaseError};
 
 use super::{
     fixture::{At, ETH0, ETH1, interfaces, outcome},
@@ -11,8 +13,10 @@ use super::{
 };
 use crate::{
     compile::{Generation, RuleDescription},
-    model::{Behaviour, Snapshot},
+    model::{Behaviour, ObjectKey, Origin, Snapshot},
     reference::{self, Reference, RuleRef, Source},
+    source::Unit,
+    validate::{Loader, Node, Scope},
 };
 
 proptest! {
@@ -24,6 +28,122 @@ proptest! {
         packets in proptest::collection::vec(some_packet(), 60),
     ) {
         agree(&snapshot, &packets)?;
+    }
+}
+
+/// Sides of rules as a store may have them.
+const SIDES: [&str; 9] = [
+    "",
+    r#""selector":"role == 'a'""#,
+    r#""notSelector":"role == 'a'""#,
+    r#""namespaceSelector":"env == 'live'""#,
+    r#""namespaceSelector":"env == 'live'","selector":"role == 'b'""#,
+    r#""namespaceSelector":"all()","notSelector":"role == 'b'""#,
+    r#""namespaceSelector":"global()""#,
+    r#""serviceAccounts":{"selector":"team == 'red'"}"#,
+    r#""services":{"name":"s","namespace":"n"}"#,
+];
+
+/// Objects of a store: some of them not valid, some missing.
+fn objects(sides: &[(&'static str, &'static str)], lacks: u8) -> Vec<Unit> {
+    let rules: Vec<String> = sides
+        .iter()
+        .map(|(action, side)| format!(r#"{{"action":"{action}","source":{{{side}}}}}"#))
+        .collect();
+    let rules = rules.join(",");
+    let policy = format!(r#"{{"tier":"late","applyOnForward":true,"ingress":[{rules}]}}"#);
+    let all = [
+        ("Tier", "late", "", r#"{"order":3,"defaultAction":"Pass"}"#),
+        (
+            "Profile",
+            "kns.prod",
+            "",
+            r#"{"labelsToApply":{"pcns.env":"live"}}"#,
+        ),
+        (
+            "Profile",
+            "ksa.prod.s",
+            "",
+            r#"{"labelsToApply":{"pcsa.team":"red"}}"#,
+        ),
+        ("Profile", "own", "", r#"{"ingress":[{"action":"Allow"}]}"#),
+        ("GlobalNetworkSet", "s", "a", r#"{"nets":["10.0.0.4/30"]}"#),
+        (
+            "NetworkSet",
+            "prod/s",
+            "b",
+            r#"{"nets":["192.0.2.0/24","2001:db8::/64"]}"#,
+        ),
+        (
+            "WorkloadEndpoint",
+            "prod/w",
+            "b",
+            r#"{"ipNetworks":["10.0.0.5/32"],
+            "profiles":["kns.prod","ksa.prod.s"]}"#,
+        ),
+        (
+            "GlobalNetworkPolicy",
+            "bad",
+            "",
+            r#"{"selector":"role == 'b'","order":"x"}"#,
+        ),
+    ];
+    let endpoint = r#"{"node":"h1","interfaceName":"eth0","profiles":["own"]}"#;
+    let broken = r#"{"node":"h1","interfaceName":"eth1","ports":[1]}"#;
+    let here = [
+        ("HostEndpoint", "e", "b", endpoint),
+        ("HostEndpoint", "closed", "a", broken),
+        ("GlobalNetworkPolicy", "p", "", &policy),
+    ];
+    let kept = all.into_iter().enumerate();
+    let kept = kept
+        .filter(|(bit, _)| lacks >> bit & 1 == 0)
+        .map(|(_, object)| object);
+    kept.chain(here).map(object).collect()
+}
+
+fn object((kind, key, role, spec): (&str, &str, &str, &str)) -> Unit {
+    let (namespace, name) = key.split_once('/').unwrap_or(("", key));
+    let text = format!(
+        r#"{{"apiVersion":"projectcalico.org/v3","kind":"{kind}","metadata":{{"name":"{name}",
+            "namespace":"{namespace}","labels":{{"role":"{role}"}}}},"spec":{spec}}}"#
+    );
+    let key = ObjectKey {
+        store: "etcd".into(),
+        key: format!("{kind}/{key}").into(),
+    };
+    Unit {
+        origin: Origin::Object {
+            key: key.into(),
+            revision: "1".into(),
+        },
+        text: text.into(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// (spec DS-312, DS-313, DS-315, DS-316)
+    #[test]
+    fn tables_and_reference_agree_about_a_store(
+        sides in proptest::collection::vec(
+            (select(vec!["Allow", "Deny", "Pass", "Log"]), select(&SIDES[..])),
+            0..6,
+        ),
+        lacks in any::<u8>(),
+        knows_workloads in any::<bool>(),
+        packets in proptest::collection::vec(some_packet(), 40),
+    ) {
+        let mut loader = Loader::default();
+        loader.set_workloads(knows_workloads);
+        let node = Node {
+            name: "h1".into(),
+            labels: BTreeMap::new(),
+            cpus: 1,
+        };
+        let loaded = loader.load(&objects(&sides, lacks), &node, Scope::Store);
+        agree(&loaded.snapshot.expect("a store is always loaded"), &packets)?;
     }
 }
 

@@ -351,6 +351,7 @@ pub(in crate::compile) fn snapshot() -> Snapshot {
         policies: Vec::new(),
         tiers: arcs([tier(DEFAULT_TIER, 1_000_000.0, DefaultAction::Deny)]),
         sets: Vec::new(),
+        workloads: Vec::new(),
         felix: super::felix::felix(),
     }
 }

@@ -175,11 +175,22 @@ fn objects(snapshot: &Snapshot) -> Vec<Object<'_>> {
         endpoint: Some(endpoint),
     });
     let sets = snapshot.sets.iter().map(|set| Object {
-        labels: borrowed(&set.metadata.labels).collect(),
+        labels: match set.profile() {
+            None => borrowed(&set.metadata.labels).collect(),
+            Some(profile) => with_inherited(&set.metadata.labels, [&*profile], snapshot),
+        },
         has_addresses: !set.nets.is_empty(),
         endpoint: None,
     });
-    endpoints.chain(sets).collect()
+    let workloads = snapshot.workloads.iter().map(|workload| Object {
+        labels: {
+            let profiles = workload.profiles.iter().map(|name| &**name);
+            with_inherited(&workload.metadata.labels, profiles, snapshot)
+        },
+        has_addresses: !workload.nets.is_empty(),
+        endpoint: None,
+    });
+    endpoints.chain(sets).chain(workloads).collect()
 }
 
 fn borrowed(labels: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
@@ -194,10 +205,19 @@ pub(in crate::validate) fn labels<'s>(
     endpoint: &'s HostEndpoint,
     snapshot: &'s Snapshot,
 ) -> BTreeMap<&'s str, &'s str> {
-    let mut labels: BTreeMap<&str, &str> = borrowed(&endpoint.metadata.labels).collect();
-    for name in &endpoint.profiles {
+    let profiles = endpoint.profiles.iter().map(|name| &**name);
+    with_inherited(&endpoint.metadata.labels, profiles, snapshot)
+}
+
+fn with_inherited<'s, 'n>(
+    own: &'s BTreeMap<String, String>,
+    names: impl IntoIterator<Item = &'n str>,
+    snapshot: &'s Snapshot,
+) -> BTreeMap<&'s str, &'s str> {
+    let mut labels: BTreeMap<&str, &str> = borrowed(own).collect();
+    for name in names {
         let profiles = &snapshot.profiles;
-        let found = profiles.binary_search_by(|profile| profile.metadata.name.cmp(name));
+        let found = profiles.binary_search_by(|profile| (*profile.metadata.name).cmp(name));
         if let Some(profile) = found.ok().and_then(|index| profiles.get(index)) {
             for (key, value) in borrowed(&profile.labels_to_apply) {
                 labels.entry(key).or_insert(value);

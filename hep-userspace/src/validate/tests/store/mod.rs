@@ -2,6 +2,7 @@
 
 mod history;
 mod references;
+mod workloads;
 
 use std::sync::Arc;
 
