@@ -3,3 +3,4 @@
 mod etcd;
 mod follow;
 mod site;
+mod kubernetes;

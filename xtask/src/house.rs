@@ -46,6 +46,7 @@ pub(crate) fn run() -> Result<()> {
     circles::check(&root, &mut found)?;
     documents::check(&root, &mut found)?;
     abi::check(&root, &mut found)?;
+    crate::crds::check(&root, &mut found);
     found.extend(subject(&root));
     for problem in &found {
         eprintln!("{problem}");

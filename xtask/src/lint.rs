@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     /// Only record the layouts of a new ABI_VERSION, in hep-common/abi.txt
     #[arg(long)]
     record_abi: bool,
+    /// Only write the definitions of Calico's kinds, in hep-userspace/deploy/crds
+    #[arg(long)]
+    record_crds: bool,
 }
 
 /// Checks what the arguments ask for.
@@ -28,6 +31,9 @@ pub(crate) struct Arguments {
 pub(crate) fn main(arguments: &Arguments) -> Result<()> {
     if arguments.record_abi {
         return crate::house::abi::record(&crate::workspace());
+    }
+    if arguments.record_crds {
+        return crate::crds::record(&crate::workspace());
     }
     if arguments.house {
         return crate::house::run();

@@ -2,6 +2,7 @@
 
 mod bench;
 mod command;
+mod crds;
 mod demo;
 mod deny;
 mod fuzz;

@@ -117,6 +117,17 @@ impl Authority {
     }
 }
 
+/// Writes a new private key in PKCS #8 and its public key, as an issuer of tokens has them.
+///
+/// # Panics
+///
+/// If the files cannot be written.
+pub(super) fn write_key_pair(private: &Path, public: &Path) {
+    let key = key();
+    write(private, &key.serialize_pem());
+    write(public, &key.public_key_pem());
+}
+
 fn parameters(name: &str, years: &Range<i32>) -> CertificateParams {
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name.push(DnType::CommonName, name);

@@ -15,10 +15,8 @@ const HEP_SERVERS: &str = "HEP_SERVERS";
 ///
 /// If it has not.
 pub(super) fn installed(name: &str) -> Command {
-    let folder = env::var_os(HEP_SERVERS).map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/servers"),
-        PathBuf::from,
-    );
+    let folder =
+        env::var_os(HEP_SERVERS).map_or_else(|| workspace("target/servers"), PathBuf::from);
     let path = folder.join(name);
     assert!(
         path.exists(),
@@ -26,4 +24,9 @@ pub(super) fn installed(name: &str) -> Command {
         path.display()
     );
     Command::new(path)
+}
+
+/// A path in this workspace.
+pub(super) fn workspace(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }

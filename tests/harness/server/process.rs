@@ -94,7 +94,7 @@ impl Process {
     ///
     /// If the process ends before, or it takes too long.
     #[track_caller]
-    pub(super) fn wait_until(&mut self, condition: impl Fn(&Self) -> bool) {
+    pub(super) fn wait_until(&mut self, mut condition: impl FnMut(&Self) -> bool) {
         let done = eventually(START_LIMIT, || !self.is_running() || condition(self));
         assert!(
             done && self.is_running(),
