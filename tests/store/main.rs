@@ -2,5 +2,5 @@
 
 mod etcd;
 mod follow;
-mod site;
 mod kubernetes;
+mod site;
