@@ -40,7 +40,7 @@ use crate::{
 /// that (spec DS-149).
 const ALIVE: Duration = Duration::from_secs(5);
 /// The shortest time between two readings of the credentials after losses.
-const RENEWAL: Duration = Duration::from_secs(10);
+const RENEWAL: Duration = Duration::from_secs(3);
 /// The batches that may wait to be taken.
 const QUEUE: usize = 100;
 
