@@ -221,9 +221,11 @@ async fn attempt(client: &Client, request: &Request) -> Result<Response<Body>, F
 async fn whole(mut body: Body, limit: usize) -> Result<Bytes, Failure> {
     let mut bytes = BytesMut::new();
     while bytes.len() < limit {
-        match part(&mut body, SILENCE).await? {
-            Some(part) => bytes.extend_from_slice(&part),
-            None => break,
+        match tokio::time::timeout(SILENCE, part(&mut body)).await {
+            Ok(Ok(Some(part))) => bytes.extend_from_slice(&part),
+            Ok(Ok(None)) => break,
+            Ok(Err(failure)) => return Err(failure),
+            Err(_) => return Err(silent()),
         }
     }
     Ok(bytes.freeze())
@@ -233,14 +235,13 @@ async fn whole(mut body: Body, limit: usize) -> Result<Bytes, Failure> {
 ///
 /// # Errors
 ///
-/// [`Failure::Unreachable`] if the connection breaks, or there is nothing for that long.
-pub(super) async fn part(body: &mut Body, silence: Duration) -> Result<Option<Bytes>, Failure> {
+/// [`Failure::Unreachable`] if the connection breaks.
+pub(super) async fn part(body: &mut Body) -> Result<Option<Bytes>, Failure> {
     loop {
-        match tokio::time::timeout(silence, body.frame()).await {
-            Err(_) => return Err(silent()),
-            Ok(None) => return Ok(None),
-            Ok(Some(Err(error))) => return Err(broken(&error)),
-            Ok(Some(Ok(frame))) => {
+        match body.frame().await {
+            None => return Ok(None),
+            Some(Err(error)) => return Err(broken(&error)),
+            Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
                     return Ok(Some(data));
                 }
@@ -249,9 +250,16 @@ pub(super) async fn part(body: &mut Body, silence: Duration) -> Result<Option<By
     }
 }
 
+/// The failure of a connection, in the words that say something.
 fn broken(error: &kube::Error) -> Failure {
     let text = chain(error);
-    Failure::Unreachable(text.trim_start_matches("ServiceError: ").to_owned())
+    let text = text.trim_start_matches("ServiceError: ");
+    let text = text.trim_start_matches("client error (Connect): ");
+    let text = match text.split_once(" without sending TLS close_notify") {
+        Some((text, _)) => text,
+        None => text,
+    };
+    Failure::Unreachable(text.to_owned())
 }
 
 fn silent() -> Failure {
