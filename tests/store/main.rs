@@ -4,3 +4,4 @@ mod etcd;
 mod follow;
 mod kubernetes;
 mod site;
+mod verbs;

@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 /// Rooms of `hep-userspace` that may use tokio.
-const MAY_WAIT: [&str; 5] = ["cases", "cli", "daemon", "datapath", "store"];
+const MAY_WAIT: [&str; 6] = ["cases", "cli", "daemon", "datapath", "resources", "store"];
 /// Most lines of a file.
 const MOST_LINES: usize = 400;
 /// Most characters of a line that is a comment.

@@ -10,7 +10,7 @@ use super::{
     exit::Exit,
     explain, history, monitor,
     output::{Format, emit_failure},
-    panic, resume, rollback, run, schemas, selector, show, status, test, trial, validate,
+    panic, resume, rollback, run, schemas, selector, show, status, test, trial, validate, verbs,
 };
 use crate::view::{Failure, FailureKind};
 
@@ -21,16 +21,9 @@ use crate::view::{Failure, FailureKind};
 #[derive(Debug, Parser)]
 #[command(name = "hep", version, max_term_width = 100, propagate_version = true)]
 struct Arguments {
-    /// Output format
-    #[arg(
-        short,
-        long,
-        global = true,
-        value_enum,
-        default_value_t,
-        env = "HEP_OUTPUT"
-    )]
-    output: Format,
+    /// Output format: text or json; `hep get` has others, see there [env: HEP_OUTPUT] [default: text]
+    #[arg(short, long, global = true, value_name = "FORMAT")]
+    output: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -55,6 +48,22 @@ enum Command {
     Boot(boot::Arguments),
     Down(down::Arguments),
     Schemas(schemas::Arguments),
+    #[command(flatten)]
+    Verb(Verb),
+}
+
+/// Commands on the resources of a store, which print their own errors.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Get(verbs::Get),
+    Create(verbs::Create),
+    Apply(verbs::Apply),
+    Replace(verbs::Replace),
+    Patch(verbs::Patch),
+    Delete(verbs::Delete),
+    Label(verbs::Label),
+    Version(verbs::Version),
+    Datastore(verbs::Datastore),
 }
 
 impl Command {
@@ -78,6 +87,23 @@ impl Command {
             Self::Resume(arguments) => resume::run(arguments, format),
             Self::Boot(arguments) => boot::run(arguments),
             Self::Schemas(arguments) => schemas::run(arguments),
+            Self::Verb(verb) => Ok(verb.run(None)),
+        }
+    }
+}
+
+impl Verb {
+    fn run(&self, output: Option<&str>) -> Exit {
+        match self {
+            Self::Get(verb) => verb.run(output),
+            Self::Create(verb) => verb.run(),
+            Self::Apply(verb) => verb.run(),
+            Self::Replace(verb) => verb.run(),
+            Self::Patch(verb) => verb.run(),
+            Self::Delete(verb) => verb.run(),
+            Self::Label(verb) => verb.run(),
+            Self::Version(verb) => verb.run(),
+            Self::Datastore(verb) => verb.run(),
         }
     }
 }
@@ -91,7 +117,16 @@ pub fn main() -> ExitCode {
         // Help and version.
         Err(error) => error.exit(),
     };
-    let format = arguments.output;
+    if let Command::Verb(verb) = &arguments.command {
+        return verb.run(arguments.output.as_deref()).into();
+    }
+    let format = match Format::named(arguments.output.as_deref()) {
+        Ok(format) => format,
+        Err(text) => {
+            let mut command = <Arguments as clap::CommandFactory>::command();
+            return wrong_usage(&command.error(clap::error::ErrorKind::InvalidValue, text));
+        }
+    };
     let error = match arguments.command.run(format) {
         Ok(exit) => return exit.into(),
         Err(error) if is_closed_pipe(&error) => return Exit::Ok.into(),
@@ -110,11 +145,31 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     let format = Format::of_arguments(std::env::args().skip(1));
     if format == Format::default() {
         // In colour, where the terminal has it.
-        error.exit();
+        drop(error.print());
+        return usage().into();
     }
     let failure = Failure::new(FailureKind::Usage, error.to_string().trim_end());
     drop(emit_failure(&failure, format));
-    Exit::Usage.into()
+    usage().into()
+}
+
+/// The exit code of wrong usage: of the verbs that of calicoctl, whose scripts know no other (spec DS-201).
+fn usage() -> Exit {
+    const VERBS: [&str; 9] = [
+        "get",
+        "create",
+        "apply",
+        "replace",
+        "patch",
+        "delete",
+        "label",
+        "version",
+        "datastore",
+    ];
+    match std::env::args().nth(1) {
+        Some(word) if VERBS.contains(&&*word) => Exit::Negative,
+        _ => Exit::Usage,
+    }
 }
 
 /// Whether the reader of the output closed the pipe (`hep … | head`).

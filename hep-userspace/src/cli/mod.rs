@@ -28,6 +28,7 @@ mod table;
 mod test;
 mod trial;
 mod validate;
+mod verbs;
 
 pub use command::main;
 pub use datastore::StoreArguments;

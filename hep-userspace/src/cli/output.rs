@@ -25,6 +25,23 @@ pub enum Format {
 }
 
 impl Format {
+    /// The format of `-o`, else of `HEP_OUTPUT`.
+    ///
+    /// # Errors
+    ///
+    /// Message for the user if there is no such format.
+    pub(super) fn named(output: Option<&str>) -> Result<Self, String> {
+        let variable = std::env::var("HEP_OUTPUT").ok();
+        let Some(named) = output.or(variable.as_deref()) else {
+            return Ok(Self::default());
+        };
+        Self::from_str(named, true).map_err(|_unknown| {
+            format!(
+                "invalid value '{named}' for '--output <FORMAT>'\n  [possible values: text, json]"
+            )
+        })
+    }
+
     /// The format that a command line asks for that cannot be parsed: the last `-o`, else `HEP_OUTPUT`.
     pub(super) fn of_arguments(arguments: impl IntoIterator<Item = String>) -> Self {
         let mut named = std::env::var("HEP_OUTPUT").unwrap_or_default();

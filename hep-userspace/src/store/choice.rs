@@ -40,6 +40,6 @@ pub async fn open(choice: &Choice) -> Result<Box<dyn Client>, ClientError> {
         Choice::Kubernetes(kubernetes) => {
             Ok(Box::new(KubernetesClient::connect(kubernetes).await?))
         }
-        Choice::Directory(_) => Err(ClientError::Store("not built yet".to_owned())),
+        Choice::Directory(_) => Err(ClientError::Store("a directory is no server".to_owned())),
     }
 }

@@ -14,8 +14,11 @@ const DOCUMENTS: [&str; 4] = [
     "CONTRIBUTING.md",
     "SECURITY.md",
 ];
-/// The command line, whose subcommands are variants of this enum.
-const COMMANDS: (&str, &str) = ("hep-userspace/src/cli/command.rs", "enum Command {");
+/// The command line, whose subcommands are variants of these enums.
+const COMMANDS: (&str, [&str; 2]) = (
+    "hep-userspace/src/cli/command.rs",
+    ["enum Command {", "enum Verb {"],
+);
 
 /// Facts of all documents that are none.
 ///
@@ -24,8 +27,10 @@ const COMMANDS: (&str, &str) = ("hep-userspace/src/cli/command.rs", "enum Comman
 /// If a file cannot be read.
 pub(super) fn check(root: &Path, found: &mut Vec<String>) -> Result<()> {
     let version = abi_version(root)?;
+    let commands = read(&root.join(COMMANDS.0))?;
+    let commands = COMMANDS.1.iter().flat_map(|head| variants(&commands, head));
     let verbs = [
-        ("hep", variants(&read(&root.join(COMMANDS.0))?, COMMANDS.1)),
+        ("hep", commands.filter(|name| name != "verb").collect()),
         ("cargo xtask", tasks()),
     ];
     for name in DOCUMENTS {
