@@ -3,5 +3,8 @@
 mod etcd;
 mod follow;
 mod kubernetes;
+mod kubernetes_follow;
+mod kubernetes_objects;
+mod kubernetes_support;
 mod site;
 mod verbs;
