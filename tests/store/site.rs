@@ -16,7 +16,7 @@ use hep_tests::{
 };
 use serde_json::{Value, json};
 
-/// What all keys of resources begin with.
+/// Start of the keys of all resources.
 pub(crate) const PREFIX: &str = "/calico/resources/v3/projectcalico.org/";
 /// How long a change, or the end of a fault, may take to be in force.
 pub(crate) const SOON: Duration = Duration::from_secs(20);

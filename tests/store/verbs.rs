@@ -141,7 +141,7 @@ fn a_stale_revision_is_a_conflict_and_nothing_is_written() {
     let server = etcd();
     let place = Place::etcd(&server);
     place.file("h.yaml", ENDPOINT);
-    let _ = place.hep(&["apply", "-f", "h.yaml"]).exits(0);
+    drop(place.hep(&["apply", "-f", "h.yaml"]).exits(0));
     let key = format!("{RESOURCES}hostendpoints/web1-eth0");
     let former = server.modified(&key);
     place.file(
@@ -217,7 +217,7 @@ fn policies_of_older_versions_get_their_own_names() {
         "-p",
         r#"{"spec":{"order":20}}"#,
     ];
-    let _ = place.hep(&patch).exits(1).says("migrate-policy-names");
+    drop(place.hep(&patch).exits(1).says("migrate-policy-names"));
     let migrated = place
         .hep(&["datastore", "migrate", "migrate-policy-names"])
         .exits(0);
@@ -228,9 +228,11 @@ fn policies_of_older_versions_get_their_own_names() {
     assert_eq!(server.get(&key), None);
     let policy = stored(&server, "globalnetworkpolicies/legacy");
     assert_eq!(policy["metadata"]["name"], "legacy");
-    let _ = place
-        .hep(&["patch", "gnp", "legacy", "-p", r#"{"spec":{"order":20}}"#])
-        .exits(0);
+    drop(
+        place
+            .hep(&["patch", "gnp", "legacy", "-p", r#"{"spec":{"order":20}}"#])
+            .exits(0),
+    );
 }
 
 /// Spec DS-216, DS-217.
@@ -239,12 +241,14 @@ fn exported_content_is_the_same_in_another_store() {
     let server = etcd();
     let place = Place::etcd(&server);
     place.file("all.yaml", &format!("{POLICY}---\n{ENDPOINT}"));
-    let _ = place.hep(&["apply", "-f", "all.yaml"]).exits(0);
-    let _ = place
-        .hep(&["datastore", "migrate", "export"])
-        .exits(1)
-        .says("not locked");
-    let _ = place.hep(&["datastore", "migrate", "lock"]).exits(0);
+    drop(place.hep(&["apply", "-f", "all.yaml"]).exits(0));
+    drop(
+        place
+            .hep(&["datastore", "migrate", "export"])
+            .exits(1)
+            .says("not locked"),
+    );
+    drop(place.hep(&["datastore", "migrate", "lock"]).exits(0));
     let exported = place
         .hep(&["datastore", "migrate", "export"])
         .exits(0)

@@ -15,13 +15,8 @@ mod span;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod unit;
 mod yaml;
-
-use std::{path::Path, sync::Arc};
-
-use bytes::Bytes;
-
-use crate::model::{ObjectKey, Origin};
 
 pub use abridged::Outline;
 pub use builder::Parsed;
@@ -32,6 +27,7 @@ pub use objects::{Object, document_around, each_object, replaced};
 pub use scalar::{Number, whole};
 pub use span::Span;
 pub use syntax::SyntaxError;
+pub use unit::Unit;
 pub use yaml::{parse, parse_again};
 
 /// Most sequences and mappings inside each other.
@@ -49,51 +45,3 @@ pub const ALIAS_NODE_COST: usize = 64;
 
 /// Keys of lists that may be very long: their items may be given as lines instead of trees.
 pub const LONG_LISTS: [&str; 1] = ["nets"];
-
-/// The smallest thing that a source reports as changed: a file, or an object of a store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unit {
-    /// Where it is from, as messages show it.
-    pub origin: Origin,
-    /// Its content.
-    pub text: Bytes,
-}
-
-impl Unit {
-    /// A file.
-    #[must_use]
-    pub fn file(path: impl Into<Arc<Path>>, text: impl Into<Bytes>) -> Self {
-        Self {
-            origin: Origin::File(path.into()),
-            text: text.into(),
-        }
-    }
-
-    /// The file's path, if it is one.
-    #[must_use]
-    pub fn path(&self) -> Option<&Path> {
-        self.origin.path()
-    }
-
-    /// The object's name and version, if it is one.
-    #[must_use]
-    pub fn object(&self) -> Option<(&Arc<ObjectKey>, &Arc<str>)> {
-        match &self.origin {
-            Origin::Object { key, revision } => Some((key, revision)),
-            Origin::File(_) | Origin::BuiltIn => None,
-        }
-    }
-
-    /// Whether it is a copy of `other`, which is clear without reading either. Others may be equal, too.
-    #[must_use]
-    pub fn is_identical(&self, other: &Self) -> bool {
-        let place = |text: &Bytes| (text.as_ptr(), text.len());
-        place(&self.text) == place(&other.text) && self.origin.is_identical(&other.origin)
-    }
-
-    /// Whether it is the file at this path.
-    #[must_use]
-    pub fn is_at(&self, path: &Path) -> bool {
-        self.path() == Some(path)
-    }
-}

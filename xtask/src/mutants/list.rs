@@ -333,8 +333,8 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     mistake(
         "equal orders settled by the bare name",
         "hep-userspace/src/compile/lists/order.rs",
-        "format!(\"{}//{}\", policy.metadata.name, policy.kind.name())",
-        "format!(\"{}\\0{}\", policy.metadata.name, policy.kind.name())",
+        "format!(\"{}//{}\", policy.metadata.identity(), policy.kind.name())",
+        "format!(\"{}\\0{}\", policy.metadata.identity(), policy.kind.name())",
         Both,
     ),
     mistake(
@@ -368,8 +368,8 @@ pub(super) const MISTAKES: [Mistake; 45] = [
     mistake(
         "profiles asked in the order of their names",
         LISTS,
-        "for name in &endpoint.profiles {",
-        "for name in &endpoint.profiles.iter().collect::<std::collections::BTreeSet<_>>() {",
+        "for name in endpoint.profiles.iter().filter(|_| !endpoint.closed) {",
+        "for name in endpoint.profiles.iter().collect::<std::collections::BTreeSet<_>>() {",
         Both,
     ),
 ];

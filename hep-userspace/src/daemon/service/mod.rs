@@ -13,6 +13,7 @@ mod daemon;
 mod enforcer;
 mod follower;
 mod hand_over;
+mod install;
 mod load;
 mod name;
 mod panic;

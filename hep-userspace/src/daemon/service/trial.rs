@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use super::{
     super::{
         Role,
-        clock::{Moment, unix_ms},
+        clock::Moment,
         control::{Answer, Caller, InvalidProblem},
-        mode::{Basis, Event, Frozen, Mode, Trial},
+        mode::{Basis, Event, Mode, Trial},
         state::{Cause, Entry, Outcome, PendingPolicy},
         summary::chain,
     },
@@ -335,64 +335,6 @@ impl Daemon {
             return self.keep_beside_the_store(generation);
         }
         self.put_in_place(&policy, &place, generation).await
-    }
-
-    /// Keeps a confirmed policy in force beside a store of objects, which the daemon never writes to (spec
-    /// DS-308), until that changes.
-    fn keep_beside_the_store(&mut self, generation: u32) -> Answer {
-        let overrides = self.follower.checksum();
-        self.note("the frozen policy", |journal| {
-            journal.installing = None;
-            journal.change(Event::Freeze(Frozen {
-                since_unix_ms: unix_ms(),
-                generation,
-                overrides,
-            }));
-        });
-        let text = format!(
-            "generation {generation} is confirmed, and stays in force until the store changes; \
-             write it there with `hep apply -f DIR` to make it last"
-        );
-        self.done(text, Vec::new())
-    }
-
-    /// Writes the policy in force to the store.
-    async fn put_in_place(&mut self, policy: &PolicySet, place: &Path, generation: u32) -> Answer {
-        let Some(source) = &mut self.follower.source else {
-            return Answer::Failed("only `hep boot` runs; start the daemon first".to_owned());
-        };
-        if let Err(error) = source.write(policy) {
-            let overrides = directory::read(place).ok().map(|files| {
-                let base = place.to_path_buf();
-                PolicySet {
-                    base,
-                    files,
-                    resume: None,
-                }
-                .checksum()
-            });
-            self.note("the frozen policy", |journal| {
-                journal.change(Event::Freeze(Frozen {
-                    since_unix_ms: unix_ms(),
-                    generation,
-                    overrides,
-                }));
-            });
-            return Answer::Failed(format!(
-                "generation {generation} is confirmed and in force, but {} does not hold it: {}; \
-                 put the files there yourself, until then the directory is not followed",
-                place.display(),
-                chain(&error)
-            ));
-        }
-        self.note("the policy's place", |journal| journal.installing = None);
-        // The load changes nothing but the files' names.
-        self.refresh_store().await;
-        let text = format!(
-            "generation {generation} is confirmed; {} holds it now",
-            place.display()
-        );
-        self.done(text, Vec::new())
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::{Kind, ResourceId};
 
-/// What all keys of resources begin with.
+/// Start of the keys of all resources.
 const RESOURCES: &str = "/calico/resources/v3/projectcalico.org/";
 
 /// The key of a resource.
@@ -12,7 +12,7 @@ pub(super) fn key(id: &ResourceId) -> String {
     format!("{RESOURCES}{}/{}", id.kind.plural(), id.full_name())
 }
 
-/// What the keys of a kind begin with: all of it, or one namespace. The slash at the end keeps out those of
+/// Start of the keys of a kind: of all of it, or of one namespace. The slash at the end keeps out those of
 /// which this is only the beginning (spec DS-059).
 pub(super) fn prefix(kind: Kind, namespace: Option<&str>) -> String {
     let plural = kind.plural();

@@ -232,7 +232,7 @@ impl Upstream for EtcdUpstream {
     }
 }
 
-/// What a message of the stream says.
+/// The step that a message of the stream is.
 fn step(message: &etcd_client::WatchResponse, watched: &[Kind]) -> Result<Step, Loss> {
     let place = usize::try_from(message.watch_id() - 1).ok();
     let Some(kind) = place.and_then(|place| watched.get(place)).copied() else {

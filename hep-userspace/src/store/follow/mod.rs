@@ -7,9 +7,11 @@ mod cache;
 mod clocks;
 mod deletions;
 mod engine;
+mod listing;
 mod published;
 mod source;
 pub mod upstream;
+mod watching;
 
 pub use published::{KindReport, Reason, Report};
 pub use source::Follow;

@@ -1,4 +1,4 @@
-//! What the consumer of a store tells the daemon.
+//! Messages from the consumer of a store to the daemon.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -40,7 +40,7 @@ impl Reason {
         }
     }
 
-    /// What is wrong.
+    /// Description of the obstacle.
     #[must_use]
     pub fn problem(&self) -> String {
         match self {
@@ -104,7 +104,7 @@ pub struct Report {
     pub lost_events: u64,
 }
 
-/// What the daemon reads.
+/// The store's content, or the reason not to follow it, as the daemon reads it.
 #[derive(Clone, Debug)]
 pub(super) struct Published {
     /// The content that was trusted last.

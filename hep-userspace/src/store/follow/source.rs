@@ -20,7 +20,7 @@ const FIRST_ANSWER: Duration = Duration::from_secs(5);
 
 /// Follows a store of objects.
 pub struct Follow<U> {
-    /// What the task is made of, until it begins.
+    /// The parts of the task, until it begins.
     idle: Option<Idle<U>>,
     published: watch::Receiver<Published>,
     orders: mpsc::UnboundedSender<Order>,

@@ -1,4 +1,4 @@
-//! What the consumer needs of a store of objects: lists, watches, and whether a kind is still there.
+//! The consumer's view of a store of objects: lists, watches, and whether a kind is still there.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ pub struct Seen {
 pub struct Broken {
     /// The value.
     pub raw: Bytes,
-    /// What is wrong with it.
+    /// Description of the mistake.
     pub reason: String,
 }
 
@@ -57,7 +57,7 @@ pub enum Change {
     },
 }
 
-/// What a watch yields.
+/// A message of a watch.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// Changes of a kind, in their order.

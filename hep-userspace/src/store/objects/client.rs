@@ -42,7 +42,7 @@ pub trait Client {
     /// Replaces an object whose revision is still `metadata.resourceVersion`; returns it as stored.
     fn update<'a>(&'a self, value: &'a Value) -> Later<'a, Result<Object, ClientError>>;
 
-    /// Deletes an object, only if its revision (and uid) is still this one where they are given; returns it as
+    /// Deletes an object, only if its revision and uid are still these where they are given; returns it as
     /// it was (spec DS-053, DS-138).
     fn delete<'a>(
         &'a self,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::model::{Kind, ResourceId};
 
-/// What was asked of a store, as messages name it.
+/// Operation of a store, as messages name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// `Create`
@@ -32,7 +32,7 @@ pub struct Field {
     pub name: String,
     /// Its value.
     pub value: String,
-    /// What is wrong.
+    /// Description of the mistake.
     pub reason: String,
 }
 
@@ -76,7 +76,7 @@ pub enum ClientError {
     NotSupported {
         /// The operation, as the message names it.
         operation: String,
-        /// What it was asked of.
+        /// Object or kind of the operation.
         on: String,
         /// Why not; may be empty.
         reason: String,
@@ -90,12 +90,12 @@ pub enum ClientError {
     /// The store does not have this kind: its definition (CRD) is missing (spec DS-144).
     #[error("the store does not serve {0}")]
     NotServed(Kind),
-    /// What is stored there is not the object that it should be.
+    /// The value there is not the object that it should be.
     #[error("{}: {text}", called(.id))]
     Undecodable {
         /// The object.
         id: ResourceId,
-        /// What is wrong.
+        /// Description of the mistake.
         text: String,
     },
 }

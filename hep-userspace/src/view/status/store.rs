@@ -18,7 +18,7 @@ pub struct Store {
     pub lists: u64,
     /// Number of changes that only a list found, since a watch had lost them.
     pub lost_events: u64,
-    /// What is known of each kind.
+    /// State of each kind.
     pub kinds: Vec<StoreKind>,
 }
 
