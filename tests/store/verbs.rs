@@ -258,8 +258,8 @@ fn exported_content_is_the_same_in_another_store() {
     let target = Place::etcd(&other);
     target.file("export.yaml", &exported);
     let import = ["datastore", "migrate", "import", "-f", "export.yaml"];
-    let _ = target.hep(&import).exits(0).says("Imported");
-    let _ = target.hep(&import).exits(1).says("not empty");
+    drop(target.hep(&import).exits(0).says("Imported"));
+    drop(target.hep(&import).exits(1).says("not empty"));
     let shown = |place: &Place| {
         place
             .hep(&["get", "gnp", "allow-ssh", "-o", "json", "--export"])
@@ -283,7 +283,7 @@ fn a_directory_keeps_every_byte_that_is_not_written() {
         &format!("# web\n{ENDPOINT}--- # ssh\n# ours\n{POLICY}"),
     );
     let here = |line: &[&str]| place.hep(&[line, &["--policy-dir", "d"]].concat());
-    let _ = here(&["label", "hep", "web1-eth0", "role=db", "--overwrite"]).exits(0);
+    drop(here(&["label", "hep", "web1-eth0", "role=db", "--overwrite"]).exits(0));
     let text = fs::read_to_string(place.path().join("d/web.yaml")).expect("it is there");
     let (first, second) = text.split_once("--- # ssh\n").expect("two documents");
     assert_eq!(second, format!("# ours\n{POLICY}"));
@@ -292,7 +292,7 @@ fn a_directory_keeps_every_byte_that_is_not_written() {
         "{first}"
     );
     place.file("set.yaml", "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkSet\nmetadata: {name: s}\nspec: {nets: [192.0.2.1]}\n");
-    let _ = here(&["apply", "-f", "set.yaml"]).exits(0);
+    drop(here(&["apply", "-f", "set.yaml"]).exits(0));
     assert!(place.path().join("d/globalnetworkset-s.yaml").exists());
     place.file(
         "bad.yaml",
@@ -300,12 +300,12 @@ fn a_directory_keeps_every_byte_that_is_not_written() {
             .replace("allow-ssh", "other")
             .replace("order: 100", "order: 100\n  tier: nope"),
     );
-    let _ = here(&["apply", "-f", "bad.yaml"]).exits(1).says("nope");
+    drop(here(&["apply", "-f", "bad.yaml"]).exits(1).says("nope"));
     assert_eq!(
         here(&["get", "gnp"]).exits(0).stdout,
         "NAME        TIER      \nallow-ssh   default   \n\n"
     );
-    let _ = here(&["delete", "gnp", "allow-ssh"]).exits(0);
+    drop(here(&["delete", "gnp", "allow-ssh"]).exits(0));
     assert_eq!(
         fs::read_to_string(place.path().join("d/web.yaml")).expect("it is there"),
         first
@@ -319,21 +319,29 @@ fn wrong_words_are_refused_with_the_exit_code_of_calicoctl() {
     fs::create_dir(place.path().join("d")).expect("a directory");
     place.file("empty.yaml", "");
     let here = |line: &[&str]| place.hep(&[line, &["--policy-dir", "d"]].concat());
-    let _ = here(&["get", "hostendpointz"])
-        .exits(1)
-        .says("resource type 'hostendpointz' is not supported");
-    let _ = here(&["get", "hep", "-o", "xml"]).exits(1).says("xml");
-    let _ = here(&["get", "hep", "-n", "x"])
-        .exits(1)
-        .says("HostEndpoint is not namespaced");
-    let _ = here(&["create"]).exits(1);
-    let _ = here(&["apply", "--nosuch"]).exits(1);
-    let _ = here(&["apply", "-f", "empty.yaml"])
-        .exits(1)
-        .says("no resources specified in file empty.yaml");
-    let _ = here(&["apply", "-f", "empty.yaml", "--skip-empty"])
-        .exits(0)
-        .says("No resources specified");
+    drop(
+        here(&["get", "hostendpointz"])
+            .exits(1)
+            .says("resource type 'hostendpointz' is not supported"),
+    );
+    drop(here(&["get", "hep", "-o", "xml"]).exits(1).says("xml"));
+    drop(
+        here(&["get", "hep", "-n", "x"])
+            .exits(1)
+            .says("HostEndpoint is not namespaced"),
+    );
+    drop(here(&["create"]).exits(1));
+    drop(here(&["apply", "--nosuch"]).exits(1));
+    drop(
+        here(&["apply", "-f", "empty.yaml"])
+            .exits(1)
+            .says("no resources specified in file empty.yaml"),
+    );
+    drop(
+        here(&["apply", "-f", "empty.yaml", "--skip-empty"])
+            .exits(0)
+            .says("No resources specified"),
+    );
     let missing = place.hep(&["get", "hep", "--config", "none.cfg"]).exits(1);
     assert_eq!(missing.stdout, "Error reading config file: none.cfg\n");
 }
