@@ -15,44 +15,43 @@ use crate::{
     store::objects::{Client, ClientError, Listing, Object},
 };
 
+/// Kind of store that resources are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backing {
+    /// Files, which get what is written into them and nothing more: no uids, no times, no objects that
+    /// initialisation makes; defaults are set when they are read.
+    Directory,
+    /// etcd.
+    Etcd,
+    /// The Kubernetes API.
+    Kubernetes,
+}
+
 /// The resources of a store.
 pub struct Resources<'c> {
     /// The store.
     pub(super) client: &'c dyn Client,
-    /// Whether it is a directory: without uids and times, and without objects that initialisation makes.
-    pub(super) is_directory: bool,
+    /// Its kind.
+    pub(super) backing: Backing,
 }
 
 impl<'c> Resources<'c> {
-    /// Those of a store.
+    /// Those of a store of this kind.
     #[must_use]
-    pub fn new(client: &'c dyn Client) -> Self {
-        Self {
-            client,
-            is_directory: false,
-        }
-    }
-
-    /// Those of a directory, whose files get what is written into them and nothing more: defaults are set
-    /// when they are read.
-    #[must_use]
-    pub fn of_directory(client: &'c dyn Client) -> Self {
-        Self {
-            client,
-            is_directory: true,
-        }
+    pub const fn new(client: &'c dyn Client, backing: Backing) -> Self {
+        Self { client, backing }
     }
 
     /// Whether they are those of a directory.
     #[must_use]
     pub const fn is_directory(&self) -> bool {
-        self.is_directory
+        matches!(self.backing, Backing::Directory)
     }
 
     /// The resource with its defaults, as `get` shows it.
     #[must_use]
     pub fn shown(&self, mut object: Object) -> Object {
-        if self.is_directory {
+        if self.is_directory() {
             defaults::apply(object.id.kind, &mut object.value);
         }
         object
@@ -90,7 +89,11 @@ impl<'c> Resources<'c> {
             objects.any(|it| built_in::is_built_in(&it.id))
         };
         if kind == Kind::Profile && !has_built_in(&listing) {
-            listing.objects.push(built_in::profile());
+            // Where Calico has it (spec DS-082, DS-157).
+            match self.backing {
+                Backing::Kubernetes => listing.objects.insert(0, built_in::profile()),
+                Backing::Directory | Backing::Etcd => listing.objects.push(built_in::profile()),
+            }
         }
         if kind == Kind::Tier {
             for tier in &mut listing.objects {
@@ -120,7 +123,7 @@ impl<'c> Resources<'c> {
             let metadata = object_of(fields, "metadata");
             metadata
                 .retain(|key, _| ["name", "namespace", "labels", "annotations"].contains(&&**key));
-            if !self.is_directory {
+            if !self.is_directory() {
                 let uid = uuid::Uuid::new_v4().to_string();
                 metadata.insert("uid".to_owned(), json!(uid));
                 metadata.insert("creationTimestamp".to_owned(), json!(time::now()));
@@ -144,7 +147,7 @@ impl<'c> Resources<'c> {
         if built_in::is_built_in(&id) {
             return Err(unsupported_profile("Update"));
         }
-        if !self.is_directory {
+        if !self.is_directory() {
             checks::before_update(resource)?;
         }
         let mut resource = resource.clone();
@@ -154,7 +157,7 @@ impl<'c> Resources<'c> {
     }
 
     fn default(&self, kind: Kind, resource: &mut Value) {
-        if !self.is_directory {
+        if !self.is_directory() {
             defaults::apply(kind, resource);
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Resources, checks, time};
+use super::{Backing, Resources, checks, time};
 use crate::{
     model::{Kind, ResourceId},
     store::objects::{ClientError, Object},
@@ -88,7 +88,7 @@ impl Resources<'_> {
     ///
     /// As of the store.
     pub async fn cluster(&self) -> Result<Option<Cluster>, ClientError> {
-        if self.is_directory {
+        if self.is_directory() {
             return Ok(None);
         }
         match self.client.get(&cluster_id(), None).await {
@@ -101,7 +101,7 @@ impl Resources<'_> {
     /// Makes the objects that every store has; what is there stays. Its errors are ignored, as calicoctl does
     /// (spec DS-200); what needs the objects fails by itself.
     pub async fn initialise(&self) {
-        if self.is_directory {
+        if self.is_directory() {
             return;
         }
         drop(self.ensure_cluster(None).await);
@@ -126,7 +126,7 @@ impl Resources<'_> {
     ///
     /// As of the store.
     pub async fn set_ready(&self, is_ready: bool) -> Result<(), ClientError> {
-        if self.is_directory {
+        if self.is_directory() {
             return Err(ClientError::NotSupported {
                 operation: "lock".to_owned(),
                 on: "a directory".to_owned(),
@@ -141,7 +141,9 @@ impl Resources<'_> {
         for attempt in 1.. {
             let written = match self.client.get(&cluster_id(), None).await {
                 Err(ClientError::DoesNotExist { .. }) => {
-                    self.client.create(&new_cluster(ready)).await.map(drop)
+                    let mut cluster = new_cluster(ready);
+                    self.add_type(&mut cluster["spec"]);
+                    self.client.create(&cluster).await.map(drop)
                 }
                 Err(error) => Err(error),
                 Ok(object) => self.complete_cluster(object, ready).await,
@@ -156,6 +158,22 @@ impl Resources<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Adds the word for the kind of store to the types of the cluster (spec DS-090).
+    fn add_type(&self, spec: &mut Value) {
+        if self.backing != Backing::Kubernetes {
+            return;
+        }
+        let types = spec.get("clusterType").and_then(Value::as_str);
+        let types = types.filter(|types| !types.is_empty());
+        let is_there = types.is_some_and(|types| types.split(',').any(|it| it == KUBERNETES));
+        if !is_there {
+            spec["clusterType"] = match types {
+                Some(types) => json!(format!("{types},{KUBERNETES}")),
+                None => json!(KUBERNETES),
+            };
+        }
     }
 
     async fn complete_cluster(
@@ -175,6 +193,7 @@ impl Resources<'_> {
         {
             spec["clusterGUID"] = json!(uuid::Uuid::new_v4().simple().to_string());
         }
+        self.add_type(spec);
         match (ready, spec.get("datastoreReady")) {
             (Some(ready), _) => spec["datastoreReady"] = json!(ready),
             (None, None | Some(Value::Null)) => spec["datastoreReady"] = json!(true),
@@ -186,6 +205,9 @@ impl Resources<'_> {
         self.client.update(&value).await.map(drop)
     }
 }
+
+/// The word in `clusterType` for a store that is the Kubernetes API.
+const KUBERNETES: &str = "kdd";
 
 pub(super) fn cluster_id() -> ResourceId {
     ResourceId::global(Kind::ClusterInformation, "default")

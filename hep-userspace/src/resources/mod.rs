@@ -18,7 +18,7 @@ mod time;
 mod update;
 mod yaml;
 
-pub use access::Resources;
+pub use access::{Backing, Resources};
 pub use built_in::DEFAULT_ALLOW;
 pub use cluster::{Cluster, VersionMismatch};
 pub use decode::{Unread, decode};

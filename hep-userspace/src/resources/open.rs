@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{DirectoryClient, Resources};
+use super::{Backing, DirectoryClient, Resources};
 use crate::store::{
     self, Choice,
     objects::{Client, ClientError},
@@ -11,7 +11,7 @@ use crate::store::{
 /// An open store.
 pub struct Access {
     client: Box<dyn Client>,
-    is_directory: bool,
+    backing: Backing,
 }
 
 /// Opens a store; new resources of a directory are added to `new_file`, if one is given. Needs a tokio
@@ -21,26 +21,21 @@ pub struct Access {
 ///
 /// As of the store.
 pub async fn open(choice: &Choice, new_file: Option<PathBuf>) -> Result<Access, ClientError> {
-    if let Choice::Directory(path) = choice {
-        return Ok(Access {
-            client: Box::new(DirectoryClient::new(path.clone(), new_file)),
-            is_directory: true,
-        });
-    }
-    Ok(Access {
-        client: store::open(choice).await?,
-        is_directory: false,
-    })
+    let (client, backing): (Box<dyn Client>, Backing) = match choice {
+        Choice::Directory(path) => {
+            let client = DirectoryClient::new(path.clone(), new_file);
+            (Box::new(client), Backing::Directory)
+        }
+        Choice::Etcd(_) => (store::open(choice).await?, Backing::Etcd),
+        Choice::Kubernetes(_) => (store::open(choice).await?, Backing::Kubernetes),
+    };
+    Ok(Access { client, backing })
 }
 
 impl Access {
     /// Its resources.
     #[must_use]
     pub fn resources(&self) -> Resources<'_> {
-        if self.is_directory {
-            Resources::of_directory(&*self.client)
-        } else {
-            Resources::new(&*self.client)
-        }
+        Resources::new(&*self.client, self.backing)
     }
 }

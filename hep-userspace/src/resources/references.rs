@@ -29,7 +29,7 @@ impl Resources<'_> {
     /// Checks that a new policy's tier is there.
     pub(super) async fn tier_exists(&self, kind: Kind, policy: &Value) -> Result<(), ClientError> {
         // A directory is judged as a whole, and has the built-in tiers without a file.
-        if self.is_directory || !POLICIES.contains(&kind) {
+        if self.is_directory() || !POLICIES.contains(&kind) {
             return Ok(());
         }
         let tier = ResourceId::global(Kind::Tier, tier(policy));

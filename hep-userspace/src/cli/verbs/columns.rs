@@ -107,6 +107,9 @@ pub(super) enum Columns {
     Named(Vec<String>),
 }
 
+/// The number of a node's autonomous system, if neither it nor a BGPConfiguration says another.
+const DEFAULT_ASN: &str = "(64512)";
+
 /// The text in a column.
 fn cell(item: &Value, heading: &str) -> String {
     let at = |pointer: &str| item.pointer(pointer);
@@ -124,7 +127,12 @@ fn cell(item: &Value, heading: &str) -> String {
         "LABELS" => pairs(at("/spec/labelsToApply")),
         "NETS" => list(at("/spec/nets")),
         "ASN" => match at("/spec/bgp/asNumber") {
-            None | Some(Value::Null) => "(default)".to_owned(),
+            // Calico's default number, of a node that takes part in BGP.
+            None | Some(Value::Null) => {
+                let is_member = at("/spec/bgp").is_some_and(Value::is_object);
+                let default = if is_member { DEFAULT_ASN } else { "" };
+                default.to_owned()
+            }
             asn => plain(asn),
         },
         "IPV4" => text("/spec/bgp/ipv4Address"),
@@ -174,7 +182,8 @@ fn pairs(value: Option<&Value>) -> String {
     let pairs: Vec<String> = fields
         .map(|(key, value)| format!("{key}={}", plain(Some(value))))
         .collect();
-    short(&pairs.join(","))
+    // Calico cuts lists alone (spec DS-213).
+    pairs.join(",")
 }
 
 /// The text, cut if it is long.

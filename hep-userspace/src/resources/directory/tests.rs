@@ -3,7 +3,7 @@ use std::fs;
 use serde_json::json;
 
 use super::*;
-use crate::resources::Resources;
+use crate::resources::{Backing, Resources};
 
 /// A directory of files that goes with it.
 struct Directory(PathBuf);
@@ -54,7 +54,7 @@ fn set(name: &str, net: &str) -> Value {
 fn a_change_touches_one_resource_and_no_other_byte() {
     let directory = Directory::new("change", &[("two.yaml", TWO)]);
     let client = directory.client();
-    let resources = Resources::of_directory(&client);
+    let resources = Resources::new(&client, Backing::Directory);
     let kind = Kind::GlobalNetworkSet;
     run(resources.replace(kind, &set("a", "192.0.2.9"))).expect("it is replaced");
     let text = directory.text("two.yaml").expect("it is there");
@@ -80,7 +80,7 @@ fn a_change_touches_one_resource_and_no_other_byte() {
 fn a_new_resource_gets_a_file_and_an_invalid_one_none() {
     let directory = Directory::new("create", &[("two.yaml", TWO)]);
     let client = directory.client();
-    let resources = Resources::of_directory(&client);
+    let resources = Resources::new(&client, Backing::Directory);
     let kind = Kind::GlobalNetworkSet;
     run(resources.create(kind, &set("c", "192.0.2.3"))).expect("it is created");
     assert_eq!(
