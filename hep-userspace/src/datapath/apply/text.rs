@@ -283,7 +283,8 @@ fn chunks<T: Clone>(
 fn padded(mut text: Vec<u8>, former_bytes: usize) -> Arc<[u8]> {
     let room = (text.len() + text.len() / 8).max(1);
     let room = room.next_multiple_of(PAGE_BYTES);
-    let bytes = if text.len() <= former_bytes && former_bytes <= 2 * room {
+    // Never nothing: a chunk whose slots are all free has a page of its own, which can be mapped.
+    let bytes = if text.len().max(1) <= former_bytes && former_bytes <= 2 * room {
         former_bytes
     } else {
         room
@@ -319,6 +320,18 @@ mod tests {
         assert_eq!(pages.len() % PAGE_BYTES, 0);
         let text = text_in(&pages).expect("has its length");
         serde_json::from_slice(text).expect("is JSON")
+    }
+
+    /// A map of such pages could not be filled: a part of no bytes cannot be mapped.
+    #[test]
+    fn slots_that_are_all_free_have_a_page() {
+        let written = Description {
+            rules: Arc::new(vec![rule(3, "everything"), rule(200, "nothing")]),
+            ..Description::default()
+        };
+        let text = Text::new(&written, &Text::default()).expect("serialises");
+        assert!(text.parts().all(|part| !part.is_empty()));
+        assert_eq!(read(&text), written);
     }
 
     #[test]
