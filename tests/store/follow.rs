@@ -183,6 +183,28 @@ fn an_emptied_store_takes_no_policy_off() {
     site.expect("a new, empty server", &[80, 81], &[82]);
 }
 
+/// Spec DS-309.
+#[test]
+fn a_kind_that_went_away_unseen_stays_until_resume_takes_the_store_as_it_is() {
+    let mut site = Site::start();
+    site.allow("more", 81);
+    site.wait_for_objects("GlobalNetworkPolicy", 2);
+    site.etcd.kill();
+    site.wait_for_state("unreachable");
+    let process = site.daemon.process().expect("the daemon runs");
+    kill(process, Signal::SIGSTOP).expect("stop it");
+    site.etcd.launch();
+    for name in ["web", "more"] {
+        assert!(site.etcd.delete(&key("globalnetworkpolicies", name)));
+    }
+    site.etcd.compact();
+    kill(process, Signal::SIGCONT).expect("let it go on");
+    site.wait_for_state("kind-emptied");
+    site.expect("all policies went away unseen", &[80, 81], &[82]);
+    assert_eq!(site.daemon.hep(&["resume"]).code, 0);
+    site.wait_for_objects("GlobalNetworkPolicy", 0);
+}
+
 /// Spec DS-225, DS-251, DS-223.
 #[test]
 fn a_host_that_boots_without_its_store_enforces_and_goes_on_from_there() {
