@@ -130,8 +130,12 @@ fn daemon(status: &Status) -> Vec<String> {
     let Some(daemon) = &status.daemon else {
         return vec!["daemon: not running".to_owned()];
     };
+    let what = match status.store {
+        Some(_) => "store",
+        None => "policy directory",
+    };
     let mut lines = vec![format!(
-        "daemon: running for {}, pid {}, version {}, policy directory {}",
+        "daemon: running for {}, pid {}, version {}, {what} {}",
         ago(daemon.started_unix_ms),
         daemon.pid,
         daemon.version,

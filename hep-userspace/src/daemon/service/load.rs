@@ -129,10 +129,12 @@ impl Daemon {
         }
         let is_away = matches!(
             refusal,
-            Some(DaemonError::Store(_) | DaemonError::Untrusted(_))
+            Some(DaemonError::Store(_) | DaemonError::Untrusted(_) | DaemonError::CutsStore(_))
         );
         if is_away && self.options.role.is_awaited() {
-            log::warn!("there is no earlier policy; nothing is enforced until the store is there");
+            log::warn!(
+                "there is no earlier policy; nothing is enforced until the store can be followed"
+            );
             return Ok(());
         }
         Err(refusal.unwrap_or(DaemonError::NoPolicy))
