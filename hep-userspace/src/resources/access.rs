@@ -4,15 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{
-    built_in, checks,
-    checks::metadata,
-    defaults::{self, object_of},
-    time,
-};
+use super::{built_in, checks, checks::metadata, defaults, time};
 use crate::{
     model::{Kind, ResourceId},
-    store::objects::{Client, ClientError, Listing, Object},
+    store::objects::{Client, ClientError, Listing, Object, object_of},
 };
 
 /// Kind of store that resources are in.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::Kind;
+use crate::{model::Kind, store::objects::object_of};
 
 /// Label with a policy's tier.
 const TIER: &str = "projectcalico.org/tier";
@@ -92,18 +92,6 @@ fn felix(spec: &mut Map<String, Value>) {
     ] {
         spec.entry(field).or_insert_with(|| json!(value));
     }
-}
-
-/// The object in a field, which is made if there is none.
-pub(super) fn object_of<'m>(
-    map: &'m mut Map<String, Value>,
-    field: &str,
-) -> &'m mut Map<String, Value> {
-    let value = map.entry(field).or_insert_with(|| json!({}));
-    if !value.is_object() {
-        *value = json!({});
-    }
-    value.as_object_mut().expect("it was just made one")
 }
 
 #[cfg(test)]

@@ -9,12 +9,11 @@ use super::{
     Resources,
     access::id_of,
     checks::metadata,
-    defaults::object_of,
     shape::{self, Field, Shape},
 };
 use crate::{
     model::{Kind, ResourceId},
-    store::objects::{ClientError, Object},
+    store::objects::{ClientError, Object, object_of},
 };
 
 /// How often a conflict is tried again, and the pause before.

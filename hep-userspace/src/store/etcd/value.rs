@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Kind, ResourceId};
+use crate::{
+    model::{Kind, ResourceId},
+    store::objects::{is_policy, object_of},
+};
 
 /// The annotation that has a policy's name as the user gave it (spec DS-072).
 const METADATA: &str = "projectcalico.org/metadata";
@@ -10,17 +13,6 @@ const METADATA: &str = "projectcalico.org/metadata";
 const TIER: &str = "projectcalico.org/tier";
 /// The tier of policies that name none.
 const DEFAULT: &str = "default";
-
-/// Whether resources of this kind are stored under a name beside the one that is shown.
-const fn is_policy(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::GlobalNetworkPolicy
-            | Kind::StagedGlobalNetworkPolicy
-            | Kind::NetworkPolicy
-            | Kind::StagedNetworkPolicy
-    )
-}
 
 /// The value that a resource is stored as: `resourceVersion` and `selfLink` left out, and of policies the
 /// name in an annotation (spec DS-035, DS-037, DS-072).
@@ -92,15 +84,6 @@ fn show_policy(policy: &mut Map<String, Value>) {
     }
     let labels = object_of(metadata, "labels");
     labels.entry(TIER).or_insert_with(|| DEFAULT.into());
-}
-
-/// The object in a field, which is made if there is none.
-fn object_of<'m>(map: &'m mut Map<String, Value>, field: &str) -> &'m mut Map<String, Value> {
-    let value = map.entry(field).or_insert_with(|| json!({}));
-    if !value.is_object() {
-        *value = json!({});
-    }
-    value.as_object_mut().expect("it was just made one")
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 mod client;
 mod error;
+mod fields;
 mod object;
 
 pub use client::{Client, Listing};
 pub use error::{ClientError, Field, Operation};
+pub use fields::{is_policy, object_of};
 pub use object::Object;

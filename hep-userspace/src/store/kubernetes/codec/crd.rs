@@ -3,10 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    fields::{fields, is_policy, object_of, strings, text},
+    fields::{fields, strings, text},
     uid,
 };
-use crate::model::Kind;
+use crate::{
+    model::Kind,
+    store::objects::{is_policy, object_of},
+};
 
 /// The annotation that holds the metadata of the resource.
 const METADATA: &str = "projectcalico.org/metadata";

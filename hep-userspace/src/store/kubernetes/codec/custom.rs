@@ -7,10 +7,13 @@ use serde_json::Value;
 use super::{
     super::group::ApiGroup,
     crd,
-    fields::{Shown, VERSION, fields, identity, is_policy, object_of, text},
+    fields::{Shown, VERSION, fields, identity, text},
     uid,
 };
-use crate::model::Kind;
+use crate::{
+    model::Kind,
+    store::objects::{is_policy, object_of},
+};
 
 /// The label that repeats a policy's tier.
 const TIER: &str = "projectcalico.org/tier";

@@ -60,31 +60,12 @@ pub(in crate::store::kubernetes) fn text<'v>(value: &'v Value, pointer: &str) ->
     text.filter(|text| !text.is_empty())
 }
 
-/// Whether resources of a kind are policies, which keep the name that their user gave.
-pub(super) const fn is_policy(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::GlobalNetworkPolicy
-            | Kind::StagedGlobalNetworkPolicy
-            | Kind::NetworkPolicy
-            | Kind::StagedNetworkPolicy
-    )
-}
-
 /// The fields of a value, which is made an object if it is none.
 pub(super) fn fields(value: &mut Value) -> &mut Map<String, Value> {
     if !value.is_object() {
         *value = json!({});
     }
     value.as_object_mut().expect("it was just made one")
-}
-
-/// The object in a field, which is made if there is none.
-pub(super) fn object_of<'m>(
-    map: &'m mut Map<String, Value>,
-    field: &str,
-) -> &'m mut Map<String, Value> {
-    fields(map.entry(field).or_insert_with(|| json!({})))
 }
 
 /// The strings of a map in a field; `None` if it holds anything else.

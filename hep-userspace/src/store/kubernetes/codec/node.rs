@@ -5,8 +5,11 @@ use std::{net::IpAddr, sync::Arc};
 use ipnetwork::IpNetwork;
 use serde_json::{Map, Value, json};
 
-use super::fields::{Shown, VERSION, fields, object_of, text};
-use crate::model::{Kind, ResourceId};
+use super::fields::{Shown, VERSION, fields, text};
+use crate::{
+    model::{Kind, ResourceId},
+    store::objects::object_of,
+};
 
 /// The start of the keys of all annotations here.
 const PREFIX: &str = "projectcalico.org/";
